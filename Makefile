@@ -1,0 +1,69 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8000
+export PORT
+
+# uv installs in seconds what pip installs in a minute; pip steps in where uv cannot reach the index.
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+       || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+
+.PHONY: help run test prove env lint format types architecture admin lock
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 20
+
+run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http://localhost:8000 (PORT= changes it)
+	@$(BIN)/python -m gatewayz.supervisor
+
+test: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
+	@$(MAKE) --no-print-directory lint types architecture
+	@$(BIN)/python -m tests.suite
+
+env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
+
+admin: $(VENV)/runtime.stamp .env  ## create a superuser for /admin/
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py createsuperuser $(if $(DJANGO_SUPERUSER_PASSWORD),--noinput)
+
+lint: $(VENV)/dev.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/dev.stamp  ## put the code into its format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(VENV)/dev.stamp
+	@$(BIN)/mypy
+
+architecture: $(VENV)/dev.stamp
+	@$(BIN)/lint-imports
+
+lock: $(VENV)/dev.stamp  ## pin anew what pyproject.toml asks for
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --custom-compile-command "make lock" --group dev pyproject.toml -o requirements-dev.txt
+
+.env:
+	@umask 077 && $(PYTHON) -c 'import secrets; print("# Made by make; .env.example explains every setting.\nSECRET_KEY=" + secrets.token_urlsafe(64))' > $@
+
+$(VENV)/uv.stamp: requirements-uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatewayz needs Python 3.11 or newer; set PYTHON=")'
+	@echo "Making the virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@touch $@
+
+$(VENV)/runtime.stamp: requirements.txt $(VENV)/uv.stamp
+	@echo "Installing what Gatewayz needs ..."
+	@$(call INSTALL,requirements.txt)
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/uv.stamp
+	@echo "Installing what the tests need ..."
+	@$(call INSTALL,requirements-dev.txt)
+	@touch $@

@@ -1,0 +1,67 @@
+"""The envelopes of the answers, built from finished documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+
+from catalog import registry
+from catalog.normalize import dates
+from catalog.serving.snapshot import Row, Snapshot
+
+Json = Any
+
+COMBINED_NOTE = "Combined OpenRouter, Portkey, Featherless, and Chutes catalog"
+"""The contract fixes this sentence for `gateway=all`."""
+
+PUBLIC = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
+
+
+def fragments(rows: Sequence[Row]) -> list[orjson.Fragment]:
+    """The rows' documents, to be joined into an answer as the bytes that they are."""
+    return [orjson.Fragment(row.document) for row in rows]
+
+
+def listing(
+    request: HttpRequest, snapshot: Snapshot, data: Sequence[Json], *, total: int, query: dict[str, Any]
+) -> HttpResponse:
+    """A page of a list. `data` is the page; `total` counts what the page is of."""
+    offset, limit, gateway = query["offset"], query["limit"], query["gateway"]
+    return published(
+        snapshot,
+        {
+            "data": data,
+            "total": total,
+            "returned": len(data),
+            "offset": offset,
+            "limit": limit,
+            "gateway": gateway,
+            "note": COMBINED_NOTE if gateway == "all" else registry.GATEWAYS[gateway].note,
+            "next": _page_at(request, offset + limit) if offset + limit < total else None,
+        },
+    )
+
+
+def published(snapshot: Snapshot, body: Json) -> HttpResponse:
+    """An answer that shows the published revision, and says which."""
+    stamp = {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
+    return json_response(body | stamp, cache_control=PUBLIC)
+
+
+def json_response(body: Json, *, status: int = 200, cache_control: str = "no-store") -> HttpResponse:
+    return HttpResponse(
+        orjson.dumps(body),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": cache_control},
+    )
+
+
+def _page_at(request: HttpRequest, offset: int) -> str:
+    """A relative reference: an absolute one would poison caches that several host names share."""
+    query = request.GET.copy()
+    query["offset"] = str(offset)
+    return f"{request.path}?{query.urlencode()}"

@@ -1,0 +1,48 @@
+"""The OpenAPI 3.1 document, generated from the views and from the declared parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework.serializers import Serializer
+
+from catalog.api import serializers
+from catalog.serving.filters import Parameter, SelectionFilterSet
+
+
+class CatalogSchema(AutoSchema):
+    """Takes the query parameters from the view's FilterSet, and gives every operation its errors."""
+
+    def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
+        filterset: type[SelectionFilterSet] | None = getattr(self.view, "filterset_class", None)
+        return [] if filterset is None else [_documented(name, p) for name, p in filterset.parameters().items()]
+
+    def get_tags(self) -> list[str]:
+        return ["catalogue" if self.path.startswith("/catalog") else "health"]
+
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
+        bodies = super()._get_response_bodies(direction)
+        expected = {"400": "A parameter is wrong; `errors` names it.", "503": "Nothing can be served yet."}
+        if "{" in self.path:
+            expected["404"] = "There is nothing at this address."
+        for status, description in expected.items():
+            if status not in bodies:
+                response = OpenApiResponse(serializers.ProblemSerializer, description=description)
+                bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+                    response, status, media_types=["application/problem+json"], direction=direction
+                )
+        return bodies
+
+
+def _documented(name: str, parameter: Parameter) -> OpenApiParameter:
+    return OpenApiParameter(
+        name,
+        type=parameter.openapi(),
+        location=OpenApiParameter.QUERY,
+        description=parameter.label,
+        # Several values may be given comma-separated or by repeating the parameter; both are read.
+        style="form" if parameter.takes_several else None,
+        explode=True if parameter.takes_several else None,
+    )

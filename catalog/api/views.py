@@ -1,0 +1,166 @@
+"""The endpoints. Each reads its parameters, asks one function, and answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from catalog import queries, registry
+from catalog.api import answers, serializers
+from catalog.normalize import dates
+from catalog.records import Source
+from catalog.serving import filters, snapshot
+from catalog.serving.providers import ProviderFigures, providers_of
+from catalog.serving.selection import Selection
+
+
+class CatalogView(APIView):
+    filterset_class: ClassVar[type[filters.SelectionFilterSet]] = filters.NoParameters
+
+    def query(self, request: Request) -> filters.SelectionFilterSet:
+        """The request's parameters. Raises InvalidParameters."""
+        return self.filterset_class(request.query_params)
+
+
+class ModelList(CatalogView):
+    filterset_class = filters.OfferFilterSet
+
+    @extend_schema(operation_id="list_models", summary="Offers of models", responses=serializers.ModelListSerializer)
+    def get(self, request: Request) -> HttpResponse:
+        query = self.query(request)
+        selection = query.narrowed(Selection.of(snapshot.current()))
+        page = selection.page(offset=query.values["offset"], limit=query.values["limit"])
+        return answers.listing(
+            request, selection.snapshot, answers.fragments(page), total=len(selection), query=query.values
+        )
+
+
+class ModelDetail(CatalogView):
+    filterset_class = filters.OfferOfIdFilterSet
+
+    @extend_schema(
+        operation_id="read_model",
+        summary="One model and all its offers of that id, withdrawn ones too",
+        responses=serializers.ModelDetailSerializer,
+    )
+    def get(self, request: Request, model_id: str) -> HttpResponse:
+        gateway = self.query(request).values["gateway"]
+        held = snapshot.current()
+        rows = [row for row in held.rows_of_id.get(model_id, ()) if gateway in {"all", row.gateway}]
+        if not rows:
+            where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
+            raise Http404(f"There is no model of this id at {where}.")
+        offers = answers.fragments(rows)
+        return answers.published(held, {"data": offers[0], "offers": offers})
+
+
+class ProviderList(CatalogView):
+    filterset_class = filters.ProviderFilterSet
+
+    @extend_schema(
+        operation_id="list_providers",
+        summary="Who made the models",
+        responses=serializers.ProviderListSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = self.query(request)
+        held = snapshot.current()
+        providers = providers_of(query.narrowed(Selection.of(held)))
+        start = query.values["offset"]
+        page = [_shown(provider) for provider in providers[start : start + query.values["limit"]]]
+        return answers.listing(request, held, page, total=len(providers), query=query.values)
+
+
+class GatewayList(CatalogView):
+    @extend_schema(
+        operation_id="list_gateways",
+        summary="The gateways, how old what we know of them is, and how their last run went",
+        responses=serializers.GatewayListSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        self.query(request)
+        interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+        try:
+            states = queries.gateway_states(registry.GATEWAYS, now=timezone.now(), interval=interval)
+            newest = queries.newest_revision()
+        except DatabaseError as error:
+            raise snapshot.NotReady("the database does not answer; lists of models are still served") from error
+        data = [_gateway(state) for state in states.values()]
+        return answers.json_response(
+            {
+                "data": data,
+                "total": len(data),
+                "returned": len(data),
+                "serving_revision": snapshot.current().revision,
+                "published_revision": newest.number,
+            }
+        )
+
+
+class Alive(CatalogView):
+    @extend_schema(operation_id="healthz", summary="The process lives", responses=serializers.HealthSerializer)
+    def get(self, request: Request) -> HttpResponse:
+        return answers.json_response({"status": "ok"})
+
+
+class Ready(CatalogView):
+    @extend_schema(
+        operation_id="readyz",
+        summary="The database answers, and a published revision is served",
+        responses={200: serializers.ReadySerializer, 503: serializers.ReadySerializer},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        found: dict[str, int | None] = {"serving_revision": None, "published_revision": None}
+        problems = []
+        try:
+            found["serving_revision"] = snapshot.current().revision
+        except snapshot.NotReady as error:
+            problems.append(str(error))
+        try:
+            found["published_revision"] = queries.newest_revision().number
+        except DatabaseError:
+            problems.append("the database does not answer")
+        if found["published_revision"] == 0:
+            problems.append("nothing has been published yet; the first sync does it")
+        status = 503 if problems else 200
+        return answers.json_response(
+            {"status": "not ready" if problems else "ok", "problems": problems, **found}, status=status
+        )
+
+
+def _shown(provider: ProviderFigures) -> dict[str, object]:
+    return {**asdict(provider), "site_url": None, "logo_url": None}
+
+
+def _gateway(state: queries.GatewayState) -> dict[str, object]:
+    adapter, run = registry.GATEWAYS[state.slug], state.last_run
+    return {
+        "slug": state.slug,
+        "name": adapter.name,
+        "note": adapter.note,
+        "site_url": adapter.site_url,
+        "models": state.models,
+        "source": state.source,
+        "recorded_at": adapter.bundled_on if state.source == Source.BUNDLED else None,
+        "state": state.state,
+        "last_checked": _iso(run.finished_at if run else None),
+        "last_success": _iso(state.last_success_at),
+        "age_seconds": state.age_seconds,
+        "next_run": _iso(state.next_run_at),
+        "last_outcome": run.outcome if run else None,
+        "error": (run.error or None) if run else None,
+        "rejected": run.rejected if run else 0,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return dates.iso(moment) if moment else None

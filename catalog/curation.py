@@ -1,0 +1,97 @@
+"""What people say: overrides of single fields of single offers, applied and published at once.
+
+An override stands in a table that no sync writes. It is laid over the gateway's record inside the same transaction
+that publishes, so neither a later sync nor a race can lose it, and clearing it restores the gateway's value.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from catalog import records
+from catalog.models import Offer, Override
+from catalog.publication import apply, locks
+from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
+
+__all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
+
+Json = Any
+
+
+class InvalidOverride(ValueError):
+    """What a curator entered cannot stand; the message says why."""
+
+
+class NeedsConfirmation(Exception):
+    """The change is so large that it must be said twice; the message says how large."""
+
+
+def set_override(
+    offer: Offer,
+    *,
+    field: str,
+    value: Json,
+    reason: str,
+    author: User | None,
+    is_confirmed: bool,
+    now: datetime,
+) -> int:
+    """Override a field of an offer; the revision that then holds.
+
+    `value` is `{"add": [...], "remove": [...]}` for tags, `{"amount": "0.25", "unit": "usd_per_million_tokens"}` for
+    prices. Raises InvalidOverride, or NeedsConfirmation unless `is_confirmed`; nothing is changed then.
+    """
+    try:
+        value = checked_value(field, value)
+    except ValueError as error:
+        raise InvalidOverride(str(error)) from error
+    if not reason.strip():
+        raise InvalidOverride("a reason is needed")
+    with transaction.atomic():
+        offer = _locked(offer)
+        if not is_confirmed and (doubt := _doubt(offer, field, value)):
+            raise NeedsConfirmation(doubt)
+        Override.objects.update_or_create(
+            offer=offer,
+            field=field,
+            defaults={"value": value, "reason": reason.strip(), "author": author, "made_at": now},
+        )
+        return apply.republish_offer(offer, author=author, now=now)
+
+
+def clear_override(offer: Offer, *, field: str, author: User | None, now: datetime) -> int:
+    """Let the gateway's own value stand again; the revision that then holds. Clearing nothing changes nothing."""
+    with transaction.atomic():
+        offer = _locked(offer)
+        Override.objects.filter(offer=offer, field=field).delete()
+        return apply.republish_offer(offer, author=author, now=now)
+
+
+def _locked(offer: Offer) -> Offer:
+    """The offer as it stands once no sync of its gateway can change it."""
+    locks.lock_gateway(offer.gateway.slug)
+    return Offer.objects.select_related("gateway").get(pk=offer.pk)
+
+
+def _doubt(offer: Offer, field: str, value: Json) -> str | None:
+    if field not in PRICED_FIELDS:
+        return None
+    others = dict(Override.objects.filter(offer=offer).values_list("field", "value"))
+    stands = overlay(records.load(offer.upstream), others).amount(PRICED_FIELDS[field])
+    return doubt(stands, price_of(field, value).amount)
+
+
+def doubt(before: Decimal | None, after: Decimal) -> str | None:
+    """Why a new price should be confirmed, None where it is an ordinary change."""
+    if before is None or before == after:
+        return None
+    if not before or not after:
+        return f"this changes the price {'from free to paid' if not before else 'from paid to zero'}"
+    if max(before, after) >= 10 * min(before, after):
+        return f"this changes the price tenfold or more, from {before:f} to {after:f} US dollars per unit"
+    return None

@@ -1,0 +1,1 @@
+"""One file per gateway; none imports another. `catalog/registry.py` lists them."""

@@ -1,0 +1,59 @@
+"""The gateways, with their schedule and the lease of a run under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class GatewayQuerySet(models.QuerySet["Gateway"]):
+    def ensure(self, slugs: Iterable[str]) -> None:
+        """Have a row for every gateway that the program knows."""
+        missing = set(slugs) - set(self.values_list("slug", flat=True))
+        self.bulk_create([Gateway(slug=slug) for slug in sorted(missing)], ignore_conflicts=True)
+
+    def due(self, *, now: datetime) -> GatewayQuerySet:
+        return self.filter(Q(next_run_at__isnull=True) | Q(next_run_at__lte=now)).order_by("slug")
+
+    def free(self, *, now: datetime) -> GatewayQuerySet:
+        """Gateways that no living run holds."""
+        return self.filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
+
+    def take_lease(self, *, slug: str, now: datetime, until: datetime) -> int | None:
+        """The fencing token of a new lease, None while another run holds the gateway.
+
+        One conditional UPDATE, so that of two runs that ask at once only one gets it.
+        """
+        mine = self.filter(slug=slug)
+        if not mine.free(now=now).update(lease_token=F("lease_token") + 1, lease_expires_at=until):
+            return None
+        return mine.values_list("lease_token", flat=True).get()
+
+    def holding(self, *, slug: str, token: int) -> GatewayQuerySet:
+        """The gateway, if the lease with this token is still its newest."""
+        return self.filter(slug=slug, lease_token=token)
+
+
+class Gateway(models.Model):
+    """Who sells access. What is constant about a gateway stands in its adapter, not here."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    next_run_at = models.DateTimeField("next run", null=True, blank=True, help_text="Empty: as soon as possible.")
+    last_success_at = models.DateTimeField(
+        "last success",
+        null=True,
+        blank=True,
+        help_text="When its listing was last read whole: all it lists was seen then.",
+    )
+    lease_token = models.PositiveBigIntegerField(
+        default=0, help_text="Grows with every run; a run with an older token may no longer publish."
+    )
+    lease_expires_at = models.DateTimeField("run holds it until", null=True, blank=True)
+
+    objects = GatewayQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.slug

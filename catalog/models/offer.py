@@ -1,0 +1,73 @@
+"""Offers, their versions, and the providers of their models."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from catalog.models.gateway import Gateway
+from catalog.normalize.text import MAX_ID, MAX_NAME
+from catalog.records import ModelType, Source
+
+
+class Provider(models.Model):
+    """Who made or published a model, whichever gateway sells it."""
+
+    key = models.CharField(max_length=MAX_ID, unique=True, help_text="Case-folded: `Qwen` and `qwen` are one provider.")
+    slug = models.CharField(max_length=MAX_ID, help_text="As the first gateway to list it spells it.")
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Offer(models.Model):
+    """One gateway's listing of one model. Never deleted: an offer that is no longer listed is withdrawn."""
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="offers")
+    model_id = models.CharField("id", max_length=MAX_ID, help_text="Case-sensitive, unique within its gateway.")
+    name = models.CharField(max_length=MAX_NAME)
+    provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT, related_name="offers")
+    model_type = models.CharField(max_length=40, choices=[(kind.value, kind.value) for kind in ModelType])
+    upstream = models.TextField(help_text="The gateway's last accepted record, before anything a curator said.")
+    fingerprint = models.CharField(max_length=64, help_text="Hash of all that the gateway says; equal means unchanged.")
+    source = models.CharField(max_length=10, choices=[(source.value, source.value) for source in Source])
+    recorded_on = models.DateField(null=True, blank=True, help_text="The day of the facts, where they are bundled.")
+    first_seen_at = models.DateTimeField("first seen")
+    withdrawn_at = models.DateTimeField("withdrawn", null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gateway", "model_id"], name="offer_identity")]
+
+    def __str__(self) -> str:
+        return self.model_id
+
+
+class OfferVersionQuerySet(models.QuerySet["OfferVersion"]):
+    def current(self) -> OfferVersionQuerySet:
+        return self.filter(to_revision__isnull=True)
+
+
+class OfferVersion(models.Model):
+    """An offer as it stood in the revisions [from_revision, to_revision): what is served is the open version."""
+
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="versions")
+    from_revision = models.PositiveBigIntegerField()
+    to_revision = models.PositiveBigIntegerField(null=True, blank=True)
+    record = models.TextField(help_text="The record with what curators said laid over it.")
+    document = models.TextField(help_text="The finished JSON of the row in /catalog/models.")
+    changes = models.JSONField(default=list, help_text="What differs from the version before: [field, before, after].")
+
+    objects = OfferVersionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["offer"], condition=Q(to_revision__isnull=True), name="one_open_version"),
+            models.CheckConstraint(
+                condition=Q(to_revision__isnull=True) | Q(to_revision__gt=models.F("from_revision")),
+                name="version_period_is_forward",
+            ),
+        ]
+        indexes = [models.Index(fields=["offer", "from_revision"], name="version_by_offer")]
+
+    def __str__(self) -> str:
+        return f"from revision {self.from_revision}"

@@ -1,0 +1,27 @@
+"""What curators said. Only `catalog/curation.py` writes here; a sync never does."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from catalog.models.offer import Offer
+
+
+class Override(models.Model):
+    """What a curator said about one field of one offer; it stands until it is cleared, whatever the gateway says."""
+
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="overrides")
+    field = models.CharField(max_length=40)
+    value = models.JSONField(help_text="As it was entered, with its unit.")
+    reason = models.TextField()
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    made_at = models.DateTimeField("made")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["offer", "field"], name="one_override_per_field")]
+
+    def __str__(self) -> str:
+        return self.field

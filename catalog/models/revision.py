@@ -1,0 +1,36 @@
+"""The revisions of the published catalogue."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from catalog.models.gateway import Gateway
+
+
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def newest(self) -> Revision:
+        return self.order_by("-number")[:1].get()
+
+
+class Revision(models.Model):
+    """One publication that changed something. Revision 0, made by the migration, is the empty catalogue."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    published_at = models.DateTimeField("published")
+    gateway = models.ForeignKey(Gateway, null=True, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The curator, where a curator published it.",
+    )
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+
+    objects = RevisionQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"

@@ -1,0 +1,67 @@
+"""The attempts to read gateways, and the rows that they could not use."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from catalog.models.gateway import Gateway
+from catalog.normalize.text import MAX_ID
+from catalog.records import Source
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    def finished(self) -> SyncRunQuerySet:
+        return self.exclude(outcome=SyncRun.Outcome.RUNNING)
+
+
+class SyncRun(models.Model):
+    """One attempt to read one gateway."""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running"
+        PUBLISHED = "published"
+        UNCHANGED = "unchanged"
+        FAILED = "failed"
+        LOST = "lost", "lost: its process ended without a word"
+
+    class Trigger(models.TextChoices):
+        SCHEDULE = "schedule"
+        COMMAND = "command"
+
+    gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="runs")
+    trigger = models.CharField(max_length=10, choices=Trigger.choices)
+    source = models.CharField(max_length=10, blank=True, choices=[(source.value, source.value) for source in Source])
+    lease_token = models.PositiveBigIntegerField()
+    started_at = models.DateTimeField("started")
+    finished_at = models.DateTimeField("finished", null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
+    error = models.TextField(blank=True)
+    seen = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    withdrawn = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    revision_before = models.PositiveBigIntegerField(null=True, blank=True)
+    revision_after = models.PositiveBigIntegerField(null=True, blank=True)
+
+    objects = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["gateway", "-started_at"], name="runs_of_gateway")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+
+class RejectedRow(models.Model):
+    """A row of a listing that could not be used, kept with its reason."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="rejected_rows")
+    position = models.PositiveIntegerField(help_text="Counted from 1, in the order of the listing.")
+    model_id = models.CharField("id", max_length=MAX_ID, blank=True, help_text="As far as the row tells it.")
+    reason = models.TextField()
+    raw = models.TextField(help_text="The row as JSON, cut where it is very long.")
+
+    def __str__(self) -> str:
+        return f"row {self.position}"

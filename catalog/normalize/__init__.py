@@ -1,0 +1,1 @@
+"""Pure rules: money, meters, modalities, ids, dates, text. No I/O, no clock, no Django."""

@@ -1,0 +1,97 @@
+"""Money is exact: decimal, from text, with its unit named where it enters.
+
+A price comes in through one of the constructors (`usd_per_token("0.00000025")`), never as a bare number: catalogues
+have shown prices a million times too high because a unit was assumed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Context, Decimal, Inexact
+from enum import StrEnum
+
+MAX_DIGITS = 40
+"""Digits of an amount in plain notation. Gateways publish up to 23 decimals."""
+
+# Exact or not at all: an operation that would have to round raises instead.
+_EXACT = Context(prec=3 * MAX_DIGITS, traps=[Inexact])
+_NUMBER = re.compile(r"-?[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+
+
+class Unit(StrEnum):
+    """What one unit of a meter is."""
+
+    TOKEN = "token"  # noqa: S105  the unit of billing, not a secret
+    HOUR = "hour"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """US dollars for one unit."""
+
+    amount: Decimal
+    per: Unit
+
+
+def usd_per_token(value: object) -> Rate:
+    return Rate(_amount(value), Unit.TOKEN)
+
+
+def usd_per_million_tokens(value: object) -> Rate:
+    return Rate(_normal(_EXACT.scaleb(_amount(value), -6)), Unit.TOKEN)
+
+
+def usd_per_hour(value: object) -> Rate:
+    return Rate(_amount(value), Unit.HOUR)
+
+
+def plain(amount: Decimal) -> str:
+    """The canonical text: plain notation without an exponent or trailing zeros ("0.000022", "8.58", "0")."""
+    return format(_normal(amount), "f")
+
+
+def with_decimal(amount: Decimal) -> str:
+    """Plain notation with at least one decimal, as hourly rates are written ("22.0", "8.58", "0.0")."""
+    text = plain(amount)
+    return text if "." in text else f"{text}.0"
+
+
+def per_million(amount: Decimal) -> Decimal:
+    """The price of a million units."""
+    return _normal(_EXACT.scaleb(amount, 6))
+
+
+def one_millionth(amount: Decimal) -> Decimal:
+    return _normal(_EXACT.scaleb(amount, -6))
+
+
+def _amount(value: object) -> Decimal:
+    """The exact amount of a text or of a number that a JSON parser read without going through a float.
+
+    Raises ValueError with a reason that names what is wrong.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"must be a decimal number, not {type(value).__name__}")
+    text = str(value).strip()
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"must be a decimal number, not {text[:40]!r}")
+    amount = Decimal(text)
+    if amount < 0:
+        raise ValueError(f"must not be negative: {text[:40]}")
+    # The exponent bounds the length of the text below, so check it before writing a number of a thousand digits.
+    if abs(amount.adjusted()) > MAX_DIGITS or _digits(_normal(amount)) > MAX_DIGITS:
+        raise ValueError(f"must have at most {MAX_DIGITS} digits")
+    return _normal(amount)
+
+
+def _digits(amount: Decimal) -> int:
+    return len(format(amount, "f").replace(".", ""))
+
+
+def _normal(amount: Decimal) -> Decimal:
+    """One representation for one value: 22, never 22.00 or 2.2E+1; and no negative zero."""
+    if not amount:
+        return Decimal(0)
+    normal = amount.normalize(_EXACT)
+    return normal.quantize(Decimal(1), context=_EXACT) if normal == normal.to_integral_value() else normal

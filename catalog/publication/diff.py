@@ -1,0 +1,75 @@
+"""Decides what changed. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from catalog import documents, records
+from catalog.records import OfferRecord, Source
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What the database knows of an offer before a publication."""
+
+    fingerprint: str
+    is_withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Ids of the offers of one gateway, by what a listing means for them."""
+
+    new: frozenset[str]
+    differing: frozenset[str]
+    """Listed with another content than before, or listed again after having been withdrawn."""
+    unchanged: frozenset[str]
+    missing: frozenset[str]
+    """No longer listed."""
+
+
+def plan(
+    stored: Mapping[str, Stored], listed: Mapping[str, str], *, present: Collection[str], is_complete: bool
+) -> Plan:
+    """`listed` maps ids to fingerprints; `present` are ids that the gateway lists in a form that could not be used.
+
+    An offer is missing only from a complete listing, and never while the gateway still lists it in whatever form.
+    """
+    known = stored.keys() & listed.keys()
+    unchanged = {key for key in known if stored[key] == Stored(fingerprint=listed[key], is_withdrawn=False)}
+    active = {key for key, offer in stored.items() if not offer.is_withdrawn}
+    return Plan(
+        new=frozenset(listed.keys() - stored.keys()),
+        differing=frozenset(known - unchanged),
+        unchanged=frozenset(unchanged),
+        missing=frozenset(active - listed.keys() - set(present)) if is_complete else frozenset(),
+    )
+
+
+def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None) -> str:
+    """Equal for equal content. The renderer's version is part of it, so that a new one renders every offer anew."""
+    content = f"{documents.RENDERER}\n{source}\n{recorded_on}\n{records.dump(record)}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def changes(before: Json, after: Json) -> list[list[Json]]:
+    """What differs between two documents, as [field, before, after]; fields of nested objects are dotted."""
+    old, new = _flat(before), _flat(after)
+    return [
+        [field, old.get(field), new.get(field)]
+        for field in [*old, *(new.keys() - old.keys())]
+        if old.get(field) != new.get(field)
+    ]
+
+
+def _flat(document: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+    flat: dict[str, Json] = {}
+    for key, value in document.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -1,0 +1,81 @@
+"""Lays what curators said over what the gateway said. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from catalog.normalize import meters, money, text
+from catalog.records import OfferRecord, PriceRecord
+
+Json = Any
+
+UNITS: dict[str, Callable[[object], money.Rate]] = {
+    "usd_per_hour": money.usd_per_hour,
+    "usd_per_million_tokens": money.usd_per_million_tokens,
+    "usd_per_token": money.usd_per_token,
+}
+"""The units in which a curator may enter a price."""
+
+PRICED_FIELDS = {meter.pricing_key: meter.name for meter in meters.METERS.values()}
+"""The curated prices, by the name that the API gives them, with their meters."""
+
+TAGS = "tags"
+CURATED_FIELDS = (TAGS, *PRICED_FIELDS)
+
+
+def price_of(field: str, value: Json) -> PriceRecord:
+    """The price that an override's value means. Raises ValueError where amount, unit and field do not fit."""
+    if value["unit"] not in UNITS:
+        raise ValueError(f"the unit must be one of {', '.join(UNITS)}")
+    return meters.price(PRICED_FIELDS[field], UNITS[value["unit"]](value["amount"]))
+
+
+def overlay(record: OfferRecord, overrides: Mapping[str, Json]) -> OfferRecord:
+    """The record with the value of each overridden field laid over it; `overrides` maps fields to entered values."""
+    for field in CURATED_FIELDS:
+        if field in overrides:
+            record = (
+                _with_tags(record, overrides[field]) if field == TAGS else _with_price(record, field, overrides[field])
+            )
+    return record
+
+
+def checked_value(field: str, value: Json) -> Json:
+    """The value of an override, cleaned. Raises ValueError with a reason that names what is wrong."""
+    if field == TAGS:
+        return checked_tags(add=value["add"], remove=value["remove"])
+    if field not in PRICED_FIELDS:
+        raise ValueError(f"{field} is not a curated field; those are {', '.join(CURATED_FIELDS)}")
+    price_of(field, value)
+    return {"amount": str(value["amount"]).strip(), "unit": value["unit"]}
+
+
+def checked_tags(*, add: Iterable[object], remove: Iterable[object]) -> Json:
+    added, removed = (
+        list(dict.fromkeys(text.line(tag, longest=text.MAX_TAG).lower() for tag in tags)) for tags in (add, remove)
+    )
+    if both := sorted(set(added) & set(removed)):
+        raise ValueError(f"{', '.join(both)} cannot be added and removed at once")
+    if not added and not removed:
+        raise ValueError("name at least one tag to add or to remove")
+    return {"add": added, "remove": removed}
+
+
+def _with_tags(record: OfferRecord, value: Json) -> OfferRecord:
+    kept = [tag for tag in record.tags if tag.lower() not in value["remove"]]
+    return replace(record, tags=tuple(dict.fromkeys([*kept, *value["add"]])))
+
+
+def _with_price(record: OfferRecord, field: str, value: Json) -> OfferRecord:
+    meter = PRICED_FIELDS[field]
+    price = price_of(field, value)
+    others = tuple(other for other in record.prices if other.meter != meter)
+    return replace(
+        record,
+        prices=(*others, price),
+        # A curator who says zero, or names a price, knows it.
+        zero_is_free=record.zero_is_free or not price.amount,
+        is_dynamic=False,
+    )

@@ -1,0 +1,25 @@
+"""The number of the published catalogue; it grows by one at each publication that changed something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth.models import User
+
+from catalog.models import Gateway, Revision
+
+
+def current() -> Revision:
+    return Revision.objects.newest()
+
+
+def publish_next(
+    newest: Revision, *, gateway: Gateway, author: User | None, now: datetime, counts: Mapping[str, int]
+) -> Revision:
+    """The revision after `newest`, which must be locked (`locks.lock_revision`)."""
+    # Two publications within one tick of a clock that was set back must still be in order.
+    published_at = max(now, newest.published_at)
+    return Revision.objects.create(
+        number=newest.number + 1, published_at=published_at, gateway=gateway, author=author, **counts
+    )

@@ -1,0 +1,62 @@
+"""Reads from the tables, composed for the faces. What clients read most comes from `catalog/serving` instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from catalog.models import Gateway, Offer, Revision, SyncRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayState:
+    """How a gateway stands, for operators and for `/catalog/gateways`."""
+
+    slug: str
+    models: int
+    last_run: SyncRun | None
+    """The last one that ended."""
+    last_success_at: datetime | None
+    next_run_at: datetime | None
+    source: str | None
+    age_seconds: int | None
+    """Since the last success."""
+    state: str
+    """fresh, stale, failing or never."""
+
+
+def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
+    """The state of each gateway, in a few queries each, however many offers there are."""
+    known = {gateway.slug: gateway for gateway in Gateway.objects.order_by("slug")}
+    # A gateway that was never run has no row yet, and stands as one that never was.
+    gateways = [known.get(slug, Gateway(slug=slug)) for slug in slugs]
+    return {gateway.slug: _gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
+
+
+def newest_revision() -> Revision:
+    return Revision.objects.newest()
+
+
+def _gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
+    last_run = SyncRun.objects.filter(gateway=gateway.pk).finished().order_by("-started_at").first()
+    offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
+    return GatewayState(
+        slug=gateway.slug,
+        models=offers.count(),
+        last_run=last_run,
+        last_success_at=gateway.last_success_at,
+        next_run_at=gateway.next_run_at,
+        age_seconds=int((now - gateway.last_success_at).total_seconds()) if gateway.last_success_at else None,
+        source=offers.order_by("pk").values_list("source", flat=True).first(),
+        state=state_of(gateway.last_success_at, last_run=last_run, now=now, interval=interval),
+    )
+
+
+def state_of(last_success_at: datetime | None, *, last_run: SyncRun | None, now: datetime, interval: timedelta) -> str:
+    """`fresh` within two intervals of the last success; older is `stale`, unless the last run says that it fails."""
+    if last_run is not None and last_run.outcome in {SyncRun.Outcome.FAILED, SyncRun.Outcome.LOST}:
+        return "failing"
+    if last_success_at is None:
+        return "never"
+    return "fresh" if now - last_success_at <= 2 * interval else "stale"

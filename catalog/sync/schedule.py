@@ -1,0 +1,49 @@
+"""When which gateway is read. Everything stands in the database, so two beats or a lost message do no harm."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from catalog import registry
+from catalog.models import Gateway
+
+logger = logging.getLogger(__name__)
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+RETRY_AFTER = timedelta(minutes=5)
+"""A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
+
+
+def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
+    """The gateway's next time: one slot in each interval, the gateways spread evenly over it."""
+    slugs = list(registry.GATEWAYS)
+    offset = interval * slugs.index(slug) / len(slugs)
+    return after + interval - (after - _EPOCH - offset) % interval
+
+
+def claim_due(*, now: datetime) -> list[str]:
+    """The gateways whose time has come. Of several callers at once only one is given each."""
+    Gateway.objects.ensure(registry.GATEWAYS)
+    return [
+        gateway.slug
+        for gateway in Gateway.objects.due(now=now).free(now=now).filter(slug__in=registry.GATEWAYS)
+        if Gateway.objects.filter(pk=gateway.pk, next_run_at=gateway.next_run_at).update(next_run_at=now + RETRY_AFTER)
+    ]
+
+
+def request_run(slug: str) -> None:
+    """Have the gateway read at once; if no message can be sent, with the next beat."""
+    Gateway.objects.filter(slug=slug).update(next_run_at=None)
+    transaction.on_commit(_nudge)
+
+
+def _nudge() -> None:
+    try:
+        current_app.send_task("catalog.dispatch_due", retry=False, expires=55)
+    except (OperationalError, OSError):
+        logger.warning("No message broker answers; the next beat will send what is due")

@@ -1,0 +1,36 @@
+"""The Celery tasks: each calls one function."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from catalog.models import SyncRun
+from catalog.sync import run, schedule
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="catalog.dispatch_due")
+def dispatch_due() -> None:
+    """Send every gateway whose time has come; beat calls this each minute."""
+    for slug in schedule.claim_due(now=timezone.now()):
+        sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
+
+
+@shared_task(
+    name="catalog.sync_gateway",
+    soft_time_limit=settings.SYNC_SOFT_TIME_LIMIT_SECONDS,
+    time_limit=settings.SYNC_TIME_LIMIT_SECONDS,
+)
+def sync_gateway(slug: str) -> None:
+    """Read one gateway. A run that overlaps another of the same gateway ends at once."""
+    try:
+        report = run.run_gateway(slug, trigger=SyncRun.Trigger.SCHEDULE)
+    except run.AlreadyRunning as error:
+        logger.warning("%s", error)
+        return
+    logger.info("%s: %s %s", slug, report.run.outcome, report.run.error)

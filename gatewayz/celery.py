@@ -1,0 +1,18 @@
+"""The Celery application: `celery -A gatewayz worker` and `celery -A gatewayz beat`."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from gatewayz.pulse import WorkerPulse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
+
+app = Celery("gatewayz")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.steps["consumer"].add(WorkerPulse)
+app.autodiscover_tasks()

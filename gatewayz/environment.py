@@ -1,0 +1,87 @@
+"""Settings from the environment, each checked for its form.
+
+A bad value never raises here: the default stands in, the problem is remembered, and a system check
+(`catalog/checks.py`) refuses to start with *all* problems named at once instead of a traceback for the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+
+class Environment:
+    """Reads variables of the process environment, which win over those of an optional `.env` file."""
+
+    def __init__(self, *, env_file: Path) -> None:
+        self.problems: list[str] = []
+        self._env = environ.Env()
+        if env_file.is_file():
+            self._env.read_env(str(env_file))
+
+    def text(self, name: str, *, default: str = "") -> str:
+        return str(self._env.str(name, default=default)).strip() or default
+
+    def words(self, name: str, *, default: str = "") -> list[str]:
+        return [word for word in re.split(r"[,\s]+", self.text(name, default=default)) if word]
+
+    def path(self, name: str, *, default: Path) -> Path:
+        return Path(self.text(name, default=str(default))).expanduser().resolve()
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        spellings = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        value = self.text(name, default=str(default)).lower()
+        if value not in spellings:
+            self._refuse(name, value, "must be true or false")
+        return spellings.get(value, default)
+
+    def whole_number(self, name: str, *, default: int, least: int, most: int) -> int:
+        value = self.text(name, default=str(default))
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            self._refuse(name, value, f"must be a whole number from {least} to {most}")
+            return default
+        return int(value)
+
+    def choice(self, name: str, *, default: str, choices: Collection[str]) -> str:
+        value = self.text(name, default=default).lower()
+        if value not in choices:
+            self._refuse(name, value, f"must be one of {', '.join(choices)}")
+            return default
+        return value
+
+    def web_address(self, name: str, *, default: str) -> str:
+        value = self.text(name, default=default).rstrip("/")
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            self._refuse(name, value, "must be an address such as https://catalogue.example.org")
+            return default
+        return value
+
+    def database(self, name: str, *, default: str) -> dict[str, Any]:
+        """Django's DATABASES entry of a sqlite:/// or postgres:// address."""
+        value = self.text(name, default=default)
+        try:
+            if urlsplit(value).scheme not in {"sqlite", "postgres", "postgresql"}:
+                raise ValueError
+            return dict(self._env.db_url_config(value))
+        except ValueError:
+            # The value may carry a password, so it is not repeated.
+            self.problems.append(f"{name} must be sqlite:///path or postgres://user:password@host:port/name")
+            return dict(self._env.db_url_config(default))
+
+    def _refuse(self, name: str, value: str, reason: str) -> None:
+        self.problems.append(f"{name}={value!r}: {reason}")

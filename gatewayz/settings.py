@@ -1,0 +1,231 @@
+"""Every setting comes from the environment; `.env.example` explains each, `docs/operating.md` how they fit."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+
+from gatewayz.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(env_file=Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+ENVIRONMENT_PROBLEMS = env.problems
+
+# --- who we are ------------------------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY", default="only-for-development" if DEBUG else "")
+if not SECRET_KEY:
+    env.problems.append("SECRET_KEY is not set, and DEBUG is off; .env.example shows the command that makes one")
+PUBLIC_URL = env.web_address("PUBLIC_URL", default="http://localhost:8000")
+_public = urlsplit(PUBLIC_URL)
+ALLOWED_HOSTS = [*{str(_public.hostname), "localhost", "127.0.0.1", "[::1]"}, *env.words("ALLOWED_HOSTS")]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- where things are kept -------------------------------------------------------------------------------------------
+DATA_DIR = env.path("DATA_DIR", default=BASE_DIR / "var")
+FIXTURES_DIR = env.path("FIXTURES_DIR", default=BASE_DIR / "fixtures")
+DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gatewayz.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A transaction that will write takes the write lock at once: upgrading a read lock later fails under load.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # WAL: readers go on while a publication is written.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    }
+else:
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- the sync --------------------------------------------------------------------------------------------------------
+SYNC_INTERVAL_MINUTES = env.whole_number("SYNC_INTERVAL_MINUTES", default=60, least=5, most=10_080)
+SYNC_SOFT_TIME_LIMIT_SECONDS = env.whole_number("SYNC_SOFT_TIME_LIMIT_SECONDS", default=900, least=10, most=86_400)
+SYNC_TIME_LIMIT_SECONDS = env.whole_number("SYNC_TIME_LIMIT_SECONDS", default=960, least=11, most=86_400)
+SYNC_LEASE_SECONDS = env.whole_number("SYNC_LEASE_SECONDS", default=120, least=10, most=3_600)
+GATEWAY_SOURCES = {"chutes": env.choice("CHUTES_SOURCE", default="auto", choices=("auto", "api", "bundled"))}
+
+# --- reading it ------------------------------------------------------------------------------------------------------
+SNAPSHOT_POLL_SECONDS = env.whole_number("SNAPSHOT_POLL_SECONDS", default=1, least=1, most=60)
+
+# --- Celery ----------------------------------------------------------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL")
+BROKER_DIR = DATA_DIR / "broker"
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+else:
+    CELERY_BROKER_URL = "gatewayz.broker:Transport://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # In and out are one folder: whatever is sent is received by the same installation.
+        "data_folder_in": str(BROKER_DIR / "queue"),
+        "data_folder_out": str(BROKER_DIR / "queue"),
+        "control_folder": str(BROKER_DIR / "control"),
+    }
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True  # a SyncRun row tells more than a task result would
+CELERY_TASK_ACKS_LATE = False  # a lost message is made good by dispatch_due, so no task may run twice for one
+CELERY_TASK_SOFT_TIME_LIMIT = SYNC_SOFT_TIME_LIMIT_SECONDS
+CELERY_TASK_TIME_LIMIT = SYNC_TIME_LIMIT_SECONDS
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Nothing of the schedule is kept between starts: what is due stands in the database.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    "dispatch-due": {"task": "catalog.dispatch_due", "schedule": 60.0, "options": {"expires": 55}},
+}
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_structlog",
+    "catalog",
+]
+MIDDLEWARE = [
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "gatewayz.urls"
+WSGI_APPLICATION = "gatewayz.wsgi.application"
+APPEND_SLASH = False  # both spellings of a list are routed; a redirect would cost every client a round trip
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LANGUAGE_CODE = "en-gb"
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()  # `make run` collects nothing; the Docker build does
+
+# --- security: all of it follows from the address that the world sees ------------------------------------------------
+_https = _public.scheme == "https"
+SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come from inside, without TLS
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
+SECURE_HSTS_PRELOAD = _https
+SESSION_COOKIE_SECURE = _https
+CSRF_COOKIE_SECURE = _https
+X_FRAME_OPTIONS = "DENY"
+if env.flag("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- the API ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` would otherwise be a parameter that no document names
+    "DEFAULT_SCHEMA_CLASS": "catalog.api.schema.CatalogSchema",
+    "EXCEPTION_HANDLER": "catalog.api.errors.answer_exception",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Gatewayz",
+    "DESCRIPTION": "The open catalogue of AI models: what every gateway sells, at what price, since when.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error")).upper()
+LOG_FORMAT = env.choice("LOG_FORMAT", default="console", choices=("console", "json"))
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request, when it has ended
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = (
+    False  # the address of a client behind proxies cannot be trusted without knowing the hops
+)
+_log_steps: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_log_steps,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "console": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _log_steps,
+            "processor": structlog.dev.ConsoleRenderer(colors=False),
+        },
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _log_steps,
+            "processors": [
+                structlog.processors.format_exc_info,
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"level": LOG_LEVEL},
+        # One line per request from the middleware is enough; Django would add a second for every 4xx.
+        "django.request": {"level": "ERROR"},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,18 @@
+"""Every address of the service."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/catalog/docs")),
+    path("admin/", admin.site.urls),
+    path("", include("catalog.urls")),
+]
+
+handler400 = "catalog.api.errors.bad_request"
+handler403 = "catalog.api.errors.forbidden"
+handler404 = "catalog.api.errors.not_found"
+handler500 = "catalog.api.errors.server_error"

@@ -1,0 +1,23 @@
+"""What the web server serves: `granian --interface wsgi gatewayz.wsgi:application`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
+
+# Without collected files (`make run`), static files come from the packages that have them.
+warnings.filterwarnings("ignore", "No directory at", UserWarning)
+application = get_wsgi_application()
+
+# A wrong setting stops the server before it answers anything; management commands and workers check by themselves.
+call_command("check")
+
+from catalog.serving import snapshot  # noqa: E402  the apps must be loaded first
+
+# Here and not in an AppConfig: each worker loads this file after it was forked, and threads do not survive a fork.
+snapshot.start_following()

@@ -1,0 +1,302 @@
+"""What is deployed agrees with the code: `.env.example`, Dockerfile and docker-compose.yml, without a Docker engine."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT: Path = settings.BASE_DIR
+LONG_RUNNING = {"postgres", "redis", "web", "worker", "beat"}
+OURS = {"migrate", "web", "worker", "beat"}
+A_KEY = {"SECRET_KEY": secrets.token_urlsafe(64)}
+
+READ_ELSEWHERE = {
+    # explained in .env.example, read by something else than gatewayz/settings.py
+    "BIND": "docker-compose.yml",
+    "PORT": "docker-compose.yml",
+    "WEB_WORKERS": "Dockerfile",
+    "POSTGRES_PASSWORD": "docker-compose.yml",
+    "DJANGO_SUPERUSER_USERNAME": "Makefile",
+    "DJANGO_SUPERUSER_EMAIL": "Makefile",
+    "DJANGO_SUPERUSER_PASSWORD": "Makefile",
+}
+NOT_FOR_CONTAINERS = {
+    "DEBUG": "its error pages show settings and source, and a container is a deployment",
+    "FIXTURES_DIR": "the bundled catalogues are part of the image",
+}
+
+
+def settings_read() -> set[str]:
+    """The names that gatewayz/settings.py asks the environment for."""
+    tree = ast.parse((ROOT / "gatewayz/settings.py").read_text())
+    return {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "env"
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def settings_explained() -> set[str]:
+    return set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """The instructions, each with its keyword."""
+    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(keyword, rest) for keyword, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
+
+
+def arguments_of(keyword: str) -> list[str]:
+    return [rest for found, rest in dockerfile() if found == keyword]
+
+
+def copied_from_here() -> list[str]:
+    words = [rest.split() for rest in arguments_of("COPY") if not rest.startswith("--from=")]
+    return [source for line in words for source in line[:-1]]
+
+
+def manage(*arguments: str, environment: Mapping[str, str], folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run manage.py as in a fresh shell: nothing of this process' environment, and no .env unless ENV_FILE says so."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+# --- .env.example ----------------------------------------------------------------------------------------------------
+
+
+def test_the_example_explains_every_setting_and_no_other() -> None:
+    assert settings_explained() - set(READ_ELSEWHERE) == settings_read()
+
+
+@pytest.mark.parametrize(("name", "reader"), READ_ELSEWHERE.items())
+def test_a_setting_read_elsewhere_is_named_there(name: str, reader: str) -> None:
+    # `make admin` asks for the password alone; Django's createsuperuser takes the other two along.
+    named = "DJANGO_SUPERUSER_PASSWORD" if reader == "Makefile" else name
+
+    assert named in (ROOT / reader).read_text()
+
+
+def test_the_example_holds_no_secret() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+
+    assert {"SECRET_KEY=", "POSTGRES_PASSWORD=", "# DJANGO_SUPERUSER_PASSWORD="} <= set(lines)
+
+
+def test_the_example_passes_the_checks_of_a_deployment_once_its_secrets_are_filled_in(tmp_path: Path) -> None:
+    example = (ROOT / ".env.example").read_text()
+    filled = re.sub(r"(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$", lambda line: line[0] + secrets.token_urlsafe(64), example)
+    env_file = tmp_path / ".env"
+    env_file.write_text(filled)
+
+    result = manage("check", "--deploy", "--fail-level", "WARNING", environment={"ENV_FILE": str(env_file)})
+
+    assert result.returncode == 0, result.stderr
+    assert "no issues (0 silenced)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("CHUTES_SOURCE", "bogus"),
+        ("SYNC_INTERVAL_MINUTES", "abc"),
+        ("SYNC_INTERVAL_MINUTES", "0"),
+        ("DATABASE_URL", "bogus://curator:hunter2@localhost/x"),
+        ("PUBLIC_URL", "nonsense"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
+    result = manage("check", environment={**A_KEY, name: value})
+
+    assert result.returncode == 1
+    assert name in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+def test_all_wrong_settings_are_named_at_once() -> None:
+    wrong = {"SECRET_KEY": "", "PUBLIC_URL": "nonsense", "LOG_LEVEL": "loud", "BEHIND_TLS_PROXY": "perhaps"}
+
+    result = manage("check", environment=wrong)
+
+    assert all(name in result.stderr for name in wrong)
+
+
+# --- docker-compose.yml ----------------------------------------------------------------------------------------------
+
+
+def test_the_compose_file_follows_the_compose_specification() -> None:
+    nowhere = "http://127.0.0.1:9"  # the schema comes with the tool; a look at the network would fail here
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        "docker-compose.yml",
+    ]
+
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout
+
+
+def test_compose_runs_the_whole_service() -> None:
+    assert set(compose()["services"]) == LONG_RUNNING | {"migrate"}
+
+
+@pytest.mark.parametrize("name", sorted(LONG_RUNNING))
+def test_every_long_running_service_has_a_health_check_and_comes_back(name: str) -> None:
+    service = compose()["services"][name]
+
+    assert service["healthcheck"]["test"]
+    assert service["restart"] == "unless-stopped"
+    assert "stop_grace_period" in service
+
+
+def test_compose_and_the_image_ask_the_web_the_same_question() -> None:
+    [image] = arguments_of("HEALTHCHECK")
+    in_image = yaml.safe_load(image.partition(" CMD ")[2])
+
+    assert compose()["services"]["web"]["healthcheck"]["test"] == ["CMD", *in_image]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_nothing_starts_before_the_tables_are_there(name: str) -> None:
+    conditions = {other: wait["condition"] for other, wait in compose()["services"][name]["depends_on"].items()}
+
+    assert conditions == {
+        "migrate": "service_completed_successfully",
+        "postgres": "service_healthy",
+        "redis": "service_healthy",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_our_containers_can_do_as_little_as_possible(name: str) -> None:
+    service = compose()["services"][name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_compose_refuses_to_start_without_its_secrets() -> None:
+    services = compose()["services"]
+    given = [services[name]["environment"]["SECRET_KEY"] for name in sorted(OURS)]
+    given += [services[name]["environment"]["DATABASE_URL"] for name in sorted(OURS)]
+    given += [services["postgres"]["environment"]["POSTGRES_PASSWORD"]]
+
+    assert all(re.search(r"\$\{(SECRET_KEY|POSTGRES_PASSWORD):\?is not set", value) for value in given)
+
+
+def test_compose_asks_env_for_nothing_that_the_example_does_not_explain() -> None:
+    asked = set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
+
+    assert asked <= settings_explained()
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_setting_reaches_every_container(name: str) -> None:
+    given = set(compose()["services"][name]["environment"])
+
+    assert given - {"WEB_WORKERS"} == settings_read() - set(NOT_FOR_CONTAINERS)
+    assert set(NOT_FOR_CONTAINERS) <= settings_read()
+
+
+def test_only_the_web_is_published_and_only_to_this_machine() -> None:
+    published = {name: service["ports"] for name, service in compose()["services"].items() if "ports" in service}
+
+    assert published == {"web": ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"]}
+
+
+def test_the_data_of_postgres_and_redis_outlives_their_containers() -> None:
+    described = compose()
+    kept = {
+        volume.partition(":")[0] for service in described["services"].values() for volume in service.get("volumes", [])
+    }
+
+    assert kept == set(described["volumes"]) == {"postgres", "redis"}
+
+
+# --- Dockerfile ------------------------------------------------------------------------------------------------------
+
+
+def test_every_image_has_a_version() -> None:
+    from_dockerfile = [words.split()[0] for words in arguments_of("FROM")]
+    from_compose = [service["image"] for service in compose()["services"].values()]
+
+    tags = [image.partition(":")[2] for image in from_dockerfile + from_compose]
+
+    assert all(tags)
+    assert not any("latest" in tag for tag in tags)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    last_stage = dockerfile()[max(index for index, (keyword, _) in enumerate(dockerfile()) if keyword == "FROM") :]
+    users = [rest for keyword, rest in last_stage if keyword == "USER"]
+
+    assert users[-1] == "10001:10001"
+
+
+def test_no_variable_of_the_image_holds_a_secret() -> None:
+    assert not [rest for rest in arguments_of("ENV") + arguments_of("ARG") if re.search("KEY|PASSWORD|SECRET", rest)]
+
+
+def test_what_the_image_copies_is_there_and_let_through() -> None:
+    let_through = {
+        line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+
+    assert all((ROOT / source).exists() for source in copied_from_here())
+    assert set(copied_from_here()) == let_through
+
+
+def test_what_the_image_copies_is_enough_to_run(tmp_path: Path) -> None:
+    for source in copied_from_here():
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / source)
+
+    result = manage("check", folder=tmp_path, environment=A_KEY)
+    collected = manage("collectstatic", "--noinput", folder=tmp_path, environment=A_KEY)
+
+    assert result.returncode == 0, result.stderr
+    assert collected.returncode == 0, collected.stderr
+    assert (tmp_path / "staticfiles/admin/css/base.css").is_file()
