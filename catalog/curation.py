@@ -15,6 +15,8 @@ from django.db import transaction
 
 from catalog import records
 from catalog.models import Offer, Override
+from catalog.normalize import text
+from catalog.normalize.meters import METERS
 from catalog.publication import apply, locks
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
 
@@ -46,22 +48,28 @@ def set_override(
     `value` is `{"add": [...], "remove": [...]}` for tags, `{"amount": "0.25", "unit": "usd_per_million_tokens"}` for
     prices. Raises InvalidOverride, or NeedsConfirmation unless `is_confirmed`; nothing is changed then.
     """
-    try:
-        value = checked_value(field, value)
-    except ValueError as error:
-        raise InvalidOverride(str(error)) from error
-    if not reason.strip():
-        raise InvalidOverride("a reason is needed")
     with transaction.atomic():
         offer = _locked(offer)
-        if not is_confirmed and (doubt := _doubt(offer, field, value)):
-            raise NeedsConfirmation(doubt)
+        value = checked(offer, field=field, value=value, reason=reason, is_confirmed=is_confirmed)
         Override.objects.update_or_create(
             offer=offer,
             field=field,
             defaults={"value": value, "reason": reason.strip(), "author": author, "made_at": now},
         )
         return apply.republish_offer(offer, author=author, now=now)
+
+
+def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed: bool) -> Json:
+    """The value, cleaned, as `set_override` would accept it now. Raises what `set_override` raises."""
+    try:
+        value = checked_value(field, value)
+    except ValueError as error:
+        raise InvalidOverride(str(error)) from error
+    if not text.is_storable(reason) or not reason.strip():
+        raise InvalidOverride("a reason is needed, as text")
+    if not is_confirmed and (doubt := _doubt(offer, field, value)):
+        raise NeedsConfirmation(doubt)
+    return value
 
 
 def clear_override(offer: Offer, *, field: str, author: User | None, now: datetime) -> int:
@@ -83,15 +91,18 @@ def _doubt(offer: Offer, field: str, value: Json) -> str | None:
         return None
     others = dict(Override.objects.filter(offer=offer).values_list("field", "value"))
     stands = overlay(records.load(offer.upstream), others).amount(PRICED_FIELDS[field])
-    return doubt(stands, price_of(field, value).amount)
+    doubt = doubt_of_change(stands, price_of(field, value).amount)
+    return doubt and f"{doubt} US dollars per {METERS[PRICED_FIELDS[field]].unit}"
 
 
-def doubt(before: Decimal | None, after: Decimal) -> str | None:
+def doubt_of_change(before: Decimal | None, after: Decimal) -> str | None:
     """Why a new price should be confirmed, None where it is an ordinary change."""
     if before is None or before == after:
         return None
     if not before or not after:
-        return f"this changes the price {'from free to paid' if not before else 'from paid to zero'}"
-    if max(before, after) >= 10 * min(before, after):
-        return f"this changes the price tenfold or more, from {before:f} to {after:f} US dollars per unit"
-    return None
+        kind = "from free to paid" if after else "from paid to zero"
+    elif max(before, after) >= 10 * min(before, after):
+        kind = "tenfold or more"
+    else:
+        return None
+    return f"this changes the price {kind}, from {before:f} to {after:f}"

@@ -31,14 +31,14 @@ def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) 
     known = {gateway.slug: gateway for gateway in Gateway.objects.order_by("slug")}
     # A gateway that was never run has no row yet, and stands as one that never was.
     gateways = [known.get(slug, Gateway(slug=slug)) for slug in slugs]
-    return {gateway.slug: _gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
+    return {gateway.slug: gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
 
 
 def newest_revision() -> Revision:
     return Revision.objects.newest()
 
 
-def _gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
+def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
     last_run = SyncRun.objects.filter(gateway=gateway.pk).finished().order_by("-started_at").first()
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
     return GatewayState(

@@ -33,6 +33,15 @@ class Environment:
     def path(self, name: str, *, default: Path) -> Path:
         return Path(self.text(name, default=str(default))).expanduser().resolve()
 
+    def folder(self, name: str, *, default: Path) -> Path:
+        """A folder that is made if it is missing."""
+        path = self.path(name, default=default)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._refuse(name, str(path), f"cannot be made a folder: {error.strerror}")
+        return path
+
     def flag(self, name: str, *, default: bool) -> bool:
         spellings = {
             "1": True,

@@ -26,7 +26,7 @@ ALLOWED_HOSTS = [*{str(_public.hostname), "localhost", "127.0.0.1", "[::1]"}, *e
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- where things are kept -------------------------------------------------------------------------------------------
-DATA_DIR = env.path("DATA_DIR", default=BASE_DIR / "var")
+DATA_DIR = env.folder("DATA_DIR", default=BASE_DIR / "var")
 FIXTURES_DIR = env.path("FIXTURES_DIR", default=BASE_DIR / "fixtures")
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gatewayz.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -58,7 +58,8 @@ BROKER_DIR = DATA_DIR / "broker"
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
 else:
-    CELERY_BROKER_URL = "gatewayz.broker:Transport://"
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT = "gatewayz.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # In and out are one folder: whatever is sent is received by the same installation.
         "data_folder_in": str(BROKER_DIR / "queue"),
@@ -168,6 +169,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SORT_OPERATION_PARAMETERS": False,
+    "PREPROCESSING_HOOKS": ["catalog.api.schema.without_trailing_slashes"],
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -207,7 +210,11 @@ LOGGING = {
         "console": {
             "()": structlog.stdlib.ProcessorFormatter,
             "foreign_pre_chain": _log_steps,
-            "processor": structlog.dev.ConsoleRenderer(colors=False),
+            "processor": structlog.dev.ConsoleRenderer(
+                colors=False,
+                # The pretty formatter prints local variables, and with them keys and passwords.
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
         },
         "json": {
             "()": structlog.stdlib.ProcessorFormatter,

@@ -1,0 +1,13 @@
+"""The face for curators and operators. Tables that a writer owns are read-only; every save goes through curation."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from catalog.admin import gateways, offers, overrides, revisions, runs
+
+__all__ = ["gateways", "offers", "overrides", "revisions", "runs"]
+
+admin.site.site_header = "Gatewayz"
+admin.site.site_title = "Gatewayz"
+admin.site.index_title = "The catalogue and its curation"

@@ -11,6 +11,9 @@ from rest_framework.serializers import Serializer
 from catalog.api import serializers
 from catalog.serving.filters import Parameter, SelectionFilterSet
 
+Endpoint = tuple[str, str, str, Any]
+"""Path, pattern, method and view, as drf-spectacular's hooks are given them."""
+
 
 class CatalogSchema(AutoSchema):
     """Takes the query parameters from the view's FilterSet, and gives every operation its errors."""
@@ -34,6 +37,11 @@ class CatalogSchema(AutoSchema):
                     response, status, media_types=["application/problem+json"], direction=direction
                 )
         return bodies
+
+
+def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """Each address once: lists answer with a trailing slash too."""
+    return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:

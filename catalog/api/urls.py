@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from catalog.api import views
 
+
+def _list(address: str, view: type[views.CatalogView]) -> list[URLPattern]:
+    return [path(address, view.as_view()), path(f"{address}/", view.as_view())]
+
+
 urlpatterns = [
-    re_path(r"^catalog/models/?$", views.ModelList.as_view(), name="model-list"),
-    path("catalog/models/<path:model_id>", views.ModelDetail.as_view(), name="model-detail"),
-    re_path(r"^catalog/providers?/?$", views.ProviderList.as_view(), name="provider-list"),
-    re_path(r"^catalog/gateways/?$", views.GatewayList.as_view(), name="gateway-list"),
+    *_list("catalog/models", views.ModelList),
+    path("catalog/models/<path:model_id>", views.ModelDetail.as_view()),
+    *_list("catalog/providers", views.ProviderList),
+    *_list("catalog/provider", views.ProviderListAsFirstNamed),
+    *_list("catalog/gateways", views.GatewayList),
     path("catalog/schema", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("catalog/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    path("healthz", views.Alive.as_view(), name="healthz"),
-    path("readyz", views.Ready.as_view(), name="readyz"),
+    path("catalog/docs", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("healthz", views.Alive.as_view()),
+    path("readyz", views.Ready.as_view()),
 ]

@@ -80,6 +80,16 @@ class ProviderList(CatalogView):
         return answers.listing(request, held, page, total=len(providers), query=query.values)
 
 
+class ProviderListAsFirstNamed(ProviderList):
+    @extend_schema(
+        operation_id="list_provider",
+        summary="The same as /catalog/providers, at its first address",
+        responses=serializers.ProviderListSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return super().get(request)
+
+
 class GatewayList(CatalogView):
     @extend_schema(
         operation_id="list_gateways",

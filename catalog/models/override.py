@@ -21,7 +21,13 @@ class Override(models.Model):
     made_at = models.DateTimeField("made")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["offer", "field"], name="one_override_per_field")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["offer", "field"],
+                name="one_override_per_field",
+                violation_error_message="This field of the offer has an override already: change or clear that one.",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.field

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from catalog import queries, registry
+from catalog.admin.readonly import ReadOnlyAdmin
+from catalog.models import Gateway
+from catalog.sync import schedule
+
+
+@admin.register(Gateway)
+class GatewayAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "vendor", "state", "models", "source", "last_success_at", "last_outcome", "next_run_at")
+    search_fields = ("slug",)
+    ordering = ("slug",)
+    actions = ("sync_now",)
+    readonly_fields = ("vendor", "state", "models", "source", "last_outcome", "last_error")
+
+    @admin.action(description="Sync now", permissions=["sync"])
+    def sync_now(self, request: HttpRequest, queryset: QuerySet[Gateway]) -> None:
+        slugs = list(queryset.order_by("slug").values_list("slug", flat=True))
+        for slug in slugs:
+            schedule.request_run(slug)
+        self.message_user(request, f"Asked the worker to sync {', '.join(slugs)}; see the sync runs.", messages.SUCCESS)
+
+    def has_sync_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("catalog.change_gateway")
+
+    @admin.display(description="name")
+    def vendor(self, gateway: Gateway) -> str:
+        adapter = registry.GATEWAYS.get(gateway.slug)
+        return adapter.name if adapter else "no longer read"
+
+    @admin.display
+    def state(self, gateway: Gateway) -> str:
+        return _state(gateway).state
+
+    @admin.display
+    def models(self, gateway: Gateway) -> int:
+        return _state(gateway).models
+
+    @admin.display
+    def source(self, gateway: Gateway) -> str | None:
+        return _state(gateway).source
+
+    @admin.display(description="last run")
+    def last_outcome(self, gateway: Gateway) -> str | None:
+        run = _state(gateway).last_run
+        return run.get_outcome_display() if run else None
+
+    @admin.display
+    def last_error(self, gateway: Gateway) -> str | None:
+        run = _state(gateway).last_run
+        return run.error or None if run else None
+
+
+def _state(gateway: Gateway) -> queries.GatewayState:
+    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+    return queries.gateway_state(gateway, now=timezone.now(), interval=interval)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from catalog import curation
+from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_json
+from catalog.models import Offer, OfferVersion, Override, Provider
+
+
+class OverrideInline(ReadOnlyInline):
+    model = Override
+    fields = ("field", "value", "reason", "author", "made_at")
+    readonly_fields = fields
+    verbose_name_plural = "Overrides: what curators said (open one to change or to clear it)"
+
+
+class OfferVersionInline(ReadOnlyInline):
+    model = OfferVersion
+    fields = ("from_revision", "to_revision", "changes")
+    readonly_fields = fields
+    ordering = ("-from_revision",)
+    verbose_name_plural = "Versions, newest first"
+
+
+@admin.register(Offer)
+class OfferAdmin(ReadOnlyAdmin):
+    list_display = (
+        "model_id",
+        "gateway",
+        "provider",
+        "model_type",
+        "source",
+        "is_curated",
+        "first_seen_at",
+        "withdrawn_at",
+    )
+    list_filter = ("gateway", "model_type", "source", ("withdrawn_at", admin.EmptyFieldListFilter))
+    list_select_related = ("gateway", "provider")
+    search_fields = ("model_id", "name", "provider__slug")
+    ordering = ("model_id", "gateway")
+    list_per_page = 50
+    inlines = (OverrideInline, OfferVersionInline)
+    fields = (
+        ("model_id", "gateway"),
+        ("name", "provider"),
+        ("model_type", "source", "recorded_on"),
+        ("first_seen_at", "withdrawn_at"),
+        "curate",
+        "served",
+        "gateway_says",
+    )
+    readonly_fields = ("curate", "served", "gateway_says")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("overrides")
+
+    @admin.display(boolean=True, description="curated")
+    def is_curated(self, offer: Offer) -> bool:
+        return bool(offer.overrides.all())
+
+    @admin.display
+    def curate(self, offer: Offer) -> SafeString:
+        address = reverse("admin:catalog_override_add")
+        links = [
+            (f"{address}?{urlencode({'offer': offer.pk, 'field': field})}", field) for field in curation.CURATED_FIELDS
+        ]
+        return format_html_join(" · ", '<a href="{}">Override {}</a>', links)
+
+    @admin.display(description="is served as")
+    def served(self, offer: Offer) -> SafeString:
+        version = OfferVersion.objects.current().filter(offer=offer).first()
+        return pretty_json(version.document) if version else format_html("{}", "not published yet")
+
+    @admin.display
+    def gateway_says(self, offer: Offer) -> SafeString:
+        return pretty_json(offer.upstream)
+
+
+@admin.register(OfferVersion)
+class OfferVersionAdmin(ReadOnlyAdmin):
+    list_display = ("offer", "gateway", "from_revision", "to_revision", "changed_fields")
+    list_filter = ("offer__gateway", ("to_revision", admin.EmptyFieldListFilter))
+    list_select_related = ("offer__gateway",)
+    search_fields = ("offer__model_id",)
+    ordering = ("-from_revision", "offer__model_id")
+    fields = ("offer", ("from_revision", "to_revision"), "changes", "shown_document")
+    readonly_fields = ("shown_document",)
+
+    @admin.display(ordering="offer__gateway")
+    def gateway(self, version: OfferVersion) -> str:
+        return version.offer.gateway.slug
+
+    @admin.display
+    def changed_fields(self, version: OfferVersion) -> str:
+        return ", ".join(field for field, *_ in version.changes)
+
+    @admin.display(description="document")
+    def shown_document(self, version: OfferVersion) -> SafeString:
+        return pretty_json(version.document)
+
+
+@admin.register(Provider)
+class ProviderAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "key")
+    search_fields = ("slug", "key")
+    ordering = ("key",)

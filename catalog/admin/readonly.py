@@ -1,0 +1,40 @@
+"""Admin of a table that only one of the writers may write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+
+class _NoWriting:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(_NoWriting, admin.ModelAdmin):
+    """Shown, searched and filtered, never edited."""
+
+    show_full_result_count = False
+
+
+class ReadOnlyInline(_NoWriting, admin.TabularInline):
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+
+def pretty_json(text: str) -> SafeString:
+    """JSON as people read it."""
+    shown = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+    return format_html('<pre style="margin:0;white-space:pre-wrap">{}</pre>', shown)
