@@ -1,4 +1,4 @@
-"""The JSON document of an offer: `docs/api.md` describes it field by field. Pure; rendered once, at publication."""
+"""The JSON document of an offer, as `/catalog/schema` describes it. Pure; rendered once, at publication."""
 
 from __future__ import annotations
 

@@ -68,10 +68,8 @@ class OfferAdmin(ReadOnlyAdmin):
 
     @admin.display
     def curate(self, offer: Offer) -> SafeString:
-        address = reverse("admin:catalog_override_add")
-        links = [
-            (f"{address}?{urlencode({'offer': offer.pk, 'field': field})}", field) for field in curation.CURATED_FIELDS
-        ]
+        standing = {override.field: override.pk for override in offer.overrides.all()}
+        links = [(_override_address(offer, field, standing.get(field)), field) for field in curation.CURATED_FIELDS]
         return format_html_join(" · ", '<a href="{}">Override {}</a>', links)
 
     @admin.display(description="is served as")
@@ -82,6 +80,12 @@ class OfferAdmin(ReadOnlyAdmin):
     @admin.display
     def gateway_says(self, offer: Offer) -> SafeString:
         return pretty_json(offer.upstream)
+
+
+def _override_address(offer: Offer, field: str, standing: int | None) -> str:
+    if standing is not None:
+        return reverse("admin:catalog_override_change", args=[standing])
+    return f"{reverse('admin:catalog_override_add')}?{urlencode({'offer': offer.pk, 'field': field})}"
 
 
 @admin.register(OfferVersion)
