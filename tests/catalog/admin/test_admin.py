@@ -1,0 +1,198 @@
+"""The admin: every table can be looked at, only curators write, and what they write is served."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from catalog.models import Gateway, Offer, OfferVersion, Override, Revision, SyncRun
+from catalog.sync import run
+
+pytestmark = pytest.mark.django_db
+
+R1 = "deepseek-ai/DeepSeek-R1"
+TABLES = sorted(model._meta.model_name or "" for model in apps.get_app_config("catalog").get_models())
+OWNED_BY_WRITERS = [table for table in TABLES if table != "override"]
+
+
+@pytest.fixture(autouse=True)
+def published() -> None:
+    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND)
+
+
+@pytest.fixture
+def curator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def _offer() -> Offer:
+    return Offer.objects.get(model_id=R1)
+
+
+def _served() -> dict[str, object]:
+    document = OfferVersion.objects.current().get(offer=_offer()).document
+    return dict(orjson.loads(document))
+
+
+def _override(curator: Client, **entered: object) -> list[str]:
+    """Fill in the form for a new override; the form's errors."""
+    blank = {"tags_to_add": "", "tags_to_remove": "", "amount": "", "unit": "", "reason": "seen on the vendor's page"}
+    answer = curator.post(reverse("admin:catalog_override_add"), blank | {"offer": _offer().pk} | entered)
+    if answer.status_code == 302:
+        return []
+    errors = answer.context["adminform"].form.errors
+    return [message for messages in errors.values() for message in messages]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, table: str) -> None:
+    _override(curator, field="tags", tags_to_add="cheap")
+    gateway = Gateway.objects.get()
+    rejecting = SyncRun.objects.create(gateway=gateway, started_at=timezone.now(), trigger="schedule", lease_token=9)
+    rejecting.rejected_rows.create(position=1, model_id="x", reason="id: must not be empty", raw='{"id": "')
+
+    model = apps.get_model("catalog", table)
+    row = model._default_manager.order_by("pk").last()
+
+    assert row is not None
+    assert curator.get(reverse(f"admin:catalog_{table}_changelist"), {"q": "1"}).status_code == 200
+    assert curator.get(reverse(f"admin:catalog_{table}_change", args=[row.pk])).status_code == 200
+
+
+@pytest.mark.parametrize("table", OWNED_BY_WRITERS)
+def test_tables_that_a_writer_owns_are_read_only_even_for_a_superuser(curator: Client, table: str) -> None:
+    row = apps.get_model("catalog", table)._default_manager.order_by("pk").first()
+    pk = row.pk if row else 1
+
+    assert curator.get(reverse(f"admin:catalog_{table}_add")).status_code == 403
+    assert curator.post(reverse(f"admin:catalog_{table}_change", args=[pk]), {}).status_code in {302, 403}
+    assert curator.post(reverse(f"admin:catalog_{table}_delete", args=[pk]), {"post": "yes"}).status_code in {302, 403}
+    assert row is None or apps.get_model("catalog", table)._default_manager.filter(pk=pk).exists()
+
+
+def test_the_admin_wants_a_login(client: Client) -> None:
+    answer = client.get(reverse("admin:catalog_override_changelist"))
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/")
+
+
+def test_an_override_is_served_at_once_survives_a_sync_and_clearing_restores_the_gateways_value(
+    curator: Client,
+) -> None:
+    errors = _override(curator, field="hourly_rate", amount="20", unit="usd_per_hour")
+    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND)
+
+    assert errors == []
+    assert _served()["pricing"] == {"prompt": "0.00002", "completion": "0.00002", "hourly_rate": "20.0"}
+    assert "Pricing: $20.0/hr." in str(_served()["description"])
+    override = Override.objects.get()
+    assert override.author is not None
+    assert (override.author.username, override.reason) == ("ada", "seen on the vendor's page")
+    assert Revision.objects.newest().author == override.author
+
+    curator.post(reverse("admin:catalog_override_delete", args=[override.pk]), {"post": "yes"})
+
+    assert _served()["pricing"] == {"prompt": "0.000022", "completion": "0.000022", "hourly_rate": "22.0"}
+    assert not Override.objects.exists()
+
+
+def test_an_override_is_changed_in_place(curator: Client) -> None:
+    _override(curator, field="hourly_rate", amount="20", unit="usd_per_hour")
+    address = reverse("admin:catalog_override_change", args=[Override.objects.get().pk])
+
+    shown = curator.get(address)
+    curator.post(address, {"amount": "21", "unit": "usd_per_hour", "reason": "a newer page"})
+
+    assert b'value="20"' in shown.content
+    assert Override.objects.get().value == {"amount": "21", "unit": "usd_per_hour"}
+    assert _served()["price_tier"] == "premium"
+
+
+def test_tags_are_added_and_removed(curator: Client) -> None:
+    errors = _override(curator, field="tags", tags_to_add="Cheap, fast", tags_to_remove="popular")
+
+    assert errors == []
+    assert _served()["tags"] == ["hot", "cheap", "fast"]
+
+
+@pytest.mark.parametrize("amount", ["2.2", "220", "0"])
+def test_a_tenfold_change_or_one_to_free_is_asked_twice(curator: Client, amount: str) -> None:
+    entered = {"field": "hourly_rate", "amount": amount, "unit": "usd_per_hour"}
+
+    first = _override(curator, **entered)
+
+    assert [error[:15] for error in first] == ["Please confirm:"]
+    assert "US dollars per hour" in first[0]
+    assert not Override.objects.exists()
+    assert _override(curator, **entered, confirmed="on") == []
+    assert Override.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("entered", "reason"),
+    [
+        ({"field": "hourly_rate", "amount": "abc", "unit": "usd_per_hour"}, "must be a decimal number"),
+        ({"field": "hourly_rate", "amount": "-1", "unit": "usd_per_hour"}, "must not be negative"),
+        ({"field": "hourly_rate", "amount": "1e999", "unit": "usd_per_hour"}, "must have at most 40 digits"),
+        ({"field": "hourly_rate", "amount": "2", "unit": ""}, "the unit must be one of"),
+        ({"field": "prompt", "amount": "2", "unit": "usd_per_hour"}, "priced per token, not per hour"),
+        ({"field": "tags"}, "name at least one tag"),
+        ({"field": "tags", "tags_to_add": "a", "tags_to_remove": "A"}, "added and removed at once"),
+        ({"field": "tags", "tags_to_add": "x" * 61}, "at most 60"),
+        ({"field": "tags", "tags_to_add": "a", "reason": " "}, "required"),
+        ({"field": "nonsense"}, "not one of the available choices"),
+    ],
+)
+def test_what_cannot_stand_is_refused_with_its_reason(curator: Client, entered: dict[str, str], reason: str) -> None:
+    errors = _override(curator, **entered)
+
+    assert any(reason in error for error in errors), errors
+    assert not Override.objects.exists()
+    assert Revision.objects.newest().number == 1
+
+
+def test_a_second_override_of_the_same_field_points_to_the_first(curator: Client) -> None:
+    _override(curator, field="tags", tags_to_add="cheap")
+
+    errors = _override(curator, field="tags", tags_to_add="fast")
+    page = curator.get(reverse("admin:catalog_offer_change", args=[_offer().pk]))
+
+    assert errors == ["This field of the offer has an override already: change or clear that one."]
+    assert reverse("admin:catalog_override_change", args=[Override.objects.get().pk]).encode() in page.content
+
+
+def test_sync_now_makes_the_gateway_due(curator: Client) -> None:
+    gateway = Gateway.objects.get()
+
+    answer = curator.post(
+        reverse("admin:catalog_gateway_changelist"),
+        {"action": "sync_now", "_selected_action": [gateway.pk]},
+        follow=True,
+    )
+
+    assert b"Asked the worker to sync chutes" in answer.content
+    assert gateway.next_run_at is not None
+    assert Gateway.objects.get().next_run_at is None
+
+
+def test_a_member_of_staff_who_may_only_look_cannot_sync_or_curate(client: Client) -> None:
+    looker = User.objects.create_user("bob", is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(looker)
+    due = Gateway.objects.get().next_run_at
+
+    page = client.get(reverse("admin:catalog_gateway_changelist"))
+    client.post(reverse("admin:catalog_gateway_changelist"), {"action": "sync_now", "_selected_action": [1]})
+    answer = client.get(reverse("admin:catalog_override_add"))
+
+    assert page.status_code == 200
+    assert b"sync_now" not in page.content
+    assert answer.status_code == 403
+    assert Gateway.objects.get().next_run_at == due
