@@ -26,8 +26,7 @@ COPY manage.py ./
 COPY gatewayz gatewayz
 COPY catalog catalog
 COPY fixtures fixtures
-# The key is of this step alone: no request is served with it, and it is in no layer and no variable of the image.
-RUN SECRET_KEY=only-for-this-step python manage.py collectstatic --noinput --verbosity 0 \
+RUN python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
  && python -m compileall -q gatewayz catalog
 USER 10001:10001
@@ -35,4 +34,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "gatewayz/probe.py"]
 # One blocking thread a worker: answers are whole bytes from memory, and threads would only wait for each other.
-CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-$(nproc)} --blocking-threads 1 --respawn-failed-workers --no-ws gatewayz.wsgi:application"]
+CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2} --blocking-threads 1 --respawn-failed-workers --workers-kill-timeout 5 --no-ws --log-level warning gatewayz.wsgi:application"]

@@ -2,8 +2,6 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PORT   ?= 8000
-export PORT
 
 # uv installs in seconds what pip installs in a minute; pip steps in where uv cannot reach the index.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \

@@ -51,7 +51,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "pricing": _pricing(record, basis),
         "price_status": price_status(record),
         "price_basis": basis,
-        "price_tier": None if hourly is None else price_tier(hourly),
+        "price_tier": None if hourly is None or basis is None else price_tier(hourly),
         "price_per_million": _price_per_million(record, basis),
         "architecture": {
             "modality": modalities.arrow(record.input_modalities, record.output_modalities),
@@ -87,7 +87,9 @@ def describe(record: OfferRecord, gateway_name: str) -> str:
     """A sentence for an offer whose gateway has none; written here, so that a curated price stands in it too."""
     sentence = f"{gateway_name} hosted {record.model_type} model: {record.id}."
     hourly = record.amount(meters.COMPUTE_HOUR)
-    return sentence if hourly is None else f"{sentence} Pricing: ${money.with_decimal(hourly)}/hr."
+    if hourly is None or price_basis(record) != "hourly":
+        return sentence
+    return f"{sentence} Pricing: ${money.with_decimal(hourly)}/hr."
 
 
 def price_status(record: OfferRecord) -> str:
@@ -120,6 +122,8 @@ def price_tier(usd_per_hour: Decimal) -> str:
 
 
 def _pricing(record: OfferRecord, basis: str | None) -> Json:
+    if basis is None:  # zeros without evidence are no prices
+        return {"prompt": None, "completion": None}
     prompt, completion, hourly = (
         record.amount(meter) for meter in (meters.INPUT_TEXT, meters.OUTPUT_TEXT, meters.COMPUTE_HOUR)
     )

@@ -7,7 +7,7 @@ in its hands loses it, which `dispatch_due` makes good a minute later.
 
     queue/<time>-<uuid>.<queue>.msg   waiting
     queue/new-<uuid>                  being written
-    queue/taken-<uuid>                being read; the system's temporary folder may be another disk, where renames fail
+    queue/taken-<uuid>                being read
     control/<exchange>.exchange       which queues an exchange feeds
 """
 
@@ -43,11 +43,9 @@ class Channel(filesystem.Channel):
         name = f"{time.time_ns()}-{uuid.uuid4().hex}.{queue}.msg"
         _write_whole(Path(self.data_folder_out, name), dumps(payload))
 
-    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:  # noqa: ARG002  kombu's signature
-        waiting = (
-            path for path in Path(self.data_folder_in).iterdir() if path.name.partition(".")[2] == f"{queue}.msg"
-        )
-        for path in sorted(waiting):
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
+        paths = Path(self.data_folder_in).iterdir()
+        for path in sorted(path for path in paths if path.name.partition(".")[2] == f"{queue}.msg"):
             message = _take(path)
             if message is not None:
                 return message
@@ -91,6 +89,10 @@ class Transport(filesystem.Transport):
         # and every message would go nowhere.
         self.state = virtual.BrokerState()
 
+    def drain_events(self, connection: Any, timeout: float | None = None, **_: Any) -> None:
+        # Celery looks whether it should stop only between two calls, each of which it would let wait for two seconds.
+        super().drain_events(connection, timeout=timeout and min(timeout, self.polling_interval))
+
 
 def _write_whole(path: Path, text: str) -> None:
     unfinished = path.with_name(f"new-{uuid.uuid4().hex}")
@@ -100,6 +102,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 def _take(waiting: Path) -> dict[str, Any] | None:
     """The message of a file, which is gone then; None if another process was faster or the message is unreadable."""
+    # In the same folder: the system's temporary one may be another disk, where a rename fails.
     taken = waiting.with_name(f"taken-{uuid.uuid4().hex}")
     try:
         waiting.rename(taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from gatewayz.pulse import WorkerPulse
@@ -16,3 +17,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.steps["consumer"].add(WorkerPulse)
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: object) -> None:
+    """Logs as settings.LOGGING says: a receiver, whatever it does, keeps Celery from setting up its own."""

@@ -6,15 +6,16 @@ Run it as a file (`python -I gatewayz/probe.py`): `-m` would import the package,
 from __future__ import annotations
 
 import sys
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
 
-def is_ready(*, port: int) -> bool:
-    # Not urllib: a proxy for the way out (HTTP_PROXY) must not stand between the probe and its own container.
-    connection = HTTPConnection("127.0.0.1", port, timeout=4)
+def answers_ok(path: str, *, host: str, port: int) -> bool:
+    # Not urllib: a proxy for the way out (HTTP_PROXY) must not stand between the probe and its own machine.
+    connection = HTTPConnection(host, port, timeout=4)
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
+        connection.request("GET", path, headers={"Host": "localhost"})  # allowed whatever PUBLIC_URL says
+        return connection.getresponse().status == HTTPStatus.OK
     except (OSError, HTTPException):
         return False
     finally:
@@ -22,4 +23,4 @@ def is_ready(*, port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not is_ready(port=8000))
+    sys.exit(not answers_ok("/readyz", host="127.0.0.1", port=8000))

@@ -58,7 +58,7 @@ BROKER_DIR = DATA_DIR / "broker"
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost"  # a host, or kombu warns that it has none
     CELERY_BROKER_TRANSPORT = "gatewayz.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # In and out are one folder: whatever is sent is received by the same installation.

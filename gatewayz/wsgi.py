@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 
@@ -15,7 +16,7 @@ warnings.filterwarnings("ignore", "No directory at", UserWarning)
 application = get_wsgi_application()
 
 # A wrong setting stops the server before it answers anything; management commands and workers check by themselves.
-call_command("check")
+call_command("check", stdout=io.StringIO())
 
 from catalog.serving import snapshot  # noqa: E402  the apps must be loaded first
 

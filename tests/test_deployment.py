@@ -9,13 +9,15 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.conf import settings
+
+from gatewayz.supervisor import Address, choose_commands
 
 ROOT: Path = settings.BASE_DIR
 LONG_RUNNING = {"postgres", "redis", "web", "worker", "beat"}
@@ -24,16 +26,17 @@ A_KEY = {"SECRET_KEY": secrets.token_urlsafe(64)}
 
 READ_ELSEWHERE = {
     # explained in .env.example, read by something else than gatewayz/settings.py
-    "BIND": "docker-compose.yml",
-    "PORT": "docker-compose.yml",
-    "WEB_WORKERS": "Dockerfile",
+    "BIND": "gatewayz/supervisor.py",
+    "PORT": "gatewayz/supervisor.py",
+    "WEB_WORKERS": "gatewayz/supervisor.py",
+    "DJANGO_SUPERUSER_USERNAME": "gatewayz/supervisor.py",
+    "DJANGO_SUPERUSER_EMAIL": "gatewayz/supervisor.py",
+    "DJANGO_SUPERUSER_PASSWORD": "gatewayz/supervisor.py",
     "POSTGRES_PASSWORD": "docker-compose.yml",
-    "DJANGO_SUPERUSER_USERNAME": "Makefile",
-    "DJANGO_SUPERUSER_EMAIL": "Makefile",
-    "DJANGO_SUPERUSER_PASSWORD": "Makefile",
 }
 NOT_FOR_CONTAINERS = {
     "DEBUG": "its error pages show settings and source, and a container is a deployment",
+    "DATA_DIR": "a folder of the image, in memory",
     "FIXTURES_DIR": "the bundled catalogues are part of the image",
 }
 
@@ -78,6 +81,12 @@ def copied_from_here() -> list[str]:
     return [source for line in words for source in line[:-1]]
 
 
+def options_of(words: Sequence[str]) -> list[str]:
+    """What a command line gives to granian or celery."""
+    program = next(index for index, word in enumerate(words) if word in {"granian", "celery"})
+    return sorted(words[program + 1 :])
+
+
 def manage(*arguments: str, environment: Mapping[str, str], folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run manage.py as in a fresh shell: nothing of this process' environment, and no .env unless ENV_FILE says so."""
     return subprocess.run(
@@ -100,10 +109,7 @@ def test_the_example_explains_every_setting_and_no_other() -> None:
 
 @pytest.mark.parametrize(("name", "reader"), READ_ELSEWHERE.items())
 def test_a_setting_read_elsewhere_is_named_there(name: str, reader: str) -> None:
-    # `make admin` asks for the password alone; Django's createsuperuser takes the other two along.
-    named = "DJANGO_SUPERUSER_PASSWORD" if reader == "Makefile" else name
-
-    assert named in (ROOT / reader).read_text()
+    assert name in (ROOT / reader).read_text()
 
 
 def test_the_example_holds_no_secret() -> None:
@@ -152,6 +158,14 @@ def test_all_wrong_settings_are_named_at_once() -> None:
     assert all(name in result.stderr for name in wrong)
 
 
+@pytest.mark.parametrize("document", ["docs/operating.md", "SECURITY.md"])
+def test_the_documents_name_no_setting_that_does_not_exist(document: str) -> None:
+    quoted = re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", (ROOT / document).read_text())
+
+    assert quoted
+    assert set(quoted) <= settings_explained() | {"ENV_FILE"}
+
+
 # --- docker-compose.yml ----------------------------------------------------------------------------------------------
 
 
@@ -198,6 +212,14 @@ def test_compose_and_the_image_ask_the_web_the_same_question() -> None:
     assert compose()["services"]["web"]["healthcheck"]["test"] == ["CMD", *in_image]
 
 
+def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
+    services = compose()["services"]
+
+    assert {services[name]["image"] for name in OURS} == {"gatewayz:local"}
+    assert [name for name, service in services.items() if "build" in service] == ["migrate"]
+    assert {services[name]["pull_policy"] for name in OURS - {"migrate"}} == {"never"}
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "beat"])
 def test_nothing_starts_before_the_tables_are_there(name: str) -> None:
     conditions = {other: wait["condition"] for other, wait in compose()["services"][name]["depends_on"].items()}
@@ -239,6 +261,16 @@ def test_every_setting_reaches_every_container(name: str) -> None:
 
     assert given - {"WEB_WORKERS"} == settings_read() - set(NOT_FOR_CONTAINERS)
     assert set(NOT_FOR_CONTAINERS) <= settings_read()
+
+
+def test_containers_start_what_make_run_starts() -> None:
+    image = yaml.safe_load(arguments_of("CMD")[-1])[-1].replace("${WEB_WORKERS:-2}", "2").split()
+    address = Address(bind=image[image.index("--host") + 1], port=8000)
+    started = {command.name: command.arguments for command in choose_commands(address, web_workers=2)}
+
+    assert options_of(image) == options_of(started["web"])
+    assert options_of(compose()["services"]["worker"]["command"]) == options_of(started["worker"])
+    assert options_of(compose()["services"]["beat"]["command"]) == options_of(started["beat"])
 
 
 def test_only_the_web_is_published_and_only_to_this_machine() -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from catalog.adapter.errors import BadPayload, UnusableRow
+from catalog.normalize import text
 from catalog.records import OfferRecord
 
 Json = Any
@@ -51,9 +52,12 @@ class Gateway(ABC):
     def record(self, row: Json) -> OfferRecord:
         """The offer that a row describes. Raises UnusableRow with the reason; no other exception for any JSON."""
 
-    @abstractmethod
     def row_id(self, row: Json) -> str | None:
-        """The offer's id as far as even an unusable row tells it."""
+        """The id of the offer that a row is about, as far as even an unusable row tells it."""
+        try:
+            return text.line(row["id"], longest=text.MAX_ID)
+        except (KeyError, TypeError, ValueError, IndexError):
+            return None
 
 
 def validated(row: Json, model: type[Row]) -> Row:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import APIException
 
 from catalog.serving.filters import InvalidParameters
@@ -58,7 +59,7 @@ def problem(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": request.path.encode("utf-8", "replace").decode(),
+        "instance": escape_uri_path(request.path),
     }
     if errors:
         body["errors"] = errors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from catalog.api import views
 
@@ -19,7 +19,7 @@ urlpatterns = [
     *_list("catalog/provider", views.ProviderListAsFirstNamed),
     *_list("catalog/gateways", views.GatewayList),
     path("catalog/schema", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("catalog/docs", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),
     path("readyz", views.Ready.as_view()),
 ]

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
-from django.db import DatabaseError
-from django.http import Http404, HttpResponse
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -102,7 +103,7 @@ class GatewayList(CatalogView):
         try:
             states = queries.gateway_states(registry.GATEWAYS, now=timezone.now(), interval=interval)
             newest = queries.newest_revision()
-        except DatabaseError as error:
+        except (DatabaseError, InterfaceError) as error:
             raise snapshot.NotReady("the database does not answer; lists of models are still served") from error
         data = [_gateway(state) for state in states.values()]
         return answers.json_response(
@@ -119,6 +120,7 @@ class GatewayList(CatalogView):
 class Alive(CatalogView):
     @extend_schema(operation_id="healthz", summary="The process lives", responses=serializers.HealthSerializer)
     def get(self, request: Request) -> HttpResponse:
+        self.query(request)
         return answers.json_response({"status": "ok"})
 
 
@@ -129,6 +131,7 @@ class Ready(CatalogView):
         responses={200: serializers.ReadySerializer, 503: serializers.ReadySerializer},
     )
     def get(self, request: Request) -> HttpResponse:
+        self.query(request)
         found: dict[str, int | None] = {"serving_revision": None, "published_revision": None}
         problems = []
         try:
@@ -137,7 +140,7 @@ class Ready(CatalogView):
             problems.append(str(error))
         try:
             found["published_revision"] = queries.newest_revision().number
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             problems.append("the database does not answer")
         if found["published_revision"] == 0:
             problems.append("nothing has been published yet; the first sync does it")
@@ -145,6 +148,14 @@ class Ready(CatalogView):
         return answers.json_response(
             {"status": "not ready" if problems else "ok", "problems": problems, **found}, status=status
         )
+
+
+class Docs(SpectacularSwaggerView):
+    """The page of the OpenAPI document."""
+
+    # DRF would describe the page with a template that there is not; its own Response would look for one too.
+    def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+        return HttpResponse()
 
 
 def _shown(provider: ProviderFigures) -> dict[str, object]:

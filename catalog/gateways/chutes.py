@@ -60,7 +60,3 @@ class Chutes(Gateway):
             input_modalities=inputs,
             output_modalities=outputs,
         )
-
-    def row_id(self, row: Json) -> str | None:
-        found = row.get("id") if isinstance(row, dict) else None
-        return found if isinstance(found, str) else None

@@ -39,7 +39,7 @@ def usd_per_token(value: object) -> Rate:
 
 
 def usd_per_million_tokens(value: object) -> Rate:
-    return Rate(_normal(_EXACT.scaleb(_amount(value), -6)), Unit.TOKEN)
+    return Rate(_bounded(_EXACT.scaleb(_amount(value), -6)), Unit.TOKEN)
 
 
 def usd_per_hour(value: object) -> Rate:
@@ -79,7 +79,11 @@ def _amount(value: object) -> Decimal:
     amount = Decimal(text)
     if amount < 0:
         raise ValueError(f"must not be negative: {text[:40]}")
-    # The exponent bounds the length of the text below, so check it before writing a number of a thousand digits.
+    return _bounded(amount)
+
+
+def _bounded(amount: Decimal) -> Decimal:
+    # The exponent bounds the length of the text, so check it before writing a number of a thousand digits.
     if abs(amount.adjusted()) > MAX_DIGITS or _digits(_normal(amount)) > MAX_DIGITS:
         raise ValueError(f"must have at most {MAX_DIGITS} digits")
     return _normal(amount)

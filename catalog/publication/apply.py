@@ -67,6 +67,8 @@ class _State:
     document: str
     served: str | None
     """The document of its open version; None for a new offer."""
+    is_withdrawal: bool = False
+    """The gateway has just ceased to list it."""
 
     @property
     def is_news(self) -> bool:
@@ -76,7 +78,7 @@ class _State:
     def kind(self) -> str:
         if self.served is None:
             return "new"
-        return "withdrawn" if self.offer.withdrawn_at else "changed"
+        return "withdrawn" if self.is_withdrawal else "changed"
 
 
 def publish_listing(
@@ -98,6 +100,8 @@ def publish_listing(
         for key in plan.missing:
             offers[key].withdrawn_at = now
         states = _states(offers.values())
+        for state in states:
+            state.is_withdrawal = state.offer.model_id in plan.missing
         if dry_run:
             before = after = revision.current().number
         else:

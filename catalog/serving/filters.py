@@ -152,7 +152,8 @@ class SelectionFilterSet(django_filters.FilterSet):
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
         if parameter is None:
-            reason = f"is not a parameter here; those are {', '.join(self.parameters())}"
+            known = ", ".join(self.parameters())
+            reason = f"is not a parameter here; {f'those are {known}' if known else 'there are none'}"
             problems.append(_problem(name, texts[0], reason))
         elif parameter.takes_several:
             words = [word.strip() for text in texts for word in text.split(",")]
@@ -169,6 +170,8 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
             raise ValueError("must not be empty")
         if "\x00" in value:
             raise ValueError("must not contain a NUL character")
+        if "\ufffd" in value:  # what Django puts in the place of bytes that are no UTF-8
+            raise ValueError("must be UTF-8 text")
         if len(value) > LONGEST_VALUE:
             raise ValueError(f"must have at most {LONGEST_VALUE} characters")
         return parameter.parse(value)

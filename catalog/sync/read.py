@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,20 @@ def decoded(raw: bytes) -> Json:
     What JSON does not know (NaN, Infinity) stays as its text, so that the row which has it is refused, not the file.
     """
     try:
-        return json.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_int=_integer, parse_constant=str)
+        return json.loads(raw.decode("utf-8-sig"), parse_float=_fraction, parse_int=_integer, parse_constant=str)
     except UnicodeDecodeError as error:
         raise BadPayload(f"is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
         raise BadPayload(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise BadPayload("is not a listing: it is nested too deeply") from error
+
+
+def _fraction(digits: str) -> Decimal | str:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent beyond what a Decimal holds; the row that has it says so
+        return digits
 
 
 def _integer(digits: str) -> int | Decimal:

@@ -53,18 +53,14 @@ def sort_rows(gateway: Gateway, listing: Listing) -> Sorted:
 
 
 def _rejection(gateway: Gateway, row: Json, *, position: int, reason: str) -> Rejection:
-    model_id = gateway.row_id(row)
-    is_usable = model_id is not None and 0 < len(model_id) <= text.MAX_ID and text.is_storable(model_id)
     # ASCII: escapes whatever a database could not store. `default`: exact numbers as their text.
     raw = json.dumps(row, ensure_ascii=True, default=_number_text)[:_LONGEST_RAW]
-    return Rejection(position=position, model_id=model_id if is_usable else None, reason=_printable(reason), raw=raw)
+    return Rejection(
+        position=position, model_id=gateway.row_id(row), reason=text.printable(reason, longest=2_000), raw=raw
+    )
 
 
 def _number_text(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} is no JSON")
-
-
-def _printable(reason: str) -> str:
-    return reason.encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")[:2_000]

@@ -16,6 +16,7 @@ from catalog import registry
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import BadPayload, GatewayError
 from catalog.models import Gateway, RejectedRow, SyncRun
+from catalog.normalize import text
 from catalog.publication import apply
 from catalog.publication.locks import LeaseLost
 from catalog.records import Source
@@ -87,7 +88,8 @@ def _work(adapter: Adapter, report: Report, *, dry_run: bool, say: Say) -> None:
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     if not found.records:
         raise BadPayload(f"none of the {run.seen} rows could be used; the first: {found.rejections[0].reason}")
-    say(f"{adapter.name}: comparing and publishing")
+    _renew_lease(run)
+    say(f"{adapter.name}: comparing {'' if dry_run else 'and publishing'}".rstrip())
     outcome = apply.publish_listing(
         adapter.slug,
         listing=apply.AcceptedListing(
@@ -103,22 +105,31 @@ def _work(adapter: Adapter, report: Report, *, dry_run: bool, say: Say) -> None:
     )
     for name, value in asdict(outcome).items():
         setattr(run, name, value)
-    is_changed = outcome.revision_after != outcome.revision_before
+    is_changed = outcome.new or outcome.changed or outcome.withdrawn
     run.outcome = SyncRun.Outcome.PUBLISHED if is_changed else SyncRun.Outcome.UNCHANGED
 
 
 @contextmanager
 def _lease(slug: str) -> Iterator[int]:
     """Hold the gateway for this run; a run that dies holds it no longer than the lease."""
-    now = timezone.now()
-    until = now + timedelta(seconds=settings.SYNC_LEASE_SECONDS)
-    token = Gateway.objects.take_lease(slug=slug, now=now, until=until)
+    token = Gateway.objects.take_lease(slug=slug, now=timezone.now(), until=_lease_end())
     if token is None:
         raise AlreadyRunning(f"{slug} is being read by another run")
     try:
         yield token
     finally:
         Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
+
+
+def _renew_lease(run: SyncRun) -> None:
+    """Called between the steps of a run, so that a lease can be short and a run long. Raises LeaseLost."""
+    mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
+    if not mine.update(lease_expires_at=_lease_end()):
+        raise LeaseLost(f"another run of {run.gateway.slug} has begun since this one took its lease")
+
+
+def _lease_end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.SYNC_LEASE_SECONDS)
 
 
 def _begin(slug: str, *, token: int, trigger: str, source: Source, dry_run: bool) -> SyncRun:
@@ -135,7 +146,7 @@ def _begin(slug: str, *, token: int, trigger: str, source: Source, dry_run: bool
 
 def _fail(report: Report, error: str) -> None:
     report.run.outcome = SyncRun.Outcome.FAILED
-    report.run.error = error
+    report.run.error = text.printable(error, longest=2_000)
 
 
 def _end(report: Report) -> None:

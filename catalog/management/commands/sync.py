@@ -29,6 +29,8 @@ class Command(BaseCommand):
             raise CommandError(f"unknown gateway {', '.join(unknown)}; known are {', '.join(registry.GATEWAYS)}")
         results = {slug: self._run(slug, source=options["source"], dry_run=options["dry_run"]) for slug in slugs}
         self._table(results)
+        if options["dry_run"]:
+            self.stdout.write("Dry run: nothing was changed.")
         if failed := [slug for slug, report in results.items() if report is None or report.has_failed]:
             raise CommandError(f"not synced: {', '.join(failed)}")
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+import pytest
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from catalog.serving import snapshot
+from catalog.serving.snapshot import Snapshot
+from tests.catalog.serving.fresh import nothing_served_yet
+from tests.catalog.syncing import sync
+
+__all__ = ["break_database", "catalogue", "nothing_served_yet"]
+
+
+@pytest.fixture
+def catalogue(db: None) -> Snapshot:
+    """The bundled catalogue, synced, published and served."""
+    sync()
+    snapshot.refresh()
+    return snapshot.current()
+
+
+@pytest.fixture
+def break_database(db: None) -> Iterator[Callable[[Exception], None]]:
+    """From the call on every query fails with this error."""
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own: the database must work again when it is undone
+
+        def break_it(error: Exception) -> None:
+            def fail(*args: object, **options: object) -> NoReturn:
+                raise error
+
+            patch.setattr(BaseDatabaseWrapper, "cursor", fail)
+
+        yield break_it

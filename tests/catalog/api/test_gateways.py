@@ -1,0 +1,162 @@
+"""`GET /catalog/gateways`: how each gateway stands, and what is answered while the database is down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.test import Client
+
+from catalog.models import SyncRun
+from catalog.serving import snapshot
+from catalog.serving.snapshot import Snapshot
+from tests.catalog.api.reading import problem_of, read
+from tests.catalog.syncing import sync, sync_rows
+from tests.factories import chutes_row, write_listing
+
+Json = Any
+
+SYNCED_AT = datetime(2100, 11, 22, 8, tzinfo=UTC)
+TWO_INTERVALS = timedelta(minutes=2 * settings.SYNC_INTERVAL_MINUTES)
+
+
+def chutes(client: Client) -> Json:
+    [gateway] = read(client, "/catalog/gateways")["data"]
+    return gateway
+
+
+@pytest.fixture
+def synced(db: None) -> None:
+    """The bundled catalogue, read at a time that tests know."""
+    with time_machine.travel(SYNCED_AT, tick=False):
+        sync()
+    snapshot.refresh()
+
+
+def test_a_gateway_that_was_never_read_says_so(client: Client, db: None) -> None:
+    snapshot.refresh()
+
+    assert chutes(client) == {
+        "slug": "chutes",
+        "name": "Chutes.ai",
+        "note": "Chutes.ai catalog",
+        "site_url": "https://chutes.ai",
+        "models": 0,
+        "source": None,
+        "recorded_at": None,
+        "state": "never",
+        "last_checked": None,
+        "last_success": None,
+        "age_seconds": None,
+        "next_run": None,
+        "last_outcome": None,
+        "error": None,
+        "rejected": 0,
+    }
+
+
+@pytest.mark.parametrize("address", ["/catalog/gateways", "/catalog/gateways/"])
+def test_a_gateway_that_was_read_is_fresh_with_its_facts(client: Client, synced: None, address: str) -> None:
+    with time_machine.travel(SYNCED_AT + timedelta(minutes=5), tick=False):
+        answer = read(client, address)
+
+    [gateway] = answer["data"]
+    assert gateway.pop("next_run") > "2100-11-22T08:00:00Z"
+    assert gateway == {
+        "slug": "chutes",
+        "name": "Chutes.ai",
+        "note": "Chutes.ai catalog",
+        "site_url": "https://chutes.ai",
+        "models": 104,
+        "source": "bundled",
+        "recorded_at": "2025-10-08",
+        "state": "fresh",
+        "last_checked": "2100-11-22T08:00:00Z",
+        "last_success": "2100-11-22T08:00:00Z",
+        "age_seconds": 300,
+        "last_outcome": "published",
+        "error": None,
+        "rejected": 0,
+    }
+    assert answer | {"data": []} == {
+        "data": [],
+        "total": 1,
+        "returned": 1,
+        "serving_revision": 1,
+        "published_revision": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("age", "state"), [(TWO_INTERVALS, "fresh"), (TWO_INTERVALS + timedelta(seconds=1), "stale")], ids=str
+)
+def test_what_was_read_two_intervals_ago_is_the_last_that_is_fresh(
+    client: Client, synced: None, age: timedelta, state: str
+) -> None:
+    with time_machine.travel(SYNCED_AT + age, tick=False):
+        assert chutes(client)["state"] == state
+
+
+def test_a_gateway_fails_until_a_run_succeeds_and_its_offers_stay_served(
+    client: Client, synced: None, fixtures_dir: Path
+) -> None:
+    with time_machine.travel(SYNCED_AT + timedelta(hours=1), tick=False):
+        sync()  # the folder is empty
+        failing = chutes(client)
+        served = read(client, "/catalog/models")["total"]
+    with time_machine.travel(SYNCED_AT + timedelta(hours=2), tick=False):
+        sync_rows(fixtures_dir, [chutes_row(), chutes_row("maker/broken", type="Robot")])
+        recovered = chutes(client)
+
+    assert (failing["state"], failing["last_outcome"], failing["models"]) == ("failing", "failed", 104)
+    assert "chutes_catalog.json cannot be read" in failing["error"]
+    assert (failing["last_checked"], failing["last_success"]) == ("2100-11-22T09:00:00Z", "2100-11-22T08:00:00Z")
+    assert served == 104
+    assert (recovered["state"], recovered["error"], recovered["rejected"]) == ("fresh", None, 1)
+
+
+def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Client, synced: None) -> None:
+    with time_machine.travel(SYNCED_AT + timedelta(minutes=1), tick=False):
+        before = chutes(client)
+        SyncRun.objects.create(
+            gateway=SyncRun.objects.get().gateway,
+            trigger="command",
+            lease_token=9,
+            started_at=SYNCED_AT + timedelta(minutes=1),
+        )
+        during = chutes(client)
+
+    assert during == before
+
+
+def test_a_revision_that_is_published_but_not_read_yet_shows(client: Client, synced: None, fixtures_dir: Path) -> None:
+    write_listing(fixtures_dir, [chutes_row()])
+    sync()
+
+    answer = read(client, "/catalog/gateways")
+
+    assert (answer["serving_revision"], answer["published_revision"]) == (1, 2)
+
+
+def test_how_a_gateway_stands_is_kept_by_no_cache(client: Client, synced: None) -> None:
+    assert client.get("/catalog/gateways")["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("error", [OperationalError("connection refused"), InterfaceError("connection is closed")])
+def test_without_a_database_only_this_answer_fails_and_models_are_still_served(
+    client: Client, catalogue: Snapshot, break_database: Callable[[Exception], None], error: Exception
+) -> None:
+    break_database(error)
+
+    problem = problem_of(client.get("/catalog/gateways"), status=503)
+
+    assert problem["detail"] == "the database does not answer; lists of models are still served"
+    assert read(client, "/catalog/models")["total"] == 104
+    assert read(client, "/catalog/providers")["total"] == 29
+    assert read(client, "/catalog/models/iLustMix")["data"]["provider_slug"] == "chutes"

@@ -1,0 +1,313 @@
+"""The OpenAPI document: every answer is held against it, and every promise it makes about parameters is tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+import pytest
+from django.db import OperationalError
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft202012Validator, FormatChecker
+from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Serializer
+
+from catalog.api.serializers import OfferSerializer
+from catalog.serving import snapshot
+from catalog.serving.snapshot import Snapshot
+from tests.catalog.api.reading import Response, problem_of, read
+from tests.factories import offer_record, per_token, publish
+
+Json = Any
+
+DOCUMENT: Json = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+OPERATIONS = {
+    (path, method): operation for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
+}
+PARAMETERS = [
+    pytest.param(path, parameter, id=f"{path} {parameter['name']}")
+    for (path, _), operation in OPERATIONS.items()
+    for parameter in operation.get("parameters", ())
+    if parameter["in"] == "query"
+]
+EXAMPLE_PATHS = {"model_id": "deepseek-ai/DeepSeek-R1"}
+
+ANSWERED = {
+    # every answer that the document promises, and a request that gets it
+    ("/catalog/models", "200"): "/catalog/models",
+    ("/catalog/models", "400"): "/catalog/models?limit=0&bogus=1&bogus=2",
+    ("/catalog/models/{model_id}", "200"): "/catalog/models/deepseek-ai/DeepSeek-R1",
+    ("/catalog/models/{model_id}", "400"): "/catalog/models/deepseek-ai/DeepSeek-R1?gateway=bogus",
+    ("/catalog/models/{model_id}", "404"): "/catalog/models/nobody/nothing",
+    ("/catalog/provider", "200"): "/catalog/provider?gateway=chutes",
+    ("/catalog/provider", "400"): "/catalog/provider?offset=-1",
+    ("/catalog/providers", "200"): "/catalog/providers",
+    ("/catalog/providers", "400"): "/catalog/providers?sort=id",
+    ("/catalog/gateways", "200"): "/catalog/gateways",
+    ("/catalog/gateways", "400"): "/catalog/gateways?limit=1",
+    ("/healthz", "200"): "/healthz",
+    ("/healthz", "400"): "/healthz?limit=1",
+    ("/readyz", "200"): "/readyz",
+    ("/readyz", "400"): "/readyz?limit=1",
+}
+UNREADY = {
+    # the same before any revision was read, while the database is down
+    ("/catalog/models", "503"): "/catalog/models",
+    ("/catalog/models/{model_id}", "503"): "/catalog/models/deepseek-ai/DeepSeek-R1",
+    ("/catalog/provider", "503"): "/catalog/provider",
+    ("/catalog/providers", "503"): "/catalog/providers",
+    ("/catalog/gateways", "503"): "/catalog/gateways",
+    ("/readyz", "503"): "/readyz",
+}
+
+
+def formats() -> FormatChecker:
+    """Those of jsonschema itself, and the two that it only checks with packages that we do not have."""
+    checker = FormatChecker()
+    checker.checks("date-time", raises=ValueError)(lambda text: not isinstance(text, str) or is_moment(text))
+    checker.checks("uri")(lambda text: not isinstance(text, str) or bool(urlsplit(text).scheme))
+    return checker
+
+
+def is_moment(text: str) -> bool:
+    return datetime.fromisoformat(text).tzinfo is not None
+
+
+def complaints(path: str, response: Response) -> list[str]:
+    """What in an answer is not as the document says."""
+    promised = DOCUMENT["paths"][path]["get"]["responses"][str(response.status_code)]["content"]
+    schema = promised[response["Content-Type"]]["schema"] | {"components": DOCUMENT["components"]}
+    validator = Draft202012Validator(schema, format_checker=formats())
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(orjson.loads(response.content))]
+
+
+def query_names(path: str) -> list[str]:
+    return [
+        parameter["name"]
+        for parameter in DOCUMENT["paths"][path]["get"].get("parameters", ())
+        if parameter["in"] == "query"
+    ]
+
+
+def example_address(path: str) -> str:
+    return path.format(**EXAMPLE_PATHS)
+
+
+# --- the document ----------------------------------------------------------------------------------------------------
+
+
+def test_the_document_is_openapi_3_1_and_its_schemas_are_json_schema_2020_12(client: Client) -> None:
+    response = client.get("/catalog/schema")
+
+    document = orjson.loads(response.content)
+    assert response["Content-Type"] == "application/vnd.oai.openapi+json"
+    assert document["openapi"] == "3.1.0"
+    assert document["paths"].keys() == DOCUMENT["paths"].keys()
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    assert "nullable" not in response.content.decode()  # OpenAPI 3.0's word, which 3.1 ignores
+
+
+def test_every_reference_in_the_document_leads_somewhere() -> None:
+    references = set(re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', orjson.dumps(DOCUMENT).decode()))
+
+    assert references <= DOCUMENT["components"]["schemas"].keys()
+
+
+@pytest.mark.parametrize("name", ["Pricing", "Offer", "Problem", "ModelList", "Provider", "Gateway"])
+def test_a_schema_says_which_fields_are_always_there(name: str) -> None:
+    schema = DOCUMENT["components"]["schemas"][name]
+
+    optional = schema["properties"].keys() - set(schema["required"])
+    assert optional == {"Pricing": {"hourly_rate"}, "Problem": {"errors"}}.get(name, set())
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_answer_of_the_document_is_tried() -> None:
+    promised = {(path, status) for (path, _), operation in OPERATIONS.items() for status in operation["responses"]}
+    never_given = {("/healthz", "503")}  # drf-spectacular gives every operation its errors
+
+    assert promised - never_given == ANSWERED.keys() | UNREADY.keys()
+
+
+@pytest.mark.parametrize(("path", "status"), ANSWERED)
+def test_an_answer_is_as_the_document_says(client: Client, catalogue: Snapshot, path: str, status: str) -> None:
+    response = client.get(ANSWERED[path, status])
+
+    assert str(response.status_code) == status
+    assert complaints(path, response) == []
+
+
+@pytest.mark.parametrize(("path", "status"), UNREADY)
+def test_an_answer_while_nothing_can_be_served_is_as_the_document_says(
+    client: Client, break_database: Callable[[Exception], None], path: str, status: str
+) -> None:
+    break_database(OperationalError("connection refused"))
+
+    response = client.get(UNREADY[path, status])
+
+    assert str(response.status_code) == status
+    assert complaints(path, response) == []
+
+
+def test_the_document_would_notice_a_wrong_answer() -> None:
+    wrong = HttpResponse(b'{"data": [], "total": "0", "timestamp": "yesterday"}', content_type="application/json")
+
+    noticed = complaints("/catalog/models", wrong)
+
+    assert len(noticed) > 8
+    assert "$.total: '0' is not of type 'integer'" in noticed
+    assert "$.timestamp: 'yesterday' is not a 'date-time'" in noticed
+
+
+def test_all_bundled_offers_one_by_one_are_as_the_document_says(client: Client, catalogue: Snapshot) -> None:
+    for row in read(client, "/catalog/models")["data"]:
+        assert complaints("/catalog/models/{model_id}", client.get(f"/catalog/models/{row['id']}")) == []
+
+
+def test_an_offer_of_which_little_is_known_and_one_priced_by_token_are_as_the_document_says(
+    client: Client, db: None
+) -> None:
+    unknown = offer_record(
+        "unknown", provider_slug=None, prices=(), input_modalities=None, output_modalities=None, zero_is_free=False
+    )
+    publish(unknown, offer_record("dynamic", prices=(), is_dynamic=True), offer_record(prices=per_token(prompt="1E-9")))
+    snapshot.refresh()
+
+    assert complaints("/catalog/models", client.get("/catalog/models")) == []
+
+
+def fields_and_values(
+    serializer: Field[Any, Any, Any, Any], answer: Json, where: str
+) -> Iterator[tuple[str, set[str], set[str]]]:
+    """At every object of an answer: where it stands, the fields that its serializer may have, and those it has."""
+    if isinstance(serializer, ListSerializer) and serializer.child is not None:
+        for place in answer:
+            yield from fields_and_values(serializer.child, place, f"{where}[]")
+    elif isinstance(serializer, Serializer) and answer is not None:
+        optional = {name for name, field in serializer.fields.items() if not field.required}
+        yield where, set(serializer.fields), set(answer) | optional
+        for name, field in serializer.fields.items():
+            if isinstance(field, BaseSerializer):
+                yield from fields_and_values(field, answer[name], f"{where}.{name}")
+
+
+def test_a_row_has_exactly_the_fields_of_its_serializer_at_every_depth(client: Client, catalogue: Snapshot) -> None:
+    rows = read(client, "/catalog/models")["data"]
+
+    compared = list(fields_and_values(OfferSerializer(many=True), rows, "data"))
+
+    assert len(compared) == 104 * len({where for where, _, _ in compared})
+    assert {where for where, _, _ in compared} == {
+        "data[]",
+        "data[].pricing",
+        "data[].architecture",
+        "data[].top_provider",
+    }
+    assert [(where, has ^ may) for where, may, has in compared if may != has] == []
+
+
+# --- parameters ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+def test_the_documented_parameters_are_the_declared_ones(path: str) -> None:
+    view = resolve(example_address(path)).func.view_class  # type: ignore[attr-defined]  # Django puts it on the function
+
+    assert sorted(query_names(path)) == sorted(view.filterset_class.parameters())
+
+
+def allowed_values(schema: Json) -> Iterator[str]:
+    """Values at the limits of what a parameter's schema allows."""
+    if schema["type"] == "array":
+        yield from allowed_values(schema["items"])
+    elif "enum" in schema:
+        yield from schema["enum"]
+    elif schema["type"] == "integer":
+        yield from (str(schema["minimum"]), str(schema["maximum"]))
+    else:
+        yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
+
+
+def forbidden_values(schema: Json) -> Iterator[str]:
+    """Values just beyond what a parameter's schema allows."""
+    if schema["type"] == "array":
+        yield from forbidden_values(schema["items"])
+    elif "enum" in schema:
+        yield from (f"{schema['enum'][0]}s", "")
+    elif schema["type"] == "integer":
+        yield from (str(schema["minimum"] - 1), str(schema["maximum"] + 1), "x")
+    else:
+        yield from ("", "x" * (schema["maxLength"] + 1))
+
+
+@pytest.mark.parametrize(("path", "parameter"), PARAMETERS)
+def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
+    client: Client, catalogue: Snapshot, path: str, parameter: Json
+) -> None:
+    name, schema, address = parameter["name"], parameter["schema"], example_address(path)
+
+    for value in allowed_values(schema):
+        read(client, f"{address}?{urlencode({name: value})}")
+    for value in forbidden_values(schema):
+        problem_of(client.get(f"{address}?{urlencode({name: value})}"), status=400)
+
+
+@pytest.mark.parametrize(("path", "parameter"), PARAMETERS)
+def test_a_documented_default_changes_nothing_and_every_parameter_is_explained(
+    client: Client, catalogue: Snapshot, path: str, parameter: Json
+) -> None:
+    assert len(parameter["description"]) > 10
+    assert not parameter.get("required", False)
+    if (default := parameter["schema"].get("default")) is not None:
+        address = example_address(path)
+        with_default, without = (read(client, f"{address}{query}") for query in (f"?{parameter['name']}={default}", ""))
+        assert with_default == without
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+class Assets(HTMLParser):
+    """The addresses that a page loads by itself."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attributes if name in {"src", "href"} and value]
+
+
+def test_the_page_of_the_document_loads_everything_from_us(client: Client) -> None:
+    response = client.get("/catalog/docs")
+
+    page = response.content.decode()
+    assets = Assets(page).found
+    assert response["Content-Type"] == "text/html; charset=utf-8"
+    assert not re.search(r"(?i)https?:|[\"'(=]\s*//", page)
+    assert len(assets) >= 4
+    for asset in assets:
+        answer = client.get(asset)
+        assert (asset, answer.status_code) == (asset, 200)
+        assert answer.getvalue()
+
+
+def test_the_page_shows_our_document(client: Client) -> None:
+    assert b'url: "/catalog/schema"' in client.get("/catalog/docs").content
+
+
+def test_the_front_door_leads_to_the_page(client: Client) -> None:
+    response = client.get("/")
+
+    assert (response.status_code, response["Location"]) == (302, "/catalog/docs")

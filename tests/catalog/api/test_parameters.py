@@ -1,0 +1,233 @@
+"""What is wrong with a query string is refused with 400, by the name of the parameter; nothing is ever guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote_from_bytes, urlencode
+
+import orjson
+import pytest
+from django.test import Client
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from catalog.serving import snapshot
+from catalog.serving.filters import OfferFilterSet
+from tests.catalog.api.reading import problem_of, read
+from tests.factories import offer_record, served_row, snapshot_of
+
+Json = Any
+
+PARAMETERS = OfferFilterSet.parameters()
+SCALARS = sorted(name for name, parameter in PARAMETERS.items() if not parameter.takes_several)
+LISTS = sorted(name for name, parameter in PARAMETERS.items() if parameter.takes_several)
+TEXTS = ["provider", "tags"]
+"""Those that take any text; every other parameter knows what it may be."""
+
+BAD_ANYWHERE = {
+    "empty": "",
+    "no value": None,
+    "space": "+",
+    "NUL": "%00",
+    "NUL within": "a%00b",
+    "10,000 characters": "x" * 10_000,
+    "surrogate": "%ED%A0%80",
+    "no UTF-8": "caf%E9",
+}
+BAD_NUMBERS = [
+    "abc",
+    "1e3",
+    "1.0",
+    "0x10",
+    "1_000",
+    "99999999999999999999999",
+    "9" * 300,
+    "%D9%A3",  # an Arabic-Indic three: a digit to Unicode, and to int()
+    "%C2%B2",
+    "+5",
+    "%2B5",
+    "5+",
+    "-1",
+    "%zz",
+    "1,2",
+    "null",
+    "NaN",
+]
+
+
+@pytest.fixture(autouse=True)
+def something_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = snapshot_of(served_row(offer_record("maker/one", tags=("hot",))), served_row(offer_record("maker/two")))
+    monkeypatch.setattr(snapshot, "_held", held)
+
+
+def refusal(client: Client, query: str, *, address: str = "/catalog/models") -> Json:
+    problem = problem_of(client.get(f"{address}?{query}"), status=400)
+    assert problem["type"] == "/docs/problems/invalid-parameter"
+    assert problem["instance"] == address
+    assert all(error["parameter"] in problem["detail"] for error in problem["errors"])
+    return problem
+
+
+def refused(client: Client, query: str, *, address: str = "/catalog/models") -> set[str]:
+    """The parameters that the refusal names."""
+    return {error["parameter"] for error in refusal(client, query, address=address)["errors"]}
+
+
+def test_a_refusal_is_the_one_of_the_contract(client: Client) -> None:
+    problem = problem_of(client.get("/catalog/models?limit=0"), status=400)
+
+    assert problem | {"request_id": "…"} == {
+        "type": "/docs/problems/invalid-parameter",
+        "title": "Invalid parameter",
+        "status": 400,
+        "detail": "limit must be between 1 and 1000",
+        "instance": "/catalog/models",
+        "errors": [{"parameter": "limit", "value": "0", "reason": "must be between 1 and 1000"}],
+        "request_id": "…",
+    }
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("value", BAD_ANYWHERE.values(), ids=BAD_ANYWHERE)
+def test_no_parameter_takes_this(client: Client, name: str, value: str | None) -> None:
+    assert refused(client, name if value is None else f"{name}={value}") == {name}
+
+
+@pytest.mark.parametrize("name", ["limit", "offset"])
+@pytest.mark.parametrize("value", BAD_NUMBERS, ids=lambda value: value[:12])
+def test_what_is_no_number_is_no_number(client: Client, name: str, value: str) -> None:
+    assert refused(client, f"{name}={value}") == {name}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=1001", "offset=-1", "offset=1000001"])
+def test_a_number_out_of_its_range_is_refused_with_the_range(client: Client, query: str) -> None:
+    [error] = refusal(client, query)["errors"]
+
+    assert error["reason"].startswith("must be between ")
+    assert error["value"] == query.partition("=")[2]
+
+
+@pytest.mark.parametrize("query", ["limit=1", "limit=1000", "offset=0", "offset=1000000"])
+def test_both_ends_of_a_range_belong_to_it(client: Client, query: str) -> None:
+    assert read(client, f"/catalog/models?{query}")["total"] == 2
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS.keys() - {"limit", "offset", *TEXTS}))
+@pytest.mark.parametrize("value", ["bogus", "%zz", "%25zz", "*", "all,bogus", "__class__"])
+def test_a_value_that_a_closed_set_does_not_have_is_refused_with_those_it_has(
+    client: Client, name: str, value: str
+) -> None:
+    problem = refusal(client, f"{name}={value}")
+
+    assert {error["parameter"] for error in problem["errors"]} == {name}
+    assert "must be one of " in problem["detail"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_percent_sign_that_encodes_nothing_is_text_like_any_other(client: Client, name: str) -> None:
+    assert read(client, f"/catalog/models?{name}=100%zz")["total"] == 0
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_a_scalar_given_twice_is_refused_even_with_one_value(client: Client, name: str) -> None:
+    default = PARAMETERS[name].default or "maker"
+
+    assert refused(client, f"{name}={default}&{name}={default}") == {name}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("value", [",", ",,", "+,+", "LLM,", ",LLM", "LLM,,LLM"])
+def test_a_list_with_an_empty_place_is_refused(client: Client, name: str, value: str) -> None:
+    assert refused(client, f"{name}={value}") == {name}
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("bogus=1", "bogus"),
+        ("Limit=1", "Limit"),
+        ("limit%20=1", "limit "),
+        ("limit[]=1", "limit[]"),
+        ("format=xml", "format"),
+        ("page=2", "page"),
+        ("q%00=1", "q\x00"),
+        ("=1", ""),
+        ("limit;offset=1", "limit;offset"),
+    ],
+)
+def test_a_name_that_no_parameter_has_is_refused_with_those_that_there_are(
+    client: Client, query: str, name: str
+) -> None:
+    [error] = refusal(client, query)["errors"]
+
+    assert error["parameter"] == name
+    assert all(known in error["reason"] for known in PARAMETERS)
+
+
+@pytest.mark.parametrize("address", ["/catalog/gateways", "/healthz", "/readyz"])
+def test_an_address_without_parameters_takes_none(client: Client, address: str) -> None:
+    [error] = refusal(client, "limit=1", address=address)["errors"]
+
+    assert error == {"parameter": "limit", "value": "1", "reason": "is not a parameter here; there are none"}
+
+
+@pytest.mark.parametrize("address", ["/catalog/providers", "/catalog/provider", "/catalog/models/maker/one"])
+def test_every_other_address_is_as_strict(client: Client, address: str) -> None:
+    assert refused(client, "gateway=bogus&sort=id&gateway=all", address=address) == {"gateway", "sort"}
+
+
+def test_everything_that_is_wrong_is_named_at_once(client: Client) -> None:
+    query = "limit=0&offset=x&gateway=bogus&model_type=LLM,Robot&tags=&sort=price&provider=a&provider=b&bogus=1"
+
+    assert refused(client, query) == {*PARAMETERS, "bogus"}
+
+
+@pytest.mark.parametrize("query", ["provider={}", "{}=1"])
+def test_a_refusal_repeats_no_more_than_a_reader_needs(client: Client, query: str) -> None:
+    response = client.get(f"/catalog/models?{query.format('x' * 10_000)}")
+
+    assert problem_of(response, status=400)
+    assert len(response.content) < 1_500
+
+
+def test_more_parameters_than_anybody_needs_are_refused(client: Client) -> None:
+    many = "&".join(f"tags={number}" for number in range(2_000))
+
+    problem_of(client.get(f"/catalog/models?{many}"), status=400)
+
+
+# --- whatever else somebody sends ------------------------------------------------------------------------------------
+
+
+def query_strings() -> st.SearchStrategy[str]:
+    """Bytes as a server hands them over, and pairs that look like a question."""
+    names = st.sampled_from([*PARAMETERS, "bogus"]).map(str.encode) | st.binary(max_size=5)
+    values = st.sampled_from(["all", "chutes", "LLM", "id", "-name", "10", "0", "maker", "hot,hot", ""]).map(str.encode)
+    pairs = st.tuples(names, values | st.binary(max_size=12))
+    questions = st.lists(pairs, max_size=5).map(lambda given: urlencode(given, quote_via=quote_bytes))
+    return questions | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1"))
+
+
+def quote_bytes(value: str | bytes, *options: object) -> str:
+    return quote_from_bytes(value if isinstance(value, bytes) else value.encode())
+
+
+@settings(
+    max_examples=300,
+    deadline=None,  # the first request of a process builds the middleware
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # no request changes what is served
+)
+@given(query=query_strings())
+@example(query="%")
+@example(query="limit=%")
+@example(query="&&&=&;")
+@example(query="provider=\xed\xa0\x80")
+@example(query="tags=%F4%90%80%80")
+def test_any_query_string_is_answered_or_refused_in_json(client: Client, query: str) -> None:
+    response = client.generic("GET", "/catalog/models", QUERY_STRING=query)
+
+    if response.status_code == 200:
+        assert orjson.loads(response.content).keys() >= {"data", "total"}
+    else:
+        assert problem_of(response, status=400)["errors"]

@@ -1,0 +1,65 @@
+"""What clients read most costs no query, however much is asked; what operators read costs a few."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from catalog.serving import snapshot
+from catalog.serving.snapshot import Snapshot
+from tests.catalog.api.reading import problem_of, read
+from tests.catalog.syncing import sync
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/catalog/models",
+        "/catalog/models?gateway=chutes&provider=qwen&model_type=LLM&tags=hot&sort=-name&limit=5&offset=5",
+        "/catalog/models/deepseek-ai/DeepSeek-R1",
+        "/catalog/providers",
+        "/catalog/provider?gateway=chutes",
+        "/healthz",
+    ],
+)
+def test_reading_the_catalogue_asks_the_database_nothing(
+    client: Client, catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries, address: str
+) -> None:
+    with django_assert_num_queries(0):
+        read(client, address)
+
+
+def test_a_refusal_asks_the_database_nothing(
+    client: Client, catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        problem_of(client.get("/catalog/models?limit=0"), status=400)
+        problem_of(client.get("/catalog/models/nobody/nothing"), status=404)
+
+
+def test_the_state_of_the_gateways_costs_five_queries_before_and_after_the_first_sync(
+    client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    snapshot.refresh()
+    with django_assert_num_queries(5):
+        read(client, "/catalog/gateways")
+    sync()
+    sync()
+
+    with django_assert_num_queries(5):
+        read(client, "/catalog/gateways")
+
+
+def test_readiness_costs_one_query(
+    client: Client, catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        read(client, "/readyz")
+
+
+def test_looking_for_a_newer_revision_costs_one_query_while_there_is_none(
+    catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        snapshot.refresh()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from catalog.normalize import model_ids, text
+
+
+def any_text() -> st.SearchStrategy[str]:
+    # Hypothesis leaves out lone surrogates unless they are asked for.
+    return st.text(st.characters() | st.characters(categories=["Cc", "Cs", "Zl", "Zp"]), max_size=30)
+
+
+@given(any_text())
+@example("two\x85lines")
+@example("two\u2028lines")
+@example("\x9b31mred")
+@example("  DeepSeek-R1\t")
+@example("\ud800")
+def test_an_accepted_line_can_be_stored_shown_and_printed(value: str) -> None:
+    try:
+        line = text.line(value, longest=20)
+    except ValueError:
+        return  # said in words below
+
+    assert line == value.strip()
+    assert 0 < len(line) <= 20
+    assert line.splitlines() == [line]
+    assert not {unicodedata.category(character) for character in line.replace("\t", "")} & {"Cc", "Cs"}
+    assert text.is_storable(line)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("a\x00b", r"U\+0000"),
+        ("\x1b[2J", r"U\+001B"),
+        ("a\x7f", r"U\+007F"),
+        ("\ud800", r"U\+D800"),
+        ("a\nb", "single line"),
+        ("a\r\nb", "single line"),
+        ("a" * 21, "21 characters; at most 20"),
+        ("a" * 10_000, "10000 characters"),
+        ("", "empty"),
+        (" \t\n", "empty"),
+        (None, "not NoneType"),
+        (5, "not int"),
+        (True, "not bool"),
+        (["a"], "not list"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_refused_line_is_told_what_is_wrong(value: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        text.line(value, longest=20)
+
+
+@pytest.mark.parametrize("value", ["x" * 20, "通义千问", "e\u0301", "🦙 llama", "Ünïcode/Mödel", "a\tb"])
+def test_ordinary_text_of_any_script_passes(value: str) -> None:
+    assert text.line(value, longest=20) == value
+
+
+@pytest.mark.parametrize(
+    ("offer_id", "name"),
+    [("deepseek-ai/DeepSeek-R1", "DeepSeek-R1"), ("a/b/c", "c"), ("iLustMix", "iLustMix"), ("a/", "")],
+)
+def test_the_short_name_is_what_follows_the_last_slash(offer_id: str, name: str) -> None:
+    assert model_ids.short_name(offer_id) == name
+
+
+@pytest.mark.parametrize("spelling", ["Qwen", "qwen", "QWEN", "~Qwen", "@qwen"])
+def test_a_provider_has_one_key_however_it_is_spelled(spelling: str) -> None:
+    assert model_ids.provider_key(spelling) == "qwen"

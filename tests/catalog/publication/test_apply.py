@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from catalog.models import Gateway, Offer, OfferVersion, Revision
+from catalog.publication import apply
+from catalog.publication.locks import LeaseLost
+from catalog.records import OfferRecord, Source
+from tests.catalog.syncing import served, stored
+from tests.factories import hourly, offer_record
+
+pytestmark = pytest.mark.django_db
+
+# One more than a batch: the limits of statements are met, and nothing between two batches is lost.
+MANY = 501
+
+
+def many(**fields: object) -> list[OfferRecord]:
+    return [offer_record(f"maker/model-{number:05}", **fields) for number in range(MANY)]
+
+
+def publish(
+    *records: OfferRecord, is_complete: bool = True, lease_token: int = 0, now: datetime | None = None
+) -> apply.Outcome:
+    Gateway.objects.ensure(["chutes"])
+    listing = apply.AcceptedListing(
+        records={record.id: record for record in records},
+        present=frozenset(),
+        is_complete=is_complete,
+        source=Source.BUNDLED,
+        recorded_on=date(2025, 10, 8),
+    )
+    return apply.publish_listing("chutes", listing=listing, lease_token=lease_token, now=now or timezone.now())
+
+
+def test_an_incomplete_listing_withdraws_nothing() -> None:
+    publish(offer_record("a/1"), offer_record("a/2"))
+
+    outcome = publish(offer_record("a/1", name="renamed"), is_complete=False)
+
+    assert (outcome.changed, outcome.withdrawn) == (1, 0)
+    assert served()["a/2"]["withdrawn_at"] is None
+
+
+@pytest.mark.parametrize("token", [1, 3])
+def test_only_the_holder_of_the_newest_lease_may_publish(token: int) -> None:
+    publish(offer_record("a/1"))
+    Gateway.objects.update(lease_token=2)
+    before = stored()
+
+    with pytest.raises(LeaseLost):
+        publish(offer_record("a/1", name="renamed"), offer_record("a/2"), lease_token=token)
+
+    assert stored() == before
+
+
+def test_more_offers_than_fit_one_statement_are_published_changed_and_withdrawn() -> None:
+    assert publish(*many()).new == MANY
+    assert publish(*many(name="renamed")).changed == MANY
+    assert publish(offer_record("maker/other")).withdrawn == MANY
+
+    assert Offer.objects.count() == MANY + 1
+    assert OfferVersion.objects.current().count() == MANY + 1
+    assert Revision.objects.newest().number == 3
+
+
+def test_an_unchanged_listing_takes_the_same_few_queries_however_long_it_is(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for records in (many()[:3], many()):
+        publish(*records)
+
+        # The savepoint and its release, the row for each gateway, its lock, the offers, the revision.
+        with django_assert_num_queries(6):
+            publish(*records)
+
+
+def test_a_changed_listing_takes_the_same_queries_however_long_it_is() -> None:
+    def queries_of_a_change(count: int) -> int:
+        publish(*many()[:count])
+        with CaptureQueriesContext(connection) as queries:
+            publish(*many(name="renamed")[:count])
+        return len(queries)
+
+    assert queries_of_a_change(3) == queries_of_a_change(60)
+
+
+def test_publications_are_in_order_even_after_the_clock_was_set_back() -> None:
+    morning = datetime(2126, 11, 22, 8, tzinfo=UTC)
+
+    publish(offer_record("a/1"), now=morning)
+    publish(offer_record("a/2"), now=morning - timedelta(hours=1))
+
+    assert [revision.published_at for revision in Revision.objects.filter(number__gt=0).order_by("number")] == [
+        morning,
+        morning,
+    ]
+
+
+def test_an_amount_comes_back_from_the_database_to_its_last_digit() -> None:
+    amount = "0.000000083333333333333341"
+
+    publish(offer_record("a/1", prices=(hourly(amount),)))
+
+    assert served()["a/1"]["pricing"]["hourly_rate"] == amount
+    assert f'"{amount}"' in OfferVersion.objects.get().record
+    assert Decimal(amount) != Decimal(str(float(amount)))
+
+
+def test_the_database_refuses_a_second_open_version_and_a_period_that_runs_backwards() -> None:
+    publish(offer_record("a/1"))
+    version = OfferVersion.objects.get()
+
+    for periods in ({"from_revision": 2, "to_revision": None}, {"from_revision": 2, "to_revision": 2}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            OfferVersion.objects.create(offer=version.offer, record="{}", document="{}", **periods)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from catalog import documents
+from catalog.publication import diff
+from catalog.publication.diff import Stored
+from catalog.records import Source
+from tests.factories import hourly, offer_record
+
+Json = Any
+
+IDS = st.sampled_from("abcde")
+PRINTS = st.sampled_from(["1", "2"])
+
+
+def flat_documents() -> st.SearchStrategy[dict[str, Json]]:
+    return st.dictionaries(st.sampled_from("pqrs"), st.none() | st.integers(2, 9) | st.text(max_size=3))
+
+
+@given(
+    stored=st.dictionaries(IDS, st.builds(Stored, fingerprint=PRINTS, is_withdrawn=st.booleans())),
+    listed=st.dictionaries(IDS, PRINTS),
+    present=st.frozensets(IDS),
+    is_complete=st.booleans(),
+)
+def test_every_offer_has_exactly_one_place_in_a_plan(
+    stored: dict[str, Stored], listed: dict[str, str], present: frozenset[str], is_complete: bool
+) -> None:
+    plan = diff.plan(stored, listed, present=present, is_complete=is_complete)
+
+    assert sorted([*plan.new, *plan.differing, *plan.unchanged]) == sorted(listed)
+    assert plan.new == listed.keys() - stored.keys()
+    assert all(stored[key] == Stored(fingerprint=listed[key], is_withdrawn=False) for key in plan.unchanged)
+    assert plan.missing.isdisjoint(listed.keys() | present)
+    assert not any(stored[key].is_withdrawn for key in plan.missing)
+    gone = {key for key in stored if not stored[key].is_withdrawn} - listed.keys() - present
+    assert plan.missing == (gone if is_complete else set())
+
+
+@given(before=flat_documents(), after=flat_documents())
+@example(before={"p": 2}, after={})
+def test_the_changes_of_a_document_lead_from_the_one_to_the_other(
+    before: dict[str, Json], after: dict[str, Json]
+) -> None:
+    changes = diff.changes({"outer": before}, {"outer": after})
+
+    assert all(was != now for _, was, now in changes)
+    changed = {name.removeprefix("outer."): now for name, _, now in changes}
+    assert {name: value for name, value in (before | changed).items() if value is not None} == {
+        name: value for name, value in after.items() if value is not None
+    }
+
+
+def test_a_nested_object_that_appears_is_told_field_by_field() -> None:
+    changes = diff.changes({"id": "a", "price": None}, {"id": "a", "price": {"input": "1", "output": None}})
+
+    assert changes == [["price.input", None, "1"]]
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "recorded_on"),
+    [
+        (offer_record(name="other"), Source.BUNDLED, date(2026, 1, 1)),
+        (offer_record(prices=(hourly("2.6"),)), Source.BUNDLED, date(2026, 1, 1)),
+        (offer_record(), Source.API, date(2026, 1, 1)),
+        (offer_record(), Source.BUNDLED, date(2026, 1, 2)),
+        (offer_record(), Source.BUNDLED, None),
+    ],
+)
+def test_other_content_has_another_fingerprint(record: Any, source: Source, recorded_on: date | None) -> None:
+    usual = diff.fingerprint(offer_record(), source=Source.BUNDLED, recorded_on=date(2026, 1, 1))
+
+    assert diff.fingerprint(record, source=source, recorded_on=recorded_on) != usual
+
+
+def test_a_new_renderer_gives_every_record_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = replace(offer_record())
+    before = diff.fingerprint(record, source=Source.API, recorded_on=None)
+
+    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+
+    assert diff.fingerprint(record, source=Source.API, recorded_on=None) != before

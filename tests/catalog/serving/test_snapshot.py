@@ -1,0 +1,318 @@
+"""What a process serves: one whole revision, swapped when there is another, kept when none can be read."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import NoReturn
+
+import orjson
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from catalog.models import OfferVersion, Revision
+from catalog.serving import snapshot
+from tests.factories import hourly, offer_record, publish
+
+LONGEST_WAIT = 30.0
+
+committed = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+"""For tests in which another connection must see what was published."""
+
+
+def hourly_rates() -> list[tuple[str, str]]:
+    return [(row.id, orjson.loads(row.document)["pricing"]["hourly_rate"]) for row in snapshot.current().rows]
+
+
+def refuse(*args: object) -> NoReturn:
+    raise DatabaseError("the disk is on fire")
+
+
+@pytest.fixture
+def database_lost(db: None) -> Iterator[pytest.MonkeyPatch]:
+    """The newest revision cannot be read until this is undone. The connection of the test itself stays open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Revision.objects, "newest", refuse)
+        patch.setattr(connection, "close", lambda: None)
+        yield patch
+
+
+def in_a_thread(work: Callable[[], object]) -> None:
+    """Do it on another connection, and raise here what it raised there."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(LONGEST_WAIT)
+    assert not thread.is_alive()
+    if raised:
+        raise raised[0]
+
+
+# --- reading a revision ----------------------------------------------------------------------------------------------
+
+
+def test_before_anything_was_read_there_is_nothing_to_serve() -> None:
+    with pytest.raises(snapshot.NotReady):
+        snapshot.current()
+
+
+def test_the_empty_catalogue_is_a_revision_like_any_other(db: None) -> None:
+    snapshot.refresh()
+
+    assert (snapshot.current().revision, snapshot.current().rows) == (0, ())
+
+
+def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) -> None:
+    publish(offer_record("maker/z"), offer_record("maker/a", tags=("Hot",)), offer_record("unmade", provider_slug=None))
+
+    held = snapshot.load()
+
+    published = dict(OfferVersion.objects.current().values_list("offer__model_id", "document"))
+    assert {row.id: row.document.decode() for row in held.rows} == published
+    assert [row.id for row in held.rows] == ["maker/a", "maker/z", "unmade"]
+    assert held.rows_of_id == {row.id: (row,) for row in held.rows}
+    assert [(row.tags, row.provider_key) for row in held.rows] == [
+        (frozenset({"hot"}), "maker"),
+        (frozenset(), "maker"),
+        (frozenset(), None),
+    ]
+
+
+def test_only_the_open_version_of_an_offer_is_served(db: None) -> None:
+    for amount in ("1", "2", "3"):
+        publish(offer_record(prices=(hourly(amount),)))
+
+    snapshot.refresh()
+
+    assert snapshot.current().revision == 3
+    assert hourly_rates() == [("maker/model", "3.0")]
+
+
+# --- following it ----------------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_with_nothing_new_keeps_the_very_snapshot(db: None) -> None:
+    publish(offer_record())
+    snapshot.refresh()
+    held = snapshot.current()
+    publish(offer_record())  # the same again is no news
+
+    snapshot.refresh()
+
+    assert snapshot.current() is held
+
+
+def test_a_refresh_after_a_publication_serves_it_and_leaves_readers_the_old_one(db: None) -> None:
+    publish(offer_record(prices=(hourly("1"),)))
+    snapshot.refresh()
+    held = snapshot.current()
+    publish(offer_record(prices=(hourly("2"),)))
+
+    snapshot.refresh()
+
+    assert hourly_rates() == [("maker/model", "2.0")]
+    assert (held.revision, snapshot.current().revision) == (1, 2)
+    assert orjson.loads(held.rows[0].document)["pricing"]["hourly_rate"] == "1.0"
+
+
+def test_a_restored_database_whose_revision_has_the_same_number_is_read_anew(db: None) -> None:
+    publish(offer_record())
+    snapshot.refresh()
+    held = snapshot.current()
+    Revision.objects.filter(number=1).update(published_at=held.published_at + timedelta(seconds=1))
+
+    snapshot.refresh()
+
+    assert snapshot.current() is not held
+    assert snapshot.current().published_at == held.published_at + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("step", ["newest", "load"])
+def test_a_refresh_that_fails_says_so_and_leaves_the_old_snapshot(
+    db: None, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    publish(offer_record())
+    snapshot.refresh()
+    held = snapshot.current()
+    publish(offer_record(prices=(hourly("9"),)))
+    monkeypatch.setattr(Revision.objects if step == "newest" else snapshot, step, refuse)
+
+    with pytest.raises(DatabaseError):
+        snapshot.refresh()
+
+    assert snapshot.current() is held
+
+
+# --- the thread ------------------------------------------------------------------------------------------------------
+
+
+class Enough(BaseException):
+    """Ends a loop that nothing else ends."""
+
+
+def test_the_thread_outlives_every_failure_and_catches_up_afterwards(
+    database_lost: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            database_lost.undo()
+            publish(offer_record())
+        if len(naps) == 4:
+            raise Enough
+
+    monkeypatch.setattr(snapshot, "time", SimpleNamespace(sleep=nap))
+
+    with pytest.raises(Enough):
+        snapshot._follow()
+
+    assert naps == [settings.SNAPSHOT_POLL_SECONDS] * 4
+    assert snapshot.current().revision == 1
+
+
+@pytest.mark.parametrize("error", [DatabaseError("gone"), ValueError("no JSON"), KeyError("name"), MemoryError()])
+def test_no_error_of_a_refresh_escapes_into_the_thread(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail() -> NoReturn:
+        raise error
+
+    closed: list[bool] = []
+    monkeypatch.setattr(snapshot, "refresh", fail)
+    monkeypatch.setattr(connection, "close", lambda: closed.append(True))
+
+    snapshot._refresh_or_say_why()
+
+    assert closed == [True]  # a connection that broke would fail for ever
+
+
+def test_a_failure_that_lasts_is_said_once_and_its_end_once(
+    database_lost: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger=snapshot.__name__):
+        for _ in range(3):
+            snapshot._refresh_or_say_why()
+        while_lost = [record.levelname for record in caplog.records]
+        database_lost.undo()
+        for _ in range(3):
+            snapshot._refresh_or_say_why()
+
+    assert while_lost == ["ERROR"]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_keeps_nothing_alive(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(offer_record())
+    followed: list[threading.Thread] = []
+    is_following = threading.Event()
+
+    def follow() -> None:
+        followed.append(threading.current_thread())
+        is_following.set()
+
+    monkeypatch.setattr(snapshot, "_follow", follow)
+
+    snapshot.start_following()
+
+    assert snapshot.current().revision == 1
+    assert is_following.wait(LONGEST_WAIT)
+    assert [(thread.name, thread.daemon) for thread in followed] == [("snapshot", True)]
+
+
+# --- one moment ------------------------------------------------------------------------------------------------------
+
+
+@committed
+def test_what_is_read_is_of_one_moment_and_keeps_no_writer_waiting() -> None:
+    publish(offer_record(prices=(hourly("1"),)))
+
+    with snapshot._one_moment():
+        before = Revision.objects.newest().number
+        in_a_thread(lambda: publish(offer_record(prices=(hourly("2"),))))
+        [document] = OfferVersion.objects.current().values_list("document", flat=True)
+        during = Revision.objects.newest().number
+
+    assert (before, during) == (1, 1)
+    assert orjson.loads(document)["pricing"]["hourly_rate"] == "1.0"
+    assert Revision.objects.newest().number == 2
+
+
+@committed
+def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(*(offer_record(f"maker/{number}", prices=(hourly("1"),)) for number in range(3)))
+    read_rows = snapshot._rows
+
+    def read_rows_after_another_publication() -> object:
+        if Revision.objects.newest().number == 1:
+            in_a_thread(
+                lambda: publish(*(offer_record(f"maker/{number}", prices=(hourly("2"),)) for number in range(3)))
+            )
+        return read_rows()
+
+    monkeypatch.setattr(snapshot, "_rows", read_rows_after_another_publication)
+
+    snapshot.refresh()
+    first = (snapshot.current().revision, [rate for _, rate in hourly_rates()])
+    snapshot.refresh()
+    second = (snapshot.current().revision, [rate for _, rate in hourly_rates()])
+
+    assert (first, second) == ((1, ["1.0"] * 3), (2, ["2.0"] * 3))
+
+
+@committed
+@pytest.mark.parametrize("error", [DatabaseError("gone"), KeyError("name")])
+def test_a_read_that_fails_leaves_no_transaction_open(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail() -> NoReturn:
+        raise error
+
+    publish(offer_record())
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "_rows", fail)
+        with pytest.raises(type(error)):
+            snapshot.load()
+
+    publish(offer_record(prices=(hourly("2"),)))
+    snapshot.refresh()
+
+    assert hourly_rates() == [("maker/model", "2.0")]
+
+
+@committed
+def test_a_process_reads_while_a_publication_is_being_written() -> None:
+    publish(offer_record(prices=(hourly("1"),)))
+    is_written, may_end = threading.Event(), threading.Event()
+
+    def publish_slowly() -> None:
+        with transaction.atomic():
+            publish(offer_record(prices=(hourly("2"),)))
+            is_written.set()
+            assert may_end.wait(LONGEST_WAIT)
+
+    writer = threading.Thread(target=lambda: in_a_thread(publish_slowly))
+    writer.start()
+    try:
+        assert is_written.wait(LONGEST_WAIT)
+        snapshot.refresh()
+        during = hourly_rates()
+    finally:
+        may_end.set()
+        writer.join(LONGEST_WAIT)
+    snapshot.refresh()
+
+    assert during == [("maker/model", "1.0")]
+    assert hourly_rates() == [("maker/model", "2.0")]

@@ -1,0 +1,231 @@
+"""Writers at once, each with a connection of its own: nothing is lost, nothing half-written, nobody waits for ever."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from catalog import curation
+from catalog.models import Gateway, Offer, OfferVersion, Revision, SyncRun
+from catalog.publication import diff
+from catalog.sync.run import AlreadyRunning, Report
+from tests.catalog.syncing import Shop, environment, published, served, sync, sync_rows
+from tests.factories import chutes_row, chutes_rows, write_listing
+
+Json = Any
+Outcome = SyncRun.Outcome
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+PATIENCE_SECONDS = 60.0
+
+
+def at_once(*acts: Callable[[], object]) -> list[Any]:
+    """What each act returned, all of them begun at one moment in threads of their own. Raises what any raised."""
+    start = Barrier(len(acts), timeout=PATIENCE_SECONDS)
+
+    def perform(act: Callable[[], object]) -> object:
+        start.wait()
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return [future.result(PATIENCE_SECONDS) for future in [threads.submit(perform, act) for act in acts]]
+
+
+def sync_if_free(slug: str = "chutes") -> Report | None:
+    with suppress(AlreadyRunning):
+        return sync(slug)
+    return None
+
+
+def add_tag(model_id: str, tag: str) -> int:
+    return curation.set_override(
+        Offer.objects.get(model_id=model_id),
+        field="tags",
+        value={"add": [tag], "remove": []},
+        reason="why",
+        author=None,
+        is_confirmed=True,
+        now=timezone.now(),
+    )
+
+
+def check_that_the_history_has_no_gap() -> None:
+    """Revisions count on without a gap, and the versions of each offer follow one another to the open one."""
+    numbers = list(Revision.objects.order_by("number").values_list("number", flat=True))
+    assert numbers == list(range(len(numbers)))
+    for offer in Offer.objects.all():
+        periods = list(offer.versions.order_by("from_revision").values_list("from_revision", "to_revision"))
+        assert [end for _, end in periods] == [*[start for start, _ in periods[1:]], None]
+
+
+def test_of_runs_that_begin_at_once_exactly_one_publishes() -> None:
+    reports = [report for report in at_once(*[sync_if_free] * 4) if report]
+
+    assert [report.run.outcome for report in reports].count(Outcome.PUBLISHED) == 1
+    assert {report.run.error for report in reports} == {""}
+    revision, rows = published()
+    assert (revision, len(rows)) == (1, 104)
+    assert SyncRun.objects.count() == len(reports)
+    assert Gateway.objects.get().lease_expires_at is None
+    assert Gateway.objects.get().lease_token == len(reports)
+    check_that_the_history_has_no_gap()
+
+
+def test_gateways_with_common_providers_publish_at_once_without_a_deadlock(shop: Shop, fixtures_dir: Path) -> None:
+    rounds = 6
+
+    def publish_often(slug: str) -> Callable[[], None]:
+        def act() -> None:
+            for number in range(rounds):
+                rows = [
+                    chutes_row(f"{slug}/{key}", provider=f"p{(key * 7 + number) % 40}", name=f"v{number}")
+                    for key in range(40)
+                ]
+                assert sync_rows(fixtures_dir, rows, slug=slug).run.error == ""
+
+        return act
+
+    at_once(publish_often("chutes"), publish_often(shop.slug))
+
+    assert Revision.objects.newest().number == 2 * rounds
+    assert {row["name"] for row in served().values()} == {f"v{rounds - 1}"}
+    assert len(served()) == 80
+    check_that_the_history_has_no_gap()
+
+
+def test_edits_made_while_a_gateway_is_synced_again_and_again_are_all_kept(fixtures_dir: Path) -> None:
+    rows = chutes_rows(12)
+    sync_rows(fixtures_dir, rows)
+
+    def sync_often() -> None:
+        for number in range(6):
+            assert sync_rows(fixtures_dir, [row | {"name": f"v{number}"} for row in rows]).run.error == ""
+
+    def edit_all(tag: str, ids: Sequence[object]) -> Callable[[], None]:
+        def act() -> None:
+            for model_id in ids:
+                add_tag(str(model_id), tag)
+
+        return act
+
+    ids = [row["id"] for row in rows]
+    at_once(sync_often, edit_all("first", ids[:6]), edit_all("second", ids[6:]))
+
+    assert [row["tags"] for row in served().values()] == [["first"]] * 6 + [["second"]] * 6
+    assert {row["name"] for row in served().values()} == {"v5"}
+    check_that_the_history_has_no_gap()
+
+
+def test_an_edit_that_begins_during_a_publication_is_laid_over_its_outcome(
+    fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1", name="old")])
+    locked, editing = Event(), Event()
+    plan = diff.plan
+
+    def plan_slowly(*args: Any, **kwargs: Any) -> diff.Plan:
+        locked.set()
+        assert editing.wait(PATIENCE_SECONDS)
+        return plan(*args, **kwargs)
+
+    def edit() -> None:
+        assert locked.wait(PATIENCE_SECONDS)
+        editing.set()
+        add_tag("a/1", "hot")
+
+    monkeypatch.setattr(diff, "plan", plan_slowly)
+    at_once(lambda: sync_rows(fixtures_dir, [chutes_row("a/1", name="new")]), edit)
+
+    assert (served()["a/1"]["name"], served()["a/1"]["tags"]) == ("new", ["hot"])
+    check_that_the_history_has_no_gap()
+
+
+def test_a_publication_that_begins_during_an_edit_keeps_the_edit(
+    fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1", name="old")])
+    write_listing(fixtures_dir, [chutes_row("a/1", name="new")])
+    locked, syncing = Event(), Event()
+    checked = curation.checked
+
+    def check_slowly(*args: Any, **kwargs: Any) -> Json:
+        locked.set()
+        assert syncing.wait(PATIENCE_SECONDS)
+        return checked(*args, **kwargs)
+
+    def sync_meanwhile() -> None:
+        assert locked.wait(PATIENCE_SECONDS)
+        syncing.set()
+        sync()
+
+    monkeypatch.setattr(curation, "checked", check_slowly)
+    at_once(lambda: add_tag("a/1", "hot"), sync_meanwhile)
+
+    assert (served()["a/1"]["name"], served()["a/1"]["tags"]) == ("new", ["hot"])
+    check_that_the_history_has_no_gap()
+
+
+DIE_WHILE_PUBLISHING = """
+import os, signal
+import django
+django.setup()
+from catalog.models import Offer
+from catalog.publication import revision
+from catalog.sync.run import run_gateway
+
+def die(*args, **kwargs):
+    assert Offer.objects.filter(model_id="b/new").exists(), "the offers should have been written by now"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+revision.publish_next = die
+print(run_gateway("chutes", trigger="command").run.error)
+"""
+
+
+def test_a_process_that_is_killed_while_it_publishes_leaves_no_trace_but_a_lost_run(
+    fixtures_dir: Path, tmp_path: Path
+) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    before = published()
+    write_listing(fixtures_dir, [chutes_row("a/1", name="renamed"), chutes_row("b/new")])
+
+    killed = subprocess.run(
+        [sys.executable, "-c", DIE_WHILE_PUBLISHING],
+        cwd=settings.BASE_DIR,
+        env=environment(data_dir=tmp_path, fixtures_dir=fixtures_dir),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+    assert published() == before
+    assert not Offer.objects.filter(model_id="b/new").exists()
+    with pytest.raises(AlreadyRunning):
+        sync()
+
+    Gateway.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert sync().run.outcome == Outcome.PUBLISHED
+    outcomes = SyncRun.objects.order_by("pk").values_list("outcome", flat=True)
+    assert list(outcomes) == [Outcome.PUBLISHED, Outcome.LOST, Outcome.PUBLISHED]
+    assert list(served()) == ["a/1", "a/2", "b/new"]
+    assert OfferVersion.objects.count() == 5
+    check_that_the_history_has_no_gap()

@@ -1,0 +1,474 @@
+"""What a run publishes, what it leaves alone, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
+
+from catalog import documents
+from catalog.gateways.chutes import Chutes
+from catalog.models import Gateway, Offer, OfferVersion, Provider, Revision, SyncRun
+from catalog.sync import run
+from tests.catalog.syncing import SCHEDULE_AND_LEASE, published, served, stored, sync, sync_rows
+from tests.factories import chutes_row, chutes_rows, write_listing
+
+Json = Any
+Outcome = SyncRun.Outcome
+
+pytestmark = pytest.mark.django_db
+
+MORNING = datetime(2026, 11, 22, 8, tzinfo=UTC)
+
+
+def counts(of: SyncRun) -> dict[str, int]:
+    names = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected")
+    return {name: getattr(of, name) for name in names if getattr(of, name)}
+
+
+def periods(model_id: str) -> list[tuple[int, int | None]]:
+    versions = OfferVersion.objects.filter(offer__model_id=model_id).order_by("from_revision")
+    return list(versions.values_list("from_revision", "to_revision"))
+
+
+# --- what is published -----------------------------------------------------------------------------------------------
+
+
+def test_the_first_run_publishes_the_104_models_of_chutes_in_revision_1() -> None:
+    report = sync()
+
+    saved = SyncRun.objects.get()
+    assert saved.pk == report.run.pk
+    assert saved.outcome == Outcome.PUBLISHED
+    assert (saved.trigger, saved.source, saved.error) == ("command", "bundled", "")
+    assert counts(saved) == {"seen": 104, "new": 104}
+    assert (saved.revision_before, saved.revision_after) == (0, 1)
+    assert saved.finished_at is not None
+    revision, rows = published()
+    assert (revision, len(rows)) == (1, 104)
+    newest = Revision.objects.newest()
+    assert (newest.new, newest.changed, newest.withdrawn, newest.author) == (104, 0, 0, None)
+    assert set(OfferVersion.objects.values_list("from_revision", "to_revision")) == {(1, None)}
+
+
+def test_a_second_run_writes_nothing_but_that_it_ran() -> None:
+    sync()
+    before = stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE))
+
+    report = sync()
+
+    assert stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE)) == before
+    assert report.run.outcome == Outcome.UNCHANGED
+    assert counts(report.run) == {"seen": 104, "unchanged": 104}
+    assert (report.run.revision_before, report.run.revision_after) == (1, 1)
+    assert SyncRun.objects.count() == 2
+
+
+def test_a_run_that_succeeds_frees_the_gateway_and_plans_the_next_one(fixtures_dir: Path) -> None:
+    with time_machine.travel(MORNING, tick=False):
+        sync_rows(fixtures_dir, [chutes_row()])
+
+    gateway = Gateway.objects.get()
+    assert gateway.last_success_at == MORNING
+    assert gateway.next_run_at is not None
+    assert MORNING < gateway.next_run_at <= MORNING + timedelta(hours=1)
+    assert gateway.lease_expires_at is None
+
+
+def test_a_changed_price_opens_one_new_version_that_lists_the_change(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1", pricing_per_hour="2.50"), chutes_row("a/2")])
+
+    report = sync_rows(fixtures_dir, [chutes_row("a/1", pricing_per_hour="3.00"), chutes_row("a/2")])
+
+    assert counts(report.run) == {"seen": 2, "changed": 1, "unchanged": 1}
+    assert periods("a/1") == [(1, 2), (2, None)]
+    assert periods("a/2") == [(1, None)]
+    newest = OfferVersion.objects.current().get(offer__model_id="a/1")
+    assert ["pricing.hourly_rate", "2.5", "3.0"] in newest.changes
+    assert ["pricing.prompt", "0.0000025", "0.000003"] in newest.changes
+    assert {change[0] for change in newest.changes} <= {
+        "description",
+        "pricing.prompt",
+        "pricing.completion",
+        "pricing.hourly_rate",
+    }
+    assert served()["a/1"]["pricing"]["hourly_rate"] == "3.0"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"pricing_per_hour": 22', b'"pricing_per_hour": 22.00'),
+        (b'"pricing_per_hour": 22', b'"pricing_per_hour": "2.2e1"'),
+        (b'"id": "a/1"', b'"id": " a/1 "'),
+        (b'"tags": ["x"]', b'"unheard_of": true, "tags": ["x", "x"]'),
+    ],
+)
+def test_the_same_content_in_other_words_is_no_change(before: bytes, after: bytes, fixtures_dir: Path) -> None:
+    row = b'[{"id": "a/1", "name": "m", "provider": "a", "type": "LLM", "pricing_per_hour": 22, "tags": ["x"]}]'
+    sync_rows(fixtures_dir, row)
+
+    report = sync_rows(fixtures_dir, row.replace(before, after))
+
+    assert report.run.outcome == Outcome.UNCHANGED
+    assert periods("a/1") == [(1, None)]
+
+
+def test_the_order_of_the_rows_means_nothing(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, chutes_rows(5))
+
+    assert sync_rows(fixtures_dir, reversed(chutes_rows(5))).run.outcome == Outcome.UNCHANGED
+
+
+def test_a_row_that_is_gone_is_withdrawn_and_keeps_its_last_record(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+
+    with time_machine.travel(MORNING, tick=False):
+        report = sync_rows(fixtures_dir, [chutes_row("a/2")])
+
+    assert counts(report.run) == {"seen": 1, "withdrawn": 1, "unchanged": 1}
+    assert periods("a/1") == [(1, 2), (2, None)]
+    assert served()["a/1"]["withdrawn_at"] == "2026-11-22T08:00:00Z"
+    assert served()["a/1"]["pricing"]["hourly_rate"] == "2.5"
+    assert Offer.objects.get(model_id="a/1").withdrawn_at == MORNING
+
+
+def test_a_row_that_stays_away_is_withdrawn_once(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    sync_rows(fixtures_dir, [chutes_row("a/2")])
+
+    assert sync_rows(fixtures_dir, [chutes_row("a/2")]).run.outcome == Outcome.UNCHANGED
+
+
+def test_a_row_that_comes_back_is_served_again_as_first_seen_before(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    first = served()["a/1"]
+    sync_rows(fixtures_dir, [chutes_row("a/2")])
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=30), tick=False):
+        report = sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+
+    assert counts(report.run) == {"seen": 2, "changed": 1, "unchanged": 1}
+    assert served()["a/1"] == first
+    assert periods("a/1") == [(1, 2), (2, 3), (3, None)]
+    assert Offer.objects.filter(model_id="a/1").count() == 1
+
+
+def test_a_new_renderer_that_changes_no_document_moves_nothing(
+    fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_rows(fixtures_dir, [chutes_row()])
+    before = published()
+    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+
+    report = sync()
+
+    assert counts(report.run) == {"seen": 1, "unchanged": 1}
+    assert published() == before
+
+
+def test_a_new_renderer_renders_every_offer_anew(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync_rows(fixtures_dir, [chutes_row()])
+    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+    monkeypatch.setattr(documents, "describe", lambda record, gateway_name: "written anew")
+
+    sync()
+
+    assert served()["maker/model"]["description"] == "written anew"
+
+
+# --- rejected rows ---------------------------------------------------------------------------------------------------
+
+
+def test_bad_rows_are_kept_with_their_reasons_and_the_good_ones_are_published(fixtures_dir: Path) -> None:
+    bad = [
+        chutes_row("a/name", name="x" * 10_000),
+        chutes_row("a/nul", name="a\x00b"),
+        chutes_row("a/type", type="Teleportation"),
+        chutes_row("a/price", pricing_per_hour=-1),
+        chutes_row("a/tags", tags="hot"),
+        chutes_row("a/good", name="again"),
+        "no object",
+    ]
+
+    report = sync_rows(fixtures_dir, [chutes_row("a/good"), *bad])
+
+    assert counts(report.run) == {"seen": 8, "new": 1, "rejected": 7}
+    assert list(served()) == ["a/good"]
+    kept = report.run.rejected_rows.order_by("position").values_list("position", "model_id", "reason")
+    assert [(position, model_id, reason.split(":")[0].split(" ")[0]) for position, model_id, reason in kept] == [
+        (2, "a/name", "name"),
+        (3, "a/nul", "name"),
+        (4, "a/type", "type"),
+        (5, "a/price", "pricing_per_hour"),
+        (6, "a/tags", "tags"),
+        (7, "a/good", "id"),
+        (8, "", "must"),
+    ]
+
+
+@pytest.mark.parametrize("spelling", ["a/1", "  a/1\n"])
+def test_a_rejected_row_of_a_known_offer_keeps_the_offer(spelling: str, fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), chutes_row("a/3")])
+    before = served()
+
+    report = sync_rows(fixtures_dir, [chutes_row(spelling, pricing_per_hour="NaN"), chutes_row("a/2")])
+
+    assert counts(report.run) == {"seen": 2, "unchanged": 1, "withdrawn": 1, "rejected": 1}
+    assert served()["a/1"] == before["a/1"]
+    assert served()["a/3"]["withdrawn_at"]
+
+
+@pytest.mark.parametrize(
+    "unnamed", [{}, 5, chutes_row(None), chutes_row(""), chutes_row("  "), chutes_row("a/\x001"), chutes_row("a/\x071")]
+)
+def test_while_a_rejected_row_may_be_any_offer_none_is_withdrawn(unnamed: Json, fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    before = published()
+
+    report = sync_rows(fixtures_dir, [unnamed, chutes_row("a/2")])
+
+    assert counts(report.run) == {"seen": 2, "unchanged": 1, "rejected": 1}
+    assert published() == before
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1e99999999999999999999", "1e999", "1" * 5_000, "NaN", "-Infinity", "[" * 900 + "]" * 900],
+    ids=lambda number: number[:24],
+)
+def test_a_monstrous_value_spoils_its_own_row_alone(number: str, fixtures_dir: Path) -> None:
+    good, bad = chutes_row("a/good"), chutes_row("a/bad", pricing_per_hour=0)
+    write_listing(fixtures_dir, [good, bad])
+    path = fixtures_dir / "chutes_catalog.json"
+    path.write_text(path.read_text().replace('"pricing_per_hour": 0', f'"pricing_per_hour": {number}'))
+
+    report = sync()
+
+    assert counts(report.run) == {"seen": 2, "new": 1, "rejected": 1}
+    assert report.run.rejected_rows.get().reason.startswith("pricing_per_hour: ")
+
+
+def test_a_provider_whose_key_is_longer_than_its_name_fails_no_run(fixtures_dir: Path) -> None:
+    report = sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2", provider="ß" * 300)])
+
+    assert report.run.error == ""
+    assert "a/1" in served()
+
+
+def test_two_spellings_of_a_provider_are_one_that_keeps_the_first(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1", provider="Qwen")])
+
+    sync_rows(fixtures_dir, [chutes_row("a/1", provider="Qwen"), chutes_row("a/2", provider="qwen")])
+
+    assert list(Provider.objects.values_list("key", "slug")) == [("qwen", "Qwen")]
+    assert {model_id: row["provider_slug"] for model_id, row in served().items()} == {"a/1": "Qwen", "a/2": "qwen"}
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def raise_it(*args: object, **kwargs: object) -> None:
+        raise error
+
+    return raise_it
+
+
+def lay_nothing(path: Path) -> None:
+    path.unlink()
+
+
+def lay_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def lay(content: bytes) -> Callable[[Path], None]:
+    def overwrite(path: Path) -> None:
+        path.write_bytes(content)
+
+    return overwrite
+
+
+@pytest.mark.parametrize(
+    ("arrange", "error"),
+    [
+        (lay_nothing, "chutes_catalog.json cannot be read: No such file or directory"),
+        (lay_folder, "chutes_catalog.json cannot be read: Is a directory"),
+        (lay(b"<html>"), "chutes_catalog.json: is not JSON"),
+        (lay(b"\xff\xfe"), "chutes_catalog.json: is not UTF-8 text"),
+        (lay(b'{"data": []}'), "chutes_catalog.json: the bundled catalogue must be a list of rows"),
+        (lay(b"[" * 2_001 + b"]" * 2_001), "chutes_catalog.json: is not a listing"),
+        (lay(b"9" * 5_000), "chutes_catalog.json: the bundled catalogue must be a list of rows, not a number"),
+        (lay(b"[]"), "the listing is empty"),
+        (lay(b'[{"id": "a/1"}, 5]'), "none of the 2 rows could be used; the first: name: Field required"),
+    ],
+    ids=["missing", "folder", "not JSON", "not UTF-8", "no list", "nested", "a number", "empty", "bad rows alone"],
+)
+def test_a_listing_that_cannot_be_read_fails_the_run_and_leaves_the_catalogue(
+    arrange: Callable[[Path], None], error: str, fixtures_dir: Path
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(3))
+    before = published()
+    last_success_at = Gateway.objects.get().last_success_at
+    arrange(fixtures_dir / "chutes_catalog.json")
+
+    report = sync()
+
+    assert report.has_failed
+    assert SyncRun.objects.latest("pk").error.startswith(error)
+    assert published() == before
+    gateway = Gateway.objects.get()
+    assert gateway.last_success_at == last_success_at
+    assert gateway.lease_expires_at is None
+    assert gateway.next_run_at is not None
+
+
+def test_after_a_failure_the_next_good_listing_is_published(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, b"[]")
+
+    assert sync_rows(fixtures_dir, chutes_rows(3)).run.outcome == Outcome.PUBLISHED
+
+
+def test_a_gateway_that_is_to_be_read_from_an_api_that_nothing_reads_fails(fixtures_dir: Path) -> None:
+    write_listing(fixtures_dir, chutes_rows(1))
+
+    report = sync(source="api")
+
+    assert report.run.outcome == Outcome.FAILED
+    assert report.run.source == "api"
+    assert "there is no reader of its API" in report.run.error
+
+
+def test_an_unexpected_exception_fails_the_run_loudly_and_frees_the_gateway(
+    fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(2))
+    before = published()
+    monkeypatch.setattr(Chutes, "record", raising(RuntimeError("no such key")))
+
+    with caplog.at_level(logging.ERROR):
+        report = sync()
+
+    assert report.has_failed
+    saved = SyncRun.objects.latest("pk")
+    assert (saved.outcome, saved.error) == (Outcome.FAILED, "unexpected RuntimeError: no such key")
+    assert "The run of chutes failed unexpectedly" in caplog.text
+    assert published() == before
+    assert Gateway.objects.get().lease_expires_at is None
+
+
+@pytest.mark.parametrize("message", ["a\x00b", "a\ud800b"], ids=ascii)
+def test_an_exception_whose_words_no_database_can_store_is_recorded_nevertheless(
+    message: str, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="catalog.sync.run")  # pytest-xdist cannot carry a lone surrogate
+    write_listing(fixtures_dir, chutes_rows(1))
+    monkeypatch.setattr(Chutes, "record", raising(RuntimeError(message)))
+
+    report = sync()
+
+    assert report.has_failed
+    assert SyncRun.objects.get().error.startswith("unexpected RuntimeError: a")
+
+
+def test_a_run_that_takes_too_long_says_so(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Chutes, "record", raising(SoftTimeLimitExceeded()))
+
+    report = sync_rows(fixtures_dir, chutes_rows(1))
+
+    assert report.run.outcome == Outcome.FAILED
+    assert report.run.error == "took longer than 900 seconds"
+
+
+def test_a_run_that_is_interrupted_says_so_and_frees_the_gateway(
+    fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Chutes, "record", raising(KeyboardInterrupt()))
+
+    with pytest.raises(KeyboardInterrupt):
+        sync_rows(fixtures_dir, chutes_rows(1))
+
+    saved = SyncRun.objects.get()
+    assert (saved.outcome, saved.error) == (Outcome.FAILED, "interrupted")
+    assert Gateway.objects.get().lease_expires_at is None
+
+
+@pytest.mark.parametrize("table", [Offer, OfferVersion, Revision, Provider])
+def test_a_publication_that_fails_halfway_writes_nothing(
+    table: type[Any], fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(3))
+    before = stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE))
+
+    method = "create" if table is Revision else "bulk_create"
+    monkeypatch.setattr(table.objects, method, raising(OSError("the disk is full")))
+    report = sync_rows(fixtures_dir, [chutes_row("b/new", provider="b"), *chutes_rows(2, name="renamed")])
+    monkeypatch.undo()
+
+    assert report.run.error == "unexpected OSError: the disk is full"
+    assert stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE)) == before
+
+
+# --- dry runs --------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_writes_nothing_and_counts_what_a_run_would_do(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), chutes_row("a/3")])
+    changed = [chutes_row("a/1", name="renamed"), chutes_row("a/2"), chutes_row("a/4"), chutes_row("a/5", type="?")]
+    write_listing(fixtures_dir, changed)
+    lease = ("Gateway.lease_token", "Gateway.lease_expires_at")
+    before = stored(leaving_out=lease)
+
+    told = sync(dry_run=True)
+
+    assert stored(leaving_out=lease) == before
+    assert (
+        counts(told.run)
+        == counts(sync().run)
+        == {
+            "seen": 4,
+            "new": 1,
+            "changed": 1,
+            "unchanged": 1,
+            "withdrawn": 1,
+            "rejected": 1,
+        }
+    )
+    assert [rejection.model_id for rejection in told.rejections] == ["a/5"]
+
+
+def test_a_dry_run_on_an_empty_catalogue_publishes_nothing() -> None:
+    report = sync(dry_run=True)
+
+    assert counts(report.run) == {"seen": 104, "new": 104}
+    assert published() == (0, {})
+    assert not SyncRun.objects.exists()
+    assert not Offer.objects.exists()
+
+
+def test_a_dry_run_that_fails_is_not_recorded_either(fixtures_dir: Path) -> None:
+    report = sync(dry_run=True)
+
+    assert report.has_failed
+    assert not SyncRun.objects.exists()
+    assert Gateway.objects.get().next_run_at is None
+
+
+def test_a_run_says_what_it_is_doing() -> None:
+    said: list[str] = []
+
+    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND, say=said.append)
+
+    assert said == [
+        "Chutes.ai: reading the bundled catalogue",
+        "Chutes.ai: checking 104 rows",
+        "Chutes.ai: comparing and publishing",
+    ]

@@ -1,0 +1,190 @@
+"""`manage.py sync`: what it prints, and the status that it leaves."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from catalog.models import Gateway, SyncRun
+from tests.catalog.syncing import Shop, environment, published, sync_rows
+from tests.factories import chutes_row, chutes_rows, write_listing
+
+COLUMNS = ["gateway", "outcome", "seen", "new", "changed", "unchanged", "withdrawn", "rejected", "revision", "seconds"]
+
+
+class Result:
+    """What a `manage.py sync` printed, and why it failed if it did."""
+
+    def __init__(self, *arguments: str) -> None:
+        stdout, stderr = StringIO(), StringIO()
+        self.failure: str | None = None
+        try:
+            call_command("sync", *arguments, stdout=stdout, stderr=stderr, no_color=True)
+        except CommandError as error:
+            self.failure = str(error)
+        self.stdout, self.stderr = stdout.getvalue(), stderr.getvalue()
+
+    def cells(self, slug: str) -> list[str]:
+        """The table's row of a gateway, the revisions as one cell and without the seconds."""
+        [line] = [line for line in self.stdout.splitlines() if re.match(rf"{slug} ", line)]
+        return line.replace(" -> ", "->").split()[1:-1]
+
+
+def hold(slug: str) -> None:
+    Gateway.objects.ensure([slug])
+    now = timezone.now()
+    assert Gateway.objects.take_lease(slug=slug, now=now, until=now + timedelta(minutes=2))
+
+
+@pytest.mark.django_db
+def test_the_sync_says_what_it_does_and_what_came_of_it() -> None:
+    result = Result()
+
+    assert result.failure is None
+    assert result.stderr == ""
+    progress, _, table = result.stdout.partition("\n\n")
+    assert progress.splitlines() == [
+        "Chutes.ai: reading the bundled catalogue",
+        "Chutes.ai: checking 104 rows",
+        "Chutes.ai: comparing and publishing",
+    ]
+    header, row = table.splitlines()
+    assert header.split() == COLUMNS
+    assert re.fullmatch(r"chutes +published +104 +104 +0 +0 +0 +0 +0 -> 1 +\d+\.\d\d", row)
+    assert len(header) == len(row)
+    assert SyncRun.objects.get().trigger == SyncRun.Trigger.COMMAND
+
+
+@pytest.mark.django_db
+def test_the_table_tells_every_count_and_the_revision_before_and_after(fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), chutes_row("a/3")])
+    rows = [chutes_row("a/1", name="renamed"), chutes_row("a/2"), chutes_row("a/4"), chutes_row("a/5", type="?")]
+    write_listing(fixtures_dir, rows)
+
+    result = Result("chutes")
+
+    assert result.cells("chutes") == ["published", "4", "1", "1", "1", "1", "1", "1->2"]
+    assert "chutes: row 4 a/5 rejected: type: " in result.stdout
+    assert Result().cells("chutes") == ["unchanged", "4", "0", "0", "3", "0", "1", "2->2"]
+
+
+@pytest.mark.django_db
+def test_a_dry_run_tells_the_same_counts_and_changes_nothing() -> None:
+    result = Result("--dry-run")
+
+    assert result.failure is None
+    assert result.cells("chutes")[1:7] == ["104", "104", "0", "0", "0", "0"]
+    assert "Dry run: nothing was changed." in result.stdout
+    assert published() == (0, {})
+
+
+@pytest.mark.django_db
+def test_of_many_rejected_rows_the_first_twenty_are_shown(fixtures_dir: Path) -> None:
+    write_listing(fixtures_dir, [chutes_row("a/1"), *chutes_rows(25, type="?")])
+
+    result = Result()
+
+    assert result.stdout.count(" rejected: ") == 20
+    assert "chutes: and 5 more rejected rows, all of them in the admin" in result.stdout
+
+
+@pytest.mark.django_db
+def test_what_a_row_says_cannot_steer_the_operators_terminal(fixtures_dir: Path) -> None:
+    escape, csi = "\x1b[2J", "\x9b2J"
+    write_listing(
+        fixtures_dir, [chutes_row(), *[chutes_row(f"a/{odd}", type=odd, name=odd) for odd in (escape, csi, "\n$ rm")]]
+    )
+
+    result = Result()
+
+    assert result.stdout.count(" rejected: ") == 3
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]|^\$", result.stdout, flags=re.MULTILINE)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("arguments", [(), ("shop", "chutes"), ("shop", "chutes", "shop")])
+def test_one_dead_gateway_fails_the_command_and_keeps_no_other_from_being_read(
+    arguments: tuple[str, ...], shop: Shop, fixtures_dir: Path
+) -> None:
+    write_listing(fixtures_dir, chutes_rows(2), slug="chutes")
+
+    result = Result(*arguments)
+
+    assert result.failure == "not synced: shop"
+    assert result.stderr == "shop: shop_catalog.json cannot be read: No such file or directory\n"
+    assert result.cells("shop") == ["failed", "0", "0", "0", "0", "0", "0", "-"]
+    assert result.cells("chutes") == ["published", "2", "2", "0", "0", "0", "0", "0->1"]
+    assert SyncRun.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_only_the_gateways_that_are_named_are_read(shop: Shop, fixtures_dir: Path) -> None:
+    write_listing(fixtures_dir, chutes_rows(2), slug="shop")
+
+    result = Result("shop")
+
+    assert result.failure is None
+    assert "chutes" not in result.stdout
+    assert list(Gateway.objects.values_list("slug", flat=True)) == ["shop"]
+
+
+@pytest.mark.django_db
+def test_a_gateway_that_another_run_holds_is_busy_and_the_others_are_read(shop: Shop, fixtures_dir: Path) -> None:
+    write_listing(fixtures_dir, chutes_rows(2), slug="shop")
+    hold("chutes")
+
+    result = Result()
+
+    assert result.failure == "not synced: chutes"
+    assert result.stderr == "chutes is being read by another run\n"
+    assert re.search(r"^chutes +busy$", result.stdout, flags=re.MULTILINE)
+    assert result.cells("shop")[0] == "published"
+
+
+@pytest.mark.django_db
+def test_an_unknown_gateway_is_refused_before_any_is_read() -> None:
+    result = Result("chutes", "acme")
+
+    assert result.failure == "unknown gateway acme; known are chutes"
+    assert result.stdout == ""
+    assert not SyncRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_source_can_be_chosen_for_one_run() -> None:
+    result = Result("chutes", "--source", "api")
+
+    assert result.failure == "not synced: chutes"
+    assert "Chutes.ai: reading its API" in result.stdout
+    assert "there is no reader of its API" in result.stderr
+    assert Result("--source", "bundled").failure is None
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_the_shell_sees_failure_in_the_exit_status(fixtures_dir: Path, tmp_path: Path) -> None:
+    def status() -> int:
+        command = [sys.executable, "manage.py", "sync"]
+        variables = environment(data_dir=tmp_path, fixtures_dir=fixtures_dir)
+        return subprocess.run(
+            command, cwd=settings.BASE_DIR, env=variables, capture_output=True, timeout=60, check=False
+        ).returncode
+
+    write_listing(fixtures_dir, b"<html>")
+    assert status() == 1
+    assert published() == (0, {})
+
+    write_listing(fixtures_dir, chutes_rows(2))
+    assert status() == 0
+    assert published()[0] == 1
+
+    hold("chutes")
+    assert status() == 1

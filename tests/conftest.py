@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from django.conf import settings
+
+from tests.settings import _scratch as SCRATCH
+
+
+def pytest_configure() -> None:
+    # A DJANGO_SETTINGS_MODULE of the shell goes before the one of pyproject.toml.
+    if settings.SETTINGS_MODULE != "tests.settings":
+        pytest.exit(
+            f"with {settings.SETTINGS_MODULE} the tests would work on real data; unset DJANGO_SETTINGS_MODULE", 4
+        )
+
+
+def pytest_unconfigure() -> None:
+    # The name from tests.settings, never settings.DATA_DIR: with other settings that is somebody's data.
+    shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_url(worker_id: str) -> Iterator[str]:
+    """An empty database of the Redis of the tests; each process of the tests has another number."""
+    server = os.environ.get("TEST_REDIS_URL")
+    if not server:
+        pytest.skip("NOT RUN: no Redis; `make test` starts one, or set TEST_REDIS_URL")
+    # "gw0" is database 1, and so on: 0 is the one that a Redis of other use would have its data in.
+    number = 1 + int(worker_id.removeprefix("gw") if worker_id != "master" else 0) % 15
+    address = urlsplit(server)._replace(path=f"/{number}").geturl()
+    with redis.Redis.from_url(address) as client:
+        client.flushdb()
+        yield address
+        client.flushdb()

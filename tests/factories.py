@@ -1,0 +1,116 @@
+"""Plain functions that make what tests arrange."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from catalog import documents
+from catalog.models import Gateway
+from catalog.normalize import meters, model_ids
+from catalog.publication import apply
+from catalog.records import ModelType, OfferRecord, PriceRecord, Source
+from catalog.serving import snapshot
+
+Json = Any
+
+
+def chutes_row(model_id: object = "maker/model", **fields: object) -> dict[str, object]:
+    """A usable row of Chutes' bundled catalogue, with the given fields instead of its own."""
+    row = {"id": model_id, "name": "Model", "provider": "maker", "type": "LLM", "pricing_per_hour": "2.5", "tags": []}
+    return row | fields
+
+
+def chutes_rows(count: int, **fields: object) -> list[dict[str, object]]:
+    return [chutes_row(f"maker/model-{number:05}", **fields) for number in range(count)]
+
+
+def write_listing(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> None:
+    """The bundled catalogue of a gateway, from rows or from the very bytes of the file."""
+    content = rows if isinstance(rows, bytes) else json.dumps(list(rows), default=str).encode()
+    (folder / f"{slug}_catalog.json").write_bytes(content)
+
+
+def hourly(amount: str) -> PriceRecord:
+    return PriceRecord(meter=meters.COMPUTE_HOUR, amount=Decimal(amount))
+
+
+def per_token(*, prompt: str | None = None, completion: str | None = None) -> tuple[PriceRecord, ...]:
+    """US dollars per token, of the sides that have a price."""
+    amounts = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion}
+    return tuple(PriceRecord(meter=meter, amount=Decimal(amount)) for meter, amount in amounts.items() if amount)
+
+
+def offer_record(model_id: str = "maker/model", **fields: Any) -> OfferRecord:
+    """An LLM for 2.5 dollars an hour, with the given fields instead of its own."""
+    own: dict[str, Any] = {
+        "slug": model_id,
+        "canonical_slug": model_id,
+        "name": "Model",
+        "model_type": ModelType.LLM,
+        "provider_slug": "maker",
+        "prices": (hourly("2.5"),),
+        "zero_is_free": True,
+        "input_modalities": ("text",),
+        "output_modalities": ("text",),
+    }
+    return OfferRecord(id=model_id, **(own | fields))
+
+
+def offer_facts(**fields: Any) -> documents.OfferFacts:
+    own: dict[str, Any] = {
+        "gateway": "chutes",
+        "gateway_name": "Chutes.ai",
+        "source": Source.BUNDLED,
+        "recorded_on": date(2025, 10, 8),
+        "first_seen_at": datetime(2026, 11, 22, 8, tzinfo=UTC),
+        "withdrawn_at": None,
+    }
+    return documents.OfferFacts(**(own | fields))
+
+
+def publish(*records: OfferRecord, gateway: str = "chutes") -> apply.Outcome:
+    """Publish these as all that the gateway lists now, as a sync would."""
+    Gateway.objects.ensure([gateway])
+    listing = apply.AcceptedListing(
+        records={record.id: record for record in records},
+        present=frozenset(),
+        is_complete=True,
+        source=Source.BUNDLED,
+        recorded_on=date(2025, 10, 8),
+    )
+    token = Gateway.objects.get(slug=gateway).lease_token
+    return apply.publish_listing(gateway, listing=listing, lease_token=token, now=timezone.now())
+
+
+def served_row(record: OfferRecord, **facts: Any) -> snapshot.Row:
+    """The record as a snapshot holds it, without a database: of gateways too that nobody has registered yet."""
+    shown = offer_facts(**facts)
+    return snapshot.Row(
+        document=orjson.dumps(documents.build(record, shown)),
+        gateway=shown.gateway,
+        id=record.id,
+        name=record.name,
+        provider_key=model_ids.provider_key(record.provider_slug) if record.provider_slug else None,
+        provider_slug=record.provider_slug,
+        model_type=record.model_type.value,
+        tags=frozenset(tag.lower() for tag in record.tags),
+        is_withdrawn=shown.withdrawn_at is not None,
+    )
+
+
+def snapshot_of(*rows: snapshot.Row) -> snapshot.Snapshot:
+    ordered = tuple(sorted(rows, key=lambda row: (row.id, row.gateway)))
+    return snapshot.Snapshot(
+        revision=1,
+        published_at=datetime(2026, 11, 22, 8, tzinfo=UTC),
+        rows=ordered,
+        rows_of_id={row.id: tuple(other for other in ordered if other.id == row.id) for row in ordered},
+    )

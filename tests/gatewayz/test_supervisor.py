@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import http.client
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError
+from django.utils import timezone
+
+from catalog.models import Revision
+from gatewayz import supervisor
+from gatewayz.supervisor import Address, Refusal, choose_commands
+from tests.services import find_free_port
+
+ALL_PROCESSES = 1 + 2 + 3 + 1  # supervisor; web and its worker; worker and its pool of two; beat
+READY = "Ctrl-C stops everything"
+
+
+def eventually(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, "it did not come true in time"
+        time.sleep(0.05)
+
+
+def processes_of(data_dir: Path) -> dict[int, str]:
+    """Command lines of all processes that were given this data folder; those that ended have no environment."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"DATA_DIR={data_dir}\0".encode() in (process / "environ").read_bytes():
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def environment_of(data_dir: Path, **changes: str) -> dict[str, str]:
+    measuring = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return measuring | {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "DATA_DIR": str(data_dir),
+        "PORT": str(find_free_port()),
+        "WEB_WORKERS": "1",
+        **changes,
+    }
+
+
+class Supervised:
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self.data_dir = Path(environment["DATA_DIR"])
+        self.port = int(environment["PORT"])
+        self._log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gatewayz.supervisor"],
+                cwd=settings.BASE_DIR,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text()
+
+    def wait_for(self, text: str) -> None:
+        eventually(lambda: text in self.output or self.process.poll() is not None)
+        assert text in self.output
+
+    def child(self, words: str, *, other_than: int = 0) -> int:
+        """The process id of a child; its own children come later, so the lowest number is the leader's."""
+        eventually(lambda: self._pids(words, other_than=other_than))
+        return min(self._pids(words, other_than=other_than))
+
+    def _pids(self, words: str, *, other_than: int) -> list[int]:
+        return [pid for pid, line in processes_of(self.data_dir).items() if words in line and pid > other_than]
+
+    def status_of(self, path: str) -> int:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            client.request("GET", path)
+            return client.getresponse().status
+        except OSError:
+            return 0
+        finally:
+            client.close()
+
+
+@contextmanager
+def supervised(folder: Path, environment: Mapping[str, str]) -> Iterator[Supervised]:
+    started = Supervised(environment, folder / "output")
+    try:
+        yield started
+    finally:
+        started.process.terminate()
+        started.process.wait(60)
+
+
+def refused(environment: Mapping[str, str], *arguments: str) -> list[str]:
+    """The lines on stderr of a start that is refused with status 1."""
+    run = subprocess.run(
+        [sys.executable, *(arguments or ("-m", "gatewayz.supervisor"))],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 1
+    return run.stderr.splitlines()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[dict[str, str]]:
+    """Where the supervisor keeps its tables: in the file that is the default, or in a database of its own."""
+    server = os.environ.get("TEST_DATABASE_URL", "")
+    if os.environ.get("TEST_DATABASE") != "postgresql":
+        yield {}
+        return
+    name = f"supervisor_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield {"DATABASE_URL": f"{server.rpartition('/')[0]}/{name}"}
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) -> Iterator[Supervised]:
+    folder = tmp_path_factory.mktemp("supervised")
+    with supervised(folder, environment_of(folder / "data", **database)) as started:
+        started.wait_for(READY)
+        yield started
+
+
+# --- the real thing --------------------------------------------------------------------------------------------------
+def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> None:
+    for path in ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
+        assert f"http://localhost:{running.port}{path}\n" in running.output
+        assert running.status_of(path) in {200, 302}
+    assert running.status_of("/healthz") == 200
+
+
+def test_a_second_one_on_the_same_data_folder_is_refused(running: Supervised) -> None:
+    reason = f"process {running.process.pid} already runs Gatewayz on the data folder {running.data_dir}"
+
+    assert refused(environment_of(running.data_dir)) == [f"gatewayz: {reason}; stop it, or set DATA_DIR"]
+
+
+def test_a_worker_that_was_killed_starts_again(running: Supervised) -> None:
+    worker = running.child("celery --quiet --app gatewayz worker")
+
+    os.kill(worker, signal.SIGKILL)
+
+    running.wait_for("worker ended with SIGKILL; it starts again in 1 s")
+    assert running.child("celery --quiet --app gatewayz worker", other_than=worker) != worker
+
+
+def test_a_web_that_was_killed_answers_again(running: Supervised) -> None:
+    os.kill(running.child("granian"), signal.SIGKILL)
+
+    running.wait_for("web ended with SIGKILL; it starts again in 1 s")
+    eventually(lambda: running.status_of("/healthz") == 200)
+
+
+def test_ctrl_c_stops_everything_and_leaves_the_folder_to_the_next_start(
+    tmp_path: Path, database: dict[str, str]
+) -> None:
+    environment = environment_of(tmp_path / "data", **database)
+    for _ in range(2):
+        with supervised(tmp_path, environment) as started:
+            started.wait_for(READY)
+            eventually(lambda: len(processes_of(started.data_dir)) == ALL_PROCESSES)
+
+            started.process.send_signal(signal.SIGINT)
+
+            assert started.process.wait(60) == 0
+            eventually(lambda: processes_of(started.data_dir) == {}, seconds=5)
+            assert started.output.endswith("Stopped\n")
+            assert "Traceback" not in started.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_no_process_stays_behind_when_the_supervisor_is_killed(tmp_path: Path, database: dict[str, str]) -> None:
+    with supervised(tmp_path, environment_of(tmp_path / "data", **database)) as started:
+        started.wait_for(READY)
+
+        started.process.kill()
+
+        eventually(lambda: processes_of(started.data_dir) == {})
+
+
+def test_ctrl_c_during_the_preparation_is_no_error(tmp_path: Path) -> None:
+    with supervised(tmp_path, environment_of(tmp_path / "data")) as started:
+        started.wait_for("Checking the data folder")
+
+        started.process.send_signal(signal.SIGINT)
+
+        assert started.process.wait(60) == 0
+        assert started.output.endswith("Stopped\n")
+        assert "Traceback" not in started.output
+
+
+# --- refusals: one line each, status 1 -------------------------------------------------------------------------------
+def test_a_busy_port_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        lines = refused(environment_of(tmp_path, PORT=str(port)))
+
+    assert lines == [f"gatewayz: port {port} on 127.0.0.1 cannot be used: Address already in use; set PORT (or BIND)"]
+
+
+def test_a_name_to_bind_to_is_refused(tmp_path: Path) -> None:
+    (line,) = refused(environment_of(tmp_path, BIND="localhost"))
+
+    assert line == "gatewayz: BIND='localhost': must be an IP address such as 127.0.0.1"
+
+
+@pytest.mark.parametrize(("inside", "reason"), [("", "File exists"), ("data", "Not a directory")])
+def test_a_data_folder_that_cannot_be_is_refused(inside: str, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    assert refused(environment_of(file / inside)) == [
+        f"gatewayz: DATA_DIR={file / inside} cannot be used as a folder: {reason}"
+    ]
+
+
+def test_an_unreachable_database_is_refused_without_telling_its_password(tmp_path: Path) -> None:
+    (line,) = refused(environment_of(tmp_path, DATABASE_URL="postgres://somebody:hunter2@127.0.0.1:1/x"))
+
+    assert line.startswith("gatewayz: the database cannot be used: ")
+    assert "port 1 failed: Connection refused" in line
+    assert "hunter2" not in line
+
+
+def test_a_missing_secret_key_is_refused(tmp_path: Path) -> None:
+    (line,) = refused(environment_of(tmp_path, SECRET_KEY=""))
+
+    assert line.startswith("gatewayz: SECRET_KEY is not set")
+
+
+def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
+    lines = refused(environment_of(tmp_path, PORT="eighty", WEB_WORKERS="0", LOG_LEVEL="loud"))
+
+    assert [line.split("=")[0] for line in lines] == ["gatewayz: LOG_LEVEL", "gatewayz: PORT", "gatewayz: WEB_WORKERS"]
+
+
+WITH_ANOTHER_WEB = """
+import sys
+from gatewayz import children, supervisor
+children.FIRST_PAUSE_SECONDS = 0.01
+supervisor.ANSWER_SECONDS = 1.0
+supervisor.choose_commands = lambda *_, **__: [children.Command("web", ("-c", sys.argv[1]))]
+sys.exit(supervisor.main())
+"""
+
+
+def test_a_ctrl_c_that_was_swallowed_during_the_preparation_still_stops(tmp_path: Path) -> None:
+    swallowing = """
+import os, signal, sys
+from gatewayz import supervisor
+def sync_once():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        pass
+supervisor.sync_once = sync_once
+sys.exit(supervisor.main())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", swallowing],
+        cwd=settings.BASE_DIR,
+        env=environment_of(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+    assert run.stdout.endswith("Stopping\nStopped\n")
+    assert run.stderr == ""
+
+
+def test_a_web_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
+    lines = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')")
+
+    assert lines == ["no such module"] * 5 + [
+        "gatewayz: web ended 5 times in a row, now with status 1; it says above why"
+    ]
+
+
+def test_a_web_that_never_answers_ends_everything(tmp_path: Path) -> None:
+    environment = environment_of(tmp_path)
+
+    assert refused(environment, "-c", WITH_ANOTHER_WEB, "import time; time.sleep(600)") == [
+        f"gatewayz: http://localhost:{environment['PORT']}/healthz gave no answer in 1 s"
+    ]
+    eventually(lambda: processes_of(tmp_path) == {}, seconds=5)
+
+
+# --- decisions and steps ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("bind", "host", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1", "http://localhost:80/x"),
+        ("0.0.0.0", "127.0.0.1", "http://localhost:80/x"),  # noqa: S104  the word an operator writes
+        ("::", "::1", "http://localhost:80/x"),
+        ("192.0.2.7", "192.0.2.7", "http://192.0.2.7:80/x"),
+        ("2001:db8::7", "2001:db8::7", "http://[2001:db8::7]:80/x"),
+    ],
+)
+def test_an_address_can_be_opened_whatever_it_is_bound_to(bind: str, host: str, url: str) -> None:
+    assert Address(bind, 80).host == host
+    assert Address(bind, 80).url("/x") == url
+
+
+def test_the_web_listens_where_it_is_told() -> None:
+    web = choose_commands(Address("192.0.2.7", 8123), web_workers=3)[0].arguments
+
+    assert web[web.index("--host") + 1] == "192.0.2.7"
+    assert web[web.index("--port") + 1] == "8123"
+    assert web[web.index("--workers") + 1] == "3"
+
+
+@pytest.fixture
+def superuser(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    def name(password: str) -> None:
+        monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "curator")
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", password)
+
+    return name
+
+
+@pytest.mark.django_db
+def test_the_superuser_of_the_environment_is_created(
+    superuser: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    superuser("correct-horse-battery")
+
+    supervisor.prepare_superuser()
+
+    user = get_user_model().objects.get(username="curator")
+    assert user.is_superuser
+    assert user.is_staff
+    assert user.check_password("correct-horse-battery")
+    assert "correct-horse-battery" not in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_a_superuser_that_exists_keeps_the_password(superuser: Callable[[str], None]) -> None:
+    superuser("correct-horse-battery")
+    supervisor.prepare_superuser()
+    superuser("another-horse-battery")
+
+    supervisor.prepare_superuser()
+
+    assert get_user_model().objects.get(username="curator").check_password("correct-horse-battery")
+
+
+@pytest.mark.django_db
+def test_a_weak_password_is_refused_and_not_repeated(superuser: Callable[[str], None]) -> None:
+    superuser("curator1")
+
+    with pytest.raises(Refusal) as refusal:
+        supervisor.prepare_superuser()
+
+    assert all(line.startswith("DJANGO_SUPERUSER_") for line in refusal.value.args)
+    assert "curator1" not in str(refusal.value)
+    assert not get_user_model().objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_terminal_is_told_how_to_make_a_superuser(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "isatty", lambda _: True)
+
+    supervisor.prepare_superuser()
+
+    assert "`make admin` creates one" in capsys.readouterr().out
+
+
+@pytest.fixture
+def failing_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise CommandError("not synced: chutes")
+
+    monkeypatch.setattr(supervisor, "call_command", fail)
+
+
+@pytest.mark.django_db
+def test_a_failed_first_sync_is_refused_while_nothing_is_published(failing_sync: None) -> None:
+    with pytest.raises(Refusal, match="nothing is published yet, and the first sync failed: not synced: chutes"):
+        supervisor.sync_once()
+
+
+@pytest.mark.django_db
+def test_a_failed_sync_is_a_warning_when_something_is_published(
+    failing_sync: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Revision.objects.create(number=1, published_at=timezone.now())
+
+    supervisor.sync_once()
+
+    assert "Warning: not synced: chutes; what was published before is served" in capsys.readouterr().out

@@ -1,0 +1,113 @@
+"""The tests twice, on SQLite and on PostgreSQL, both with a Redis: `python -m tests.suite [options of pytest]`.
+
+Servers named in TEST_DATABASE_URL and TEST_REDIS_URL are used; others are started, and stopped at the end. The exit
+status is pytest's. What is not run because no server can be had stands in a banner at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import NoReturn
+
+from gatewayz.children import end_with_parent
+from tests import services
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def run_suite(options: Sequence[str]) -> int:
+    missing: list[str] = []
+    with ExitStack() as stack:
+        # The package of the product, imported above, has already named its own settings.
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+        offer("TEST_REDIS_URL", services.redis_server, stack=stack, environment=environment, missing=missing)
+        offer("TEST_DATABASE_URL", services.postgresql, stack=stack, environment=environment, missing=missing)
+        status = run_halves(options, environment)
+    if missing:
+        say(banner(missing))
+    return status
+
+
+def offer(
+    name: str,
+    start: Callable[[], AbstractContextManager[str]],
+    *,
+    stack: ExitStack,
+    environment: dict[str, str],
+    missing: list[str],
+) -> None:
+    """Puts the address of the server into the environment, started if none is there."""
+    if environment.get(name):
+        say(f"{name} is given")
+        return
+    try:
+        environment[name] = stack.enter_context(start())
+    except services.Unavailable as error:
+        missing.append(f"{name} ({error})")
+    else:
+        say(f"{name} is a server of our own")
+
+
+def run_halves(options: Sequence[str], environment: dict[str, str]) -> int:
+    # Of a selection of tests, coverage would say nothing.
+    coverage = [] if options else ["--cov", "--cov-report="]
+    sqlite = {name: value for name, value in environment.items() if name != "TEST_DATABASE"}
+    statuses = [run_half("SQLite", [*coverage, *options], sqlite)]
+    if "TEST_DATABASE_URL" in environment:
+        coverage += ["--cov-append"] if coverage else []
+        statuses.append(run_half("PostgreSQL", [*coverage, *options], sqlite | {"TEST_DATABASE": "postgresql"}))
+    if coverage:
+        subprocess.run([sys.executable, "-m", "coverage", "report"], check=False)
+    return next(filter(None, statuses), 0)
+
+
+def run_half(name: str, options: Sequence[str], environment: dict[str, str]) -> int:
+    say(f"\n=== The tests on {name}")
+    started_at = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options],
+        env=environment,
+        preexec_fn=end_with_parent(os.getpid(), signal.SIGINT),
+    )
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # the terminal's Ctrl-C reached pytest as well, which first ends what its tests have started
+        raise
+    except SystemExit:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    say(f"=== The tests on {name} took {time.monotonic() - started_at:.0f} s")
+    return status
+
+
+def banner(missing: Sequence[str]) -> str:
+    lines = [f"NOT RUN: what needs {reason}" for reason in missing]
+    rule = "!" * min(120, max(map(len, lines)))
+    return "\n".join(["", rule, *lines, rule])
+
+
+def end_by_signal(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def main(options: Sequence[str]) -> int:
+    signal.signal(signal.SIGTERM, end_by_signal)  # or the servers would outlive it
+    try:
+        return run_suite(options)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
