@@ -39,7 +39,7 @@ def newest_revision() -> Revision:
 
 
 def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
-    last_run = SyncRun.objects.filter(gateway=gateway.pk).finished().order_by("-started_at").first()
+    last_run = SyncRun.objects.filter(gateway=gateway.pk).finished().order_by("-started_at", "-pk").first()
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
     return GatewayState(
         slug=gateway.slug,

@@ -15,7 +15,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -202,12 +202,21 @@ class StopRequest:
             # nohup has asked to survive the terminal.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._take)
+        sys.unraisablehook = ignore_interrupt
 
     def _take(self, *_: object) -> None:
-        # Remembered too: Python drops an exception that it meets in a callback or a finaliser.
+        # Remembered too, since Python drops an exception that is raised while a callback or a finaliser runs.
         self.is_asked = True
-        if self.interrupts:
+        self.heed()
+
+    def heed(self) -> None:
+        if self.is_asked and self.interrupts:
             raise KeyboardInterrupt
+
+
+def ignore_interrupt(dropped: sys.UnraisableHookArgs) -> None:
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
 
 
 class Serving:
@@ -256,9 +265,9 @@ def supervise(stop: StopRequest) -> None:
     with claimed_folder(settings.DATA_DIR):
         if problems := find_port_problems(address) + find_settings_problems():
             raise Refusal(*problems)
-        prepare_database()
-        prepare_superuser()
-        sync_once()
+        for prepare in (prepare_database, prepare_superuser, sync_once):
+            stop.heed()
+            prepare()
         connections.close_all()  # the children have their own
         say(f"Starting web ({web_workers} workers), worker and beat")
         commands = choose_commands(address, web_workers=web_workers)

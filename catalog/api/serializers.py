@@ -177,11 +177,9 @@ class HealthSerializer(Serializer[object]):
     status = _choice("Always `ok`.", ["ok"])
 
 
-class ReadySerializer(Serializer[object]):
-    status = _choice("`ok`, or `not ready` with status 503.", ["ok", "not ready"])
-    problems = _words("What is missing.")
-    serving_revision = _count("The revision that this process serves.", null=True)
-    published_revision = _count("The newest revision in the database.", null=True)
+class ReadySerializer(HealthSerializer):
+    serving_revision = _count("The revision that this process serves.")
+    published_revision = _count("The newest revision in the database.")
 
 
 class ParameterProblemSerializer(Serializer[object]):

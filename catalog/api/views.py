@@ -128,26 +128,25 @@ class Ready(CatalogView):
     @extend_schema(
         operation_id="readyz",
         summary="The database answers, and a published revision is served",
-        responses={200: serializers.ReadySerializer, 503: serializers.ReadySerializer},
+        responses=serializers.ReadySerializer,
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        found: dict[str, int | None] = {"serving_revision": None, "published_revision": None}
         problems = []
+        serving = published = None
         try:
-            found["serving_revision"] = snapshot.current().revision
+            serving = snapshot.current().revision
         except snapshot.NotReady as error:
             problems.append(str(error))
         try:
-            found["published_revision"] = queries.newest_revision().number
+            published = queries.newest_revision().number
         except (DatabaseError, InterfaceError):
             problems.append("the database does not answer")
-        if found["published_revision"] == 0:
+        if published == 0:
             problems.append("nothing has been published yet; the first sync does it")
-        status = 503 if problems else 200
-        return answers.json_response(
-            {"status": "not ready" if problems else "ok", "problems": problems, **found}, status=status
-        )
+        if problems:
+            raise snapshot.NotReady("; ".join(problems))
+        return answers.json_response({"status": "ok", "serving_revision": serving, "published_revision": published})
 
 
 class Docs(SpectacularSwaggerView):

@@ -91,8 +91,7 @@ class WholeNumber(Parameter):
     def parse(self, value: str) -> int:
         if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
             raise ValueError("must be a whole number")
-        # Python refuses to convert thousands of digits, so their number is judged first.
-        if len(value) > len(str(self.most)) or not self.least <= int(value) <= self.most:
+        if not self.least <= int(value) <= self.most:
             raise ValueError(f"must be between {self.least} and {self.most}")
         return int(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -112,6 +113,7 @@ def test_following_next_gives_every_offer_exactly_once_in_the_order_of_ids(
     assert {page["total"] for page in pages} == {104}
     assert all(page["returned"] == len(page["data"]) for page in pages)
     assert all(page["returned"] == limit for page in pages[:-1])
+    assert len(pages) == math.ceil(104 / limit)
 
 
 def test_next_keeps_the_filters_and_stays_on_this_host(client: Client, catalogue: Snapshot) -> None:
