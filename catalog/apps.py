@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CatalogConfig(AppConfig):
@@ -9,3 +10,6 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from catalog import checks  # noqa: F401  registers the system checks once the apps are loaded
+        from catalog.publication import revision
+
+        post_migrate.connect(revision.ensure_empty_catalogue, sender=self)

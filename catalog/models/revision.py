@@ -14,7 +14,7 @@ class RevisionQuerySet(models.QuerySet["Revision"]):
 
 
 class Revision(models.Model):
-    """One publication that changed something. Revision 0, made by the migration, is the empty catalogue."""
+    """One publication that changed something. Revision 0 is the empty catalogue."""
 
     number = models.PositiveBigIntegerField(primary_key=True)
     published_at = models.DateTimeField("published")

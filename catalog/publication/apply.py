@@ -128,7 +128,7 @@ def _offers(gateway: Gateway, keys: Iterable[str]) -> dict[str, Offer]:
     return {
         offer.model_id: offer
         for batch in _batches(sorted(keys))
-        for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch)
+        for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway")
     }
 
 

@@ -140,6 +140,8 @@ def _begin(slug: str, *, token: int, trigger: str, source: Source, dry_run: bool
         # Whoever held the lease before and never ended has lost it.
         lost = SyncRun.objects.filter(gateway=gateway, outcome=SyncRun.Outcome.RUNNING)
         lost.update(outcome=SyncRun.Outcome.LOST, finished_at=now)
+        # This run is what was asked for; whoever asks from now on, while it reads, asks for another one.
+        Gateway.objects.filter(pk=gateway.pk, next_run_at=None).update(next_run_at=now + schedule.RETRY_AFTER)
         run.save()
     return run
 
@@ -157,7 +159,7 @@ def _end(report: Report) -> None:
     run.save()
     RejectedRow.objects.bulk_create([_rejected_row(run, rejection) for rejection in report.rejections], batch_size=500)
     mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
-    mine.update(next_run_at=_next_run_at(run.gateway.slug, now=now))
+    mine.filter(next_run_at__isnull=False).update(next_run_at=_next_run_at(run.gateway.slug, now=now))
     if not report.has_failed:
         mine.update(last_success_at=now)
 

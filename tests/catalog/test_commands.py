@@ -169,7 +169,7 @@ def test_the_source_can_be_chosen_for_one_run() -> None:
     assert Result("--source", "bundled").failure is None
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_shell_sees_failure_in_the_exit_status(fixtures_dir: Path, tmp_path: Path) -> None:
     def status() -> int:
         command = [sys.executable, "manage.py", "sync"]

@@ -120,7 +120,7 @@ def with_a_worker(test: Callable[..., None]) -> Callable[..., None]:
     for mark in (
         pytest.mark.redis,
         pytest.mark.xdist_group("worker"),  # one after the other: each starts two processes on a small machine
-        pytest.mark.django_db(transaction=True, serialized_rollback=True),
+        pytest.mark.django_db(transaction=True),
     ):
         test = mark(test)
     return test

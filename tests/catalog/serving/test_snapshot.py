@@ -20,7 +20,7 @@ from tests.factories import hourly, offer_record, publish
 
 LONGEST_WAIT = 30.0
 
-committed = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+committed = pytest.mark.django_db(transaction=True)
 """For tests in which another connection must see what was published."""
 
 

@@ -28,7 +28,7 @@ from tests.factories import chutes_row, chutes_rows, write_listing
 Json = Any
 Outcome = SyncRun.Outcome
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE_SECONDS = 60.0
 

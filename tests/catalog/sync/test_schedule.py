@@ -118,7 +118,7 @@ def test_the_interval_is_the_one_of_the_settings(settings: Settings) -> None:
     assert gateway.next_run_at == schedule.next_slot("chutes", after=NOW, interval=timedelta(days=7))
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_of_callers_at_once_only_one_is_given_each_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     slugs = [f"g{number}" for number in range(8)]
     monkeypatch.setattr(registry, "GATEWAYS", {slug: Shop() for slug in slugs})
