@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 # uv installs in seconds what pip installs in a minute; pip steps in where uv cannot reach the index.
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
-       || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r $(1) \
+       || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
 
 .PHONY: help run test prove env lint format types architecture admin lock
 .DEFAULT_GOAL := help
