@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 # uv installs in seconds what pip installs in a minute; pip steps in where uv cannot reach the index.
-INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r $(1) \
-       || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
+       || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 
-.PHONY: help run test prove env lint format types architecture admin lock
+.PHONY: help run test prove bench env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -19,6 +19,12 @@ run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http:/
 test: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
 	@$(MAKE) --no-print-directory lint types architecture
 	@$(BIN)/python -m tests.suite
+
+prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, a kill at every statement, long series of examples
+	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite tests/faults $(PROVE_OPTIONS)
+
+bench: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DATABASE_URL= for PostgreSQL)
+	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
 

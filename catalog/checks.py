@@ -16,6 +16,18 @@ def check_environment(app_configs: Sequence[AppConfig] | None, **kwargs: object)
 
 
 @register()
+def check_fetch_times(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    if settings.FETCH_TOTAL_SECONDS < settings.SYNC_LEASE_SECONDS:
+        return []
+    return [
+        Error(
+            "FETCH_TOTAL_SECONDS must be below SYNC_LEASE_SECONDS: a run renews its lease between two requests.",
+            id="catalog.E004",
+        )
+    ]
+
+
+@register()
 def check_sync_times(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     if settings.SYNC_SOFT_TIME_LIMIT_SECONDS < settings.SYNC_TIME_LIMIT_SECONDS:
         return []

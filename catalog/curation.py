@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from catalog import records
-from catalog.models import Offer, Override
+from catalog.models import Offer, Override, PriceHold
 from catalog.normalize import text
 from catalog.normalize.meters import METERS
 from catalog.publication import apply, locks
@@ -27,6 +27,10 @@ Json = Any
 
 class InvalidOverride(ValueError):
     """What a curator entered cannot stand; the message says why."""
+
+
+class AlreadyDecided(Exception):
+    """A price hold that says nothing any more."""
 
 
 class NeedsConfirmation(Exception):
@@ -77,6 +81,19 @@ def clear_override(offer: Offer, *, field: str, author: User | None, now: dateti
     with transaction.atomic():
         offer = _locked(offer)
         Override.objects.filter(offer=offer, field=field).delete()
+        return apply.republish_offer(offer, author=author, now=now)
+
+
+def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: datetime) -> int:
+    """Release a held price (it is right) or discard it (the one before stays); the revision that then holds.
+
+    `state` is PriceHold.State.RELEASED or DISCARDED. Raises AlreadyDecided where the gateway has moved on meanwhile.
+    """
+    with transaction.atomic():
+        offer = _locked(hold.offer)
+        waiting = PriceHold.objects.deciding().filter(pk=hold.pk)
+        if not waiting.update(state=state, decided_at=now, decided_by=author):
+            raise AlreadyDecided("the gateway has said something else since; there is nothing to decide")
         return apply.republish_offer(offer, author=author, now=now)
 
 

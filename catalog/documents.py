@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import orjson
 
-from catalog.normalize import dates, meters, modalities, money
-from catalog.records import ModelType, OfferRecord, Source
+from catalog.normalize import billing, dates, meters, modalities, money
+from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 
-RENDERER = 1
+RENDERER = 2
 """Raise it when the same record gives another document: the next sync then renders every offer anew."""
 
 Json = dict[str, object]
@@ -27,6 +28,8 @@ class OfferFacts:
     recorded_on: date | None
     first_seen_at: datetime
     withdrawn_at: datetime | None
+    held_prices: tuple[str, ...] = ()
+    """Keys of `pricing` whose newest price upstream waits for a curator."""
 
 
 def render(record: OfferRecord, facts: OfferFacts) -> str:
@@ -35,8 +38,6 @@ def render(record: OfferRecord, facts: OfferFacts) -> str:
 
 
 def build(record: OfferRecord, facts: OfferFacts) -> Json:
-    basis = price_basis(record)
-    hourly = record.amount(meters.COMPUTE_HOUR)
     return {
         "id": record.id,
         "slug": record.slug,
@@ -48,11 +49,12 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "host": record.host,
         "model_type": record.model_type,
         "tags": record.tags,
-        "pricing": _pricing(record, basis),
+        "pricing": _pricing(record),
         "price_status": price_status(record),
-        "price_basis": basis,
-        "price_tier": None if hourly is None or basis is None else price_tier(hourly),
-        "price_per_million": _price_per_million(record, basis),
+        "price_basis": price_basis(record),
+        "price_tier": _price_tier(record),
+        "price_per_million": _price_per_million(record),
+        "held_prices": facts.held_prices,
         "architecture": {
             "modality": modalities.arrow(record.input_modalities, record.output_modalities),
             "input_modalities": record.input_modalities,
@@ -60,15 +62,18 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
             "tokenizer": record.tokenizer,
             "instruct_type": record.instruct_type,
         },
+        "quantization": record.quantization,
+        "is_confidential": record.is_confidential,
+        "knowledge_cutoff": record.knowledge_cutoff,
         "context_length": record.context_length,
         "top_provider": {
-            "context_length": record.context_length,
+            "context_length": record.top_provider_context_length,
             "max_completion_tokens": record.max_completion_tokens,
             "is_moderated": record.is_moderated,
         },
         "per_request_limits": None,
         "supported_parameters": record.supported_parameters,
-        "default_parameters": None,
+        "default_parameters": record.default_parameters,
         "hugging_face_id": record.hugging_face_id,
         "created": record.created,
         "availability": record.availability,
@@ -93,21 +98,26 @@ def describe(record: OfferRecord, gateway_name: str) -> str:
 
 
 def price_status(record: OfferRecord) -> str:
-    """`dynamic`, `priced`, `free` (zeros with evidence) or `unknown`; an unknown price is never called free."""
+    """`dynamic`, `priced`, `free` (zeros with evidence) or `unknown`; an unknown price is never called free.
+
+    Only what is billed counts (`billing.billed`): a surcharge for a tool makes no offer priced, a free cache none free.
+    """
     if record.is_dynamic:
         return "dynamic"
-    if any(price.amount for price in record.prices):
+    billed = billing.billed(record.prices)
+    if any(price.amount for price in billed):
         return "priced"
-    return "free" if record.prices and record.zero_is_free else "unknown"
+    return "free" if billed and record.zero_is_free else "unknown"
 
 
 def price_basis(record: OfferRecord) -> str | None:
-    """What the offer is billed by: `token`, `hourly`, or None where its price is unknown or dynamic."""
+    """What the offer is billed by: `token` of text, `hourly`, `unit` (anything else), or None: unknown or dynamic."""
     if price_status(record) in {"dynamic", "unknown"}:
         return None
-    if any(record.amount(meter) is not None for meter in (meters.INPUT_TEXT, meters.OUTPUT_TEXT)):
+    billed = {price.meter for price in billing.billed(record.prices)}
+    if billed & {meters.INPUT_TEXT, meters.OUTPUT_TEXT}:
         return "token"
-    return "hourly"
+    return "hourly" if billed == {meters.COMPUTE_HOUR} else "unit"
 
 
 def price_tier(usd_per_hour: Decimal) -> str:
@@ -121,27 +131,65 @@ def price_tier(usd_per_hour: Decimal) -> str:
     return "premium" if usd_per_hour < 22 else "enterprise"
 
 
-def _pricing(record: OfferRecord, basis: str | None) -> Json:
-    if basis is None:  # zeros without evidence are no prices
-        return {"prompt": None, "completion": None}
-    prompt, completion, hourly = (
-        record.amount(meter) for meter in (meters.INPUT_TEXT, meters.OUTPUT_TEXT, meters.COMPUTE_HOUR)
-    )
-    if basis == "hourly" and hourly is not None and record.model_type in {ModelType.LLM, ModelType.CONTENT_MODERATION}:
-        # The conversion that the first version of the API promised. It is no token price: never sort or compare by it.
-        prompt = completion = money.one_millionth(hourly)
-    pricing: Json = {"prompt": _plain(prompt), "completion": _plain(completion)}
-    return pricing if hourly is None else pricing | {"hourly_rate": money.with_decimal(hourly)}
+def _known_prices(record: OfferRecord) -> tuple[PriceRecord, ...]:
+    """All prices but zeros that are no evidence of a free offer."""
+    if price_status(record) in {"priced", "free"}:
+        return record.prices
+    return tuple(price for price in record.prices if price.amount)
 
 
-def _price_per_million(record: OfferRecord, basis: str | None) -> Json | None:
-    if basis != "token":
+def _price_tier(record: OfferRecord) -> str | None:
+    hourly = replace(record, prices=_known_prices(record)).amount(meters.COMPUTE_HOUR)
+    return None if hourly is None else price_tier(hourly)
+
+
+def _pricing(record: OfferRecord) -> Json:
+    known = _known_prices(record)
+    base = _amounts((price for price in known if not price.conditions), known=known)
+    overrides = _overrides(known)
+    pricing = {"prompt": None, "completion": None, **base, **_converted(record)}
+    return {**pricing, "overrides": overrides} if overrides else pricing
+
+
+def _converted(record: OfferRecord) -> Json:
+    """The conversion of hourly rates that the first version of the API promised: no token price, never to be sorted
+    or compared by."""
+    hourly = record.amount(meters.COMPUTE_HOUR)
+    is_promised = record.model_type in {ModelType.LLM, ModelType.CONTENT_MODERATION}
+    if hourly is None or not is_promised or price_basis(record) != "hourly":
+        return {}
+    per_token = money.plain(money.one_millionth(hourly))
+    return {"prompt": per_token, "completion": per_token}
+
+
+def _overrides(prices: Sequence[PriceRecord]) -> list[Json]:
+    """The conditional prices, by condition; of those that hold at once, later ones replace earlier ones key by key."""
+    conditions = sorted({price.conditions for price in prices if price.conditions}, key=billing.precedence)
+    return [
+        {"conditions": when, **_amounts([price for price in prices if price.conditions == when], known=prices)}
+        for when in conditions
+    ]
+
+
+def _amounts(prices: Iterable[PriceRecord], *, known: Iterable[PriceRecord]) -> Json:
+    """The prices of one condition under their keys of `pricing`, in the order of the meters.
+
+    Where images are billed by token alone, that price is `image` as well, as OpenRouter shows it.
+    """
+    amounts = {price.meter: _text(price) for price in prices}
+    if not any(price.meter == meters.INPUT_IMAGE for price in known) and meters.INPUT_IMAGE_TOKEN in amounts:
+        amounts[meters.INPUT_IMAGE] = amounts[meters.INPUT_IMAGE_TOKEN]
+    return {meter.pricing_key: amounts[meter.name] for meter in meters.METERS.values() if meter.name in amounts}
+
+
+def _text(price: PriceRecord) -> str:
+    return money.with_decimal(price.amount) if price.meter == meters.COMPUTE_HOUR else money.plain(price.amount)
+
+
+def _price_per_million(record: OfferRecord) -> Json | None:
+    if price_basis(record) != "token":
         return None
     amounts = {"input": record.amount(meters.INPUT_TEXT), "output": record.amount(meters.OUTPUT_TEXT)}
     return {
         side: None if amount is None else money.plain(money.per_million(amount)) for side, amount in amounts.items()
     }
-
-
-def _plain(amount: Decimal | None) -> str | None:
-    return None if amount is None else money.plain(amount)

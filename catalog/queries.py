@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from catalog.models import Gateway, Offer, Revision, SyncRun
+from catalog.models import Gateway, Offer, PriceHold, Revision, SyncRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,9 @@ class GatewayState:
     age_seconds: int | None
     """Since the last success."""
     state: str
-    """fresh, stale, failing or never."""
+    """fresh, stale, held, failing or never."""
+    held_prices: int
+    """Prices that wait for a curator."""
 
 
 def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
@@ -39,7 +41,7 @@ def newest_revision() -> Revision:
 
 
 def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
-    last_run = SyncRun.objects.filter(gateway=gateway.pk).finished().order_by("-started_at", "-pk").first()
+    last_run = SyncRun.objects.filter(gateway=gateway.pk).asking().finished().order_by("-started_at").first()
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
     return GatewayState(
         slug=gateway.slug,
@@ -49,12 +51,15 @@ def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> Ga
         next_run_at=gateway.next_run_at,
         age_seconds=int((now - gateway.last_success_at).total_seconds()) if gateway.last_success_at else None,
         source=offers.order_by("pk").values_list("source", flat=True).first(),
+        held_prices=PriceHold.objects.waiting().filter(offer__gateway=gateway.pk).count(),
         state=state_of(gateway.last_success_at, last_run=last_run, now=now, interval=interval),
     )
 
 
 def state_of(last_success_at: datetime | None, *, last_run: SyncRun | None, now: datetime, interval: timedelta) -> str:
-    """`fresh` within two intervals of the last success; older is `stale`, unless the last run says that it fails."""
+    """`fresh` within two intervals of the last success, else `stale`; unless the last run was held or failed."""
+    if last_run is not None and last_run.outcome == SyncRun.Outcome.HELD:
+        return "held"
     if last_run is not None and last_run.outcome in {SyncRun.Outcome.FAILED, SyncRun.Outcome.LOST}:
         return "failing"
     if last_success_at is None:

@@ -15,6 +15,8 @@ from functools import cache
 import orjson
 from pydantic import TypeAdapter
 
+JsonScalar = str | int | float | bool | None
+
 
 class ModelType(StrEnum):
     LLM = "LLM"
@@ -42,16 +44,33 @@ class Source(StrEnum):
     BUNDLED = "bundled"
 
 
+Condition = tuple[str, str, int | str]
+"""Dimension, operator, value: `("prompt_tokens", ">=", 200001)`, `("utc_window", "during", "16:30-00:30")`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRecord:
     """`amount` US dollars for one unit of `meter` (`catalog/normalize/meters.py` says which unit)."""
 
     meter: str
     amount: Decimal
+    conditions: tuple[Condition, ...] = ()
+    """All must hold for this price to be the one that is billed; none: the base price."""
 
     def __post_init__(self) -> None:
         if not self.amount.is_finite() or self.amount.is_signed():
             raise ValueError(f"{self.amount} is not a price")
+        if list(self.conditions) != sorted(self.conditions, key=str):
+            raise ValueError("conditions are kept sorted, so that equal ones are equal")
+
+    @property
+    def conditions_key(self) -> str:
+        """Canonical JSON text of the conditions: `[]` for the base price."""
+        return orjson.dumps(self.conditions).decode()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.meter, self.conditions_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,22 +104,43 @@ class OfferRecord:
     """Unix seconds."""
     context_length: int | None = None
     """Tokens."""
+    top_provider_context_length: int | None = None
+    """Tokens, at the host that the gateway prefers; it may be less than the model itself can read."""
     max_completion_tokens: int | None = None
     is_moderated: bool | None = None
     supported_parameters: tuple[str, ...] | None = None
+    """Sorted: their order upstream is noise."""
+    default_parameters: dict[str, JsonScalar] | None = None
+    quantization: str | None = None
+    is_confidential: bool | None = None
+    """It runs in a trusted execution environment."""
+    knowledge_cutoff: date | None = None
     availability: Availability = Availability.UNKNOWN
     expires: date | None = None
 
     def __post_init__(self) -> None:
         if not self.id or not self.name:
             raise ValueError("an offer needs an id and a name")
-        meters = [price.meter for price in self.prices]
-        if len(meters) != len(set(meters)):
-            raise ValueError("a meter is priced twice")
+        keys = [price.key for price in self.prices]
+        if len(keys) != len(set(keys)):
+            raise ValueError("a meter is priced twice under the same conditions")
 
     def amount(self, meter: str) -> Decimal | None:
-        """The price of one unit of `meter` in US dollars, None where it is unknown."""
-        return next((price.amount for price in self.prices if price.meter == meter), None)
+        """The unconditional price of one unit of `meter` in US dollars, None where it is unknown."""
+        return next((price.amount for price in self.prices if price.meter == meter and not price.conditions), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRecord:
+    """What a gateway publishes of a provider."""
+
+    slug: str
+    name: str
+    headquarters: str | None = None
+    """ISO code of the country."""
+    status_page_url: str | None = None
+    terms_url: str | None = None
+    privacy_url: str | None = None
 
 
 def dump(record: OfferRecord) -> str:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from catalog.adapter.contract import Gateway
 from catalog.gateways.chutes import Chutes
+from catalog.gateways.openrouter import OpenRouter
 
-GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (Chutes(),)}
+GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (OpenRouter(), Chutes())}

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from catalog.models import SyncRun
-from catalog.sync import run, schedule
+from catalog.sync import retention, run, schedule
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +19,12 @@ def dispatch_due() -> None:
     """Send every gateway whose time has come; beat calls this each minute."""
     for slug in schedule.claim_due(now=timezone.now()):
         sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
+
+
+@shared_task(name="catalog.prune")
+def prune() -> None:
+    """Forget what the retention settings no longer keep."""
+    logger.info("pruned %s", retention.prune(now=timezone.now()))
 
 
 @shared_task(

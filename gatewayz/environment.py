@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +65,13 @@ class Environment:
             self._refuse(name, value, f"must be a whole number from {least} to {most}")
             return default
         return int(value)
+
+    def amount(self, name: str, *, default: str) -> Decimal:
+        value = self.text(name, default=default)
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value, re.ASCII):
+            self._refuse(name, value, "must be a decimal number such as 0.25")
+            return Decimal(default)
+        return Decimal(value)
 
     def choice(self, name: str, *, default: str, choices: Collection[str]) -> str:
         value = self.text(name, default=default).lower()

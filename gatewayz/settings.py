@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import structlog
+from celery.schedules import crontab
 
 from gatewayz.environment import Environment
 
@@ -47,7 +48,43 @@ SYNC_INTERVAL_MINUTES = env.whole_number("SYNC_INTERVAL_MINUTES", default=60, le
 SYNC_SOFT_TIME_LIMIT_SECONDS = env.whole_number("SYNC_SOFT_TIME_LIMIT_SECONDS", default=900, least=10, most=86_400)
 SYNC_TIME_LIMIT_SECONDS = env.whole_number("SYNC_TIME_LIMIT_SECONDS", default=960, least=11, most=86_400)
 SYNC_LEASE_SECONDS = env.whole_number("SYNC_LEASE_SECONDS", default=120, least=10, most=3_600)
-GATEWAY_SOURCES = {"chutes": env.choice("CHUTES_SOURCE", default="auto", choices=("auto", "api", "bundled"))}
+SYNC_WITHDRAW_AFTER_RUNS = env.whole_number("SYNC_WITHDRAW_AFTER_RUNS", default=1, least=1, most=100)
+_SOURCES = ("auto", "api", "bundled")
+GATEWAY_SOURCES = {
+    "openrouter": env.choice("OPENROUTER_SOURCE", default="auto", choices=_SOURCES),
+    "chutes": env.choice("CHUTES_SOURCE", default="auto", choices=_SOURCES),
+}
+GATEWAY_KEYS = {"openrouter": env.text("OPENROUTER_API_KEY"), "chutes": env.text("CHUTES_API_KEY")}
+GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can stand in
+    "openrouter": {"api": env.web_address("OPENROUTER_API_BASE", default="https://openrouter.ai")},
+    "chutes": {
+        "api": env.web_address("CHUTES_API_BASE", default="https://api.chutes.ai"),
+        "llm": env.web_address("CHUTES_LLM_BASE", default="https://llm.chutes.ai"),
+    },
+}
+USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients that name nobody
+
+# --- asking a gateway -------------------------------------------------------------------------------------------------
+FETCH_CONNECT_SECONDS = env.whole_number("FETCH_CONNECT_SECONDS", default=10, least=1, most=600)
+FETCH_IDLE_SECONDS = env.whole_number("FETCH_IDLE_SECONDS", default=20, least=1, most=600)
+FETCH_TOTAL_SECONDS = env.whole_number("FETCH_TOTAL_SECONDS", default=90, least=1, most=3_600)
+FETCH_MAX_MEBIBYTES = env.whole_number("FETCH_MAX_MEBIBYTES", default=64, least=1, most=4_096)
+FETCH_MAX_RATIO = env.whole_number("FETCH_MAX_RATIO", default=100, least=2, most=10_000)
+FETCH_ATTEMPTS = env.whole_number("FETCH_ATTEMPTS", default=3, least=1, most=20)
+FETCH_LONGEST_WAIT_SECONDS = env.whole_number("FETCH_LONGEST_WAIT_SECONDS", default=30, least=0, most=600)
+
+# --- the guard: from where on an answer is held instead of published --------------------------------------------------
+GUARD_MISSING_PERCENT = env.whole_number("GUARD_MISSING_PERCENT", default=30, least=0, most=100)
+GUARD_REJECTED_PERCENT = env.whole_number("GUARD_REJECTED_PERCENT", default=20, least=0, most=100)
+GUARD_PRICE_FACTOR = env.whole_number("GUARD_PRICE_FACTOR", default=10, least=2, most=1_000_000)
+GUARD_LEAST_USD_PER_MILLION_TOKENS = env.amount("GUARD_LEAST_USD_PER_MILLION_TOKENS", default="0.0001")
+GUARD_MOST_USD_PER_MILLION_TOKENS = env.amount("GUARD_MOST_USD_PER_MILLION_TOKENS", default="1000")
+GUARD_MOST_USD = env.amount("GUARD_MOST_USD", default="1000")
+
+# --- how long things are kept; 0 keeps them for ever ------------------------------------------------------------------
+KEEP_RUNS_DAYS = env.whole_number("KEEP_RUNS_DAYS", default=90, least=0, most=100_000)
+KEEP_CAPTURES_DAYS = env.whole_number("KEEP_CAPTURES_DAYS", default=30, least=0, most=100_000)
+KEEP_VERSIONS_DAYS = env.whole_number("KEEP_VERSIONS_DAYS", default=0, least=0, most=100_000)
 
 # --- reading it ------------------------------------------------------------------------------------------------------
 SNAPSHOT_POLL_SECONDS = env.whole_number("SNAPSHOT_POLL_SECONDS", default=1, least=1, most=60)
@@ -81,6 +118,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "dispatch-due": {"task": "catalog.dispatch_due", "schedule": 60.0, "options": {"expires": 55}},
+    # By the clock, not by an interval: that would begin anew each time beat starts.
+    "prune": {"task": "catalog.prune", "schedule": crontab(hour="4", minute="17"), "options": {"expires": 3_600}},
 }
 
 # --- Django ----------------------------------------------------------------------------------------------------------
@@ -234,5 +273,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},  # it would log every address with its query
+        "httpcore2": {"level": "WARNING"},
     },
 }

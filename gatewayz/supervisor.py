@@ -174,9 +174,11 @@ def create_superuser(name: str, *, password: str, email: str) -> None:
 
 
 def sync_once() -> None:
-    say("Reading the gateways")
+    """Has something to serve within seconds, with or without a network: the worker asks the APIs."""
+    say("Publishing the bundled catalogue of each gateway of which nothing is published yet")
     try:
-        call_command("sync")
+        call_command("sync", only_unpublished=True)
+        call_command("status")
     except (CommandError, DatabaseError) as error:
         if not is_something_published():
             raise Refusal(f"nothing is published yet, and the first sync failed: {one_line(error)}") from error
@@ -202,21 +204,12 @@ class StopRequest:
             # nohup has asked to survive the terminal.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._take)
-        sys.unraisablehook = ignore_interrupt
 
     def _take(self, *_: object) -> None:
-        # Remembered too, since Python drops an exception that is raised while a callback or a finaliser runs.
+        # Remembered too: Python drops an exception that it meets in a callback or a finaliser.
         self.is_asked = True
-        self.heed()
-
-    def heed(self) -> None:
-        if self.is_asked and self.interrupts:
+        if self.interrupts:
             raise KeyboardInterrupt
-
-
-def ignore_interrupt(dropped: sys.UnraisableHookArgs) -> None:
-    if not issubclass(dropped.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(dropped)
 
 
 class Serving:
@@ -265,9 +258,9 @@ def supervise(stop: StopRequest) -> None:
     with claimed_folder(settings.DATA_DIR):
         if problems := find_port_problems(address) + find_settings_problems():
             raise Refusal(*problems)
-        for prepare in (prepare_database, prepare_superuser, sync_once):
-            stop.heed()
-            prepare()
+        prepare_database()
+        prepare_superuser()
+        sync_once()
         connections.close_all()  # the children have their own
         say(f"Starting web ({web_workers} workers), worker and beat")
         commands = choose_commands(address, web_workers=web_workers)

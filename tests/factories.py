@@ -13,11 +13,12 @@ import orjson
 from django.utils import timezone
 
 from catalog import documents
-from catalog.models import Gateway
+from catalog.models import Gateway, SyncRun
 from catalog.normalize import meters, model_ids
 from catalog.publication import apply
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 from catalog.serving import snapshot
+from catalog.sync.guard import TrustingGuard
 
 Json = Any
 
@@ -30,6 +31,21 @@ def chutes_row(model_id: object = "maker/model", **fields: object) -> dict[str, 
 
 def chutes_rows(count: int, **fields: object) -> list[dict[str, object]]:
     return [chutes_row(f"maker/model-{number:05}", **fields) for number in range(count)]
+
+
+def openrouter_row(model_id: object = "maker/model", **fields: object) -> dict[str, object]:
+    """A usable row of OpenRouter, as its API and its bundled catalogue have it."""
+    row = {
+        "id": model_id,
+        "name": "Model",
+        "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+        "pricing": {"prompt": "0.000001", "completion": "0.000002"},
+    }
+    return row | fields
+
+
+def openrouter_rows(count: int, **fields: object) -> list[dict[str, object]]:
+    return [openrouter_row(f"maker/model-{number:05}", **fields) for number in range(count)]
 
 
 def write_listing(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> None:
@@ -76,18 +92,37 @@ def offer_facts(**fields: Any) -> documents.OfferFacts:
     return documents.OfferFacts(**(own | fields))
 
 
-def publish(*records: OfferRecord, gateway: str = "chutes") -> apply.Outcome:
-    """Publish these as all that the gateway lists now, as a sync would."""
+def publish(
+    *records: OfferRecord,
+    gateway: str = "chutes",
+    source: Source = Source.BUNDLED,
+    guard: apply.Guard | None = None,
+    is_complete: bool = True,
+    withdraw_after: int = 1,
+    lease_token: int | None = None,
+    now: datetime | None = None,
+) -> apply.Outcome:
+    """Publish these as all that the gateway lists now, as a run would that believes whatever it reads."""
     Gateway.objects.ensure([gateway])
-    listing = apply.AcceptedListing(
-        records={record.id: record for record in records},
-        present=frozenset(),
-        is_complete=True,
-        source=Source.BUNDLED,
-        recorded_on=date(2025, 10, 8),
+    seller = Gateway.objects.get(slug=gateway)
+    token = seller.lease_token if lease_token is None else lease_token
+    return apply.publish_listing(
+        SyncRun(gateway=seller, lease_token=token),
+        listing=apply.AcceptedListing(
+            records={record.id: record for record in records},
+            row_prints={},
+            same=frozenset(),
+            present=frozenset(),
+            is_complete=is_complete,
+            source=source,
+            recorded_on=date(2025, 10, 8) if source is Source.BUNDLED else None,
+        ),
+        guard=guard or TrustingGuard(),
+        withdraw_after=withdraw_after,
+        author=None,
+        now=now or timezone.now(),
+        dry_run=False,
     )
-    token = Gateway.objects.get(slug=gateway).lease_token
-    return apply.publish_listing(gateway, listing=listing, lease_token=token, now=timezone.now())
 
 
 def served_row(record: OfferRecord, **facts: Any) -> snapshot.Row:
@@ -113,4 +148,5 @@ def snapshot_of(*rows: snapshot.Row) -> snapshot.Snapshot:
         published_at=datetime(2026, 11, 22, 8, tzinfo=UTC),
         rows=ordered,
         rows_of_id={row.id: tuple(other for other in ordered if other.id == row.id) for row in ordered},
+        providers={},
     )

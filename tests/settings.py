@@ -6,7 +6,6 @@ import os
 import tempfile
 from pathlib import Path
 
-_KEPT = {"PATH", "HOME", "TEST_DATABASE", "TEST_DATABASE_URL", "TEST_REDIS_URL", "DJANGO_SETTINGS_MODULE"}
 _scratch = Path(tempfile.gettempdir()) / f"gatewayz-tests-{os.getpid()}"
 
 os.environ["ENV_FILE"] = os.devnull
@@ -14,8 +13,10 @@ os.environ["SECRET_KEY"] = "tests-" + "0123456789" * 5
 os.environ["DATA_DIR"] = str(_scratch)
 os.environ["DEBUG"] = "false"
 os.environ["LOG_LEVEL"] = "warning"
-for _name in ("REDIS_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "FIXTURES_DIR", "CHUTES_SOURCE", "CHUTES_API_KEY"):
-    os.environ.pop(_name, None)
+_OURS = ("OPENROUTER_", "CHUTES_", "SYNC_", "FETCH_", "GUARD_", "KEEP_")
+for _name in list(os.environ):
+    if _name in {"REDIS_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "FIXTURES_DIR"} or _name.startswith(_OURS):
+        del os.environ[_name]
 if os.environ.get("TEST_DATABASE") == "postgresql":
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 else:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, TypeVar
 
@@ -12,11 +12,45 @@ from pydantic import BaseModel, ValidationError
 
 from catalog.adapter.errors import BadPayload, UnusableRow
 from catalog.normalize import text
-from catalog.records import OfferRecord
+from catalog.records import OfferRecord, ProviderRecord
 
 Json = Any
 """A decoded JSON value whose numbers with a fraction are Decimal."""
 Row = TypeVar("Row", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One GET that an adapter asks for."""
+
+    host: str
+    """A key of the gateway's `hosts`."""
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The decoded answer to a Request."""
+
+    payload: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How the gateway takes its key, and whether it lists anything without."""
+
+    header: str = "Authorization"
+    scheme: str = "Bearer "
+    """Stands before the key in the header."""
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What an adapter may know of its configuration. Never the key itself."""
+
+    has_key: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +60,13 @@ class Listing:
     rows: Sequence[Json]
     is_complete: bool
     """Whether an offer that is not among the rows is really gone."""
+    ignored: int = 0
+    """Rows that are no public offers; they count as neither seen nor rejected."""
+    providers: Sequence[ProviderRecord] = ()
+    """What the gateway tells of providers, whether or not it lists models of them."""
+
+
+Walk = Generator[Request, Page, Listing]
 
 
 class Gateway(ABC):
@@ -39,6 +80,13 @@ class Gateway(ABC):
     docs_url: ClassVar[str]
     note: ClassVar[str]
     """The `note` of answers that show this gateway alone."""
+    hosts: ClassVar[Mapping[str, str]]
+    """Address of each host, the part before the paths of requests; the setting `<SLUG>_<HOST>_BASE` replaces it."""
+    auth: ClassVar[Auth]
+    needs_key_for_auto: ClassVar[bool] = False
+    """In the mode `auto`, the API is asked only once a key is set."""
+    version: ClassVar[int] = 1
+    """Raise it when the same row gives another record: the next run then reads every row anew."""
     bundled_on: ClassVar[date]
     """The day whose facts `fixtures/<slug>_catalog.json` holds."""
 
@@ -49,8 +97,22 @@ class Gateway(ABC):
         return Listing(rows=payload, is_complete=True)
 
     @abstractmethod
+    def walk(self, config: Config) -> Walk:
+        """Asks for pages one after the other and returns the listing. No I/O in here. Raises BadPayload.
+
+        Where a page cannot be had, its GatewayError is thrown into the walk, which may go on without it.
+        """
+
+    @abstractmethod
     def record(self, row: Json) -> OfferRecord:
         """The offer that a row describes. Raises UnusableRow with the reason; no other exception for any JSON."""
+
+    def essence(self, row: Json) -> Json:
+        """All of a row that `record` reads, without the noise: rows of equal essence must give equal records.
+
+        It spares the reading of rows that did not change. Called with any JSON; a row as a whole is always right.
+        """
+        return row
 
     def row_id(self, row: Json) -> str | None:
         """The id of the offer that a row is about, as far as even an unusable row tells it."""
@@ -58,6 +120,17 @@ class Gateway(ABC):
             return text.line(row["id"], longest=text.MAX_ID)
         except (KeyError, TypeError, ValueError, IndexError):
             return None
+
+
+def fields_of(row: Json, model: type[BaseModel]) -> Json:
+    """The fields of a row that its pydantic model reads; a row that is no object as it is."""
+    return {name: row[name] for name in model.model_fields if name in row} if isinstance(row, dict) else row
+
+
+def sorted_words(value: Json) -> Json:
+    """A list of texts in one order; anything else as it is."""
+    is_words = isinstance(value, list) and all(isinstance(word, str) for word in value)
+    return sorted(value) if is_words else value
 
 
 def validated(row: Json, model: type[Row]) -> Row:

@@ -1,20 +1,31 @@
-"""The suite that every adapter is held to. `tests/catalog/test_gateways.py` runs it over all gateways."""
+"""The suite that every adapter is held to. `tests/catalog/gateways/test_contract.py` runs it over all gateways."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from catalog import records
-from catalog.adapter.contract import Gateway
+from catalog.adapter.contract import Config, Gateway, Listing, Page, Request
 from catalog.adapter.errors import BadPayload, UnusableRow
 from catalog.normalize.meters import METERS
 
 Json = Any
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request that a walk makes, and the answer that it gets."""
+
+    request: Request
+    answer: Json
+
+
 def check_identity(gateway: Gateway) -> None:
-    """File, class and slug agree, and all that people read is there."""
+    """File, class and slug agree, and all that people and the fetcher read is there."""
     kind = type(gateway)
     assert kind.__module__ == f"catalog.gateways.{gateway.slug}"
     assert kind.__name__.lower() == gateway.slug
@@ -22,27 +33,88 @@ def check_identity(gateway: Gateway) -> None:
     assert gateway.docs_url.startswith("https://")
     assert gateway.name
     assert gateway.note
+    assert gateway.auth.header
+    assert gateway.hosts
+    for host, address in gateway.hosts.items():
+        assert host.isidentifier(), f"{host} becomes a part of the name of a setting"
+        assert address.startswith("https://")
+        assert not address.endswith("/"), f"{address} stands before a path"
+
+
+def check_walk(gateway: Gateway, exchanges: Sequence[Exchange]) -> Listing:
+    """The walk asks for exactly these, in this order, with a key or without, and each time with the same result."""
+    listings = [_walked(gateway, exchanges, config=Config(has_key=has_key)) for has_key in (False, True, False)]
+    assert listings[0] == listings[1] == listings[2]
+    return listings[0]
+
+
+def _walked(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config) -> Listing:
+    with closing(gateway.walk(config)) as walk:
+        asked = next(walk)
+        for exchange in exchanges:
+            _check_request(gateway, asked)
+            assert asked == exchange.request
+            try:
+                asked = walk.send(Page(payload=exchange.answer))
+            except StopIteration as end:
+                assert exchange is exchanges[-1], "the walk ended before all was read"
+                listing = end.value
+                assert isinstance(listing, Listing)
+                return listing
+    raise AssertionError(f"the walk asks for more: {asked}")
+
+
+def _check_request(gateway: Gateway, request: Request) -> None:
+    assert request.host in gateway.hosts
+    assert request.path.startswith("/")
+    assert "?" not in request.path, "the query stands apart"
+    assert all(isinstance(part, str) for item in request.query.items() for part in item)
+
+
+def check_any_walk(gateway: Gateway, answers: Iterable[Json]) -> Listing | None:
+    """Whatever JSON the answers are, the walk ends in a listing or in a BadPayload with words in it.
+
+    None: it was refused, or the answers ran out.
+    """
+    with closing(gateway.walk(Config(has_key=False))) as walk:
+        try:
+            request = next(walk)
+            for answer in answers:
+                _check_request(gateway, request)
+                request = walk.send(Page(payload=answer))
+        except BadPayload as refusal:
+            assert str(refusal)
+        except StopIteration as end:
+            listing = end.value
+            assert isinstance(listing, Listing)
+            return listing
+    return None
 
 
 def check_rows(gateway: Gateway, rows: Iterable[Json]) -> list[records.OfferRecord]:
     """Good rows give records that survive storage, the same ones each time, and tell their id without being read."""
-    found = [gateway.record(row) for row in rows]
-    for record, row in zip(found, rows, strict=True):
-        assert gateway.record(row) == record, f"{record.id}: a second reading differs"
-        assert gateway.row_id(row) == record.id
-        assert records.load(records.dump(record)) == record, f"{record.id}: storing loses something"
-        assert all(price.meter in METERS for price in record.prices)
-    return found
+    return [_checked(gateway, row, gateway.record(row)) for row in rows]
+
+
+def _checked(gateway: Gateway, row: Json, record: records.OfferRecord) -> records.OfferRecord:
+    assert gateway.record(row) == record, f"{record.id}: a second reading differs"
+    assert gateway.row_id(row) == record.id
+    stored = records.dump(record)
+    assert records.load(stored) == record, f"{record.id}: storing loses something"
+    assert records.dump(records.load(stored)) == stored, f"{record.id}: storing is not canonical"
+    assert all(price.meter in METERS for price in record.prices)
+    return record
 
 
 def check_refuses(gateway: Gateway, row: Json) -> str:
     """Whatever JSON a row is, it gives a record or an UnusableRow with words in it, and nothing else."""
     gateway.row_id(row)
     try:
-        gateway.record(row)
+        record = gateway.record(row)
     except UnusableRow as refusal:
         assert refusal.reason
         return refusal.reason
+    _checked(gateway, row, record)
     return ""
 
 
@@ -54,3 +126,29 @@ def check_refuses_payload(gateway: Gateway, payload: Json) -> None:
         assert str(refusal)
     else:
         raise AssertionError(f"{payload!r} was taken for a listing")
+
+
+def aged(payload: Json, random: Random, *, volatile: Collection[str]) -> Json:
+    """The same answer a minute later: fields under these keys, which change and tell nothing, have other values."""
+    if isinstance(payload, list):
+        return [aged(item, random, volatile=volatile) for item in payload]
+    if not isinstance(payload, dict):
+        return payload
+    return {
+        key: random.choice([None, random.randrange(10**9), [], {"usd": 5}])
+        if key in volatile
+        else aged(value, random, volatile=volatile)
+        for key, value in payload.items()
+    }
+
+
+def shuffled(payload: Json, random: Random, *, ordered: Collection[str] = ()) -> Json:
+    """The same answer in another order; except for lists under the keys `ordered`, whose order tells something."""
+    if isinstance(payload, list):
+        return random.sample([shuffled(item, random, ordered=ordered) for item in payload], len(payload))
+    if not isinstance(payload, dict):
+        return payload
+    return {
+        key: value if key in ordered else shuffled(value, random, ordered=ordered)
+        for key, value in random.sample(sorted(payload.items()), len(payload))
+    }

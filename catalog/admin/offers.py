@@ -113,6 +113,6 @@ class OfferVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Provider)
 class ProviderAdmin(ReadOnlyAdmin):
-    list_display = ("slug", "key")
-    search_fields = ("slug", "key")
+    list_display = ("slug", "key", "name", "headquarters", "status_page_url")
+    search_fields = ("slug", "key", "name")
     ordering = ("key",)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog import curation
+from catalog.admin.readonly import curator
 from catalog.models import Override
 
 Json = Any
@@ -87,7 +88,7 @@ class OverrideAdmin(admin.ModelAdmin):
             field=entered["field"],
             value=entered["value"],
             reason=entered["reason"],
-            author=_curator(request),
+            author=curator(request),
             is_confirmed=True,  # the form has asked
             now=timezone.now(),
         )
@@ -97,15 +98,11 @@ class OverrideAdmin(admin.ModelAdmin):
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: Override) -> None:
-        curation.clear_override(obj.offer, field=obj.field, author=_curator(request), now=timezone.now())
+        curation.clear_override(obj.offer, field=obj.field, author=curator(request), now=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Override]) -> None:
         for override in queryset.select_related("offer__gateway").order_by("pk"):
             self.delete_model(request, override)
-
-
-def _curator(request: HttpRequest) -> Any:
-    return request.user
 
 
 def _value(cleaned: Json) -> Json:

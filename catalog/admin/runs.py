@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_json
-from catalog.models import RejectedRow, SyncRun
+from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator, pretty_json
+from catalog.models import Capture, RejectedRow, RunPage, SyncRun
+from catalog.sync import decisions, run
 
-_COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected")
+_COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "held_prices")
 
 
 class RejectedRowInline(ReadOnlyInline):
@@ -14,6 +17,14 @@ class RejectedRowInline(ReadOnlyInline):
     fields = ("position", "model_id", "reason")
     readonly_fields = fields
     ordering = ("position",)
+
+
+class RunPageInline(ReadOnlyInline):
+    model = RunPage
+    fields = ("position", "request", "capture")
+    readonly_fields = fields
+    ordering = ("position",)
+    verbose_name_plural = "Captures"
 
 
 @admin.register(SyncRun)
@@ -24,7 +35,33 @@ class SyncRunAdmin(ReadOnlyAdmin):
     search_fields = ("error",)
     ordering = ("-started_at",)
     date_hierarchy = "started_at"
-    inlines = (RejectedRowInline,)
+    inlines = (RejectedRowInline, RunPageInline)
+    actions = ("release", "discard")
+
+    @admin.action(description="Release: publish what the held run read", permissions=["decide"])
+    def release(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
+        for held in queryset.select_related("gateway").order_by("pk"):
+            try:
+                report = decisions.release(held, author=curator(request))
+            except (decisions.NothingToDecide, run.AlreadyRunning) as error:
+                self.message_user(request, str(error), messages.WARNING)
+            else:
+                level = messages.ERROR if report.has_failed else messages.SUCCESS
+                said = report.run.error or f"published revision {report.run.revision_after}"
+                self.message_user(request, f"Run {held.pk} of {held.gateway}: {said}", level)
+
+    @admin.action(description="Discard: forget what the held run read", permissions=["decide"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
+        for held in queryset.select_related("gateway").order_by("pk"):
+            try:
+                decisions.discard(held)
+            except decisions.NothingToDecide as error:
+                self.message_user(request, str(error), messages.WARNING)
+            else:
+                self.message_user(request, f"Run {held.pk} of {held.gateway} is discarded", messages.SUCCESS)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("catalog.change_syncrun")
 
 
 @admin.register(RejectedRow)
@@ -47,3 +84,20 @@ class RejectedRowAdmin(ReadOnlyAdmin):
             return pretty_json(rejected.raw)
         except ValueError:  # cut where it was very long
             return rejected.raw
+
+
+@admin.register(RunPage)
+class RunPageAdmin(ReadOnlyAdmin):
+    list_display = ("run", "position", "request", "capture")
+    list_filter = ("run__gateway",)
+    list_select_related = ("run", "capture")
+    search_fields = ("request", "capture__sha256")
+    ordering = ("-run", "position")
+
+
+@admin.register(Capture)
+class CaptureAdmin(ReadOnlyAdmin):
+    list_display = ("sha256", "size", "captured_at")
+    search_fields = ("sha256",)
+    ordering = ("-captured_at",)
+    fields = ("sha256", "size", "captured_at")  # the body can have megabytes

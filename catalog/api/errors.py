@@ -38,7 +38,8 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse 
         case NotReady():
             return problem(request, 503, detail=str(error), headers={"Retry-After": "1"})
         case APIException():
-            return problem(request, error.status_code, detail=str(error.detail))
+            headers = {"Allow": request.META["ALLOW"]} if "ALLOW" in request.META else {}
+            return problem(request, error.status_code, detail=str(error.detail), headers=headers)
     return None
 
 

@@ -38,12 +38,49 @@ def _moment(help_text: str, *, null: bool = False) -> serializers.DateTimeField:
     return serializers.DateTimeField(help_text=help_text, allow_null=null)
 
 
-class PricingSerializer(Serializer[object]):
-    """US dollars as decimal text in plain notation. `"0"` is free; null is unknown, never free."""
+class PricesSerializer(Serializer[object]):
+    """US dollars as decimal text in plain notation; a key is there only where the price is known."""
+
+    request = _money("Per request, beside its tokens.", required=False)
+    image = _money("Per image that goes in; per token of one where it equals `image_token`.", required=False)
+    image_token = _money("Per token of an image that goes in.", required=False)
+    image_output = _money("Per token of an image that comes out.", required=False)
+    audio = _money("Per token of audio that goes in.", required=False)
+    audio_output = _money("Per token of audio that comes out.", required=False)
+    input_audio_cache = _money("Per token of audio that is read from a cache.", required=False)
+    web_search = _money("Per search of the web.", required=False)
+    internal_reasoning = _money("Per token of reasoning; without it, `completion` holds.", required=False)
+    input_cache_read = _money("Per input token that is read from a cache; without it, `prompt` holds.", required=False)
+    input_cache_write = _money("Per input token that is written to a cache, for the usual time.", required=False)
+    input_cache_write_1h = _money("Per input token that is written to a cache for an hour.", required=False)
+    step = _money("Per step of a diffusion model.", required=False)
+    hourly_rate = _money(
+        "Per hour of one instance. What the offer costs only where `price_basis` is `hourly`.", required=False
+    )
+
+
+class PricingOverrideSerializer(PricesSerializer):
+    """Prices that replace the ones of the same keys in `pricing` while all conditions hold."""
+
+    conditions = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
+        help_text='Dimension, operator and value: `["prompt_tokens", ">=", 200001]` is the size of the prompt and '
+        'reprices the whole request; `["utc_window", "during", "16:30-00:30"]` is the time of day, without its end.',
+    )
+    prompt = _money("Per input token.", required=False)
+    completion = _money("Per output token.", required=False)
+
+
+class PricingSerializer(PricesSerializer):
+    """US dollars as decimal text in plain notation. `"0"` is free; null, or no key, is unknown, never free."""
 
     prompt = _money("Per input token. Where `price_basis` is `hourly`, the hourly rate divided by 1,000,000.")
     completion = _money("Per output token; see `prompt`.")
-    hourly_rate = _money("Per hour of one instance, where the gateway bills by the hour.", required=False)
+    overrides = PricingOverrideSerializer(
+        many=True,
+        required=False,
+        help_text="Prices under conditions. Of those that hold at once, later ones replace earlier ones key by key.",
+    )
 
 
 class PricePerMillionSerializer(Serializer[object]):
@@ -60,7 +97,9 @@ class ArchitectureSerializer(Serializer[object]):
 
 
 class TopProviderSerializer(Serializer[object]):
-    context_length = _count("Tokens.", null=True)
+    """The host that the gateway prefers."""
+
+    context_length = _count("Tokens; it may be less than the model itself can read.", null=True)
     max_completion_tokens = _count("Tokens.", null=True)
     is_moderated = serializers.BooleanField(allow_null=True, help_text="Whether prompts are moderated.")
 
@@ -80,14 +119,26 @@ class OfferSerializer(Serializer[object]):
     tags = _words("Labels, of the gateway or of a curator.")
     pricing = PricingSerializer()
     price_status = _choice("What is known of the price.", ["priced", "free", "dynamic", "unknown"])
-    price_basis = _choice("What the offer is billed by.", ["token", "hourly"], null=True)
+    price_basis = _choice(
+        "What the offer is billed by: tokens of text, hours, or only other units.",
+        ["token", "hourly", "unit"],
+        null=True,
+    )
     price_tier = _choice(
         "By `hourly_rate` in US dollars: 0; below 2; below 6; below 22; from 22.",
         ["free", "budget", "standard", "premium", "enterprise"],
         null=True,
     )
     price_per_million = PricePerMillionSerializer(allow_null=True, help_text="Only where `price_basis` is `token`.")
+    held_prices = _words("Keys of `pricing` whose newest price is not served before a curator has looked at it.")
     architecture = ArchitectureSerializer()
+    quantization = _text("The number format of the weights, such as `fp8`.", null=True)
+    is_confidential = serializers.BooleanField(
+        allow_null=True, help_text="Whether it runs in a trusted execution environment."
+    )
+    knowledge_cutoff = serializers.DateField(
+        allow_null=True, help_text="The day up to which the model knows the world."
+    )
     context_length = _count("Tokens.", null=True)
     top_provider = TopProviderSerializer()
     per_request_limits = serializers.DictField(allow_null=True, help_text="Limits of a single request.")
@@ -135,6 +186,10 @@ class ProviderSerializer(Serializer[object]):
     name = _text("For people.")
     site_url = serializers.URLField(allow_null=True, help_text="Its site.")
     logo_url = serializers.URLField(allow_null=True, help_text="Its logo.")
+    headquarters = _text("ISO code of the country of its headquarters.", null=True)
+    status_page_url = serializers.URLField(allow_null=True, help_text="Where it tells of outages.")
+    terms_url = serializers.URLField(allow_null=True, help_text="Its terms of service.")
+    privacy_url = serializers.URLField(allow_null=True, help_text="Its privacy policy.")
     source_gateways = _words("The gateways that offer its models.")
     model_count = _count("Its offers.")
     model_types = serializers.DictField(child=serializers.IntegerField(), help_text="Offers by model type.")
@@ -153,16 +208,18 @@ class GatewaySerializer(Serializer[object]):
     source = _choice("Where its offers were read.", [source.value for source in Source], null=True)
     recorded_at = serializers.DateField(allow_null=True, help_text="The day of the facts, where they are bundled.")
     state = _choice(
-        "`fresh` within two intervals of the last success, else `stale`; `failing` if the last run failed.",
-        ["fresh", "stale", "failing", "never"],
+        "`fresh` within two intervals of the last success, else `stale`; `failing` if the last run failed, `held` if "
+        "what it read was not believed and waits for a curator.",
+        ["fresh", "stale", "held", "failing", "never"],
     )
     last_checked = _moment("When the last run ended.", null=True)
     last_success = _moment("When its listing was last read whole.", null=True)
     age_seconds = _count("Since the last success.", null=True)
     next_run = _moment("When it will be read again; null is as soon as possible.", null=True)
     last_outcome = _text("How the last run ended.", null=True)
-    error = _text("Why the last run failed.", null=True)
+    error = _text("Why the last run failed or is held.", null=True)
     rejected = _count("Rows that the last run could not use.")
+    held_prices = _count("Prices that wait for a curator; the ones before them are served meanwhile.")
 
 
 class GatewayListSerializer(Serializer[object]):
@@ -177,9 +234,11 @@ class HealthSerializer(Serializer[object]):
     status = _choice("Always `ok`.", ["ok"])
 
 
-class ReadySerializer(HealthSerializer):
-    serving_revision = _count("The revision that this process serves.")
-    published_revision = _count("The newest revision in the database.")
+class ReadySerializer(Serializer[object]):
+    status = _choice("`ok`, or `not ready` with status 503.", ["ok", "not ready"])
+    problems = _words("What is missing.")
+    serving_revision = _count("The revision that this process serves.", null=True)
+    published_revision = _count("The newest revision in the database.", null=True)
 
 
 class ParameterProblemSerializer(Serializer[object]):

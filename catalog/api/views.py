@@ -128,25 +128,26 @@ class Ready(CatalogView):
     @extend_schema(
         operation_id="readyz",
         summary="The database answers, and a published revision is served",
-        responses=serializers.ReadySerializer,
+        responses={200: serializers.ReadySerializer, 503: serializers.ReadySerializer},
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
+        found: dict[str, int | None] = {"serving_revision": None, "published_revision": None}
         problems = []
-        serving = published = None
         try:
-            serving = snapshot.current().revision
+            found["serving_revision"] = snapshot.current().revision
         except snapshot.NotReady as error:
             problems.append(str(error))
         try:
-            published = queries.newest_revision().number
+            found["published_revision"] = queries.newest_revision().number
         except (DatabaseError, InterfaceError):
             problems.append("the database does not answer")
-        if published == 0:
+        if found["published_revision"] == 0:
             problems.append("nothing has been published yet; the first sync does it")
-        if problems:
-            raise snapshot.NotReady("; ".join(problems))
-        return answers.json_response({"status": "ok", "serving_revision": serving, "published_revision": published})
+        status = 503 if problems else 200
+        return answers.json_response(
+            {"status": "not ready" if problems else "ok", "problems": problems, **found}, status=status
+        )
 
 
 class Docs(SpectacularSwaggerView):
@@ -179,6 +180,7 @@ def _gateway(state: queries.GatewayState) -> dict[str, object]:
         "last_outcome": run.outcome if run else None,
         "error": (run.error or None) if run else None,
         "rejected": run.rejected if run else 0,
+        "held_prices": state.held_prices,
     }
 
 

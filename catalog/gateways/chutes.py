@@ -1,39 +1,240 @@
-"""Chutes.ai: models deployed on rented GPUs, listed here from the bundled catalogue of 104 models.
+"""Chutes.ai: models deployed on rented GPUs. https://chutes.ai/docs
 
-Unit of its prices: US dollars **per hour** of one instance. That is what running the model costs, not what a caller
-pays for tokens, so it becomes the meter `compute.hour` and never a token price.
+Listing, both without a key (a Bearer key is sent where there is one):
+- GET https://api.chutes.ai/chutes/?include_public=true&limit=1000&page=0, with the slash: every deployment ("chute") of
+  any kind, `{total, page, limit, items, cord_refs}`, pages from 0. Pages are ordered by a live counter, so a row can
+  come twice or be missed; the walk counts distinct `chute_id`s against `total`. Private chutes leak into it: only rows
+  that say `public` are offers.
+- GET https://llm.chutes.ai/v1/models: the language models, `{data}`, one page.
+They are joined by `chute_id`, as a full outer join. A joined row is `{"chute": {...} or null, "llm": {...} or null}`.
+
+Units of its prices:
+- `per_million_tokens`, and `price` and `pricing` of the language models: US dollars per **million tokens**, although
+  `pricing` looks like OpenRouter's, whose prices are per token. They are what a caller pays.
+- `usd.hour`: US dollars per **hour** of one instance. It is what running the model costs, becomes the meter
+  `compute.hour` and never a token price.
+- `per_step`: US dollars per step of a diffusion model.
 A zero is published on purpose: the model is free.
-Rows: `{"id", "name", "provider", "type", "pricing_per_hour", "tags"}`. An id without a slash is a deployment of
-Chutes' own and carries the provider `chutes`.
+
+Changes at every reading and tells nothing: `created` of a language model (the time of the query), every `tao`,
+`permission`, `invocation_count`, `instances`, the order of `supported_gpus` and of the rows.
+
+The bundled catalogue has rows of its own kind: `{"id", "name", "provider", "type", "pricing_per_hour", "tags"}`, in US
+dollars per hour. An id without a slash belongs to Chutes itself.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Annotated
+from itertools import chain
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, PlainValidator
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator, model_validator
 
-from catalog.adapter.contract import Gateway, Json, validated
-from catalog.normalize import meters, modalities, money, text
-from catalog.records import ModelType, OfferRecord
+from catalog.adapter import fields
+from catalog.adapter.contract import (
+    Auth,
+    Config,
+    Gateway,
+    Json,
+    Listing,
+    Page,
+    Request,
+    Walk,
+    fields_of,
+    sorted_words,
+    validated,
+)
+from catalog.adapter.errors import BadPayload, UnusableRow
+from catalog.normalize import dates, meters, modalities, model_ids, money
+from catalog.records import Availability, ModelType, OfferRecord, PriceRecord
 
-Id = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_ID))]
-Name = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_NAME))]
-Tag = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_TAG))]
+_PAGE_SIZE = 1000
+_MOST_PAGES = 100
+_OFFICIAL_USER = "chutes"
+
+_OF_TEMPLATE = {
+    "vllm": ModelType.LLM,
+    "diffusion": ModelType.IMAGE_GENERATION,
+    "embedding": ModelType.EMBEDDINGS,
+    "tei": ModelType.EMBEDDINGS,
+}
+# The routes that leave no doubt; `/generate`, `/speak` and the like mean what their author meant, and names only hint.
+_OF_ROUTE = {
+    "/v1/chat/completions": ModelType.LLM,
+    "/v1/completions": ModelType.LLM,
+    "/v1/embeddings": ModelType.EMBEDDINGS,
+    "/v1/moderations": ModelType.CONTENT_MODERATION,
+    "/v1/images/generations": ModelType.IMAGE_GENERATION,
+    "/v1/audio/speech": ModelType.TEXT_TO_SPEECH,
+    "/v1/audio/transcriptions": ModelType.SPEECH_TO_TEXT,
+}
+
+_AVAILABILITY = {True: Availability.ONLINE, False: Availability.COLD, None: Availability.UNKNOWN}
+_REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
+_CONFIDENTIAL_SUFFIX = "-TEE"
+
+Rates = dict[str, money.Rate]
+"""By meter."""
 
 
-class StaticRow(BaseModel):
-    """A row of the bundled catalogue."""
+def _optional_per_million(value: Any) -> money.Rate | None:
+    return None if value is None else money.usd_per_million_tokens(value)
 
+
+_PerMillion = Annotated[InstanceOf[money.Rate], PlainValidator(money.usd_per_million_tokens)]
+_PerHour = Annotated[InstanceOf[money.Rate], PlainValidator(money.usd_per_hour)]
+_PerStep = Annotated[InstanceOf[money.Rate], PlainValidator(money.usd_per_step)]
+
+
+class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    id: Id
-    name: Name
-    provider: Id
+
+class StaticRow(_Facts):
+    """A row of the bundled catalogue."""
+
+    id: fields.Id
+    name: fields.Name
+    provider: fields.Id
     type: ModelType
-    pricing_per_hour: Annotated[InstanceOf[money.Rate], BeforeValidator(money.usd_per_hour)]
-    tags: list[Tag] = []
+    pricing_per_hour: _PerHour
+    tags: list[fields.Tag] = []
+
+
+class PerMillion(_Facts):
+    usd: _PerMillion
+
+
+class PerStep(_Facts):
+    usd: _PerStep
+
+
+class PerHour(_Facts):
+    hour: _PerHour
+
+
+class TokenPrices(_Facts):
+    input: PerMillion
+    output: PerMillion
+    input_cache_read: PerMillion | None = None
+
+    @property
+    def rates(self) -> Rates:
+        return _rates(self.input, self.output, self.input_cache_read)
+
+
+class Estimate(_Facts):
+    usd: PerHour
+    per_million_tokens: TokenPrices | None = None
+    per_step: PerStep | None = None
+
+
+class Chute(_Facts):
+    """A row of the deployments."""
+
+    name: fields.Id
+    public: Literal[True]
+    current_estimated_price: Estimate | None
+    standard_template: fields.Word = None
+    tagline: fields.Prose = None
+    created_at: fields.UnixSeconds = None
+    hot: fields.Flag = None
+    """Whether an instance of it runs now."""
+    tee: fields.Flag = None
+
+    @property
+    def rates(self) -> Rates:
+        estimate = self.current_estimated_price
+        if estimate is None:
+            return {}
+        steps = {meters.STEP: estimate.per_step.usd} if estimate.per_step else {}
+        tokens = estimate.per_million_tokens.rates if estimate.per_million_tokens else {}
+        return {meters.COMPUTE_HOUR: estimate.usd.hour} | steps | tokens
+
+
+class LlmPrice(_Facts):
+    """`price` of a language model; in July 2025 it was one number for both sides."""
+
+    usd: Annotated[InstanceOf[money.Rate] | None, PlainValidator(_optional_per_million)] = None
+    input: PerMillion | None = None
+    output: PerMillion | None = None
+    input_cache_read: PerMillion | None = None
+
+    @model_validator(mode="after")
+    def _has_both_sides(self) -> LlmPrice:
+        if self.usd is None and (self.input is None or self.output is None):
+            raise ValueError("must have input and output, or usd")
+        return self
+
+    @property
+    def sides(self) -> Rates:
+        return _rates(self.input, self.output, self.input_cache_read)
+
+    @property
+    def rates(self) -> Rates:
+        blended = {} if self.usd is None else {meters.INPUT_TEXT: self.usd, meters.OUTPUT_TEXT: self.usd}
+        return blended | self.sides
+
+
+class LlmPricing(_Facts):
+    prompt: _PerMillion
+    completion: _PerMillion
+    input_cache_read: Annotated[InstanceOf[money.Rate] | None, PlainValidator(_optional_per_million)] = None
+
+    @property
+    def rates(self) -> Rates:
+        found = {meters.INPUT_TEXT: self.prompt, meters.OUTPUT_TEXT: self.completion}
+        return found | ({meters.INPUT_TEXT_CACHE_READ: self.input_cache_read} if self.input_cache_read else {})
+
+
+class Llm(_Facts):
+    """A row of the language models."""
+
+    id: fields.Id
+    root: fields.Word = None
+    price: LlmPrice | None = None
+    pricing: LlmPricing | None = None
+    context_length: fields.Count = None
+    max_model_len: fields.Count = None
+    max_output_length: fields.Count = None
+    input_modalities: fields.Modalities = None
+    output_modalities: fields.Modalities = None
+    quantization: fields.Word = None
+    confidential_compute: fields.Flag = None
+    supported_features: fields.Words = None
+    supported_sampling_parameters: fields.Words = None
+
+    @model_validator(mode="after")
+    def _tells_one_price(self) -> Llm:
+        """Refuses a row whose two prices differ.
+
+        They are one number written twice. If they part, one of them has changed its meaning, and its unit perhaps:
+        the price last read is nearer to the truth than either.
+        """
+        if self.price is None and self.pricing is None:
+            raise ValueError("has neither price nor pricing")
+        if self.price and self.pricing:
+            older, newer = self.price.sides, self.pricing.rates
+            if parted := sorted(meter for meter in older.keys() & newer.keys() if older[meter] != newer[meter]):
+                raise ValueError(f"price and pricing differ for {', '.join(parted)}")
+        return self
+
+    @property
+    def rates(self) -> Rates:
+        older = self.price.rates if self.price else {}
+        return older | (self.pricing.rates if self.pricing else {})
+
+
+class JoinedRow(_Facts):
+    chute: Chute | None = None
+    llm: Llm | None = None
+    cords: list[Any] | None = None
+    """The routes of a chute whose template is not told."""
 
 
 class Chutes(Gateway):
@@ -42,21 +243,256 @@ class Chutes(Gateway):
     site_url = "https://chutes.ai"
     docs_url = "https://chutes.ai/docs"
     note = "Chutes.ai catalog"
+    hosts = {"api": "https://api.chutes.ai", "llm": "https://llm.chutes.ai"}
+    auth = Auth()
+    needs_key_for_auto = True
     bundled_on = date(2025, 10, 8)
 
-    def record(self, row: Json) -> OfferRecord:
-        listed = validated(row, StaticRow)
-        inputs, outputs = modalities.of_model_type(listed.type)
-        return OfferRecord(
-            id=listed.id,
-            slug=listed.id,
-            canonical_slug=listed.id,
-            name=listed.name,
-            provider_slug=listed.provider,
-            model_type=listed.type,
-            tags=tuple(dict.fromkeys(listed.tags)),
-            prices=(meters.price(meters.COMPUTE_HOUR, listed.pricing_per_hour),),
-            zero_is_free=True,
-            input_modalities=inputs,
-            output_modalities=outputs,
+    def walk(self, config: Config) -> Walk:
+        deployments = yield from _deployments()
+        page = yield Request(host="llm", path="/v1/models")
+        llms = _rows(page.payload, "data")
+        if not deployments.by_id or not llms:
+            raise BadPayload("Chutes lists nothing on one of its hosts; that is a failure, not an empty catalogue")
+        public = {chute_id: row for chute_id, row in deployments.by_id.items() if _is_public(row)}
+        rows = [*_joined(public, llms, cord_refs=deployments.cord_refs), *map(_alone, deployments.without_id)]
+        return Listing(
+            # Of two rows with one id the first stands, so their order must not be the one of a live counter.
+            rows=sorted(rows, key=lambda row: (self.row_id(row) or "", *_precedence(row))),
+            is_complete=len(deployments.by_id) == deployments.total,
+            ignored=len(deployments.by_id) - len(public),
         )
+
+    def record(self, row: Json) -> OfferRecord:
+        if _is_joined(row):
+            return _record(validated(row, JoinedRow))
+        return _static_record(validated(row, StaticRow))
+
+    def essence(self, row: Json) -> Json:
+        if not _is_joined(row):
+            return row
+        llm = fields_of(row.get("llm"), Llm)
+        if isinstance(llm, dict):
+            llm = {key: sorted_words(value) for key, value in llm.items()}
+        chute = fields_of(row.get("chute"), Chute)
+        return {"chute": _without_tao(chute), "llm": _without_tao(llm), "cords": row.get("cords")}
+
+    def row_id(self, row: Json) -> str | None:
+        if not _is_joined(row):
+            return super().row_id(row)
+        chute = row.get("chute")
+        named = {"id": chute.get("name")} if isinstance(chute, dict) else None
+        return super().row_id(row.get("llm")) or super().row_id(named)
+
+
+def _is_joined(row: Json) -> bool:
+    return isinstance(row, dict) and ("chute" in row or "llm" in row)
+
+
+def _without_tao(value: Json, *, levels: int = 4) -> Json:
+    """Without the prices in TAO, which follow a rate of exchange; they stand no deeper than this."""
+    if not isinstance(value, dict) or not levels:
+        return value
+    return {key: _without_tao(inner, levels=levels - 1) for key, inner in value.items() if key != "tao"}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Deployments:
+    """What the pages of deployments hold so far."""
+
+    total: int = 0
+    received: int = 0
+    by_id: dict[str, Json] = field(default_factory=dict)
+    without_id: list[Json] = field(default_factory=list)
+    cord_refs: dict[str, Json] = field(default_factory=dict)
+
+    def add(self, payload: Json) -> int:
+        """Take in a page; the number of its rows."""
+        rows = _rows(payload, "items")
+        total = payload.get("total")
+        if isinstance(total, bool) or not isinstance(total, int) or total < 0:
+            raise BadPayload("Chutes' total must be a whole number")
+        self.total = total
+        self.received += len(rows)
+        for row in rows:
+            chute_id = row.get("chute_id") if isinstance(row, dict) else None
+            if isinstance(chute_id, str) and chute_id:
+                self.by_id.setdefault(chute_id, row)
+            else:
+                self.without_id.append(row)
+        refs = payload.get("cord_refs")
+        self.cord_refs |= refs if isinstance(refs, dict) else {}
+        return len(rows)
+
+
+def _deployments() -> Generator[Request, Page, _Deployments]:
+    found = _Deployments()
+    for number in range(_MOST_PAGES):
+        query = {"include_public": "true", "limit": str(_PAGE_SIZE), "page": str(number)}
+        page = yield Request(host="api", path="/chutes/", query=query)
+        # Counted with repeated rows, so that a list that moves while it is read comes to an end all the same.
+        if not found.add(page.payload) or found.received >= found.total:
+            return found
+    raise BadPayload(f"Chutes' pages do not end: {_MOST_PAGES} were read")
+
+
+def _rows(payload: Json, key: str) -> list[Json]:
+    rows = payload.get(key) if isinstance(payload, dict) else None
+    if not isinstance(rows, list):
+        raise BadPayload(f"Chutes' answer holds no list under {key}")
+    return rows
+
+
+def _is_public(row: dict[str, Json]) -> bool:
+    """A row without the key is kept, and refused by its record: if it ever goes, nothing may pass for withdrawn."""
+    return row.get("public", True) is True
+
+
+def _joined(public: Mapping[str, Json], llms: Iterable[Json], *, cord_refs: Mapping[str, Json]) -> Iterator[Json]:
+    matched = set()
+    for llm in llms:
+        chute_id = llm.get("chute_id") if isinstance(llm, dict) else None
+        chute = public.get(chute_id) if isinstance(chute_id, str) else None
+        if chute is not None:
+            matched.add(chute_id)
+        yield {"chute": chute, "llm": llm}
+    for chute_id, chute in public.items():
+        if chute_id not in matched:
+            yield _alone(chute, cord_refs=cord_refs)
+
+
+def _alone(chute: Json, *, cord_refs: Mapping[str, Json] = MappingProxyType({})) -> Json:
+    row = {"chute": chute, "llm": None}
+    if not isinstance(chute, dict) or chute.get("standard_template") is not None:
+        return row
+    reference = chute.get("cord_ref_id")
+    shared = cord_refs.get(reference) if isinstance(reference, str) else None
+    cords = chute.get("cords") or shared
+    return row | {"cords": cords if isinstance(cords, list) else None}
+
+
+def _precedence(row: Json) -> tuple[bool, bool, int, str]:
+    """Which of several rows with one id stands: the language model that the gateway itself serves under it, then
+    Chutes' own deployment, then the newest. Not the busiest or the warmest, for that changes by the hour."""
+    chute = row["chute"] if isinstance(row["chute"], dict) else {}
+    llm = row["llm"] if isinstance(row["llm"], dict) else {}
+    user = chute.get("user")
+    is_official = isinstance(user, dict) and user.get("username") == _OFFICIAL_USER
+    try:
+        created = dates.unix_seconds(chute.get("created_at")) or 0
+    except ValueError:
+        created = 0
+    return not llm, not is_official, -created, str(chute.get("chute_id") or llm.get("chute_id"))
+
+
+def _record(row: JoinedRow) -> OfferRecord:
+    """The facts of the language model before those of its chute: they are what its gateway bills and serves by."""
+    chute = _chute_record(row.chute, cords=row.cords) if row.chute else None
+    record = _llm_record(row.llm) if row.llm else chute
+    if record is None:
+        raise UnusableRow("has neither a chute nor a language model")
+    if chute is None or record is chute:
+        return record
+    return replace(
+        record,
+        prices=(*record.prices, *(price for price in chute.prices if price.meter == meters.COMPUTE_HOUR)),
+        description=chute.description,
+        created=chute.created,
+        is_confidential=chute.is_confidential if record.is_confidential is None else record.is_confidential,
+        availability=chute.availability,
+    )
+
+
+def _llm_record(llm: Llm) -> OfferRecord:
+    inputs, outputs = modalities.of_model_type(ModelType.LLM)
+    return OfferRecord(
+        id=llm.id,
+        slug=llm.id,
+        canonical_slug=llm.id,
+        name=_name(llm.id),
+        provider_slug=_provider(llm.id),
+        model_type=ModelType.LLM,
+        prices=_prices(llm.rates),
+        zero_is_free=True,
+        input_modalities=llm.input_modalities or inputs,
+        output_modalities=llm.output_modalities or outputs,
+        hugging_face_id=_repository(llm.root),
+        context_length=llm.context_length or llm.max_model_len,
+        max_completion_tokens=llm.max_output_length,
+        supported_parameters=_united(llm.supported_features, llm.supported_sampling_parameters),
+        quantization=llm.quantization,
+        is_confidential=llm.confidential_compute,
+    )
+
+
+def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
+    model_type = _OF_TEMPLATE.get(chute.standard_template or "") or _type_of_routes(cords)
+    inputs, outputs = modalities.of_model_type(model_type)
+    # The suffix is Chutes' own; no repository is called that.
+    is_repository = not chute.name.endswith(_CONFIDENTIAL_SUFFIX)
+    return OfferRecord(
+        id=chute.name,
+        slug=chute.name,
+        canonical_slug=chute.name,
+        name=_name(chute.name),
+        provider_slug=_provider(chute.name),
+        description=chute.tagline,
+        model_type=model_type,
+        prices=_prices(chute.rates),
+        zero_is_free=True,
+        input_modalities=inputs,
+        output_modalities=outputs,
+        hugging_face_id=_repository(chute.name) if is_repository else None,
+        created=chute.created_at,
+        is_confidential=chute.tee,
+        availability=_AVAILABILITY[chute.hot],
+    )
+
+
+def _united(*lists: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    told = [words for words in lists if words is not None]
+    return tuple(sorted(set(chain.from_iterable(told)))) if told else None
+
+
+def _name(offer_id: str) -> str:
+    return model_ids.short_name(offer_id) or offer_id
+
+
+def _provider(offer_id: str) -> str:
+    return model_ids.owner(offer_id) or "chutes"
+
+
+def _type_of_routes(cords: Json) -> ModelType:
+    routes = [cord.get("public_api_path") for cord in cords or () if isinstance(cord, dict)]
+    found = {_OF_ROUTE[route] for route in routes if isinstance(route, str) and route in _OF_ROUTE}
+    return found.pop() if len(found) == 1 else ModelType.OTHER
+
+
+def _prices(rates: Rates) -> tuple[PriceRecord, ...]:
+    return tuple(meters.price(meter, rates[meter]) for meter in meters.METERS if meter in rates)
+
+
+def _rates(prompt: PerMillion | None, completion: PerMillion | None, cache_read: PerMillion | None) -> Rates:
+    told = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion, meters.INPUT_TEXT_CACHE_READ: cache_read}
+    return {meter: price.usd for meter, price in told.items() if price}
+
+
+def _repository(spelling: str | None) -> str | None:
+    return spelling if spelling and _REPOSITORY.fullmatch(spelling) else None
+
+
+def _static_record(listed: StaticRow) -> OfferRecord:
+    inputs, outputs = modalities.of_model_type(listed.type)
+    return OfferRecord(
+        id=listed.id,
+        slug=listed.id,
+        canonical_slug=listed.id,
+        name=listed.name,
+        provider_slug=listed.provider,
+        model_type=listed.type,
+        tags=tuple(dict.fromkeys(listed.tags)),
+        prices=(meters.price(meters.COMPUTE_HOUR, listed.pricing_per_hour),),
+        zero_is_free=True,
+        input_modalities=inputs,
+        output_modalities=outputs,
+    )

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
 from catalog.models.offer import Offer, OfferVersion, Provider
 from catalog.models.override import Override
+from catalog.models.price import Price, PriceHold
 from catalog.models.revision import Revision
 from catalog.models.sync_run import RejectedRow, SyncRun
 
-__all__ = ["Gateway", "Offer", "OfferVersion", "Override", "Provider", "RejectedRow", "Revision", "SyncRun"]
+__all__ = [
+    "Capture",
+    "Gateway",
+    "Offer",
+    "OfferVersion",
+    "Override",
+    "Price",
+    "PriceHold",
+    "Provider",
+    "RejectedRow",
+    "Revision",
+    "RunPage",
+    "SyncRun",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 
 
@@ -25,12 +25,14 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
     def take_lease(self, *, slug: str, now: datetime, until: datetime) -> int | None:
         """The fencing token of a new lease, None while another run holds the gateway.
 
-        One conditional UPDATE, so that of two runs that ask at once only one gets it.
+        One conditional UPDATE, so that of two runs that ask at once only one gets it; and the token is read before
+        anybody else can take the next one.
         """
         mine = self.filter(slug=slug)
-        if not mine.free(now=now).update(lease_token=F("lease_token") + 1, lease_expires_at=until):
-            return None
-        return mine.values_list("lease_token", flat=True).get()
+        with transaction.atomic():
+            if not mine.free(now=now).update(lease_token=F("lease_token") + 1, lease_expires_at=until):
+                return None
+            return mine.values_list("lease_token", flat=True).get()
 
     def holding(self, *, slug: str, token: int) -> GatewayQuerySet:
         """The gateway, if the lease with this token is still its newest."""
@@ -47,6 +49,15 @@ class Gateway(models.Model):
         null=True,
         blank=True,
         help_text="When its listing was last read whole: all it lists was seen then.",
+    )
+    failures = models.PositiveIntegerField(default=0, help_text="Runs that failed since the last one that did not.")
+    accepted_run = models.ForeignKey(
+        "catalog.SyncRun",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The run whose captures the published offers were made of.",
     )
     lease_token = models.PositiveBigIntegerField(
         default=0, help_text="Grows with every run; a run with an older token may no longer publish."

@@ -13,8 +13,16 @@ from catalog.records import ModelType, Source
 class Provider(models.Model):
     """Who made or published a model, whichever gateway sells it."""
 
-    key = models.CharField(max_length=MAX_ID, unique=True, help_text="Case-folded: `Qwen` and `qwen` are one provider.")
+    # Case-folding can make three characters of one.
+    key = models.CharField(
+        max_length=3 * MAX_ID, unique=True, help_text="Case-folded: `Qwen` and `qwen` are one provider."
+    )
     slug = models.CharField(max_length=MAX_ID, help_text="As the first gateway to list it spells it.")
+    name = models.CharField(max_length=MAX_NAME, blank=True, help_text="For people, as a gateway publishes it.")
+    headquarters = models.CharField(max_length=2, blank=True, help_text="ISO code of the country.")
+    status_page_url = models.CharField(max_length=500, blank=True)
+    terms_url = models.CharField("terms of service", max_length=500, blank=True)
+    privacy_url = models.CharField("privacy policy", max_length=500, blank=True)
 
     def __str__(self) -> str:
         return self.slug
@@ -30,10 +38,16 @@ class Offer(models.Model):
     model_type = models.CharField(max_length=40, choices=[(kind.value, kind.value) for kind in ModelType])
     upstream = models.TextField(help_text="The gateway's last accepted record, before anything a curator said.")
     fingerprint = models.CharField(max_length=64, help_text="Hash of all that the gateway says; equal means unchanged.")
+    row_print = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the row that was read; an equal row need not be read again."
+    )
     source = models.CharField(max_length=10, choices=[(source.value, source.value) for source in Source])
     recorded_on = models.DateField(null=True, blank=True, help_text="The day of the facts, where they are bundled.")
     first_seen_at = models.DateTimeField("first seen")
     withdrawn_at = models.DateTimeField("withdrawn", null=True, blank=True)
+    missed_runs = models.PositiveIntegerField(
+        default=0, help_text="Complete listings in a row that did not have it; it is withdrawn after some."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gateway", "model_id"], name="offer_identity")]

@@ -13,6 +13,10 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     def finished(self) -> SyncRunQuerySet:
         return self.exclude(outcome=SyncRun.Outcome.RUNNING)
 
+    def asking(self) -> SyncRunQuerySet:
+        """Runs that asked the gateway, and did not only read again what was captured before."""
+        return self.filter(trigger__in=[SyncRun.Trigger.SCHEDULE, SyncRun.Trigger.COMMAND])
+
 
 class SyncRun(models.Model):
     """One attempt to read one gateway."""
@@ -21,12 +25,18 @@ class SyncRun(models.Model):
         RUNNING = "running"
         PUBLISHED = "published"
         UNCHANGED = "unchanged"
+        HELD = "held", "held: a curator must release or discard it"
+        RELEASED = "released", "held, then released"
+        DISCARDED = "discarded", "held, then discarded"
+        OVERTAKEN = "overtaken", "held, then overtaken by a newer listing"
         FAILED = "failed"
         LOST = "lost", "lost: its process ended without a word"
 
     class Trigger(models.TextChoices):
         SCHEDULE = "schedule"
         COMMAND = "command"
+        RELEASE = "release", "release of a held run"
+        REBUILD = "rebuild", "rebuild from captures"
 
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="runs")
     trigger = models.CharField(max_length=10, choices=Trigger.choices)
@@ -35,13 +45,23 @@ class SyncRun(models.Model):
     started_at = models.DateTimeField("started")
     finished_at = models.DateTimeField("finished", null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True, help_text="Why it failed or is held, or what is odd about it.")
+    reader = models.CharField(
+        max_length=60, blank=True, help_text="Versions of adapter and renderer; another one reads equal bytes anew."
+    )
+    missing_key = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Hash of the offers that were missing, where the run is held for them alone.",
+    )
     seen = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
     withdrawn = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
+    ignored = models.PositiveIntegerField(default=0)
+    held_prices = models.PositiveIntegerField(default=0)
     revision_before = models.PositiveBigIntegerField(null=True, blank=True)
     revision_after = models.PositiveBigIntegerField(null=True, blank=True)
 

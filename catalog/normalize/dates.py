@@ -1,10 +1,73 @@
-"""Dates and times in answers."""
+"""Dates and times: those of gateways and those in answers."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+MAX_UNIX_SECONDS = 253_402_300_799
+"""The last second of the year 9999."""
+
+_NEVER_FROM_YEAR = 2090
+_HHMM = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9])|24:?00", re.ASCII)
 
 
 def iso(moment: datetime) -> str:
     """ISO-8601 in UTC, to the second: `2026-11-22T08:00:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day(value: object) -> date | None:
+    """`2026-06-05`, or the day on which an ISO-8601 time falls as it is written. Raises ValueError.
+
+    A day far in the future means never: gateways write 2098-12-31 where they have no date.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"must be a date, not {type(value).__name__}")
+    found = _moment(value).date()
+    return None if found.year >= _NEVER_FROM_YEAR else found
+
+
+def unix_seconds(value: object) -> int | None:
+    """Seconds since 1970 of a number or of an ISO-8601 time, which is UTC unless it says otherwise. 0 is unknown.
+
+    Raises ValueError.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        moment = _moment(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = int((moment - datetime.fromtimestamp(0, UTC)).total_seconds())
+    elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+        seconds = int(max(-1, min(value, MAX_UNIX_SECONDS + 1)))
+    else:
+        raise ValueError(f"must be a time, not {type(value).__name__}")
+    if not 0 <= seconds <= MAX_UNIX_SECONDS:
+        raise ValueError("must be a time from 1970 to 9999")
+    return seconds or None
+
+
+def minute_of_day(value: object) -> int:
+    """`1630` → 990; `16:30` and the number 1630 too, and 2400 is midnight. Raises ValueError."""
+    text = f"{value:04d}" if isinstance(value, int) and not isinstance(value, bool) else value
+    found = _HHMM.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("must be a time of day as HHMM")
+    hours, minutes = found.groups()
+    return int(hours) * 60 + int(minutes) if hours else 0
+
+
+def window(start: int, end: int) -> str:
+    """Minutes of the day as the value of the condition `utc_window`: `16:30-00:30`."""
+    return "-".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in (start, end))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"must be a date or a time, not {text[:40]!r}") from None

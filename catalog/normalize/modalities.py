@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from catalog.records import ModelType
+
+_SYNONYMS = {"embeddings": "embedding", "speech": "audio", "transcription": "text"}
+"""Kinds of output that some gateways tell apart, in the catalogue's words."""
 
 _OF_MODEL_TYPE: dict[ModelType, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ModelType.LLM: (("text",), ("text",)),
@@ -14,6 +19,12 @@ _OF_MODEL_TYPE: dict[ModelType, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ModelType.VIDEO: (("text",), ("video",)),
     ModelType.EMBEDDINGS: (("text",), ("embedding",)),
 }
+
+
+def canonical(spellings: Iterable[str]) -> tuple[str, ...]:
+    """In the catalogue's words, each once, text first: upstream their order is noise."""
+    words = {_SYNONYMS.get(word, word) for word in (spelling.casefold() for spelling in spellings)}
+    return tuple(sorted(words, key=lambda word: (word != "text", word)))
 
 
 def of_model_type(model_type: ModelType) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:

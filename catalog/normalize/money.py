@@ -22,8 +22,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,3})?", re.
 class Unit(StrEnum):
     """What one unit of a meter is."""
 
-    TOKEN = "token"  # noqa: S105  the unit of billing, not a secret
+    TOKEN = "token"
     HOUR = "hour"
+    REQUEST = "request"
+    IMAGE = "image"
+    STEP = "step"
+    SEARCH = "search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,16 @@ class Rate:
 
     amount: Decimal
     per: Unit
+
+
+def is_number(value: object) -> bool:
+    """Whether the value is a decimal number, as a text or as a JSON number."""
+    return isinstance(value, str | int | Decimal) and not isinstance(value, bool) and bool(_matched(value))
+
+
+def is_negative(value: object) -> bool:
+    """Whether the value is a number below 0, by which some gateways say that a price is decided at run time."""
+    return is_number(value) and Decimal(str(value)) < 0
 
 
 def usd_per_token(value: object) -> Rate:
@@ -44,6 +58,23 @@ def usd_per_million_tokens(value: object) -> Rate:
 
 def usd_per_hour(value: object) -> Rate:
     return Rate(_amount(value), Unit.HOUR)
+
+
+def usd_per_request(value: object) -> Rate:
+    return Rate(_amount(value), Unit.REQUEST)
+
+
+def usd_per_image(value: object) -> Rate:
+    return Rate(_amount(value), Unit.IMAGE)
+
+
+def usd_per_step(value: object) -> Rate:
+    """One step of a diffusion model."""
+    return Rate(_amount(value), Unit.STEP)
+
+
+def usd_per_search(value: object) -> Rate:
+    return Rate(_amount(value), Unit.SEARCH)
 
 
 def plain(amount: Decimal) -> str:
@@ -73,9 +104,10 @@ def _amount(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError(f"must be a decimal number, not {type(value).__name__}")
-    text = str(value).strip()
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"must be a decimal number, not {text[:40]!r}")
+    found = _matched(value)
+    if not found:
+        raise ValueError(f"must be a decimal number, not {str(value)[:40]!r}")
+    text = found[0]
     amount = Decimal(text)
     if amount < 0:
         raise ValueError(f"must not be negative: {text[:40]}")
@@ -83,10 +115,17 @@ def _amount(value: object) -> Decimal:
 
 
 def _bounded(amount: Decimal) -> Decimal:
-    # The exponent bounds the length of the text, so check it before writing a number of a thousand digits.
+    # The exponent bounds the length of the text below, so check it before writing a number of a thousand digits.
     if abs(amount.adjusted()) > MAX_DIGITS or _digits(_normal(amount)) > MAX_DIGITS:
         raise ValueError(f"must have at most {MAX_DIGITS} digits")
     return _normal(amount)
+
+
+def _matched(value: str | int | Decimal) -> re.Match[str] | None:
+    # An int may have more digits than Python writes out; a price has not.
+    if isinstance(value, int) and abs(value) >= 10**60:
+        return None
+    return _NUMBER.fullmatch(str(value).strip())
 
 
 def _digits(amount: Decimal) -> int:

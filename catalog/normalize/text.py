@@ -7,6 +7,9 @@ import re
 MAX_ID = 300
 MAX_NAME = 500
 MAX_TAG = 60
+MAX_ADDRESS = 500
+MAX_WORD = 200
+MAX_PROSE = 20_000
 
 # Control characters: PostgreSQL refuses NUL outright, the rest can forge log lines and terminal output.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -21,6 +24,35 @@ def line(value: object, *, longest: int) -> str:
     if len(text.splitlines()) > 1:
         raise ValueError("must be a single line")
     return text
+
+
+def word(value: object) -> str | None:
+    """A short optional text; gateways write "" as well as null where there is none. Raises ValueError."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return line(value, longest=MAX_WORD)
+
+
+def prose(value: object) -> str | None:
+    """A description of any number of lines. Raises ValueError only where it is no text.
+
+    It is an ornament and never costs an offer: what cannot be stored or shown becomes a space, the overlong is cut.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {type(value).__name__}")
+    text = _SURROGATE.sub(" ", _CONTROL.sub(" ", value)).strip()
+    if len(text) > MAX_PROSE:
+        text = f"{text[: MAX_PROSE - 3].rstrip()}..."
+    return text or None
+
+
+def is_abridged(text: str, *, of: str) -> bool:
+    """Whether the text is the other one cut short and ended with dots: the same description, and no news."""
+    shorter, longer = " ".join(text.split()), " ".join(of.split())
+    stem = shorter.removesuffix("...").rstrip()
+    return shorter.endswith("...") and bool(stem) and len(shorter) < len(longer) and longer.startswith(stem)
 
 
 def _checked(value: object, *, longest: int) -> str:
@@ -42,3 +74,10 @@ def printable(value: str, *, longest: int) -> str:
     """Words that may hold anything, such as an error's, as a database, a log and a terminal can carry them."""
     clean = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in value)
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
+
+
+def web_address(value: str | None) -> str | None:
+    """The address if a page may link to it, else None: other schemes can run a script in the page."""
+    if value is None or len(value) > MAX_ADDRESS or any(char.isspace() for char in value):
+        return None
+    return value if value.startswith(("https://", "http://")) else None

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, Protocol
 
 import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F
 
-from catalog import documents, records, registry
-from catalog.models import Gateway, Offer, OfferVersion, Override, Provider
-from catalog.normalize import model_ids
+from catalog import records
+from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, Provider, SyncRun
+from catalog.normalize import model_ids, money
 from catalog.publication import diff, locks, revision
-from catalog.publication.overlay import overlay
-from catalog.records import OfferRecord, Source
+from catalog.publication.holds import PriceKey, with_holds
+from catalog.publication.prices import price_changes
+from catalog.publication.states import BATCH, Standing, State, batches, standings, state
+from catalog.records import OfferRecord, ProviderRecord, Source
 
 Json = Any
-_Key = TypeVar("_Key")
-_BATCH = 500
-_ACCEPTED_FIELDS = (
-    "name",
-    "provider",
-    "model_type",
-    "upstream",
-    "fingerprint",
-    "source",
-    "recorded_on",
-    "withdrawn_at",
-)
+_ACCEPTED = (
+    "name", "provider", "model_type", "upstream", "fingerprint", "row_print", "source", "recorded_on", "withdrawn_at",
+)  # fmt: skip
+
+
+_PROVIDER_FACTS = ("name", "headquarters", "status_page_url", "terms_url", "privacy_url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +37,46 @@ class AcceptedListing:
     """What is publishable of one gateway's listing."""
 
     records: Mapping[str, OfferRecord]
+    row_prints: Mapping[str, str]
+    """Of the rows that the records were read from, by id."""
+    same: frozenset[str]
+    """Ids of rows that say what they said in the accepted listing."""
     present: frozenset[str]
     """Ids of rows that were rejected: listed, so not gone."""
     is_complete: bool
     source: Source
     recorded_on: date | None
+    providers: Sequence[ProviderRecord] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A listing beside what is published of its gateway, as far as that was read from the same source."""
+
+    known: int
+    """Offers that are published of this source and not withdrawn."""
+    missing: frozenset[str]
+    """Those of them that the listing does not have, be it because it is incomplete."""
+
+
+class Guard(Protocol):
+    """Judges whether a listing is believable."""
+
+    def judge_listing(self, comparison: Comparison) -> None:
+        """Raises NotBelieved where nothing of the listing may be published."""
+
+    def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
+        """The prices of `after` that may not be served, with the reason; `before` is what was believed so far."""
+
+
+class NotBelieved(Exception):
+    """A listing is held; `reasons` say why in words for a curator."""
+
+    def __init__(self, reasons: Sequence[str], *, missing: frozenset[str] = frozenset()) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+        self.missing = missing
+        """The missing offers, where nothing else is wrong with the listing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,82 +87,194 @@ class Outcome:
     changed: int
     unchanged: int
     withdrawn: int
+    held_prices: int
     revision_before: int
     revision_after: int
 
 
 @dataclass(slots=True)
-class _State:
-    """One offer as it is to be served."""
+class _Draft:
+    """An offer on its way to being published."""
 
     offer: Offer
-    record: str
-    document: str
-    served: str | None
-    """The document of its open version; None for a new offer."""
+    upstream: OfferRecord
+    standing: Standing
+    new_holds: list[PriceHold] = field(default_factory=list)
+    overtaken_holds: list[PriceHold] = field(default_factory=list)
     is_withdrawal: bool = False
-    """The gateway has just ceased to list it."""
-
-    @property
-    def is_news(self) -> bool:
-        return self.document != self.served
-
-    @property
-    def kind(self) -> str:
-        if self.served is None:
-            return "new"
-        return "withdrawn" if self.is_withdrawal else "changed"
 
 
 def publish_listing(
-    slug: str, *, listing: AcceptedListing, lease_token: int, now: datetime, dry_run: bool = False
+    run: SyncRun,
+    *,
+    listing: AcceptedListing,
+    guard: Guard,
+    withdraw_after: int,
+    author: User | None,
+    now: datetime,
+    is_replay: bool = False,
+    dry_run: bool = False,
 ) -> Outcome:
-    """Publish what a gateway lists. Raises LeaseLost, having written nothing, if a newer run has begun."""
+    """Publish what a gateway lists; an offer is withdrawn after `withdraw_after` complete listings without it.
+
+    `is_replay`: the listing was read again from captures. Then every offer is made anew, whatever the tables say of it,
+    and what is missing is not counted a second time.
+
+    Raises LeaseLost if a newer run has begun, and NotBelieved if the guard holds the listing; nothing is written then.
+    """
     prints = {
         key: diff.fingerprint(record, source=listing.source, recorded_on=listing.recorded_on)
         for key, record in listing.records.items()
     }
     with transaction.atomic():
-        gateway = locks.lock_gateway_of_run(slug, lease_token=lease_token)
-        plan = diff.plan(_stored(gateway), prints, present=listing.present, is_complete=listing.is_complete)
-        offers = _offers(gateway, plan.differing | plan.missing)
-        for key in plan.new:
-            offers[key] = Offer(gateway=gateway, model_id=key, first_seen_at=now)
-        for key in plan.new | plan.differing:
-            _accept(offers[key], record=listing.records[key], fingerprint=prints[key], listing=listing)
-        for key in plan.missing:
-            offers[key].withdrawn_at = now
-        states = _states(offers.values())
-        for state in states:
-            state.is_withdrawal = state.offer.model_id in plan.missing
+        gateway = locks.lock_gateway_of_run(run.gateway.slug, lease_token=run.lease_token)
+        stored = _stored(gateway, is_trusted=not is_replay)
+        listed = prints | {key: stored[key].fingerprint for key in listing.same}
+        plan = diff.plan(stored, listed, present=listing.present, is_complete=listing.is_complete)
+        guard.judge_listing(_comparison(stored, plan, listing.source))
+        gone = {
+            key
+            for key in plan.missing
+            # What another source listed is replaced by what this one lists, not missed by it.
+            if stored[key].missed_runs + (not is_replay) >= withdraw_after or stored[key].source != listing.source
+        }
+        drafts = [
+            *_new_drafts(gateway, plan.new, listing, guard=guard, run=run, now=now),
+            *_changed_drafts(gateway, plan.differing, listing, guard=guard, run=run, now=now),
+            *_withdrawn_drafts(gateway, gone, now=now),
+        ]
+        for draft in drafts:
+            if fingerprint := prints.get(draft.offer.model_id):
+                _accept(draft.offer, record=draft.upstream, fingerprint=fingerprint, listing=listing)
+        found = [_state(draft) for draft in drafts]
         if dry_run:
             before = after = revision.current().number
         else:
-            _save(states, listed=listing.records)
-            before, after = _publish(states, gateway=gateway, author=None, now=now)
-    return _outcome(states, listed=len(prints), before=before, after=after)
+            _save(drafts)
+            is_provider_news = _save_provider_facts(listing.providers)
+            if not is_replay:
+                listed_somehow = plan.unchanged | (listing.present & stored.keys())
+                seen = {key for key in listed_somehow if stored[key].missed_runs}
+                _count_misses(gateway, missed=plan.missing - gone, seen=seen)
+            before, after = _publish(found, gateway=gateway, author=author, now=now, is_more=is_provider_news)
+    counts = _counts(found)
+    return Outcome(
+        **counts,
+        unchanged=len(listed) - counts["new"] - counts["changed"],
+        held_prices=sum(len(draft.new_holds) for draft in drafts),
+        revision_before=before,
+        revision_after=after,
+    )
 
 
 def republish_offer(offer: Offer, *, author: User | None, now: datetime) -> int:
-    """Render an offer again after its overrides changed; the revision that now holds. Needs the gateway's lock."""
-    _, after = _publish(_states([offer]), gateway=offer.gateway, author=author, now=now)
+    """Render an offer again after what stands over it changed; the revision that then holds.
+
+    Needs the gateway's lock.
+    """
+    standing = standings([offer]).get(offer.pk) or Standing()
+    rendered = state(offer, records.load(offer.upstream), standing)
+    _, after = _publish([rendered], gateway=offer.gateway, author=author, now=now)
     return after
 
 
-def _stored(gateway: Gateway) -> dict[str, diff.Stored]:
-    rows = Offer.objects.filter(gateway=gateway).values_list("model_id", "fingerprint", "withdrawn_at")
+def _stored(gateway: Gateway, *, is_trusted: bool) -> dict[str, diff.Stored]:
+    rows = Offer.objects.filter(gateway=gateway).values_list(
+        "model_id", "fingerprint", "withdrawn_at", "missed_runs", "source"
+    )
     return {
-        key: diff.Stored(fingerprint=fingerprint, is_withdrawn=withdrawn_at is not None)
-        for key, fingerprint, withdrawn_at in rows
+        key: diff.Stored(
+            fingerprint=fingerprint if is_trusted else "",
+            is_withdrawn=withdrawn_at is not None,
+            missed_runs=missed,
+            source=source,
+        )
+        for key, fingerprint, withdrawn_at, missed, source in rows
     }
 
 
-def _offers(gateway: Gateway, keys: Iterable[str]) -> dict[str, Offer]:
-    return {
-        offer.model_id: offer
-        for batch in _batches(sorted(keys))
+def _comparison(stored: Mapping[str, diff.Stored], plan: diff.Plan, source: Source) -> Comparison:
+    """Offers of another source stand aside: a bundled catalogue need not resemble the API that replaces it."""
+    of_source = {key for key, offer in stored.items() if not offer.is_withdrawn and offer.source == source}
+    return Comparison(known=len(of_source), missing=plan.absent & of_source)
+
+
+def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
+    return [
+        offer
+        for batch in batches(sorted(keys))
         for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway")
-    }
+    ]
+
+
+def _new_drafts(
+    gateway: Gateway, keys: Collection[str], listing: AcceptedListing, *, guard: Guard, run: SyncRun, now: datetime
+) -> Iterator[_Draft]:
+    for key in sorted(keys):
+        offer = Offer(gateway=gateway, model_id=key, first_seen_at=now)
+        draft = _Draft(offer, listing.records[key], Standing())
+        _hold_doubtful_prices(draft, None, guard=guard, run=run, now=now)
+        yield draft
+
+
+def _changed_drafts(
+    gateway: Gateway, keys: Collection[str], listing: AcceptedListing, *, guard: Guard, run: SyncRun, now: datetime
+) -> Iterator[_Draft]:
+    offers = _offers(gateway, keys)
+    over = standings(offers)
+    for offer in offers:
+        draft = _Draft(offer, listing.records[offer.model_id], over.get(offer.pk) or Standing())
+        # A price of another source is no measure: a bundled catalogue can be a year old.
+        is_comparable = offer.source == listing.source
+        believed = with_holds(records.load(offer.upstream), draft.standing.applied_holds) if is_comparable else None
+        _overtake_holds(draft)
+        _hold_doubtful_prices(draft, believed, guard=guard, run=run, now=now)
+        yield draft
+
+
+def _withdrawn_drafts(gateway: Gateway, keys: Collection[str], *, now: datetime) -> Iterator[_Draft]:
+    offers = _offers(gateway, keys)
+    over = standings(offers)
+    for offer in offers:
+        offer.withdrawn_at = now
+        yield _Draft(offer, records.load(offer.upstream), over.get(offer.pk) or Standing(), is_withdrawal=True)
+
+
+def _state(draft: _Draft) -> State:
+    found = state(draft.offer, draft.upstream, draft.standing)
+    found.is_withdrawal = draft.is_withdrawal
+    return found
+
+
+def _overtake_holds(draft: _Draft) -> None:
+    """A hold says something about one amount; once the gateway says another one, it says nothing any more."""
+    said = {price.key: price.amount for price in draft.upstream.prices}
+    for key, hold in list(draft.standing.holds.items()):
+        if key not in said or said[key] != Decimal(hold.amount):
+            hold.state = PriceHold.State.OVERTAKEN
+            draft.overtaken_holds.append(draft.standing.holds.pop(key))
+
+
+def _hold_doubtful_prices(
+    draft: _Draft, believed: OfferRecord | None, *, guard: Guard, run: SyncRun, now: datetime
+) -> None:
+    before = {price.key: price.amount for price in believed.prices} if believed else {}
+    said = {price.key: price.amount for price in draft.upstream.prices}
+    for key, reason in guard.doubts(believed, draft.upstream).items():
+        if key in draft.standing.holds:
+            continue  # a curator is being asked, or has answered
+        hold = PriceHold(
+            offer=draft.offer,
+            meter=key[0],
+            conditions_key=key[1],
+            amount=money.plain(said[key]),
+            kept=money.plain(before[key]) if key in before else "",
+            reason=reason,
+            run=run if run.pk else None,
+            made_at=now,
+        )
+        draft.new_holds.append(hold)
+        draft.standing.holds[key] = hold
 
 
 def _accept(offer: Offer, *, record: OfferRecord, fingerprint: str, listing: AcceptedListing) -> None:
@@ -137,96 +282,133 @@ def _accept(offer: Offer, *, record: OfferRecord, fingerprint: str, listing: Acc
     offer.model_type = record.model_type
     offer.upstream = records.dump(record)
     offer.fingerprint = fingerprint
+    offer.row_print = listing.row_prints.get(record.id, "")
     offer.source = listing.source
     offer.recorded_on = listing.recorded_on
     offer.withdrawn_at = None
+    offer.missed_runs = 0
 
 
-def _states(offers: Iterable[Offer]) -> list[_State]:
-    """The offers as their records and overrides make them now, each beside the document that is served of it."""
-    offers = list(offers)
-    stored = [offer.pk for offer in offers if offer.pk]
-    overrides: dict[int, dict[str, Json]] = defaultdict(dict)
-    served: dict[int, str] = {}
-    for batch in _batches(stored):
-        for override in Override.objects.filter(offer__in=batch):
-            overrides[override.offer_id][override.field] = override.value
-        served |= OfferVersion.objects.current().filter(offer__in=batch).values_list("offer_id", "document")
-    return [_state(offer, overrides=overrides.get(offer.pk, {}), served=served.get(offer.pk)) for offer in offers]
-
-
-def _state(offer: Offer, *, overrides: Mapping[str, Json], served: str | None) -> _State:
-    record = overlay(records.load(offer.upstream), overrides)
-    facts = documents.OfferFacts(
-        gateway=offer.gateway.slug,
-        gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
-        source=Source(offer.source),
-        recorded_on=offer.recorded_on,
-        first_seen_at=offer.first_seen_at,
-        withdrawn_at=offer.withdrawn_at,
+def _save(drafts: Sequence[_Draft]) -> None:
+    """Write the offers and the holds over their prices."""
+    spellings = {draft.upstream.provider_slug for draft in drafts}
+    providers = _providers(spelling for spelling in spellings if spelling)
+    for draft in drafts:
+        spelling = draft.upstream.provider_slug
+        draft.offer.provider = providers[model_ids.provider_key(spelling)] if spelling else None
+    new = [draft.offer for draft in drafts if not draft.offer.pk]
+    known = [draft.offer for draft in drafts if draft.offer.pk]
+    Offer.objects.bulk_create(new, batch_size=BATCH)
+    # An upsert of rows that exist: bulk_update would build a CASE for each field of each row, and take far longer.
+    Offer.objects.bulk_create(
+        known,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[*_ACCEPTED, "missed_runs"],
+        batch_size=BATCH,
     )
-    return _State(offer, records.dump(record), documents.render(record, facts), served)
+    overtaken = [hold for draft in drafts for hold in draft.overtaken_holds]
+    PriceHold.objects.bulk_update(overtaken, ["state"], batch_size=BATCH)
+    PriceHold.objects.bulk_create([hold for draft in drafts for hold in draft.new_holds], batch_size=BATCH)
 
 
-def _save(states: Sequence[_State], *, listed: Mapping[str, OfferRecord]) -> None:
-    """Write the offers themselves. `listed` has the records of those that the gateway lists."""
-    records_of = {state.offer.model_id: listed.get(state.offer.model_id) for state in states}
-    providers = _providers({record.provider_slug for record in records_of.values() if record and record.provider_slug})
-    new: list[Offer] = []
-    known: list[Offer] = []
-    for offer in (state.offer for state in states):
-        if record := records_of[offer.model_id]:
-            offer.provider = providers[model_ids.provider_key(record.provider_slug)] if record.provider_slug else None
-        (known if offer.pk else new).append(offer)
-    Offer.objects.bulk_create(new, batch_size=_BATCH)
-    Offer.objects.bulk_update(known, _ACCEPTED_FIELDS, batch_size=_BATCH)
+def _count_misses(gateway: Gateway, *, missed: Collection[str], seen: Collection[str]) -> None:
+    for batch in batches(sorted(missed)):
+        Offer.objects.filter(gateway=gateway, model_id__in=batch).update(missed_runs=F("missed_runs") + 1)
+    for batch in batches(sorted(seen)):
+        Offer.objects.filter(gateway=gateway, model_id__in=batch).update(missed_runs=0)
 
 
 def _providers(spellings: Iterable[str]) -> dict[str, Provider]:
     """The provider of each spelling, by key; unknown ones are made."""
     wanted = {model_ids.provider_key(spelling): spelling for spelling in sorted(spellings, reverse=True)}
-    Provider.objects.bulk_create(
-        [Provider(key=key, slug=spelling) for key, spelling in sorted(wanted.items())],
-        ignore_conflicts=True,  # known ones keep the spelling that they were first seen in
-    )
-    return {
+    known = {
         provider.key: provider
-        for batch in _batches(sorted(wanted))
+        for batch in batches(sorted(wanted))
         for provider in Provider.objects.filter(key__in=batch)
     }
+    new = [Provider(key=key, slug=wanted[key]) for key in sorted(wanted.keys() - known.keys())]
+    # Another gateway's run may make the same ones at the same time.
+    Provider.objects.bulk_create(new, ignore_conflicts=True)
+    made = {
+        provider.key: provider
+        for batch in batches([provider.key for provider in new])
+        for provider in Provider.objects.filter(key__in=batch)
+    }
+    return known | made
 
 
-def _publish(states: Sequence[_State], *, gateway: Gateway, author: User | None, now: datetime) -> tuple[int, int]:
-    """Open a new version of every offer whose document changed; the revisions before and after."""
-    news = [state for state in states if state.is_news]
-    if not news:
+def _save_provider_facts(told: Sequence[ProviderRecord]) -> bool:
+    """Write what the gateway tells of providers that models are known of; whether any of it is new."""
+    facts = {model_ids.provider_key(record.slug): record for record in told}
+    changed = []
+    for provider in Provider.objects.filter(key__in=facts).order_by("key"):
+        before = [getattr(provider, name) for name in _PROVIDER_FACTS]
+        after = [getattr(facts[provider.key], name) or "" for name in _PROVIDER_FACTS]
+        if before != after:
+            for name, value in zip(_PROVIDER_FACTS, after, strict=True):
+                setattr(provider, name, value)
+            changed.append(provider)
+    Provider.objects.bulk_update(changed, _PROVIDER_FACTS, batch_size=BATCH)
+    return bool(changed)
+
+
+def _publish(
+    found: Sequence[State], *, gateway: Gateway, author: User | None, now: datetime, is_more: bool = False
+) -> tuple[int, int]:
+    """Open a new version of every offer whose document changed, and date its prices; the revisions before and after.
+
+    `is_more`: something else that is served has changed too.
+    """
+    if not found and not is_more:
         return (number := revision.current().number), number
-    before = locks.lock_revision()
-    after = revision.publish_next(before, gateway=gateway, author=author, now=now, counts=_counts(news))
-    for batch in _batches([state.offer.pk for state in news]):
+    news = [offer for offer in found if offer.is_news]
+    newest = locks.lock_revision()
+    _write_prices(found, at=max(now, newest.published_at), now=now)
+    if not news and not is_more:
+        return newest.number, newest.number
+    after = revision.publish_next(newest, gateway=gateway, author=author, now=now, counts=_counts(news))
+    for batch in batches([offer.offer.pk for offer in news if offer.kind != "new"]):
         OfferVersion.objects.current().filter(offer__in=batch).update(to_revision=after.number)
-    OfferVersion.objects.bulk_create([_version(state, after.number) for state in news], batch_size=_BATCH)
-    return before.number, after.number
+    OfferVersion.objects.bulk_create([_version(offer, after.number) for offer in news], batch_size=BATCH)
+    return newest.number, after.number
 
 
-def _version(state: _State, number: int) -> OfferVersion:
-    changes = diff.changes(orjson.loads(state.served), orjson.loads(state.document)) if state.served else []
+def _write_prices(found: Iterable[State], *, at: datetime, now: datetime) -> None:
+    closed: list[int] = []
+    opened: list[Price] = []
+    for offer in found:
+        changes = price_changes(offer.standing.prices, offer.prices)
+        closed += changes.closed
+        opened += [
+            Price(
+                offer=offer.offer,
+                meter=meter,
+                conditions_key=conditions,
+                amount=amount,
+                origin=origin,
+                valid_from=at,
+                recorded_at=now,
+            )
+            for (meter, conditions), (amount, origin) in changes.opened.items()
+        ]
+    for batch in batches(closed):
+        Price.objects.filter(pk__in=batch).update(valid_to=at)
+    Price.objects.bulk_create(opened, batch_size=BATCH)
+
+
+def _version(found: State, number: int) -> OfferVersion:
+    before = found.standing.document
+    changes = diff.changes(orjson.loads(before), orjson.loads(found.document)) if before else []
     return OfferVersion(
-        offer=state.offer, from_revision=number, record=state.record, document=state.document, changes=changes
+        offer=found.offer,
+        from_revision=number,
+        record=records.dump(found.record),
+        document=found.document,
+        changes=changes,
     )
 
 
-def _counts(states: Iterable[_State]) -> dict[str, int]:
-    counts = Counter(state.kind for state in states if state.is_news)
+def _counts(found: Iterable[State]) -> dict[str, int]:
+    counts = Counter(offer.kind for offer in found if offer.is_news)
     return {kind: counts[kind] for kind in ("new", "changed", "withdrawn")}
-
-
-def _outcome(states: Sequence[_State], *, listed: int, before: int, after: int) -> Outcome:
-    counts = _counts(states)
-    unchanged = listed - counts["new"] - counts["changed"]
-    return Outcome(**counts, unchanged=unchanged, revision_before=before, revision_after=after)
-
-
-def _batches(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """Pieces small enough for the number of parameters that a statement may have."""
-    return (keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH))

@@ -19,7 +19,9 @@ class Stored:
     """What the database knows of an offer before a publication."""
 
     fingerprint: str
-    is_withdrawn: bool
+    is_withdrawn: bool = False
+    missed_runs: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,14 @@ class Plan:
     differing: frozenset[str]
     """Listed with another content than before, or listed again after having been withdrawn."""
     unchanged: frozenset[str]
-    missing: frozenset[str]
-    """No longer listed."""
+    absent: frozenset[str]
+    """Published and not in the listing."""
+    is_complete: bool
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """No longer in a complete listing, so really gone; of an incomplete one nobody knows."""
+        return self.absent if self.is_complete else frozenset()
 
 
 def plan(
@@ -42,13 +50,14 @@ def plan(
     An offer is missing only from a complete listing, and never while the gateway still lists it in whatever form.
     """
     known = stored.keys() & listed.keys()
-    unchanged = {key for key in known if stored[key] == Stored(fingerprint=listed[key], is_withdrawn=False)}
+    unchanged = {key for key in known if stored[key].fingerprint == listed[key] and not stored[key].is_withdrawn}
     active = {key for key, offer in stored.items() if not offer.is_withdrawn}
     return Plan(
         new=frozenset(listed.keys() - stored.keys()),
         differing=frozenset(known - unchanged),
         unchanged=frozenset(unchanged),
-        missing=frozenset(active - listed.keys() - set(present)) if is_complete else frozenset(),
+        absent=frozenset(active - listed.keys() - set(present)),
+        is_complete=is_complete,
     )
 
 
@@ -61,11 +70,8 @@ def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None
 def changes(before: Json, after: Json) -> list[list[Json]]:
     """What differs between two documents, as [field, before, after]; fields of nested objects are dotted."""
     old, new = _flat(before), _flat(after)
-    return [
-        [field, old.get(field), new.get(field)]
-        for field in [*old, *(new.keys() - old.keys())]
-        if old.get(field) != new.get(field)
-    ]
+    fields = [*old, *(field for field in new if field not in old)]
+    return [[field, old.get(field), new.get(field)] for field in fields if old.get(field) != new.get(field)]
 
 
 def _flat(document: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:

@@ -18,7 +18,9 @@ UNITS: dict[str, Callable[[object], money.Rate]] = {
 }
 """The units in which a curator may enter a price."""
 
-PRICED_FIELDS = {meter.pricing_key: meter.name for meter in meters.METERS.values()}
+PRICED_FIELDS = {
+    meters.METERS[name].pricing_key: name for name in (meters.COMPUTE_HOUR, meters.INPUT_TEXT, meters.OUTPUT_TEXT)
+}
 """The curated prices, by the name that the API gives them, with their meters."""
 
 TAGS = "tags"

@@ -91,7 +91,8 @@ class WholeNumber(Parameter):
     def parse(self, value: str) -> int:
         if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
             raise ValueError("must be a whole number")
-        if not self.least <= int(value) <= self.most:
+        # Python refuses to convert thousands of digits, so their number is judged first.
+        if len(value) > len(str(self.most)) or not self.least <= int(value) <= self.most:
             raise ValueError(f"must be between {self.least} and {self.most}")
         return int(value)
 

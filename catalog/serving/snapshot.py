@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
 
-from catalog.models import OfferVersion, Revision
+from catalog.models import OfferVersion, Provider, Revision
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +45,25 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """What gateways tell of a provider; empty where none does."""
+
+    name: str = ""
+    headquarters: str = ""
+    status_page_url: str = ""
+    terms_url: str = ""
+    privacy_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     revision: int
     published_at: datetime
     rows: tuple[Row, ...]
     """By id, then gateway."""
     rows_of_id: dict[str, tuple[Row, ...]]
+    providers: dict[str, ProviderRow]
+    """By key."""
 
 
 _held: Snapshot | None = None
@@ -76,10 +89,17 @@ def load() -> Snapshot:
     with _one_moment():
         newest = Revision.objects.newest()
         rows = sorted(_rows(), key=lambda row: (row.id, row.gateway))
+        providers = {key: ProviderRow(**facts) for key, facts in _provider_facts()}
     rows_of_id: dict[str, tuple[Row, ...]] = {}
     for row in rows:
         rows_of_id[row.id] = (*rows_of_id.get(row.id, ()), row)
-    return Snapshot(revision=newest.number, published_at=newest.published_at, rows=tuple(rows), rows_of_id=rows_of_id)
+    return Snapshot(
+        revision=newest.number,
+        published_at=newest.published_at,
+        rows=tuple(rows),
+        rows_of_id=rows_of_id,
+        providers=providers,
+    )
 
 
 def start_following() -> None:
@@ -133,8 +153,8 @@ def _one_moment() -> Iterator[None]:
 
 
 def _rows() -> Iterator[Row]:
-    fields = ("document", "offer__gateway__slug", "offer__provider__key")
-    for document, gateway, provider_key in OfferVersion.objects.current().values_list(*fields).iterator():
+    columns = ("document", "offer__gateway__slug", "offer__provider__key")
+    for document, gateway, provider_key in OfferVersion.objects.current().values_list(*columns).iterator():
         shown = orjson.loads(document)
         yield Row(
             document=document.encode(),
@@ -147,3 +167,9 @@ def _rows() -> Iterator[Row]:
             tags=frozenset(tag.lower() for tag in shown["tags"]),
             is_withdrawn=shown["withdrawn_at"] is not None,
         )
+
+
+def _provider_facts() -> Iterator[tuple[str, dict[str, str]]]:
+    names = [field.name for field in fields(ProviderRow)]
+    for row in Provider.objects.order_by("pk").values("key", *names):
+        yield row.pop("key"), row

@@ -1,38 +1,93 @@
-"""Reads a gateway's listing from where it is to be read."""
+"""Reads a gateway's listing from its API, from the bundled catalogue, or from what an earlier run captured."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from catalog.adapter.contract import Gateway, Listing
-from catalog.adapter.errors import BadPayload, Unreachable
+from catalog.adapter.contract import Config, Gateway, Listing, Page, Request
+from catalog.adapter.errors import BadPayload, GatewayError, Unreachable
 from catalog.records import Source
+from catalog.sync.captures import KnownPage, RawPage
 
 Json = Any
+Fetch = Callable[[Request], bytes]
 _SAFE_INTEGER_DIGITS = 18
+_MOST_PAGES = 1_000
 
 
-def choose_source(setting: str) -> Source:
-    """The source that the setting `<SLUG>_SOURCE` (auto, api or bundled) means for a gateway read from no API yet."""
-    return Source.API if setting == Source.API else Source.BUNDLED
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What was read, and the pages that it was read from."""
+
+    pages: Sequence[RawPage]
+    listing: Listing | None
+    """None: every page is byte for byte what the accepted run got, so there is nothing to parse."""
+    is_partial: bool = False
+    """A page could not be had, and the walk went on without it."""
 
 
-def read_listing(gateway: Gateway, *, source: Source, fixtures: Path) -> Listing:
-    """What the gateway lists. Raises GatewayError in words that an operator understands."""
-    if source is Source.API:
-        raise Unreachable(f"{gateway.name} is read from its bundled catalogue; there is no reader of its API")
+def choose_source(gateway: Gateway, *, setting: str, has_key: bool) -> Source:
+    """The source that the setting `<SLUG>_SOURCE` (auto, api or bundled) means."""
+    if setting != "auto":
+        return Source(setting)
+    return Source.BUNDLED if gateway.needs_key_for_auto and not has_key else Source.API
+
+
+def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequence[KnownPage]) -> Reading:
+    """Walk the gateway's API. `accepted` are the pages of the run whose listing is published.
+
+    A walk is decided by its pages alone: as long as they are the accepted ones, the next request is known too, and
+    nothing needs parsing. At the first page that differs the walk is begun for real, with the pages fetched so far.
+    Raises GatewayError.
+    """
+    fetched: list[RawPage] = []
+    try:
+        for known in accepted:
+            fetched.append(RawPage(request=known.request, body=fetch(known.request)))
+            if fetched[-1].sha256 != known.sha256:
+                break
+        else:
+            if fetched:
+                return Reading(pages=fetched, listing=None)
+    except GatewayError:
+        pass  # the walk asks again, for it may do without this page
+    ahead = list(reversed(fetched))
+    return _walked(
+        gateway, config=config, answer=lambda request: _next_page(ahead, request) or _fetched(fetch, request)
+    )
+
+
+def read_bundled(gateway: Gateway, *, fixtures: Path, accepted: Sequence[KnownPage]) -> Reading:
+    """Read the bundled catalogue. Raises GatewayError."""
     path = fixtures / f"{gateway.slug}_catalog.json"
     try:
-        raw = path.read_bytes()
+        body = path.read_bytes()
     except OSError as error:
         raise Unreachable(f"{path.name} cannot be read: {error.strerror}") from error
-    try:
-        return gateway.bundled_listing(decoded(raw))
-    except BadPayload as error:
-        raise BadPayload(f"{path.name}: {error}") from error
+    page = RawPage(request=Request(host="bundled", path=path.name), body=body)
+    if [page.sha256] == [known.sha256 for known in accepted]:
+        return Reading(pages=[page], listing=None)
+    return _bundled(gateway, page)
+
+
+def read_again(gateway: Gateway, *, source: Source, pages: Sequence[RawPage], config: Config) -> Reading:
+    """Read what an earlier run captured. Raises BadPayload where the pages do not fit the adapter any more."""
+    if source is Source.BUNDLED:
+        return _bundled(gateway, pages[0])
+    stored = list(reversed(pages))
+
+    def answer(request: Request) -> RawPage:
+        page = _next_page(stored, request)
+        if page is None:
+            raise BadPayload(f"the captures have no answer to {request.path}")
+        return page
+
+    return _walked(gateway, config=config, answer=answer)
 
 
 def decoded(raw: bytes) -> Json:
@@ -48,6 +103,51 @@ def decoded(raw: bytes) -> Json:
         raise BadPayload(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
         raise BadPayload("is not a listing: it is nested too deeply") from error
+
+
+def _walked(gateway: Gateway, *, config: Config, answer: Callable[[Request], RawPage]) -> Reading:
+    pages: list[RawPage] = []
+    is_partial = False
+    walk = gateway.walk(config)
+    try:
+        request = next(walk)
+        while True:
+            if len(pages) == _MOST_PAGES:
+                raise BadPayload(f"the listing goes on after {_MOST_PAGES} pages")
+            try:
+                page = answer(request)
+                payload = _payload(page)
+            except GatewayError as error:
+                is_partial = True
+                request = walk.throw(error)  # which raises it again, unless the page is one that can be done without
+                continue
+            pages.append(page)
+            request = walk.send(Page(payload=payload))
+    except StopIteration as end:
+        return Reading(pages=pages, listing=end.value, is_partial=is_partial)
+
+
+def _payload(page: RawPage) -> Json:
+    try:
+        return decoded(page.body)
+    except BadPayload as error:
+        raise BadPayload(f"the answer to {page.request.path} {error}") from error
+
+
+def _bundled(gateway: Gateway, page: RawPage) -> Reading:
+    try:
+        return Reading(pages=[page], listing=gateway.bundled_listing(decoded(page.body)))
+    except BadPayload as error:
+        raise BadPayload(f"{page.request.path}: {error}") from error
+
+
+def _next_page(pages: list[RawPage], request: Request) -> RawPage | None:
+    """The last of the pages, which is taken off, if it answers the request."""
+    return pages.pop() if pages and pages[-1].request == request else None
+
+
+def _fetched(fetch: Fetch, request: Request) -> RawPage:
+    return RawPage(request=request, body=fetch(request))
 
 
 def _fraction(digits: str) -> Decimal | str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from catalog.adapter.contract import Gateway, Listing
 from catalog.adapter.errors import UnusableRow
@@ -29,6 +33,11 @@ class Rejection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sorted:
     records: dict[str, OfferRecord]
+    """Of the rows that had to be read, by id."""
+    row_prints: dict[str, str]
+    """The prints of those rows, by id."""
+    same: frozenset[str]
+    """Ids of the rows that say what they said in the accepted listing."""
     rejections: list[Rejection]
 
     @property
@@ -37,19 +46,37 @@ class Sorted:
         return all(rejection.model_id is not None for rejection in self.rejections)
 
 
-def sort_rows(gateway: Gateway, listing: Listing) -> Sorted:
-    """Records by id in the order of the listing, and the rejected rows. Of rows with one id the first one stands."""
-    records: dict[str, OfferRecord] = {}
-    rejections: list[Rejection] = []
+def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping[str, str]) -> Sorted:
+    """The listing's rows by what is to be done with them. Of rows with one id the first one stands.
+
+    `known` maps prints of rows in the accepted listing to their ids: such a row need not be read again.
+    """
+    found = Sorted(records={}, row_prints={}, same=frozenset(), rejections=[])
+    same: set[str] = set()
     for position, row in enumerate(listing.rows, start=1):
+        row_print = print_of(gateway, row, reader=reader)
+        known_id = known.get(row_print)
+        if known_id is not None and known_id not in same and known_id not in found.records:
+            same.add(known_id)
+            continue
         try:
             record = gateway.record(row)
-            if record.id in records:
+            if record.id in found.records or record.id in same:
                 raise UnusableRow(f"id: {record.id} was already listed; the first row stands")
-            records[record.id] = record
+            found.records[record.id] = record
+            found.row_prints[record.id] = row_print
         except UnusableRow as error:
-            rejections.append(_rejection(gateway, row, position=position, reason=error.reason))
-    return Sorted(records=records, rejections=rejections)
+            found.rejections.append(_rejection(gateway, row, position=position, reason=error.reason))
+    return replace(found, same=frozenset(same))
+
+
+def print_of(gateway: Gateway, row: Json, *, reader: str) -> str:
+    """A hash of what matters in a row and of who reads it; empty for a row that cannot be hashed, which is no print."""
+    try:
+        essence = orjson.dumps(gateway.essence(row), default=_number_text, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, ValueError):  # lone surrogates, or nested deeper than orjson goes
+        return ""
+    return hashlib.sha256(reader.encode() + essence).hexdigest()
 
 
 def _rejection(gateway: Gateway, row: Json, *, position: int, reason: str) -> Rejection:

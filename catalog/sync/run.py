@@ -1,37 +1,48 @@
-"""One run: takes the gateway's lease, reads, sorts, publishes, and writes down what happened."""
+"""One run: takes the gateway's lease, reads, sorts, judges, publishes, and writes down what happened."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
-from catalog import registry
+from catalog import documents, registry
+from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
-from catalog.adapter.errors import BadPayload, GatewayError
-from catalog.models import Gateway, RejectedRow, SyncRun
+from catalog.adapter.errors import GatewayError, RateLimited
+from catalog.models import Gateway, Offer, RejectedRow, SyncRun
 from catalog.normalize import text
-from catalog.publication import apply
+from catalog.publication import apply, revision
+from catalog.publication.apply import Guard, NotBelieved
 from catalog.publication.locks import LeaseLost
 from catalog.records import Source
-from catalog.sync import read, rows, schedule
+from catalog.sync import captures, fetch, read, rows, schedule
+from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
 
 logger = logging.getLogger(__name__)
 Say = Callable[[str], None]
+Outcome = SyncRun.Outcome
+Trigger = SyncRun.Trigger
 
-
-def _silently(line: str) -> None:
-    """Says nothing."""
+_ALIKE_RUNS, _ALIKE_FOR = 3, timedelta(hours=24)
+"""A listing held for its missing offers alone is believed when this many runs over this time say the same."""
 
 
 class AlreadyRunning(Exception):
     """Another run holds the gateway's lease."""
+
+
+def silently(line: str) -> None:
+    """Says nothing."""
 
 
 @dataclass(slots=True)
@@ -41,26 +52,76 @@ class Report:
     run: SyncRun
     rejections: list[rows.Rejection] = field(default_factory=list)
     seconds: float = 0.0
+    retry_after: float | None = None
+    """Seconds that the gateway asked us to wait."""
+    is_equal_to_accepted: bool = False
+    """The gateway said, byte for byte, what is published of it already."""
 
     @property
     def has_failed(self) -> bool:
-        return self.run.outcome == SyncRun.Outcome.FAILED
+        return self.run.outcome in {Outcome.FAILED, Outcome.HELD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a run is to do."""
+
+    adapter: Adapter
+    source: Source
+    trigger: str
+    held: SyncRun | None = None
+    """Read again what this run captured, instead of asking the gateway."""
+    is_vouched: bool = False
+    """A person says that what this listing lacks is gone."""
+    is_fallback: bool = False
+    """The API has just failed; when it is asked again was decided then."""
+    author: User | None = None
+    dry_run: bool = False
+    say: Say = silently
 
 
 def run_gateway(
-    slug: str, *, trigger: str, source: str | None = None, dry_run: bool = False, say: Say = _silently
+    slug: str, *, trigger: str, source: str | None = None, dry_run: bool = False, say: Say = silently
 ) -> Report:
     """Read one gateway and publish what it lists. Raises AlreadyRunning; every other failure stands in the report.
 
-    `source` (auto, api, bundled) stands in for the gateway's setting.
+    `source` (auto, api, bundled) stands in for the gateway's setting. In `auto`, a gateway whose API fails before
+    anything was ever published of it is read from its bundled catalogue.
     """
     adapter = registry.GATEWAYS[slug]
-    chosen = read.choose_source(source or settings.GATEWAY_SOURCES[slug])
+    setting = source or settings.GATEWAY_SOURCES[slug]
+    chosen = read.choose_source(adapter, setting=setting, has_key=bool(settings.GATEWAY_KEYS[slug]))
+    task = Task(adapter=adapter, source=chosen, trigger=trigger, dry_run=dry_run, say=say)
+    report = perform(task)
+    if setting == "auto" and chosen is Source.API and report.has_failed and not _is_published(slug):
+        say(f"{adapter.name}: {report.run.error}; falling back to the bundled catalogue")
+        bridge = Task(
+            adapter=adapter, source=Source.BUNDLED, trigger=trigger, is_fallback=True, dry_run=dry_run, say=say
+        )
+        return perform(bridge)
+    return report
+
+
+def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silently) -> Report | None:
+    """So that a new installation serves within seconds; the worker asks the API as soon as it runs."""
+    if _is_published(slug):
+        return None
+    return perform(Task(adapter=registry.GATEWAYS[slug], source=Source.BUNDLED, trigger=trigger, say=say))
+
+
+def perform(task: Task) -> Report:
+    """Do one run under the gateway's lease."""
+    slug = task.adapter.slug
     Gateway.objects.ensure([slug])
     with _lease(slug) as token:
-        report = Report(_begin(slug, token=token, trigger=trigger, source=chosen, dry_run=dry_run))
+        report = Report(_begin(task, token=token))
         try:
-            _work(adapter, report, dry_run=dry_run, say=say)
+            _work(task, report)
+        except NotBelieved as held:
+            _hold(task, report, held)
+        except RateLimited as error:
+            report.retry_after = error.retry_after
+            _fail(report, str(error))
         except (GatewayError, LeaseLost) as error:
             _fail(report, str(error))
         except SoftTimeLimitExceeded:
@@ -71,42 +132,181 @@ def run_gateway(
             _fail(report, f"unexpected {type(error).__name__}: {error}")
         finally:
             report.seconds = (timezone.now() - report.run.started_at).total_seconds()
-            if not dry_run:
-                _end(report)
+            if not task.dry_run:
+                _end(task, report)
     return report
 
 
-def _work(adapter: Adapter, report: Report, *, dry_run: bool, say: Say) -> None:
-    run = report.run
-    say(f"{adapter.name}: reading {'its API' if run.source == Source.API else 'the bundled catalogue'}")
-    listing = read.read_listing(adapter, source=Source(run.source), fixtures=settings.FIXTURES_DIR)
+def _work(task: Task, report: Report) -> None:
+    run, adapter = report.run, task.adapter
+    reading = _read(task, run)
+    if not task.dry_run:
+        captures.store(run, reading.pages, now=timezone.now())
+    if reading.listing is None:
+        report.is_equal_to_accepted = True
+        _copy_counts(run)
+        return
+    listing = reading.listing
+    run.ignored = listing.ignored
     if not listing.rows:
-        raise BadPayload("the listing is empty; an empty answer is never taken for an empty catalogue")
-    say(f"{adapter.name}: checking {len(listing.rows)} rows")
-    found = rows.sort_rows(adapter, listing)
+        raise NotBelieved(["the listing is empty; an empty answer is never taken for an empty catalogue"])
+    task.say(f"{adapter.name}: checking {len(listing.rows)} rows")
+    found = rows.sort_rows(adapter, listing, reader=run.reader, known=_known_rows(task, run))
     report.rejections = found.rejections
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
-    if not found.records:
-        raise BadPayload(f"none of the {run.seen} rows could be used; the first: {found.rejections[0].reason}")
     _renew_lease(run)
-    say(f"{adapter.name}: comparing {'' if dry_run else 'and publishing'}".rstrip())
-    outcome = apply.publish_listing(
-        adapter.slug,
-        listing=apply.AcceptedListing(
-            records=found.records,
-            present=frozenset(rejection.model_id for rejection in found.rejections if rejection.model_id),
-            is_complete=listing.is_complete and found.all_ids_known,
-            source=Source(run.source),
-            recorded_on=adapter.bundled_on if run.source == Source.BUNDLED else None,
-        ),
-        lease_token=run.lease_token,
-        now=timezone.now(),
-        dry_run=dry_run,
+    task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
+    accepted = apply.AcceptedListing(
+        records=found.records,
+        row_prints=found.row_prints,
+        same=found.same,
+        present=frozenset(rejection.model_id for rejection in found.rejections if rejection.model_id),
+        is_complete=listing.is_complete and found.all_ids_known,
+        source=task.source,
+        recorded_on=adapter.bundled_on if task.source is Source.BUNDLED else None,
+        providers=listing.providers,
     )
+    outcome = _publish(task, run, accepted)
+    if not listing.is_complete:
+        run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
+    if reading.is_partial:
+        run.reader = ""  # equal bytes the next time must not hide that something is still missing
     for name, value in asdict(outcome).items():
         setattr(run, name, value)
-    is_changed = outcome.new or outcome.changed or outcome.withdrawn
-    run.outcome = SyncRun.Outcome.PUBLISHED if is_changed else SyncRun.Outcome.UNCHANGED
+    is_published = outcome.revision_after != outcome.revision_before
+    is_changed = is_published or outcome.new or outcome.changed or outcome.withdrawn
+    run.outcome = Outcome.PUBLISHED if is_changed else Outcome.UNCHANGED
+
+
+def _read(task: Task, run: SyncRun) -> read.Reading:
+    adapter, config = task.adapter, _config(task.adapter)
+    if task.held is not None:
+        task.say(f"{adapter.name}: reading the captures of run {task.held.pk}")
+        return read.read_again(adapter, source=task.source, pages=captures.stored_pages(task.held), config=config)
+    accepted = _accepted_pages(task, run)
+    if task.source is Source.BUNDLED:
+        task.say(f"{adapter.name}: reading the bundled catalogue")
+        return read.read_bundled(adapter, fixtures=settings.FIXTURES_DIR, accepted=accepted)
+    with fetch.Fetcher(
+        adapter,
+        bases=settings.GATEWAY_BASES[adapter.slug],
+        key=settings.GATEWAY_KEYS[adapter.slug] or None,
+        limits=_fetch_limits(),
+        user_agent=settings.USER_AGENT,
+    ) as fetcher:
+
+        def get(request: Request) -> bytes:
+            task.say(f"{adapter.name}: asking {request.path}" + "".join(f" {k}={v}" for k, v in request.query.items()))
+            body = fetcher.get(request)
+            _renew_lease(run)
+            return body
+
+        return read.read_api(adapter, fetch=get, config=config, accepted=accepted)
+
+
+def _accepted_pages(task: Task, run: SyncRun) -> list[captures.KnownPage]:
+    """What equal bytes may be compared with: nothing, if they would be read otherwise now, or have to be counted."""
+    accepted = run.gateway.accepted_run
+    if accepted is None or accepted.reader != run.reader or accepted.source != task.source or task.dry_run:
+        return []
+    if Offer.objects.filter(gateway=run.gateway, missed_runs__gt=0, withdrawn_at__isnull=True).exists():
+        return []
+    return captures.known_pages(accepted)
+
+
+def _reader(task: Task) -> str:
+    """All that decides what equal bytes become: whoever reads them with another one reads them anew."""
+    day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
+    has_key = int(_config(task.adapter).has_key)
+    return f"{task.adapter.version}.{documents.RENDERER}.{has_key}.{task.source}{day}"
+
+
+def _known_rows(task: Task, run: SyncRun) -> dict[str, str]:
+    """Ids of the published rows by their prints; none if the rows are to be read again."""
+    if task.held is not None:
+        return {}
+    active = Offer.objects.filter(gateway=run.gateway, withdrawn_at=None, source=run.source).exclude(row_print="")
+    return dict(active.values_list("row_print", "model_id"))
+
+
+def _copy_counts(run: SyncRun) -> None:
+    """Equal bytes say what the accepted run said."""
+    accepted = run.gateway.accepted_run
+    assert accepted is not None  # noqa: S101  for the type checker: only its pages can have been equal
+    run.seen, run.rejected, run.ignored = accepted.seen, accepted.rejected, accepted.ignored
+    run.unchanged = accepted.new + accepted.changed + accepted.unchanged
+    run.revision_before = run.revision_after = revision.current().number
+    run.outcome, run.error = Outcome.UNCHANGED, accepted.error
+
+
+def _publish(task: Task, run: SyncRun, listing: apply.AcceptedListing) -> apply.Outcome:
+    strict = StrictGuard(limits=_limits(), seen=run.seen, rejected=run.rejected)
+    guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
+    guard = guards.get(task.trigger, strict)
+    try:
+        return _publish_judged(task, run, listing, guard)
+    except NotBelieved as held:
+        if not held.missing or not _was_said_before(run, _key_of(held.missing)):
+            raise
+        task.say(f"{task.adapter.name}: {held}; {_ALIKE_RUNS} runs over a day said so, so it is believed")
+        return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
+
+
+def _publish_judged(task: Task, run: SyncRun, listing: apply.AcceptedListing, guard: Guard) -> apply.Outcome:
+    # What a person vouches for, or three runs over a day, need not be said again.
+    is_vouched = task.is_vouched or isinstance(guard, ReleasingGuard)
+    return apply.publish_listing(
+        run,
+        listing=listing,
+        guard=guard,
+        withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
+        is_replay=task.held is not None,
+        author=task.author,
+        now=timezone.now(),
+        dry_run=task.dry_run,
+    )
+
+
+def _was_said_before(run: SyncRun, missing_key: str) -> bool:
+    """Whether the runs before this one, over a day, were held for the same missing offers."""
+    alike = 1
+    earlier = SyncRun.objects.filter(gateway=run.gateway).asking().exclude(pk=run.pk)
+    told = earlier.exclude(outcome__in=[Outcome.FAILED, Outcome.LOST, Outcome.RUNNING])
+    for before in told.order_by("-pk")[:500]:
+        if before.outcome != Outcome.HELD or before.missing_key != missing_key:
+            return False
+        alike += 1
+        if alike >= _ALIKE_RUNS and run.started_at - before.started_at >= _ALIKE_FOR:
+            return True
+    return False
+
+
+def _key_of(missing: frozenset[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(missing)).encode()).hexdigest() if missing else ""
+
+
+def _limits() -> Limits:
+    return Limits(**{limit.name: getattr(settings, f"GUARD_{limit.name.upper()}") for limit in fields(Limits)})
+
+
+def _fetch_limits() -> fetch.Limits:
+    return fetch.Limits(
+        connect_seconds=settings.FETCH_CONNECT_SECONDS,
+        idle_seconds=settings.FETCH_IDLE_SECONDS,
+        total_seconds=settings.FETCH_TOTAL_SECONDS,
+        max_bytes=settings.FETCH_MAX_MEBIBYTES * 2**20,
+        max_ratio=settings.FETCH_MAX_RATIO,
+        attempts=settings.FETCH_ATTEMPTS,
+        longest_wait_seconds=settings.FETCH_LONGEST_WAIT_SECONDS,
+    )
+
+
+def _config(adapter: Adapter) -> Config:
+    return Config(has_key=bool(settings.GATEWAY_KEYS[adapter.slug]))
+
+
+def _is_published(slug: str) -> bool:
+    return Offer.objects.filter(gateway__slug=slug).exists()
 
 
 @contextmanager
@@ -132,40 +332,85 @@ def _lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=settings.SYNC_LEASE_SECONDS)
 
 
-def _begin(slug: str, *, token: int, trigger: str, source: Source, dry_run: bool) -> SyncRun:
-    gateway = Gateway.objects.get(slug=slug)
+def _begin(task: Task, *, token: int) -> SyncRun:
+    gateway = Gateway.objects.select_related("accepted_run").get(slug=task.adapter.slug)
     now = timezone.now()
-    run = SyncRun(gateway=gateway, lease_token=token, trigger=trigger, source=source, started_at=now)
-    if not dry_run:
+    run = SyncRun(
+        gateway=gateway,
+        lease_token=token,
+        trigger=task.trigger,
+        source=task.source,
+        reader=_reader(task),
+        started_at=now,
+    )
+    if not task.dry_run:
         # Whoever held the lease before and never ended has lost it.
-        lost = SyncRun.objects.filter(gateway=gateway, outcome=SyncRun.Outcome.RUNNING)
-        lost.update(outcome=SyncRun.Outcome.LOST, finished_at=now)
+        lost = SyncRun.objects.filter(gateway=gateway, outcome=Outcome.RUNNING)
+        lost.update(outcome=Outcome.LOST, finished_at=now)
         # This run is what was asked for; whoever asks from now on, while it reads, asks for another one.
         Gateway.objects.filter(pk=gateway.pk, next_run_at=None).update(next_run_at=now + schedule.RETRY_AFTER)
         run.save()
     return run
 
 
+def _hold(task: Task, report: Report, held: NotBelieved) -> None:
+    if task.held is not None:  # the attempt to release a run is no hold of its own
+        _fail(report, str(held))
+        return
+    report.run.outcome, report.run.error = Outcome.HELD, str(held)
+    report.run.missing_key = _key_of(held.missing)
+
+
 def _fail(report: Report, error: str) -> None:
-    report.run.outcome = SyncRun.Outcome.FAILED
+    report.run.outcome = Outcome.FAILED
     report.run.error = text.printable(error, longest=2_000)
 
 
-def _end(report: Report) -> None:
+def _end(task: Task, report: Report) -> None:
     run, now = report.run, timezone.now()
-    if run.outcome == SyncRun.Outcome.RUNNING:
+    if run.outcome == Outcome.RUNNING:
         _fail(report, "interrupted")
     run.finished_at = now
-    run.save()
-    RejectedRow.objects.bulk_create([_rejected_row(run, rejection) for rejection in report.rejections], batch_size=500)
-    mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
-    mine.filter(next_run_at__isnull=False).update(next_run_at=_next_run_at(run.gateway.slug, now=now))
-    if not report.has_failed:
-        mine.update(last_success_at=now)
+    with transaction.atomic():
+        run.save()
+        if not report.has_failed and task.held is None:
+            older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
+            older.update(outcome=Outcome.OVERTAKEN)
+        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in report.rejections], batch_size=500)
+        mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
+        aftermath = _aftermath(task, report, now=now)
+        if "next_run_at" in aftermath:
+            mine.filter(next_run_at__isnull=False).update(next_run_at=aftermath.pop("next_run_at"))
+        if aftermath:
+            mine.update(**aftermath)
 
 
-def _next_run_at(slug: str, *, now: datetime) -> datetime:
-    return schedule.next_slot(slug, after=now, interval=timedelta(minutes=settings.SYNC_INTERVAL_MINUTES))
+def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object]:
+    """What the run means for its gateway."""
+    run, slug = report.run, task.adapter.slug
+    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+    slot = schedule.next_slot(slug, after=now, interval=interval)
+    if task.held is not None and report.has_failed:
+        return {}  # the gateway was not asked, so it did not fail
+    if run.outcome == Outcome.FAILED:
+        failures = run.gateway.failures + 1
+        pause = schedule.back_off(failures, least=report.retry_after)
+        return {"failures": failures, "next_run_at": now + pause}
+    if run.outcome == Outcome.HELD:
+        return {"failures": 0, "next_run_at": slot}
+    accepted: dict[str, object] = {} if report.is_equal_to_accepted else {"accepted_run": run}
+    if task.held is not None:
+        return accepted  # the gateway was not asked, so nothing is news of it
+    if task.is_fallback:
+        return {**accepted, "last_success_at": now}
+    # A bundled catalogue only bridges the time until the API answers.
+    is_bridge = task.source is Source.BUNDLED and _source_of_schedule(task.adapter) is Source.API
+    return {**accepted, "failures": 0, "last_success_at": now, "next_run_at": None if is_bridge else slot}
+
+
+def _source_of_schedule(adapter: Adapter) -> Source:
+    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
+    return read.choose_source(adapter, setting=setting, has_key=has_key)
 
 
 def _rejected_row(run: SyncRun, rejection: rows.Rejection) -> RejectedRow:

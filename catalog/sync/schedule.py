@@ -15,6 +15,8 @@ from catalog.models import Gateway
 logger = logging.getLogger(__name__)
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+LONGEST_PAUSE = timedelta(hours=6)
+"""However often it failed, a gateway is asked again after this time."""
 RETRY_AFTER = timedelta(minutes=5)
 """A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
 
@@ -24,6 +26,12 @@ def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
     slugs = list(registry.GATEWAYS)
     offset = interval * slugs.index(slug) / len(slugs)
     return after + interval - (after - _EPOCH - offset) % interval
+
+
+def back_off(failures: int, *, least: float | None) -> timedelta:
+    """How long a gateway is left alone after so many failures in a row; `least` seconds if it asked for more."""
+    pause = min(RETRY_AFTER * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
+    return max(pause, timedelta(seconds=min(least or 0, LONGEST_PAUSE.total_seconds())))
 
 
 def claim_due(*, now: datetime) -> list[str]:

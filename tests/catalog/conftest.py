@@ -6,7 +6,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from catalog import registry
-from tests.catalog.syncing import Shop
+from catalog.sync import fetch
+from tests.catalog.syncing import Network, Shop
 
 
 @pytest.fixture
@@ -19,8 +20,32 @@ def fixtures_dir(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A second gateway beside Chutes, whose rows look the same."""
+    """A further gateway, whose rows look like Chutes' bundled ones; it is read from its bundled catalogue."""
     gateway = Shop()
     monkeypatch.setitem(registry.GATEWAYS, gateway.slug, gateway)
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, gateway.slug: "bundled"}
+    settings.GATEWAY_KEYS = {**settings.GATEWAY_KEYS, gateway.slug: ""}
+    settings.GATEWAY_BASES = {**settings.GATEWAY_BASES, gateway.slug: dict(gateway.hosts)}
     return gateway
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """Stands in for the network: gateways answer what the test says."""
+    network = Network()
+    monkeypatch.setattr(fetch, "Fetcher", network.connect)
+    return network
+
+
+@pytest.fixture
+def shop_api(shop: Shop, network: Network, settings: Settings) -> Network:
+    """The shop, read from its API, which answers what the test says."""
+    settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, shop.slug: "api"}
+    return network
+
+
+@pytest.fixture
+def credulous(settings: Settings) -> None:
+    """A guard that believes every listing and every price above zero, for what is about other things."""
+    settings.GUARD_MISSING_PERCENT = settings.GUARD_REJECTED_PERCENT = 100
+    settings.GUARD_PRICE_FACTOR = 1_000_000

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
+from catalog import curation
+from catalog.adapter.contract import Config, Listing, Request, Walk
+from catalog.adapter.contract import Gateway as Adapter
+from catalog.adapter.errors import BadPayload, Unreachable
 from catalog.gateways.chutes import Chutes
-from catalog.models import OfferVersion, Revision, SyncRun
+from catalog.models import Offer, OfferVersion, Revision, SyncRun
 from catalog.sync import run
 from tests.factories import write_listing
 
@@ -26,13 +34,92 @@ SCHEDULE_AND_LEASE = (
     "Gateway.lease_token",
     "Gateway.lease_expires_at",
 )
+WHAT_WAS_READ = ("SyncRun", "RunPage", "Capture")
+"""The tables that tell of runs, and nothing of what is published."""
 
 
 class Shop(Chutes):
-    """A second gateway, for what can only be seen with two."""
+    """A second gateway, for what can only be seen with two. Its API lists the rows of Chutes' bundled catalogue.
+
+    A page is `{"rows": [...], "next": "2"}`, the last one without `next`; `"complete": false` says that rows are left
+    out.
+    """
 
     slug = "shop"
     name = "Shop"
+    hosts = {"api": "https://shop.example"}
+    needs_key_for_auto = False
+
+    def walk(self, config: Config) -> Walk:
+        rows: list[Json] = []
+        number: str | None = "1"
+        is_complete = True
+        while number is not None:
+            page = yield Request(host="api", path="/models", query={"page": number})
+            if not isinstance(page.payload, dict) or "rows" not in page.payload:
+                raise BadPayload("Shop's answer holds no rows")
+            rows += page.payload["rows"]
+            is_complete = is_complete and page.payload.get("complete", True)
+            number = page.payload.get("next")
+        return Listing(rows=rows, is_complete=is_complete)
+
+
+class Network:
+    """What the hosts of gateways answer. Its `connect` stands in for the Fetcher, so nothing leaves the process."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self._answers: dict[str, bytes | Exception] = {}
+        self._failures: dict[str, Exception] = {}
+
+    def connect(self, adapter: Adapter, **options: object) -> _Connection:
+        return _Connection(self, adapter.slug)
+
+    def answer(self, slug: str, request: Request, payload: Json) -> None:
+        """Give this to the request: the bytes of the answer, an error, or a payload to be written as JSON."""
+        self._failures.pop(slug, None)
+        is_ready = isinstance(payload, bytes | Exception)
+        self._answers[_name(slug, request)] = payload if is_ready else json.dumps(payload).encode()
+
+    def fail(self, slug: str, error: Exception) -> None:
+        """Whatever the gateway is asked, until it answers something again."""
+        self._failures[slug] = error
+
+    def list_shop(self, *pages: Sequence[Json] | bytes, is_complete: bool = True) -> None:
+        """Have the shop's API list these rows, page by page."""
+        for number, rows in enumerate(pages, start=1):
+            following = {"next": str(number + 1)} if number < len(pages) else {}
+            payload = rows if isinstance(rows, bytes) else {"rows": list(rows), "complete": is_complete, **following}
+            self.answer("shop", Request(host="api", path="/models", query={"page": str(number)}), payload)
+
+    def get(self, slug: str, request: Request) -> bytes:
+        self.asked.append(request)
+        if slug in self._failures:
+            raise self._failures[slug]
+        found = self._answers.get(_name(slug, request))
+        if found is None:
+            raise Unreachable(f"{slug}: nothing answers {request.path}")
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+class _Connection:
+    def __init__(self, network: Network, slug: str) -> None:
+        self._network, self._slug = network, slug
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    def get(self, request: Request) -> bytes:
+        return self._network.get(self._slug, request)
+
+
+def _name(slug: str, request: Request) -> str:
+    return repr((slug, replace(request, query=dict(sorted(request.query.items())))))
 
 
 def sync(slug: str = "chutes", *, source: str | None = None, dry_run: bool = False) -> run.Report:
@@ -42,7 +129,25 @@ def sync(slug: str = "chutes", *, source: str | None = None, dry_run: bool = Fal
 def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> run.Report:
     """One run that finds these rows in the bundled catalogue; `folder` must be FIXTURES_DIR."""
     write_listing(folder, rows, slug=slug)
-    return sync(slug)
+    return sync(slug, source="bundled")
+
+
+def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: str = "usd_per_hour") -> int:
+    """What a curator says of a price, and means."""
+    return curation.set_override(
+        Offer.objects.get(model_id=model_id),
+        field=field,
+        value={"amount": amount, "unit": unit},
+        reason="seen on the vendor's page",
+        author=None,
+        is_confirmed=True,
+        now=timezone.now(),
+    )
+
+
+def clear_price(model_id: str, *, field: str = "hourly_rate") -> int:
+    offer = Offer.objects.get(model_id=model_id)
+    return curation.clear_override(offer, field=field, author=None, now=timezone.now())
 
 
 def published() -> tuple[int, dict[str, str]]:
@@ -59,7 +164,11 @@ def stored(*, leaving_out: Collection[str] = ()) -> dict[str, list[dict[str, obj
     """Everything in every table. `leaving_out` names tables ("SyncRun") and columns ("Gateway.next_run_at")."""
     return {
         model.__name__: [
-            {name: value for name, value in row.items() if f"{model.__name__}.{name}" not in leaving_out}
+            {
+                name: bytes(value) if isinstance(value, memoryview) else value
+                for name, value in row.items()
+                if f"{model.__name__}.{name}" not in leaving_out
+            }
             for row in model._default_manager.order_by("pk").values()
         ]
         for model in apps.get_models()
@@ -67,8 +176,14 @@ def stored(*, leaving_out: Collection[str] = ()) -> dict[str, list[dict[str, obj
     }
 
 
+def age_runs(*, hours: float) -> None:
+    """Have all runs so far begun that much earlier."""
+    for old in SyncRun.objects.order_by("pk"):
+        SyncRun.objects.filter(pk=old.pk).update(started_at=old.started_at - timedelta(hours=hours))
+
+
 def environment(*, data_dir: Path, fixtures_dir: Path, redis_url: str = "") -> dict[str, str]:
-    """For a process of the product's own that works on the database of this test."""
+    """For a process of the product's own that works on the database of this test, and asks no gateway."""
     return {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "gatewayz.settings",
@@ -78,6 +193,7 @@ def environment(*, data_dir: Path, fixtures_dir: Path, redis_url: str = "") -> d
         "DATA_DIR": str(data_dir),
         "FIXTURES_DIR": str(fixtures_dir),
         "REDIS_URL": redis_url,
+        "OPENROUTER_SOURCE": "bundled",
     }
 
 
@@ -85,4 +201,5 @@ def database_url() -> str:
     of = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{of['NAME']}"
-    return f"postgres://{quote(of['USER'])}:{quote(of['PASSWORD'])}@{of['HOST']}:{of['PORT']}/{of['NAME']}"
+    user, password = quote(of["USER"], safe=""), quote(of["PASSWORD"], safe="")
+    return f"postgres://{user}:{password}@{of['HOST']}:{of['PORT']}/{of['NAME']}"

@@ -155,14 +155,15 @@ def test_an_override_outlives_whatever_the_gateway_says_until_it_is_cleared(fixt
 
 
 def test_a_withdrawn_offer_returns_with_what_was_said_of_it_meanwhile(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
-    sync_rows(fixtures_dir, [chutes_row("a/2")])
+    others = [chutes_row("a/2"), chutes_row("a/3"), chutes_row("a/4")]
+    sync_rows(fixtures_dir, [chutes_row("a/1"), *others])
+    sync_rows(fixtures_dir, others)
 
     say("hourly_rate", per_hour("3"))
 
     assert served()["a/1"]["withdrawn_at"]
     assert Revision.objects.newest().withdrawn == 0
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    sync_rows(fixtures_dir, [chutes_row("a/1"), *others])
     assert served()["a/1"]["withdrawn_at"] is None
     assert served()["a/1"]["pricing"]["hourly_rate"] == "3.0"
 
@@ -282,7 +283,7 @@ def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
         ("tags", tags(add=["x" * 61]), "at most 60"),
         ("tags", tags(add=["a\x00"]), r"U\+0000"),
         ("tags", tags(add=[5]), "must be text"),
-        ("name", "Better", "name is not a curated field; those are tags, prompt, completion, hourly_rate"),
+        ("name", "Better", "name is not a curated field; those are tags, hourly_rate, prompt, completion"),
     ],
     ids=lambda part: repr(part)[:40],
 )

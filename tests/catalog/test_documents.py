@@ -229,9 +229,14 @@ ANOTHER: dict[str, object] = {
     "hugging_face_id": "maker/other",
     "created": 1_700_000_001,
     "context_length": 2,
+    "top_provider_context_length": 2,
     "max_completion_tokens": 2,
     "is_moderated": False,
     "supported_parameters": ("other",),
+    "default_parameters": {"temperature": 0.5},
+    "quantization": "other",
+    "is_confidential": False,
+    "knowledge_cutoff": date(2028, 1, 1),
     "availability": Availability.COLD,
     "expires": date(2028, 1, 1),
 }
@@ -242,6 +247,7 @@ ANOTHER_FACT: dict[str, object] = {
     "recorded_on": None,
     "first_seen_at": datetime(2026, 11, 23, tzinfo=UTC),
     "withdrawn_at": datetime(2026, 11, 24, tzinfo=UTC),
+    "held_prices": ("prompt",),
 }
 NOT_SERVED: dict[str, str] = {
     # a field of a record that no client can see: the reason
@@ -260,9 +266,14 @@ def known() -> OfferRecord:
         hugging_face_id="maker/model",
         created=1_700_000_000,
         context_length=1,
+        top_provider_context_length=1,
         max_completion_tokens=1,
         is_moderated=True,
         supported_parameters=("tools",),
+        default_parameters={"temperature": 1},
+        quantization="fp8",
+        is_confidential=True,
+        knowledge_cutoff=date(2027, 1, 1),
         availability=Availability.ONLINE,
         expires=date(2027, 1, 1),
     )

@@ -34,26 +34,27 @@ def test_a_gateway_that_was_never_read_says_so() -> None:
         source=None,
         age_seconds=None,
         state="never",
+        held_prices=0,
     )
     assert not Gateway.objects.exists()
 
 
 def test_a_gateway_that_was_read_says_when_and_how_much(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, chutes_rows(3))
+    sync_rows(fixtures_dir, chutes_rows(5))
     SyncRun.objects.update(started_at=NOW - HOUR)
     with time_machine.travel(NOW - timedelta(minutes=10), tick=False):
-        run = sync_rows(fixtures_dir, chutes_rows(2)).run
+        run = sync_rows(fixtures_dir, chutes_rows(4)).run
 
     state = state_of_chutes()
 
-    assert (state.models, state.source, state.age_seconds, state.state) == (2, "bundled", 600, "fresh")
+    assert (state.models, state.source, state.age_seconds, state.state) == (4, "bundled", 600, "fresh")
     assert state.last_run == run
     assert state.next_run_at is not None
 
 
 def test_a_run_that_has_not_ended_is_not_the_last_one(fixtures_dir: Path) -> None:
     run = sync_rows(fixtures_dir, chutes_rows(1)).run
-    SyncRun.objects.create(gateway=run.gateway, lease_token=9, trigger="schedule", started_at=NOW + HOUR)
+    SyncRun.objects.create(gateway=run.gateway, lease_token=9, trigger="schedule", started_at=run.started_at + HOUR)
 
     assert state_of_chutes().last_run == run
 
@@ -75,6 +76,13 @@ def test_states_come_in_the_order_asked_for(shop: Shop) -> None:
         (timedelta(minutes=5), Outcome.LOST, "failing"),
         (timedelta(days=9), Outcome.FAILED, "failing"),
         (None, Outcome.FAILED, "failing"),
+        (timedelta(minutes=5), Outcome.HELD, "held"),
+        (timedelta(days=9), Outcome.HELD, "held"),
+        (None, Outcome.HELD, "held"),
+        (timedelta(minutes=5), Outcome.RELEASED, "fresh"),
+        (timedelta(minutes=5), Outcome.DISCARDED, "fresh"),
+        (timedelta(days=9), Outcome.DISCARDED, "stale"),
+        (None, Outcome.DISCARDED, "never"),
     ],
 )
 def test_a_gateway_is_fresh_for_two_intervals_and_failing_when_its_last_run_did(
@@ -93,5 +101,5 @@ def test_the_states_take_as_many_queries_however_many_offers_and_runs_there_are(
     for count in (1, 30, 60):
         sync_rows(fixtures_dir, chutes_rows(count))
 
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             state_of_chutes()

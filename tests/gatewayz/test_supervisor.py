@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -56,6 +59,7 @@ def environment_of(data_dir: Path, **changes: str) -> dict[str, str]:
         "DATA_DIR": str(data_dir),
         "PORT": str(find_free_port()),
         "WEB_WORKERS": "1",
+        "OPENROUTER_API_BASE": "http://127.0.0.1:9",  # where nothing answers: the worker asks no machine but this one
         **changes,
     }
 
@@ -90,6 +94,14 @@ class Supervised:
 
     def _pids(self, words: str, *, other_than: int) -> list[int]:
         return [pid for pid, line in processes_of(self.data_dir).items() if words in line and pid > other_than]
+
+    def json_of(self, path: str) -> Any:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            client.request("GET", path)
+            return json.loads(client.getresponse().read())
+        finally:
+            client.close()
 
     def status_of(self, path: str) -> int:
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -156,6 +168,12 @@ def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> 
         assert f"http://localhost:{running.port}{path}\n" in running.output
         assert running.status_of(path) in {200, 302}
     assert running.status_of("/healthz") == 200
+
+
+def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running: Supervised) -> None:
+    assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 104
+    for gateway, models in (("openrouter", 357), ("chutes", 104)):
+        assert re.search(rf"^{gateway} +fresh +{models} +0  bundled ", running.output, flags=re.MULTILINE)
 
 
 def test_a_second_one_on_the_same_data_folder_is_refused(running: Supervised) -> None:
@@ -274,22 +292,20 @@ sys.exit(supervisor.main())
 """
 
 
-INTERRUPTED_WHERE_PYTHON_DROPS_EXCEPTIONS = """
+def test_a_ctrl_c_that_was_swallowed_during_the_preparation_still_stops(tmp_path: Path) -> None:
+    swallowing = """
 import os, signal, sys
 from gatewayz import supervisor
-class Finalised:
-    def __del__(self):
+def sync_once():
+    try:
         os.kill(os.getpid(), signal.SIGINT)
-supervisor.STEP = Finalised
+    except KeyboardInterrupt:
+        pass
+supervisor.sync_once = sync_once
 sys.exit(supervisor.main())
 """
-
-
-@pytest.mark.parametrize("step", ["prepare_database", "sync_once"])
-def test_a_ctrl_c_that_python_drops_during_the_preparation_still_stops(step: str, tmp_path: Path) -> None:
-    program = INTERRUPTED_WHERE_PYTHON_DROPS_EXCEPTIONS.replace("STEP", step)
     run = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", swallowing],
         cwd=settings.BASE_DIR,
         env=environment_of(tmp_path),
         capture_output=True,
@@ -298,7 +314,7 @@ def test_a_ctrl_c_that_python_drops_during_the_preparation_still_stops(step: str
         check=True,
     )
 
-    assert run.stdout.endswith("Stopped\n")
+    assert run.stdout.endswith("Stopping\nStopped\n")
     assert run.stderr == ""
 
 
@@ -403,10 +419,20 @@ def test_a_terminal_is_told_how_to_make_a_superuser(
 
 @pytest.fixture
 def failing_sync(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise CommandError("not synced: chutes")
 
     monkeypatch.setattr(supervisor, "call_command", fail)
+
+
+@pytest.mark.django_db
+def test_a_start_asks_no_gateway_and_publishes_what_is_bundled(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(supervisor, "call_command", lambda name, **options: called.append((name, options)))
+
+    supervisor.sync_once()
+
+    assert called == [("sync", {"only_unpublished": True}), ("status", {})]
 
 
 @pytest.mark.django_db

@@ -21,40 +21,55 @@ class Command(BaseCommand):
             "gateways", nargs="*", metavar="gateway", help=f"of {', '.join(known)}; default: all of them"
         )
         parser.add_argument("--source", choices=["auto", "api", "bundled"], help="instead of the gateway's setting")
+        parser.add_argument(
+            "--only-unpublished",
+            action="store_true",
+            help="publish the bundled catalogue of gateways that nothing was ever published of, and leave the others",
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         slugs = list(dict.fromkeys(options["gateways"])) or list(registry.GATEWAYS)
         if unknown := [slug for slug in slugs if slug not in registry.GATEWAYS]:
             raise CommandError(f"unknown gateway {', '.join(unknown)}; known are {', '.join(registry.GATEWAYS)}")
-        results = {slug: self._run(slug, source=options["source"], dry_run=options["dry_run"]) for slug in slugs}
-        self._table(results)
+        reports: list[run.Report] = []
+        failed: list[str] = []
+        for slug in slugs:
+            try:
+                reports += self._run(slug, options)
+            except run.AlreadyRunning as error:
+                self.stderr.write(str(error))
+                failed.append(slug)
+        failed += [report.run.gateway.slug for report in reports if report.has_failed]
+        self._table(reports)
         if options["dry_run"]:
             self.stdout.write("Dry run: nothing was changed.")
-        if failed := [slug for slug, report in results.items() if report is None or report.has_failed]:
+        if failed:
             raise CommandError(f"not synced: {', '.join(failed)}")
 
-    def _run(self, slug: str, *, source: str | None, dry_run: bool) -> run.Report | None:
-        try:
-            return run.run_gateway(
-                slug, trigger=SyncRun.Trigger.COMMAND, source=source, dry_run=dry_run, say=self.stdout.write
-            )
-        except run.AlreadyRunning as error:
-            self.stderr.write(str(error))
-            return None
+    def _run(self, slug: str, options: dict[str, Any]) -> list[run.Report]:
+        trigger = SyncRun.Trigger.COMMAND
+        if options["only_unpublished"]:
+            report = run.publish_bundled_if_nothing_is(slug, trigger=trigger, say=self.stdout.write)
+            return [report] if report else []
+        source, dry_run = options["source"], options["dry_run"]
+        return [run.run_gateway(slug, trigger=trigger, source=source, dry_run=dry_run, say=self.stdout.write)]
 
-    def _table(self, results: dict[str, run.Report | None]) -> None:
+    def _table(self, reports: list[run.Report]) -> None:
+        if not reports:
+            return
         header = f"{'gateway':<12} {'outcome':<10}" + "".join(f"{name:>11}" for name in _COLUMNS)
         self.stdout.write(f"\n{header}{'revision':>14}{'seconds':>9}")
-        for slug, report in results.items():
-            self.stdout.write(f"{slug:<12} busy" if report is None else _line(slug, report))
-        for slug, report in results.items():
-            if report is not None:
-                self._remarks(slug, report)
+        for report in reports:
+            self.stdout.write(_line(report))
+        for report in reports:
+            self._remarks(report.run.gateway.slug, report)
 
     def _remarks(self, slug: str, report: run.Report) -> None:
         if report.has_failed:
             self.stderr.write(f"{slug}: {report.run.error}")
+        if report.run.held_prices:
+            self.stdout.write(f"{slug}: {report.run.held_prices} prices are held; `manage.py holds` shows them")
         for rejection in report.rejections[:_SHOWN_REJECTIONS]:
             self.stdout.write(
                 f"{slug}: row {rejection.position} {rejection.model_id or ''} rejected: {rejection.reason}"
@@ -63,8 +78,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{slug}: and {more} more rejected rows, all of them in the admin")
 
 
-def _line(slug: str, report: run.Report) -> str:
-    counts = "".join(f"{getattr(report.run, name):>11}" for name in _COLUMNS)
-    before, after = report.run.revision_before, report.run.revision_after
-    revisions = "-" if before is None else f"{before} -> {after}"
-    return f"{slug:<12} {report.run.outcome:<10}{counts}{revisions:>14}{report.seconds:>9.2f}"
+def _line(report: run.Report) -> str:
+    done = report.run
+    counts = "".join(f"{getattr(done, name):>11}" for name in _COLUMNS)
+    revisions = "-" if done.revision_before is None else f"{done.revision_before} -> {done.revision_after}"
+    return f"{done.gateway.slug:<12} {done.outcome:<10}{counts}{revisions:>14}{report.seconds:>9.2f}"

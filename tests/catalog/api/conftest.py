@@ -6,6 +6,7 @@ from typing import NoReturn
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from catalog import registry
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.serving.fresh import nothing_served_yet
@@ -16,8 +17,17 @@ __all__ = ["break_database", "catalogue", "nothing_served_yet"]
 
 @pytest.fixture
 def catalogue(db: None) -> Snapshot:
-    """The bundled catalogue, synced, published and served."""
+    """The bundled catalogue of Chutes, synced, published and served."""
     sync()
+    snapshot.refresh()
+    return snapshot.current()
+
+
+@pytest.fixture
+def catalogues(db: None) -> Snapshot:
+    """Those of all gateways."""
+    for slug in registry.GATEWAYS:
+        sync(slug, source="bundled")
     snapshot.refresh()
     return snapshot.current()
 

@@ -138,14 +138,14 @@ def test_the_instance_is_a_reference_that_leads_back_to_what_was_asked(client: C
 # --- the id that leads to the logs -----------------------------------------------------------------------------------
 
 
-def refusals(client: Client, broken: Client) -> list[Response]:
+def refusals(client: Client, broken: Client, **headers: str) -> list[Response]:
     """One refusal of each kind: by a view, by DRF, by Django's routing, by its middleware, and by a defect."""
     return [
-        client.get("/catalog/models?limit=0"),
-        client.post("/catalog/models"),
-        client.get("/nowhere"),
-        client.get("/catalog/models", headers={"host": "elsewhere.example"}),
-        broken.get("/catalog/models"),
+        client.get("/catalog/models?limit=0", headers=headers),
+        client.post("/catalog/models", headers=headers),
+        client.get("/nowhere", headers=headers),
+        client.get("/catalog/models", headers=headers | {"host": "elsewhere.example"}),
+        broken.get("/catalog/models", headers=headers),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,10 @@ from django.test import Client
 from catalog.models import SyncRun
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
+from catalog.sync import decisions
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.syncing import sync, sync_rows
-from tests.factories import chutes_row, write_listing
+from tests.factories import chutes_row
 
 Json = Any
 
@@ -27,7 +29,11 @@ TWO_INTERVALS = timedelta(minutes=2 * settings.SYNC_INTERVAL_MINUTES)
 
 
 def chutes(client: Client) -> Json:
-    [gateway] = read(client, "/catalog/gateways")["data"]
+    return of("chutes", read(client, "/catalog/gateways"))
+
+
+def of(slug: str, answer: Json) -> Json:
+    [gateway] = [gateway for gateway in answer["data"] if gateway["slug"] == slug]
     return gateway
 
 
@@ -58,6 +64,7 @@ def test_a_gateway_that_was_never_read_says_so(client: Client, db: None) -> None
         "last_outcome": None,
         "error": None,
         "rejected": 0,
+        "held_prices": 0,
     }
 
 
@@ -66,7 +73,7 @@ def test_a_gateway_that_was_read_is_fresh_with_its_facts(client: Client, synced:
     with time_machine.travel(SYNCED_AT + timedelta(minutes=5), tick=False):
         answer = read(client, address)
 
-    [gateway] = answer["data"]
+    gateway = of("chutes", answer)
     assert gateway.pop("next_run") > "2100-11-22T08:00:00Z"
     assert gateway == {
         "slug": "chutes",
@@ -83,11 +90,12 @@ def test_a_gateway_that_was_read_is_fresh_with_its_facts(client: Client, synced:
         "last_outcome": "published",
         "error": None,
         "rejected": 0,
+        "held_prices": 0,
     }
     assert answer | {"data": []} == {
         "data": [],
-        "total": 1,
-        "returned": 1,
+        "total": 2,
+        "returned": 2,
         "serving_revision": 1,
         "published_revision": 1,
     }
@@ -111,7 +119,8 @@ def test_a_gateway_fails_until_a_run_succeeds_and_its_offers_stay_served(
         failing = chutes(client)
         served = read(client, "/catalog/models")["total"]
     with time_machine.travel(SYNCED_AT + timedelta(hours=2), tick=False):
-        sync_rows(fixtures_dir, [chutes_row(), chutes_row("maker/broken", type="Robot")])
+        rows = json.loads((settings.BASE_DIR / "fixtures/chutes_catalog.json").read_bytes())
+        sync_rows(fixtures_dir, [*rows, chutes_row("maker/broken", type="Robot")])
         recovered = chutes(client)
 
     assert (failing["state"], failing["last_outcome"], failing["models"]) == ("failing", "failed", 104)
@@ -119,6 +128,35 @@ def test_a_gateway_fails_until_a_run_succeeds_and_its_offers_stay_served(
     assert (failing["last_checked"], failing["last_success"]) == ("2100-11-22T09:00:00Z", "2100-11-22T08:00:00Z")
     assert served == 104
     assert (recovered["state"], recovered["error"], recovered["rejected"]) == ("fresh", None, 1)
+
+
+def test_a_gateway_whose_listing_is_held_says_why_and_its_offers_stay_served(
+    client: Client, synced: None, fixtures_dir: Path
+) -> None:
+    with time_machine.travel(SYNCED_AT + timedelta(hours=1), tick=False):
+        sync_rows(fixtures_dir, [chutes_row()])
+        held = chutes(client)
+    with time_machine.travel(SYNCED_AT + timedelta(hours=1, minutes=1), tick=False):
+        decisions.discard(SyncRun.objects.latest("pk"))
+        decided = chutes(client)
+
+    assert (held["state"], held["last_outcome"], held["models"]) == ("held", "held", 104)
+    assert held["error"] == "104 of 104 known offers are missing, more than 30 %"
+    assert (held["last_checked"], held["last_success"]) == ("2100-11-22T09:00:00Z", "2100-11-22T08:00:00Z")
+    assert read(client, "/catalog/models")["total"] == 104
+    assert (decided["state"], decided["last_outcome"]) == ("fresh", "discarded")
+
+
+def test_prices_that_wait_for_a_curator_are_counted_by_gateway(
+    client: Client, synced: None, fixtures_dir: Path
+) -> None:
+    rows = json.loads((settings.BASE_DIR / "fixtures/chutes_catalog.json").read_bytes())
+    dearer = [row | {"pricing_per_hour": "900"} for row in rows[:2]]
+    with time_machine.travel(SYNCED_AT + timedelta(minutes=5), tick=False):
+        sync_rows(fixtures_dir, [*dearer, *rows[2:]])
+        answer = read(client, "/catalog/gateways")
+
+    assert [(gateway["state"], gateway["held_prices"]) for gateway in answer["data"]] == [("never", 0), ("fresh", 2)]
 
 
 def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Client, synced: None) -> None:
@@ -136,8 +174,8 @@ def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Clien
 
 
 def test_a_revision_that_is_published_but_not_read_yet_shows(client: Client, synced: None, fixtures_dir: Path) -> None:
-    write_listing(fixtures_dir, [chutes_row()])
-    sync()
+    rows = json.loads((settings.BASE_DIR / "fixtures/chutes_catalog.json").read_bytes())
+    sync_rows(fixtures_dir, [*rows, chutes_row()])
 
     answer = read(client, "/catalog/gateways")
 

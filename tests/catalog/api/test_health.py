@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import orjson
 import pytest
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
-from tests.catalog.api.reading import body_of, problem_of
+from tests.catalog.api.reading import body_of
 from tests.factories import offer_record, publish
 
+Json = Any
 
-def not_ready(client: Client) -> str:
-    """Why it is not ready."""
-    return str(problem_of(client.get("/readyz"), status=503)["detail"])
+
+def not_ready(client: Client) -> Json:
+    response = client.get("/readyz")
+    assert (response.status_code, response["Content-Type"]) == (503, "application/json")
+    body = orjson.loads(response.content)
+    assert body["status"] == "not ready"
+    return body
 
 
 def test_a_process_is_not_ready_before_anything_is_published(client: Client, db: None) -> None:
     snapshot.refresh()
 
-    assert not_ready(client) == "nothing has been published yet; the first sync does it"
+    assert not_ready(client) == {
+        "status": "not ready",
+        "problems": ["nothing has been published yet; the first sync does it"],
+        "serving_revision": 0,
+        "published_revision": 0,
+    }
 
 
 def test_a_process_is_not_ready_before_it_has_read_what_is_published(client: Client, db: None) -> None:
     publish(offer_record())
 
-    assert not_ready(client) == "no published revision has been read yet"
+    assert not_ready(client) == {
+        "status": "not ready",
+        "problems": ["no published revision has been read yet"],
+        "serving_revision": None,
+        "published_revision": 1,
+    }
 
 
 def test_a_process_that_serves_what_is_published_is_ready(client: Client, db: None) -> None:
@@ -37,7 +54,7 @@ def test_a_process_that_serves_what_is_published_is_ready(client: Client, db: No
 
     response = client.get("/readyz")
 
-    assert body_of(response) == {"status": "ok", "serving_revision": 1, "published_revision": 1}
+    assert body_of(response) == {"status": "ok", "problems": [], "serving_revision": 1, "published_revision": 1}
     assert response["Cache-Control"] == "no-store"
 
 
@@ -51,7 +68,7 @@ def test_a_process_without_a_database_lives_but_is_not_ready(
 
     assert body_of(response) == {"status": "ok"}
     assert response["Cache-Control"] == "no-store"
-    assert not_ready(client) == "the database does not answer"
+    assert not_ready(client)["problems"] == ["the database does not answer"]
 
 
 def test_a_process_that_has_read_nothing_lives(client: Client) -> None:

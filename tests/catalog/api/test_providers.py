@@ -63,6 +63,10 @@ def test_spellings_that_differ_in_case_are_one_provider_named_as_most_spell_it(
     assert everywhere == {
         "slug": "Qwen",
         "name": "Qwen",
+        "headquarters": None,
+        "status_page_url": None,
+        "terms_url": None,
+        "privacy_url": None,
         "site_url": None,
         "logo_url": None,
         "source_gateways": ["chutes", "openrouter"],

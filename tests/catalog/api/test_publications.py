@@ -45,10 +45,6 @@ def test_who_made_only_withdrawn_offers_is_no_provider(client: Client, one_withd
     assert [provider["slug"] for provider in read(client, "/catalog/providers")["data"]] == ["maker"]
 
 
-def test_a_gateway_counts_no_offer_that_it_withdrew(client: Client, one_withdrawn: None) -> None:
-    assert [gateway["models"] for gateway in read(client, "/catalog/gateways")["data"]] == [1]
-
-
 def test_a_withdrawn_offer_still_answers_by_its_id_and_says_since_when(client: Client, one_withdrawn: None) -> None:
     detail = read(client, "/catalog/models/gone/left")
 

@@ -165,3 +165,25 @@ def test_a_meter_takes_only_rates_of_its_own_unit(meter: str, constructor: Const
     else:
         with pytest.raises(ValueError, match=f"{re.escape(meter)} is priced per {meters.METERS[meter].unit}"):
             meters.price(meter, rate)
+
+
+@pytest.mark.parametrize("value", ["-1", -1, Decimal("-0.5"), " -1e-6 ", "-1000000000"])
+def test_a_negative_number_is_told_from_what_is_none(value: object) -> None:
+    assert money.is_number(value)
+    assert money.is_negative(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-0", "1", 0, Decimal("-0.0"), None, "minus one", "-", True, -1.0, [], {}, 10**100]
+)
+def test_what_is_not_negative_or_no_number_is_not_negative(value: object) -> None:
+    assert not money.is_negative(value)
+
+
+def test_a_price_per_million_is_not_longer_per_token_than_an_amount_may_be() -> None:
+    with pytest.raises(ValueError, match="at most 40 digits"):
+        money.usd_per_million_tokens("0." + "1" * 39)
+
+
+def test_an_integer_of_more_digits_than_python_writes_out_is_no_number() -> None:
+    assert not money.is_number(-(10**5000))

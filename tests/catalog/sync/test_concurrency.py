@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from catalog import curation
-from catalog.models import Gateway, Offer, OfferVersion, Revision, SyncRun
+from catalog.models import Gateway, Offer, OfferVersion, Provider, Revision, SyncRun
 from catalog.publication import diff
 from catalog.sync.run import AlreadyRunning, Report
 from tests.catalog.syncing import Shop, environment, published, served, sync, sync_rows
@@ -88,25 +88,34 @@ def test_of_runs_that_begin_at_once_exactly_one_publishes() -> None:
     check_that_the_history_has_no_gap()
 
 
-def test_gateways_with_common_providers_publish_at_once_without_a_deadlock(shop: Shop, fixtures_dir: Path) -> None:
-    rounds = 6
+def test_gateways_with_common_providers_publish_at_once_without_a_deadlock(
+    shop: Shop, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, offers = 3, 200
+    together = Barrier(2, timeout=PATIENCE_SECONDS)
+    write_providers = Provider.objects.bulk_create
 
-    def publish_often(slug: str) -> Callable[[], None]:
+    def write_providers_together(*args: Any, **kwargs: Any) -> list[Provider]:
+        if connection.vendor != "sqlite":  # there the second writer is not let in before the first one has finished
+            together.wait()
+        return write_providers(*args, **kwargs | {"batch_size": 10})  # many statements meet more surely than one
+
+    def publish_often(slug: str, keys: Sequence[int]) -> Callable[[], None]:
         def act() -> None:
             for number in range(rounds):
-                rows = [
-                    chutes_row(f"{slug}/{key}", provider=f"p{(key * 7 + number) % 40}", name=f"v{number}")
-                    for key in range(40)
-                ]
+                # Providers that nobody has seen: both gateways write the same new rows.
+                rows = [chutes_row(f"{slug}/{key}", provider=f"p{number}-{key}", name=f"v{number}") for key in keys]
                 assert sync_rows(fixtures_dir, rows, slug=slug).run.error == ""
 
         return act
 
-    at_once(publish_often("chutes"), publish_often(shop.slug))
+    monkeypatch.setattr(Provider.objects, "bulk_create", write_providers_together)
+    at_once(publish_often("chutes", range(offers)), publish_often(shop.slug, range(offers)[::-1]))
 
     assert Revision.objects.newest().number == 2 * rounds
+    assert len(served()) == 2 * offers
     assert {row["name"] for row in served().values()} == {f"v{rounds - 1}"}
-    assert len(served()) == 80
+    assert Provider.objects.count() == rounds * offers
     check_that_the_history_has_no_gap()
 
 
@@ -202,9 +211,10 @@ print(run_gateway("chutes", trigger="command").run.error)
 def test_a_process_that_is_killed_while_it_publishes_leaves_no_trace_but_a_lost_run(
     fixtures_dir: Path, tmp_path: Path
 ) -> None:
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    others = [chutes_row("a/3"), chutes_row("a/4")]
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), *others])
     before = published()
-    write_listing(fixtures_dir, [chutes_row("a/1", name="renamed"), chutes_row("b/new")])
+    write_listing(fixtures_dir, [chutes_row("a/1", name="renamed"), chutes_row("b/new"), *others])
 
     killed = subprocess.run(
         [sys.executable, "-c", DIE_WHILE_PUBLISHING],
@@ -226,6 +236,6 @@ def test_a_process_that_is_killed_while_it_publishes_leaves_no_trace_but_a_lost_
     assert sync().run.outcome == Outcome.PUBLISHED
     outcomes = SyncRun.objects.order_by("pk").values_list("outcome", flat=True)
     assert list(outcomes) == [Outcome.PUBLISHED, Outcome.LOST, Outcome.PUBLISHED]
-    assert list(served()) == ["a/1", "a/2", "b/new"]
-    assert OfferVersion.objects.count() == 5
+    assert list(served()) == ["a/1", "a/2", "a/3", "a/4", "b/new"]
+    assert OfferVersion.objects.count() == 7
     check_that_the_history_has_no_gap()

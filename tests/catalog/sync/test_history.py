@@ -21,7 +21,9 @@ from tests.catalog.syncing import published, sync_rows
 from tests.factories import chutes_row
 
 IDS = ("a/1", "a/2", "A/2", "b/1")
-PRICES = ("0", "2.50", "40")
+# None is doubted after another; what becomes of prices that are is told in test_price_holds.py.
+PRICES = ("1.25", "2.50", "4")
+SAID = ("0", *PRICES, "4000")
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Expected:
     history: dict[str, list[tuple[int, View]]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, listing: Listing) -> Counter[str]:
-        if not listing.prices:
-            return Counter()
+        if not rows_of(listing):
+            return Counter()  # an empty listing is held
         after = dict(self.known)
         for model_id, price in listing.prices.items():
             known = self.known.get(model_id) or Known(Decimal(price))
@@ -105,7 +107,7 @@ def listings() -> st.SearchStrategy[Listing]:
 
 
 def edits() -> st.SearchStrategy[Edit]:
-    return st.builds(Edit, st.sampled_from(IDS), st.none() | st.sampled_from(PRICES))
+    return st.builds(Edit, st.sampled_from(IDS), st.none() | st.sampled_from(SAID))
 
 
 def rows_of(listing: Listing) -> list[object]:
@@ -146,7 +148,7 @@ def tiles(history: list[tuple[int, View]]) -> list[tuple[int, int | None, View]]
 @given(steps=st.lists(listings() | edits(), min_size=1, max_size=8))
 @examples(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_listings_and_edits_gives_the_history_that_plain_python_gives(
-    steps: list[Listing | Edit], fixtures_dir: Path
+    steps: list[Listing | Edit], fixtures_dir: Path, credulous: None
 ) -> None:
     expected = Expected()
     with transaction.atomic():
@@ -168,7 +170,7 @@ def test_any_sequence_of_listings_and_edits_gives_the_history_that_plain_python_
 @given(listing=listings(), edit=edits())
 @examples(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_publishing_equal_content_again_never_moves_the_revision(
-    listing: Listing, edit: Edit, fixtures_dir: Path
+    listing: Listing, edit: Edit, fixtures_dir: Path, credulous: None
 ) -> None:
     with transaction.atomic():
         sync_rows(fixtures_dir, rows_of(listing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,7 @@ from django.utils import timezone
 
 from catalog.gateways.chutes import Chutes
 from catalog.models import Gateway, SyncRun
-from catalog.publication import diff
 from catalog.records import OfferRecord
-from catalog.sync import schedule
 from catalog.sync.run import AlreadyRunning
 from tests.catalog.syncing import Shop, published, served, stored, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, write_listing
@@ -137,31 +135,6 @@ def test_a_run_that_outlived_its_lease_unchallenged_still_publishes(
     do_while_reading(monkeypatch, expire_lease)
 
     assert sync_rows(fixtures_dir, chutes_rows(2)).run.outcome == Outcome.PUBLISHED
-
-
-def test_a_run_holds_the_gateway_anew_before_it_publishes(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    until: list[datetime | None] = []
-    plan = diff.plan
-
-    def look_at_the_lease(*args: Any, **kwargs: Any) -> diff.Plan:
-        until.append(Gateway.objects.get().lease_expires_at)
-        return plan(*args, **kwargs)
-
-    do_while_reading(monkeypatch, expire_lease)
-    monkeypatch.setattr(diff, "plan", look_at_the_lease)
-    sync_rows(fixtures_dir, chutes_rows(2))
-
-    assert until[0] is not None
-    assert until[0] > timezone.now()
-
-
-def test_a_run_that_is_asked_for_while_another_reads_follows_it(
-    fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    do_while_reading(monkeypatch, lambda: schedule.request_run("chutes"))
-    sync_rows(fixtures_dir, chutes_rows(2))
-
-    assert schedule.claim_due(now=timezone.now()) == ["chutes"]
 
 
 def test_a_run_whose_process_died_is_marked_lost_by_the_next_one(shop: Shop, fixtures_dir: Path) -> None:

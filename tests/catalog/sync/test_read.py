@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +14,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from catalog.adapter.contract import Config, Gateway, Listing, Request
 from catalog.adapter.errors import BadPayload, GatewayError, Unreachable
 from catalog.gateways.chutes import Chutes
+from catalog.gateways.openrouter import OpenRouter
 from catalog.records import Source
 from catalog.sync import read
+from catalog.sync.captures import KnownPage
+from tests.catalog.syncing import Shop
 from tests.factories import write_listing
 
 Json = Any
@@ -36,6 +42,10 @@ def lay(content: bytes) -> Callable[[Path], None]:
     return lay_file
 
 
+def sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
 def holds_float(value: Json) -> bool:
     if isinstance(value, dict):
         return any(holds_float(inner) for inner in value.values())
@@ -45,24 +55,44 @@ def holds_float(value: Json) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("setting", "source"), [("auto", Source.BUNDLED), ("bundled", Source.BUNDLED), ("api", Source.API)]
+    ("gateway", "setting", "has_key", "source"),
+    [
+        (Chutes(), "auto", False, Source.BUNDLED),
+        (Chutes(), "auto", True, Source.API),
+        (OpenRouter(), "auto", False, Source.API),
+        (OpenRouter(), "auto", True, Source.API),
+        *(
+            (gateway, setting.value, has_key, setting)
+            for gateway in (Chutes(), OpenRouter())
+            for setting in Source
+            for has_key in (False, True)
+        ),
+    ],
+    ids=lambda part: getattr(part, "slug", str(part)),
 )
-def test_the_setting_tells_where_a_gateway_is_read(setting: str, source: Source) -> None:
-    assert read.choose_source(setting) is source
+def test_the_setting_tells_where_a_gateway_is_read(
+    gateway: Gateway, setting: str, has_key: bool, source: Source
+) -> None:
+    assert read.choose_source(gateway, setting=setting, has_key=has_key) is source
 
 
-def test_an_api_that_nothing_can_read_says_so(tmp_path: Path) -> None:
-    with pytest.raises(Unreachable, match=r"Chutes\.ai is read from its bundled catalogue"):
-        read.read_listing(Chutes(), source=Source.API, fixtures=tmp_path)
+# --- the bundled catalogue -------------------------------------------------------------------------------------------
 
 
-def test_the_bundled_catalogue_is_a_complete_listing(tmp_path: Path) -> None:
+def test_the_bundled_catalogue_is_a_complete_listing_of_one_page(tmp_path: Path) -> None:
     write_listing(tmp_path, [{"id": "a"}, 5])
 
-    listing = read.read_listing(Chutes(), source=Source.BUNDLED, fixtures=tmp_path)
+    reading = read.read_bundled(Chutes(), fixtures=tmp_path, accepted=[])
 
-    assert listing.rows == [{"id": "a"}, 5]
-    assert listing.is_complete
+    assert reading.listing == Listing(rows=[{"id": "a"}, 5], is_complete=True)
+    assert [page.body for page in reading.pages] == [(tmp_path / "chutes_catalog.json").read_bytes()]
+
+
+def test_a_bundled_catalogue_that_is_the_accepted_one_is_not_parsed_again(tmp_path: Path) -> None:
+    write_listing(tmp_path, b"no JSON")
+    accepted = [KnownPage(request=Request(host="bundled", path="chutes_catalog.json"), sha256=sha256(b"no JSON"))]
+
+    assert read.read_bundled(Chutes(), fixtures=tmp_path, accepted=accepted).listing is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +118,149 @@ def test_a_file_that_is_no_listing_is_refused_by_name_and_reason(
     arrange(tmp_path / "chutes_catalog.json")
 
     with pytest.raises(GatewayError, match=f"^chutes_catalog.json.*{reason}"):
-        read.read_listing(Chutes(), source=Source.BUNDLED, fixtures=tmp_path)
+        read.read_bundled(Chutes(), fixtures=tmp_path, accepted=[])
+
+
+# --- a walk ----------------------------------------------------------------------------------------------------------
+
+
+class Shelf:
+    """Pages by their number, and what was asked for."""
+
+    def __init__(self, *pages: Json) -> None:
+        self.bodies = {str(number): json.dumps(page).encode() for number, page in enumerate(pages, start=1)}
+        self.asked: list[str] = []
+
+    def __call__(self, request: Request) -> bytes:
+        number = request.query["page"]
+        self.asked.append(number)
+        if number not in self.bodies:
+            raise Unreachable(f"no page {number}")
+        return self.bodies[number]
+
+    def known(self) -> list[KnownPage]:
+        return [
+            KnownPage(request=Request(host="api", path="/models", query={"page": number}), sha256=sha256(body))
+            for number, body in self.bodies.items()
+        ]
+
+
+def shelf(*rows: Json) -> Shelf:
+    """A page for each row."""
+    return Shelf(
+        *(
+            {"rows": [row]} | ({"next": str(number + 1)} if number < len(rows) else {})
+            for number, row in enumerate(rows, start=1)
+        )
+    )
+
+
+def read_shop(fetch: Shelf, *, accepted: Sequence[KnownPage] = ()) -> read.Reading:
+    return read.read_api(Shop(), fetch=fetch, config=Config(has_key=False), accepted=accepted)
+
+
+def test_a_walk_asks_for_each_page_once_and_keeps_them_in_order() -> None:
+    pages = shelf("a", "b", "c")
+
+    reading = read_shop(pages)
+
+    assert reading.listing == Listing(rows=["a", "b", "c"], is_complete=True)
+    assert pages.asked == ["1", "2", "3"]
+    assert [page.request.query["page"] for page in reading.pages] == ["1", "2", "3"]
+    assert [page.sha256 for page in reading.pages] == [sha256(body) for body in pages.bodies.values()]
+
+
+def test_pages_that_are_all_the_accepted_ones_are_fetched_and_not_parsed() -> None:
+    pages = shelf("a", "b", "c")
+
+    reading = read_shop(pages, accepted=pages.known())
+
+    assert reading.listing is None
+    assert pages.asked == ["1", "2", "3"]
+    assert [page.sha256 for page in reading.pages] == [page.sha256 for page in pages.known()]
+
+
+@pytest.mark.parametrize("changed", [1, 2, 3])
+def test_from_the_first_page_that_differs_on_the_walk_decides_and_no_page_is_asked_for_twice(changed: int) -> None:
+    before = shelf("a", "b", "c")
+    now = shelf(*["x" if number == changed else row for number, row in enumerate("abc", start=1)])
+
+    reading = read_shop(now, accepted=before.known())
+
+    assert reading.listing is not None
+    assert reading.listing.rows == ["x" if number == changed else row for number, row in enumerate("abc", start=1)]
+    assert now.asked == ["1", "2", "3"]
+    assert len(reading.pages) == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5])
+def test_a_listing_that_has_grown_or_shrunk_by_pages_is_read_whole(count: int) -> None:
+    now = shelf(*"abcde"[:count])
+
+    reading = read_shop(now, accepted=shelf("a", "b", "c").known())
+
+    assert reading.listing is not None
+    assert reading.listing.rows == list("abcde"[:count])
+    assert now.asked == [str(number) for number in range(1, count + 1)]
+
+
+def test_what_was_accepted_under_other_requests_saves_no_page() -> None:
+    pages = shelf("a", "b")
+    moved = [replace(known, request=replace(known.request, path="/v0/models")) for known in pages.known()[:1]]
+    moved = [replace(moved[0], sha256=sha256(b"what it was then"))]
+
+    reading = read_shop(pages, accepted=moved)
+
+    assert reading.listing == Listing(rows=["a", "b"], is_complete=True)
+    assert [page.request.path for page in reading.pages] == ["/models", "/models"]
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_a_page_that_cannot_be_fetched_ends_the_walk(missing: int) -> None:
+    pages = shelf("a", "b", "c")
+    known = pages.known()
+    del pages.bodies[str(missing)]
+
+    for accepted in ([], known):
+        with pytest.raises(Unreachable, match=f"no page {missing}"):
+            read_shop(pages, accepted=accepted)
+
+
+def test_a_page_that_is_no_json_is_refused_by_its_path() -> None:
+    pages = shelf("a", "b")
+    pages.bodies["2"] = b"<html>"
+
+    with pytest.raises(BadPayload, match="^the answer to /models is not JSON: Expecting value at line 1, column 1$"):
+        read_shop(pages)
+
+
+def test_a_walk_without_an_end_is_ended() -> None:
+    def same_page(request: Request) -> bytes:
+        return json.dumps({"rows": [], "next": request.query["page"]}).encode()
+
+    with pytest.raises(BadPayload, match="goes on after 1000 pages"):
+        read.read_api(Shop(), fetch=same_page, config=Config(has_key=False), accepted=[])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_was_captured_is_read_again_to_the_same_listing(count: int) -> None:
+    reading = read_shop(shelf(*"abc"[:count]))
+
+    again = read.read_again(Shop(), source=Source.API, pages=reading.pages, config=Config(has_key=False))
+
+    assert again == reading
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_captures_that_no_longer_answer_the_walk_are_refused(lost: int) -> None:
+    pages = list(read_shop(shelf("a", "b", "c")).pages)
+    del pages[lost]
+
+    with pytest.raises(BadPayload, match="^the captures have no answer to /models$"):
+        read.read_again(Shop(), source=Source.API, pages=pages, config=Config(has_key=False))
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 10**40).map(str) | st.decimals(0, 10**15, places=23).map(str) | st.floats(0, 1e30).map(repr))

@@ -17,7 +17,7 @@ Json = Any
 
 def sort(*listed: Json) -> rows.Sorted:
     payload = decoded(json.dumps(listed).encode())
-    return rows.sort_rows(Chutes(), Listing(rows=payload, is_complete=True))
+    return rows.sort_rows(Chutes(), Listing(rows=payload, is_complete=True), reader="", known={})
 
 
 def test_a_bad_row_is_set_aside_with_its_place_and_the_others_stand() -> None:
@@ -73,7 +73,7 @@ def test_a_rejection_can_be_stored_whatever_the_row_is(row: Json) -> None:
 def test_a_number_of_thousands_of_digits_spoils_its_own_row_alone() -> None:
     text = json.dumps([chutes_row("a/1"), chutes_row("a/2", pricing_per_hour=0)]).replace(": 0,", f": {'7' * 5_000},")
 
-    found = rows.sort_rows(Chutes(), Listing(rows=decoded(text.encode()), is_complete=True))
+    found = rows.sort_rows(Chutes(), Listing(rows=decoded(text.encode()), is_complete=True), reader="", known={})
 
     assert list(found.records) == ["a/1"]
     assert found.rejections[0].reason.startswith("pricing_per_hour: ")

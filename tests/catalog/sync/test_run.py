@@ -14,9 +14,18 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from catalog import documents
 from catalog.gateways.chutes import Chutes
-from catalog.models import Gateway, Offer, OfferVersion, Provider, Revision, SyncRun
+from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, Provider, Revision, SyncRun
 from catalog.sync import run
-from tests.catalog.syncing import SCHEDULE_AND_LEASE, published, served, stored, sync, sync_rows
+from tests.catalog.syncing import (
+    SCHEDULE_AND_LEASE,
+    WHAT_WAS_READ,
+    Network,
+    published,
+    served,
+    stored,
+    sync,
+    sync_rows,
+)
 from tests.factories import chutes_row, chutes_rows, write_listing
 
 Json = Any
@@ -25,6 +34,8 @@ Outcome = SyncRun.Outcome
 pytestmark = pytest.mark.django_db
 
 MORNING = datetime(2026, 11, 22, 8, tzinfo=UTC)
+# One offer that is missing beside them is believed to be gone: no more than 30 % are.
+OTHERS = [chutes_row("a/2"), chutes_row("a/3"), chutes_row("a/4")]
 
 
 def counts(of: SyncRun) -> dict[str, int]:
@@ -59,11 +70,11 @@ def test_the_first_run_publishes_the_104_models_of_chutes_in_revision_1() -> Non
 
 def test_a_second_run_writes_nothing_but_that_it_ran() -> None:
     sync()
-    before = stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE))
+    before = stored(leaving_out=("SyncRun", "RunPage", *SCHEDULE_AND_LEASE))
 
     report = sync()
 
-    assert stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE)) == before
+    assert stored(leaving_out=("SyncRun", "RunPage", *SCHEDULE_AND_LEASE)) == before
     assert report.run.outcome == Outcome.UNCHANGED
     assert counts(report.run) == {"seen": 104, "unchanged": 104}
     assert (report.run.revision_before, report.run.revision_after) == (1, 1)
@@ -127,12 +138,12 @@ def test_the_order_of_the_rows_means_nothing(fixtures_dir: Path) -> None:
 
 
 def test_a_row_that_is_gone_is_withdrawn_and_keeps_its_last_record(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    sync_rows(fixtures_dir, [chutes_row("a/1"), *OTHERS])
 
     with time_machine.travel(MORNING, tick=False):
-        report = sync_rows(fixtures_dir, [chutes_row("a/2")])
+        report = sync_rows(fixtures_dir, OTHERS)
 
-    assert counts(report.run) == {"seen": 1, "withdrawn": 1, "unchanged": 1}
+    assert counts(report.run) == {"seen": 3, "withdrawn": 1, "unchanged": 3}
     assert periods("a/1") == [(1, 2), (2, None)]
     assert served()["a/1"]["withdrawn_at"] == "2026-11-22T08:00:00Z"
     assert served()["a/1"]["pricing"]["hourly_rate"] == "2.5"
@@ -140,21 +151,21 @@ def test_a_row_that_is_gone_is_withdrawn_and_keeps_its_last_record(fixtures_dir:
 
 
 def test_a_row_that_stays_away_is_withdrawn_once(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
-    sync_rows(fixtures_dir, [chutes_row("a/2")])
+    sync_rows(fixtures_dir, [chutes_row("a/1"), *OTHERS])
+    sync_rows(fixtures_dir, OTHERS)
 
-    assert sync_rows(fixtures_dir, [chutes_row("a/2")]).run.outcome == Outcome.UNCHANGED
+    assert sync_rows(fixtures_dir, reversed(OTHERS)).run.outcome == Outcome.UNCHANGED
 
 
 def test_a_row_that_comes_back_is_served_again_as_first_seen_before(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    sync_rows(fixtures_dir, [chutes_row("a/1"), *OTHERS])
     first = served()["a/1"]
-    sync_rows(fixtures_dir, [chutes_row("a/2")])
+    sync_rows(fixtures_dir, OTHERS)
 
     with time_machine.travel(datetime.now(UTC) + timedelta(days=30), tick=False):
-        report = sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+        report = sync_rows(fixtures_dir, [chutes_row("a/1"), *OTHERS])
 
-    assert counts(report.run) == {"seen": 2, "changed": 1, "unchanged": 1}
+    assert counts(report.run) == {"seen": 4, "changed": 1, "unchanged": 3}
     assert served()["a/1"] == first
     assert periods("a/1") == [(1, 2), (2, 3), (3, None)]
     assert Offer.objects.filter(model_id="a/1").count() == 1
@@ -186,7 +197,9 @@ def test_a_new_renderer_renders_every_offer_anew(fixtures_dir: Path, monkeypatch
 # --- rejected rows ---------------------------------------------------------------------------------------------------
 
 
-def test_bad_rows_are_kept_with_their_reasons_and_the_good_ones_are_published(fixtures_dir: Path) -> None:
+def test_bad_rows_are_kept_with_their_reasons_and_the_good_ones_are_published(
+    fixtures_dir: Path, credulous: None
+) -> None:
     bad = [
         chutes_row("a/name", name="x" * 10_000),
         chutes_row("a/nul", name="a\x00b"),
@@ -214,7 +227,7 @@ def test_bad_rows_are_kept_with_their_reasons_and_the_good_ones_are_published(fi
 
 
 @pytest.mark.parametrize("spelling", ["a/1", "  a/1\n"])
-def test_a_rejected_row_of_a_known_offer_keeps_the_offer(spelling: str, fixtures_dir: Path) -> None:
+def test_a_rejected_row_of_a_known_offer_keeps_the_offer(spelling: str, fixtures_dir: Path, credulous: None) -> None:
     sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), chutes_row("a/3")])
     before = served()
 
@@ -228,7 +241,9 @@ def test_a_rejected_row_of_a_known_offer_keeps_the_offer(spelling: str, fixtures
 @pytest.mark.parametrize(
     "unnamed", [{}, 5, chutes_row(None), chutes_row(""), chutes_row("  "), chutes_row("a/\x001"), chutes_row("a/\x071")]
 )
-def test_while_a_rejected_row_may_be_any_offer_none_is_withdrawn(unnamed: Json, fixtures_dir: Path) -> None:
+def test_while_a_rejected_row_may_be_any_offer_none_is_withdrawn(
+    unnamed: Json, fixtures_dir: Path, credulous: None
+) -> None:
     sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
     before = published()
 
@@ -243,7 +258,7 @@ def test_while_a_rejected_row_may_be_any_offer_none_is_withdrawn(unnamed: Json, 
     ["1e99999999999999999999", "1e999", "1" * 5_000, "NaN", "-Infinity", "[" * 900 + "]" * 900],
     ids=lambda number: number[:24],
 )
-def test_a_monstrous_value_spoils_its_own_row_alone(number: str, fixtures_dir: Path) -> None:
+def test_a_monstrous_value_spoils_its_own_row_alone(number: str, fixtures_dir: Path, credulous: None) -> None:
     good, bad = chutes_row("a/good"), chutes_row("a/bad", pricing_per_hour=0)
     write_listing(fixtures_dir, [good, bad])
     path = fixtures_dir / "chutes_catalog.json"
@@ -307,10 +322,8 @@ def lay(content: bytes) -> Callable[[Path], None]:
         (lay(b'{"data": []}'), "chutes_catalog.json: the bundled catalogue must be a list of rows"),
         (lay(b"[" * 2_001 + b"]" * 2_001), "chutes_catalog.json: is not a listing"),
         (lay(b"9" * 5_000), "chutes_catalog.json: the bundled catalogue must be a list of rows, not a number"),
-        (lay(b"[]"), "the listing is empty"),
-        (lay(b'[{"id": "a/1"}, 5]'), "none of the 2 rows could be used; the first: name: Field required"),
     ],
-    ids=["missing", "folder", "not JSON", "not UTF-8", "no list", "nested", "a number", "empty", "bad rows alone"],
+    ids=["missing", "folder", "not JSON", "not UTF-8", "no list", "nested", "a number"],
 )
 def test_a_listing_that_cannot_be_read_fails_the_run_and_leaves_the_catalogue(
     arrange: Callable[[Path], None], error: str, fixtures_dir: Path
@@ -323,7 +336,9 @@ def test_a_listing_that_cannot_be_read_fails_the_run_and_leaves_the_catalogue(
     report = sync()
 
     assert report.has_failed
-    assert SyncRun.objects.latest("pk").error.startswith(error)
+    saved = SyncRun.objects.latest("pk")
+    assert saved.outcome == Outcome.FAILED
+    assert saved.error.startswith(error)
     assert published() == before
     gateway = Gateway.objects.get()
     assert gateway.last_success_at == last_success_at
@@ -331,20 +346,51 @@ def test_a_listing_that_cannot_be_read_fails_the_run_and_leaves_the_catalogue(
     assert gateway.next_run_at is not None
 
 
-def test_after_a_failure_the_next_good_listing_is_published(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, b"[]")
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[]", "the listing is empty"),
+        (b'[{"id": "a/1"}, 5]', "2 of 2 rows were rejected"),
+        (b'[{"id": "a/1"}, {"id": "maker/model-00001"}]', "2 of 2 rows were rejected"),
+    ],
+    ids=["empty", "no row can be used", "no row of a known offer can be used"],
+)
+def test_a_listing_with_nothing_usable_is_held_and_leaves_the_catalogue(
+    content: bytes, reason: str, fixtures_dir: Path
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(3))
+    before, last_success_at = published(), Gateway.objects.get().last_success_at
+
+    report = sync_rows(fixtures_dir, content)
+
+    assert report.has_failed
+    saved = SyncRun.objects.latest("pk")
+    assert saved.outcome == Outcome.HELD
+    assert saved.error.startswith(reason)
+    assert published() == before
+    gateway = Gateway.objects.get()
+    assert gateway.last_success_at == last_success_at
+    assert gateway.lease_expires_at is None
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]"], ids=["after a failure", "after a hold"])
+def test_the_next_good_listing_is_published(content: bytes, fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, content)
 
     assert sync_rows(fixtures_dir, chutes_rows(3)).run.outcome == Outcome.PUBLISHED
 
 
-def test_a_gateway_that_is_to_be_read_from_an_api_that_nothing_reads_fails(fixtures_dir: Path) -> None:
-    write_listing(fixtures_dir, chutes_rows(1))
+def test_an_api_that_gives_no_answer_fails_the_run_and_leaves_the_catalogue(
+    fixtures_dir: Path, network: Network
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(1))
+    before = published()
 
     report = sync(source="api")
 
-    assert report.run.outcome == Outcome.FAILED
-    assert report.run.source == "api"
-    assert "there is no reader of its API" in report.run.error
+    assert (report.run.outcome, report.run.source) == (Outcome.FAILED, "api")
+    assert report.run.error == "chutes: nothing answers /chutes/"
+    assert published() == before
 
 
 def test_an_unexpected_exception_fails_the_run_loudly_and_frees_the_gateway(
@@ -355,7 +401,7 @@ def test_an_unexpected_exception_fails_the_run_loudly_and_frees_the_gateway(
     monkeypatch.setattr(Chutes, "record", raising(RuntimeError("no such key")))
 
     with caplog.at_level(logging.ERROR):
-        report = sync()
+        report = sync_rows(fixtures_dir, chutes_rows(3))
 
     assert report.has_failed
     saved = SyncRun.objects.latest("pk")
@@ -401,28 +447,28 @@ def test_a_run_that_is_interrupted_says_so_and_frees_the_gateway(
     assert Gateway.objects.get().lease_expires_at is None
 
 
-@pytest.mark.parametrize("table", [Offer, OfferVersion, Revision, Provider])
-def test_a_publication_that_fails_halfway_writes_nothing(
-    table: type[Any], fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("table", [Offer, OfferVersion, Price, PriceHold, Revision, Provider])
+def test_a_publication_that_fails_halfway_writes_nothing(table: type[Any], fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, chutes_rows(3))
-    before = stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE))
+    leaving_out = (*WHAT_WAS_READ, *SCHEDULE_AND_LEASE, "Gateway.failures")
+    before = stored(leaving_out=leaving_out)
 
     method = "create" if table is Revision else "bulk_create"
-    monkeypatch.setattr(table.objects, method, raising(OSError("the disk is full")))
-    report = sync_rows(fixtures_dir, [chutes_row("b/new", provider="b"), *chutes_rows(2, name="renamed")])
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own: what the fixtures arranged must stay
+        patch.setattr(table.objects, method, raising(OSError("the disk is full")))
+        renamed = chutes_rows(3, name="renamed", pricing_per_hour="9999")
+        report = sync_rows(fixtures_dir, [chutes_row("b/new", provider="b"), *renamed])
 
     assert report.run.error == "unexpected OSError: the disk is full"
-    assert stored(leaving_out=("SyncRun", *SCHEDULE_AND_LEASE)) == before
+    assert stored(leaving_out=leaving_out) == before
 
 
 # --- dry runs --------------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_writes_nothing_and_counts_what_a_run_would_do(fixtures_dir: Path) -> None:
-    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), chutes_row("a/3")])
-    changed = [chutes_row("a/1", name="renamed"), chutes_row("a/2"), chutes_row("a/4"), chutes_row("a/5", type="?")]
+    sync_rows(fixtures_dir, [chutes_row("a/1"), *OTHERS])
+    changed = [chutes_row("a/1", name="renamed"), *OTHERS[:2], chutes_row("a/5"), chutes_row("a/6", type="?")]
     write_listing(fixtures_dir, changed)
     lease = ("Gateway.lease_token", "Gateway.lease_expires_at")
     before = stored(leaving_out=lease)
@@ -434,15 +480,15 @@ def test_a_dry_run_writes_nothing_and_counts_what_a_run_would_do(fixtures_dir: P
         counts(told.run)
         == counts(sync().run)
         == {
-            "seen": 4,
+            "seen": 5,
             "new": 1,
             "changed": 1,
-            "unchanged": 1,
+            "unchanged": 2,
             "withdrawn": 1,
             "rejected": 1,
         }
     )
-    assert [rejection.model_id for rejection in told.rejections] == ["a/5"]
+    assert [rejection.model_id for rejection in told.rejections] == ["a/6"]
 
 
 def test_a_dry_run_on_an_empty_catalogue_publishes_nothing() -> None:

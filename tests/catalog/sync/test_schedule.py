@@ -67,7 +67,7 @@ def test_the_gateways_are_spread_evenly_over_the_interval(after: datetime, inter
 
 @pytest.mark.django_db
 def test_a_gateway_that_was_never_read_is_due_at_once_and_claimed_once(shop: Shop) -> None:
-    assert schedule.claim_due(now=NOW) == ["chutes", "shop"]
+    assert schedule.claim_due(now=NOW) == sorted(registry.GATEWAYS)
     assert schedule.claim_due(now=NOW) == []
 
 
@@ -76,7 +76,7 @@ def test_a_gateway_whose_message_was_lost_is_sent_again_after_a_while() -> None:
     schedule.claim_due(now=NOW)
 
     assert schedule.claim_due(now=NOW + schedule.RETRY_AFTER - MICROSECOND) == []
-    assert schedule.claim_due(now=NOW + schedule.RETRY_AFTER) == ["chutes"]
+    assert schedule.claim_due(now=NOW + schedule.RETRY_AFTER) == sorted(registry.GATEWAYS)
 
 
 @pytest.mark.django_db
@@ -84,7 +84,7 @@ def test_a_gateway_is_not_sent_while_a_living_run_holds_it() -> None:
     until = NOW + timedelta(minutes=2)
     Gateway.objects.create(slug="chutes", lease_expires_at=until)
 
-    assert schedule.claim_due(now=until - MICROSECOND) == []
+    assert schedule.claim_due(now=until - MICROSECOND) == ["openrouter"]
     assert schedule.claim_due(now=until) == ["chutes"]
 
 
@@ -92,19 +92,19 @@ def test_a_gateway_is_not_sent_while_a_living_run_holds_it() -> None:
 def test_a_gateway_that_the_program_no_longer_knows_is_left_alone() -> None:
     Gateway.objects.create(slug="closed-down")
 
-    assert schedule.claim_due(now=NOW) == ["chutes"]
+    assert schedule.claim_due(now=NOW) == sorted(registry.GATEWAYS)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("rows", [b"[]", None], ids=["after a failure", "after a success"])
+@pytest.mark.parametrize("rows", [b"[]", None], ids=["after a hold", "after a success"])
 def test_a_gateway_that_was_read_waits_for_its_next_slot(rows: bytes | None, fixtures_dir: Path) -> None:
     with time_machine.travel(NOW, tick=False):
         schedule.claim_due(now=NOW)
         sync_rows(fixtures_dir, chutes_rows(1) if rows is None else rows)
 
     slot = schedule.next_slot("chutes", after=NOW, interval=timedelta(hours=1))
-    assert schedule.claim_due(now=slot - MICROSECOND) == []
-    assert schedule.claim_due(now=slot) == ["chutes"]
+    assert "chutes" not in schedule.claim_due(now=slot - MICROSECOND)
+    assert "chutes" in schedule.claim_due(now=slot)
 
 
 @pytest.mark.django_db
@@ -156,7 +156,7 @@ def test_a_run_that_is_asked_for_is_due_at_once_and_beat_is_not_waited_for(
         assert sent == []
 
     assert sent == ["catalog.dispatch_due"]
-    assert schedule.claim_due(now=NOW) == ["chutes"]
+    assert "chutes" in schedule.claim_due(now=NOW)
 
 
 @pytest.mark.django_db
@@ -177,4 +177,4 @@ def test_a_run_that_is_asked_for_while_no_broker_answers_waits_for_the_next_beat
         schedule.request_run("chutes")
 
     assert "the next beat will send what is due" in caplog.text
-    assert schedule.claim_due(now=NOW) == ["chutes"]
+    assert "chutes" in schedule.claim_due(now=NOW)

@@ -1,85 +1,23 @@
-"""Every gateway is held to the contract's own suite; beside it stand the oddities of single gateways."""
+"""Chutes' static catalogue, whose rows are of their own kind."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from catalog import registry
 from catalog.adapter import testing
-from catalog.adapter.contract import Gateway
 from catalog.adapter.errors import UnusableRow
 from catalog.gateways.chutes import Chutes
 from catalog.normalize import meters
 from catalog.records import ModelType, OfferRecord
-from catalog.sync.read import decoded
+from tests.catalog.gateways.cases import bundled
 from tests.factories import chutes_row
 
 Json = Any
-
-FIXTURES: Path = settings.BASE_DIR / "fixtures"
-over_all_gateways = pytest.mark.parametrize("gateway", registry.GATEWAYS.values(), ids=registry.GATEWAYS)
-
-
-def bundled_rows(gateway: Gateway) -> list[Json]:
-    payload = decoded((FIXTURES / f"{gateway.slug}_catalog.json").read_bytes())
-    return list(gateway.bundled_listing(payload).rows)
-
-
-def json_values() -> st.SearchStrategy[Json]:
-    """Whatever a JSON text can say, as the reader of listings decodes it; with NaN, which Python's JSON knows."""
-    scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters() | st.just("\ud800"))
-    values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
-    return values.map(lambda value: decoded(json.dumps(value).encode()))
-
-
-def rows_with_one_odd_field() -> st.SearchStrategy[Json]:
-    fields = st.sampled_from(["id", "name", "provider", "type", "pricing_per_hour", "tags"])
-    return st.builds(lambda field, value: chutes_row() | {field: value}, fields, json_values())
-
-
-@over_all_gateways
-def test_file_class_and_slug_of_a_gateway_agree(gateway: Gateway) -> None:
-    testing.check_identity(gateway)
-
-    assert registry.GATEWAYS[gateway.slug] is gateway
-
-
-@over_all_gateways
-def test_a_gateway_reads_all_of_its_bundled_catalogue(gateway: Gateway) -> None:
-    records = testing.check_rows(gateway, bundled_rows(gateway))
-
-    assert records
-    assert len({record.id for record in records}) == len(records)
-
-
-@over_all_gateways
-@pytest.mark.parametrize("payload", [{}, {"data": []}, "rows", 5, None, True])
-def test_a_bundled_catalogue_that_is_no_list_is_refused(gateway: Gateway, payload: Json) -> None:
-    testing.check_refuses_payload(gateway, payload)
-
-
-@over_all_gateways
-@given(row=json_values() | rows_with_one_odd_field())
-@example(row=chutes_row("  maker/model\n"))
-@example(row=chutes_row(name="\ud800"))
-@example(row=chutes_row(tags=["x"] * 10_000))
-@example(row=chutes_row(tags=[5] * 10_000))
-def test_any_json_is_an_offer_or_an_unusable_row(gateway: Gateway, row: Json) -> None:
-    if not testing.check_refuses(gateway, row):
-        testing.check_rows(gateway, [row])
-
-
-# --- Chutes ----------------------------------------------------------------------------------------------------------
 
 
 def chutes_record(**fields: object) -> OfferRecord:
@@ -87,7 +25,7 @@ def chutes_record(**fields: object) -> OfferRecord:
 
 
 def test_chutes_lists_its_104_models_of_nine_types() -> None:
-    records = [Chutes().record(row) for row in bundled_rows(Chutes())]
+    records = testing.check_rows(Chutes(), bundled(Chutes()).rows)
 
     assert Counter(record.model_type for record in records) == {
         ModelType.LLM: 69,
@@ -200,3 +138,17 @@ def test_a_row_that_is_no_object_is_refused(row: Json) -> None:
 
 def test_a_field_that_nobody_asked_for_does_no_harm() -> None:
     assert chutes_record(surprise={"deep": [1, 2]}) == chutes_record()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        chutes_row("  maker/model\n"),
+        chutes_row(name="\ud800"),
+        chutes_row(tags=["x"] * 10_000),
+        chutes_row(tags=[5] * 10_000),
+    ],
+    ids=["spaces", "surrogate", "many tags", "many wrong tags"],
+)
+def test_an_odd_row_is_an_offer_or_an_unusable_row(row: Json) -> None:
+    testing.check_refuses(Chutes(), row)

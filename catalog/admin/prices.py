@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from catalog import curation
+from catalog.admin.readonly import ReadOnlyAdmin, curator
+from catalog.models import Price, PriceHold
+
+
+@admin.register(Price)
+class PriceAdmin(ReadOnlyAdmin):
+    list_display = (
+        "offer",
+        "gateway",
+        "meter",
+        "amount",
+        "currency",
+        "conditions_key",
+        "valid_from",
+        "valid_to",
+        "origin",
+    )
+    list_filter = ("meter", "origin", "offer__gateway", ("valid_to", admin.EmptyFieldListFilter))
+    list_select_related = ("offer__gateway",)
+    search_fields = ("offer__model_id",)
+    ordering = ("-valid_from", "offer__model_id", "meter", "conditions_key")
+    date_hierarchy = "valid_from"
+
+    @admin.display(ordering="offer__gateway")
+    def gateway(self, price: Price) -> str:
+        return price.offer.gateway.slug
+
+
+@admin.register(PriceHold)
+class PriceHoldAdmin(ReadOnlyAdmin):
+    list_display = ("offer", "gateway", "meter", "amount", "kept", "state", "reason", "made_at", "decided_by")
+    list_filter = ("state", "offer__gateway", "meter")
+    list_select_related = ("offer__gateway", "decided_by")
+    search_fields = ("offer__model_id", "reason")
+    ordering = ("-made_at", "offer__model_id")
+    actions = ("release", "discard")
+
+    @admin.action(description="Release: the new price is right", permissions=["decide"])
+    def release(self, request: HttpRequest, queryset: QuerySet[PriceHold]) -> None:
+        self._decide(request, queryset, PriceHold.State.RELEASED)
+
+    @admin.action(description="Discard: keep the price before", permissions=["decide"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[PriceHold]) -> None:
+        self._decide(request, queryset, PriceHold.State.DISCARDED)
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("catalog.change_pricehold")
+
+    def _decide(self, request: HttpRequest, queryset: QuerySet[PriceHold], state: PriceHold.State) -> None:
+        for hold in queryset.select_related("offer__gateway").order_by("pk"):
+            try:
+                curation.decide_price_hold(hold, state=state, author=curator(request), now=timezone.now())
+            except curation.AlreadyDecided as error:
+                self.message_user(request, f"{hold.offer} {hold}: {error}", messages.WARNING)
+            else:
+                self.message_user(request, f"{hold.offer} {hold.meter}: {state.value}", messages.SUCCESS)
+
+    @admin.display(ordering="offer__gateway")
+    def gateway(self, hold: PriceHold) -> str:
+        return hold.offer.gateway.slug

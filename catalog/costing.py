@@ -1,0 +1,292 @@
+"""What a workload costs at the prices of an offer. Pure, and exact to the last decimal.
+
+- Of a meter's prices whose conditions hold, the last in `billing.precedence` replaces the base price; so a prompt-size
+  price reprices the whole request, not only the tokens above its bound. A condition that the workload leaves open
+  counts as not met, and a note says so.
+- Tokens read from a cache, written to one or spent on reasoning are billed as ordinary ones where they have no price
+  of their own.
+- An offer whose only price is an hourly rate is billed by the hour alone; beside other prices the hour is not billed
+  (`billing.billed`).
+- A quantity whose price is unknown is never taken for free: the bill then has reasons and no total. Only requests are:
+  gateways that charge for them say so, and the others leave the price out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import time
+from decimal import Context, Decimal, Inexact
+from fractions import Fraction
+
+from catalog.normalize import billing, meters, money
+from catalog.records import Condition, PriceRecord
+
+Quantity = int | Decimal
+
+MAX_QUANTITY_DIGITS = 18
+"""Digits of a quantity in plain notation."""
+
+# Wide enough for the sum of products of any quantities and prices; if it ever were not, it would raise, not round.
+_EXACT = Context(prec=3 * money.MAX_DIGITS, traps=[Inexact])
+
+_PARTS = {
+    "input_tokens": ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
+    "output_tokens": ("reasoning_tokens",),
+    "audio_input_tokens": ("cached_audio_tokens",),
+}
+"""Quantities that are counted in another one, and billed apart from the rest of it."""
+
+_ORDINARY = {
+    meters.INPUT_TEXT_CACHE_READ: meters.INPUT_TEXT,
+    meters.INPUT_TEXT_CACHE_WRITE_1H: meters.INPUT_TEXT_CACHE_WRITE,
+    meters.INPUT_TEXT_CACHE_WRITE: meters.INPUT_TEXT,
+    meters.INPUT_AUDIO_CACHE_READ: meters.INPUT_AUDIO,
+    meters.OUTPUT_REASONING: meters.OUTPUT_TEXT,
+}
+"""What a meter without a price of its own is billed as; in this order, for a write of an hour may fall twice."""
+
+_IMAGE_MEASURES = (meters.INPUT_IMAGE, meters.INPUT_IMAGE_TOKEN)
+
+_Chosen = Mapping[str, PriceRecord]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What is asked of an offer. None is not stated, which is not 0."""
+
+    input_tokens: Quantity = 0
+    """Of text, with all their parts."""
+    cached_input_tokens: Quantity = 0
+    """The part of `input_tokens` that is read from a cache."""
+    cache_write_tokens: Quantity = 0
+    """The part of `input_tokens` that is written to a cache, for as long as the gateway usually keeps it."""
+    cache_write_1h_tokens: Quantity = 0
+    """The part of `input_tokens` that is written to a cache for an hour."""
+    output_tokens: Quantity = 0
+    """Of text, with those of reasoning."""
+    reasoning_tokens: Quantity = 0
+    """The part of `output_tokens` that is spent on reasoning."""
+    audio_input_tokens: Quantity = 0
+    """Beside `input_tokens`, with the cached ones."""
+    cached_audio_tokens: Quantity = 0
+    """The part of `audio_input_tokens` that is read from a cache."""
+    audio_output_tokens: Quantity = 0
+    """Beside `output_tokens`."""
+    images: Quantity = 0
+    """Images that go in."""
+    image_tokens: Quantity = 0
+    """The same images, measured in tokens: an offer bills one or the other."""
+    output_image_tokens: Quantity = 0
+    web_searches: Quantity = 0
+    steps: Quantity = 0
+    """Of a diffusion model."""
+    requests: Quantity | None = None
+    hours: Quantity | None = None
+    """Of one instance, for offers that are billed by the hour."""
+    prompt_tokens: Quantity | None = None
+    """Size of each request; where it is not stated, all tokens that go in divided by `requests`."""
+    at: time | None = None
+    """Time of day of all requests, in UTC."""
+
+    def __post_init__(self) -> None:
+        for name in (stated.name for stated in fields(self) if stated.name != "at"):
+            if (value := getattr(self, name)) is not None:
+                _check_quantity(name, value)
+        if self.at is not None and self.at.tzinfo is not None:
+            raise ValueError("at is a time of day in UTC and carries no zone")
+        for whole, parts in _PARTS.items():
+            if self.rest_of(whole) < 0:
+                raise ValueError(f"{' and '.join(parts)} must not exceed {whole}, of which they are a part")
+
+    def rest_of(self, whole: str) -> Decimal:
+        """A quantity without its parts."""
+        return _EXACT.subtract(Decimal(getattr(self, whole)), _sum(getattr(self, part) for part in _PARTS[whole]))
+
+    @property
+    def prompt_size(self) -> Fraction | None:
+        """Tokens of each request; None where nothing tells."""
+        if self.prompt_tokens is not None:
+            return Fraction(self.prompt_tokens)
+        if not self.requests:
+            return None
+        return Fraction(_sum((self.input_tokens, self.audio_input_tokens, self.image_tokens))) / Fraction(self.requests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    meter: str
+    quantity: Decimal
+    unit_price: Decimal
+    """US dollars for one unit of the meter."""
+    conditions: tuple[Condition, ...]
+    """Why this price and no other; none: the base price."""
+
+    @property
+    def amount(self) -> Decimal:
+        return _EXACT.multiply(self.quantity, self.unit_price)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """In US dollars."""
+
+    lines: tuple[Line, ...] = ()
+    """In the order of the meters; quantities of 0 have none."""
+    reasons: tuple[str, ...] = ()
+    """Why it cannot be costed; the lines are then only what could be."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, and what this offer does not bill."""
+
+    @property
+    def total(self) -> Decimal | None:
+        return None if self.reasons else _sum(line.amount for line in self.lines)
+
+
+def bill(
+    prices: Sequence[PriceRecord], workload: Workload, *, is_dynamic: bool = False, zero_is_free: bool = False
+) -> Bill:
+    """What the workload costs at the prices of an offer; `is_dynamic` and `zero_is_free` are its record's."""
+    billed = billing.billed(prices)
+    if is_dynamic:
+        return Bill(reasons=("its price is decided when a request runs",))
+    if not billed:
+        return Bill(reasons=("none of its prices is known",))
+    if not zero_is_free and not any(price.amount for price in billed):
+        return Bill(reasons=("its prices of 0 are no evidence that it is free",))
+    circumstances = billing.Circumstances(prompt_tokens=workload.prompt_size, at=workload.at)
+    try:
+        chosen = _chosen(prices, circumstances)
+    except ValueError as error:
+        return Bill(reasons=(str(error),))
+    demand = (_hourly if billed[0].meter == meters.COMPUTE_HOUR else _metered)(workload, chosen)
+    return Bill(
+        lines=tuple(_lines(demand.quantities, chosen)),
+        reasons=(*demand.reasons, *_unpriced(demand.quantities, chosen)),
+        notes=(*demand.notes, *_left_open(prices, circumstances)),
+    )
+
+
+@dataclass(slots=True)
+class _Demand:
+    """What an offer bills of a workload."""
+
+    quantities: dict[str, Decimal]
+    """By meter, without zeros."""
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _chosen(prices: Iterable[PriceRecord], circumstances: billing.Circumstances) -> dict[str, PriceRecord]:
+    """The price of each meter under these circumstances. Raises ValueError for a condition that is not understood."""
+    holding = [price for price in prices if billing.holds(price.conditions, circumstances)]
+    return {price.meter: price for price in sorted(holding, key=lambda price: billing.precedence(price.conditions))}
+
+
+def _hourly(workload: Workload, chosen: _Chosen) -> _Demand:
+    stated = _stated(workload)
+    quantities = {meter: quantity for meter, quantity in stated.items() if meter in {meters.COMPUTE_HOUR, *chosen}}
+    demand = _Demand(quantities)
+    if workload.hours is None:
+        demand.reasons.append("it is billed by the hour, and the workload states no hours")
+    if quantities != stated:
+        demand.notes.append("only its hours are billed")
+    return demand
+
+
+def _metered(workload: Workload, chosen: _Chosen) -> _Demand:
+    demand = _Demand(_stated(workload))
+    hours = demand.quantities.pop(meters.COMPUTE_HOUR, None)
+    if meters.REQUEST not in chosen:
+        demand.quantities.pop(meters.REQUEST, None)
+    elif workload.requests is None and chosen[meters.REQUEST].amount:
+        demand.reasons.append("it charges for requests, and the workload states none")
+    _measure_images_once(demand.quantities, chosen)
+    _bill_as_ordinary(demand.quantities, chosen)
+    if hours:
+        # Hours beside a quantity that is billed are there for other offers; alone they would come out as 0 dollars.
+        (demand.notes if demand.quantities else demand.reasons).append("it is not billed by the hour")
+    return demand
+
+
+def _stated(workload: Workload) -> dict[str, Decimal]:
+    """The quantity of each meter, without zeros."""
+    quantities = {
+        meters.INPUT_TEXT: workload.rest_of("input_tokens"),
+        meters.INPUT_TEXT_CACHE_READ: workload.cached_input_tokens,
+        meters.INPUT_TEXT_CACHE_WRITE: workload.cache_write_tokens,
+        meters.INPUT_TEXT_CACHE_WRITE_1H: workload.cache_write_1h_tokens,
+        meters.OUTPUT_TEXT: workload.rest_of("output_tokens"),
+        meters.OUTPUT_REASONING: workload.reasoning_tokens,
+        meters.INPUT_AUDIO: workload.rest_of("audio_input_tokens"),
+        meters.INPUT_AUDIO_CACHE_READ: workload.cached_audio_tokens,
+        meters.OUTPUT_AUDIO: workload.audio_output_tokens,
+        meters.INPUT_IMAGE: workload.images,
+        meters.INPUT_IMAGE_TOKEN: workload.image_tokens,
+        meters.OUTPUT_IMAGE_TOKEN: workload.output_image_tokens,
+        meters.SEARCH_WEB: workload.web_searches,
+        meters.STEP: workload.steps,
+        meters.REQUEST: workload.requests,
+        meters.COMPUTE_HOUR: workload.hours,
+    }
+    return {meter: Decimal(quantity) for meter, quantity in quantities.items() if quantity}
+
+
+def _measure_images_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
+    """Keep the first measure that is stated and has a price; if none has, both stay and lack one."""
+    priced = [meter for meter in _IMAGE_MEASURES if meter in quantities and meter in chosen]
+    for meter in _IMAGE_MEASURES:
+        if priced and meter != priced[0]:
+            quantities.pop(meter, None)
+
+
+def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
+    for meter, ordinary in _ORDINARY.items():
+        if meter in quantities and meter not in chosen:
+            quantities[ordinary] = _sum((quantities.pop(meter), quantities.get(ordinary, 0)))
+
+
+def _lines(quantities: Mapping[str, Decimal], chosen: _Chosen) -> Iterator[Line]:
+    for meter in meters.METERS:
+        if meter in quantities and meter in chosen:
+            price = chosen[meter]
+            yield Line(meter=meter, quantity=quantities[meter], unit_price=price.amount, conditions=price.conditions)
+
+
+def _unpriced(quantities: Mapping[str, Decimal], chosen: _Chosen) -> list[str]:
+    missing = [meter for meter in meters.METERS if meter in quantities and meter not in chosen]
+    return [f"its price of {meter} is not known" for meter in missing]
+
+
+def _left_open(prices: Iterable[PriceRecord], circumstances: billing.Circumstances) -> list[str]:
+    """The conditions that the workload does not decide."""
+    undecided = [price for price in prices if billing.holds(price.conditions, circumstances) is None]
+    dimensions = {dimension for price in undecided for dimension, _, _ in price.conditions}
+    notes = []
+    if circumstances.prompt_tokens is None and billing.PROMPT_TOKENS in dimensions:
+        notes.append("the size of the prompts is not stated, so prices for long ones are left out")
+    if circumstances.at is None and billing.UTC_WINDOW in dimensions:
+        notes.append("the time of day is not stated, so prices for parts of the day are left out")
+    return notes
+
+
+def _check_quantity(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError(f"{name} must be an int or a Decimal, not {type(value).__name__}")
+    quantity = Decimal(value)
+    if not quantity.is_finite() or quantity < 0:
+        raise ValueError(f"{name} must be 0 or more")
+    # The exponent bounds the length of the text, so look at it before writing that out.
+    if abs(quantity.adjusted()) > MAX_QUANTITY_DIGITS or _digits(quantity) > MAX_QUANTITY_DIGITS:
+        raise ValueError(f"{name} must have at most {MAX_QUANTITY_DIGITS} digits")
+
+
+def _digits(quantity: Decimal) -> int:
+    return len(format(quantity, "f").replace(".", ""))
+
+
+def _sum(amounts: Iterable[Quantity]) -> Decimal:
+    total = Decimal(0)
+    for amount in amounts:
+        total = _EXACT.add(total, Decimal(amount))
+    return total

@@ -1,0 +1,419 @@
+"""OpenRouter: one API in front of many hosts. https://openrouter.ai/docs/api_reference/models
+
+Listing: GET https://openrouter.ai/api/v1/models, without a key; a Bearer key is sent where there is one. Left to itself
+it lists models that put out text; `output_modalities=all` asks for the rest too.
+Then GET /api/v1/providers, whose facts adorn the catalogue; without them the models are published all the same.
+Unit of its prices: US dollars **per token**, as decimal text; per request, per search, per image where the key says so.
+- `image` is documented as per image; where it equals the price of a prompt token it is a price per token (Gemini).
+- A negative prompt or completion is decided when a request runs (routers). It is never a price.
+- A zero of any other key than those two says "not applicable": in 2025 it was written out, since then it is left out.
+- 0/0 is free where only text comes out or the id ends in `:free`. Previews of music and images say 0/0 too, and are
+  billed otherwise.
+- Models for nothing but speech, transcription or reranking are billed by characters, seconds or searches as well as by
+  tokens, and their prices do not tell by which: they are unknown.
+- `overrides` hold prices under conditions; where those are hours, the top-level price changes with the clock. What
+  follows from that stands in `catalog/normalize/schedules.py`.
+Ids are `author/slug[:variant]`, `~author/slug-latest` for an alias that moves; `openrouter/...` are routers and models
+whose maker is not told yet. Fields are added several times a year, so unknown ones are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainValidator, model_validator
+
+from catalog.adapter import fields
+from catalog.adapter.contract import (
+    Auth,
+    Config,
+    Gateway,
+    Json,
+    Listing,
+    Page,
+    Request,
+    Walk,
+    fields_of,
+    sorted_words,
+    validated,
+)
+from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
+from catalog.normalize import counts, dates, meters, modalities, model_ids, money, schedules, text
+from catalog.records import JsonScalar, ModelType, OfferRecord, PriceRecord, ProviderRecord
+
+_PATH = "/api/v1/models"
+_PROVIDERS_PATH = "/api/v1/providers"
+_MOST_PAGES = 100
+_MOST_OVERRIDES = 24
+_BILLED_BY_TOKENS = frozenset({"text", "image", "audio", "video", "embeddings"})
+_LARGEST_EXACT_INTEGER = 2**53
+_METERS = {meter.pricing_key: meter.name for meter in meters.METERS.values()}
+
+
+def _model_id(value: Any) -> str:
+    found = text.line(value, longest=text.MAX_ID)
+    author, _, slug = found.partition("/")
+    if not author.lstrip("~") or not slug or any(character.isspace() for character in found):
+        raise ValueError("must be author/slug")
+    return found
+
+
+def _base_price(value: Any) -> money.Rate | None:
+    """None: decided when a request runs."""
+    return None if money.is_negative(value) else money.usd_per_token(value)
+
+
+def _overriding_price(value: Any) -> money.Rate | None:
+    return None if value is None else _base_price(value)
+
+
+def _extra_price(constructor: Callable[[object], money.Rate]) -> PlainValidator:
+    """For keys that may be left out, and whose 0 says the same."""
+
+    def read(value: Any) -> money.Rate | None:
+        rate = None if value is None or money.is_negative(value) else constructor(value)
+        return rate if rate and rate.amount else None
+
+    return PlainValidator(read)
+
+
+def _prompt_size(value: Any) -> int | None:
+    return None if value is None else counts.count(value) or 0
+
+
+def _minute(value: Any) -> int | None:
+    return None if value is None else dates.minute_of_day(value)
+
+
+_Rate = InstanceOf[money.Rate] | None
+_BasePrice = Annotated[_Rate, PlainValidator(_base_price)]
+_OverridingPrice = Annotated[_Rate, PlainValidator(_overriding_price)]
+_PerToken = Annotated[_Rate, _extra_price(money.usd_per_token)]
+_PerImage = Annotated[_Rate, _extra_price(money.usd_per_image)]
+_PerRequest = Annotated[_Rate, _extra_price(money.usd_per_request)]
+_PerSearch = Annotated[_Rate, _extra_price(money.usd_per_search)]
+
+
+class Prices(BaseModel):
+    """The keys of prices, which the meters carry as their `pricing_key`. `discount` is none of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt: _OverridingPrice = None
+    completion: _OverridingPrice = None
+    request: _PerRequest = None
+    image: _PerImage = None
+    image_token: _PerToken = None
+    image_output: _PerToken = None
+    audio: _PerToken = None
+    audio_output: _PerToken = None
+    input_audio_cache: _PerToken = None
+    web_search: _PerSearch = None
+    internal_reasoning: _PerToken = None
+    input_cache_read: _PerToken = None
+    input_cache_write: _PerToken = None
+    input_cache_write_1h: _PerToken = None
+
+    def rates(self, *, image_is_per_token: bool) -> schedules.Rates:
+        """By meter."""
+        told = {key: getattr(self, key) for key in Prices.model_fields}
+        image = told.pop("image")
+        if image and image_is_per_token:
+            told["image_token"] = told["image_token"] or money.usd_per_token(image.amount)
+        else:
+            told["image"] = image
+        return {_METERS[key]: rate for key, rate in told.items() if rate is not None}
+
+
+class Override(Prices):
+    """Prices that hold where all its conditions do."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    min_prompt_tokens: Annotated[int | None, PlainValidator(_prompt_size)] = None
+    """The prompt must have more tokens than this."""
+    utc_start: Annotated[int | None, PlainValidator(_minute)] = None
+    utc_end: Annotated[int | None, PlainValidator(_minute)] = None
+
+    @model_validator(mode="after")
+    def _window_is_whole(self) -> Override:
+        if (self.utc_start is None) != (self.utc_end is None):
+            raise ValueError("utc_start and utc_end go together")
+        return self
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether it has no condition of a kind that is not known here: what else it has are prices."""
+        return all(_is_price(key, value) for key, value in (self.model_extra or {}).items() if value is not None)
+
+    @property
+    def window(self) -> schedules.Span | None:
+        return None if self.utc_start is None or self.utc_end is None else (self.utc_start, self.utc_end)
+
+
+class Pricing(Prices):
+    prompt: _BasePrice
+    completion: _BasePrice
+    overrides: Annotated[list[Override], Field(max_length=_MOST_OVERRIDES)] | None = None
+
+
+class Architecture(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    input_modalities: fields.GivenWords
+    output_modalities: fields.GivenWords
+    tokenizer: fields.Word = None
+    instruct_type: fields.Word = None
+
+
+class TopProvider(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    context_length: fields.Count = None
+    max_completion_tokens: fields.Count = None
+    is_moderated: fields.Flag = None
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    id: Annotated[str, PlainValidator(_model_id)]
+    name: fields.Name
+    architecture: Architecture
+    pricing: Pricing
+    canonical_slug: fields.Word = None
+    hugging_face_id: fields.Word = None
+    created: fields.UnixSeconds = None
+    description: fields.Prose = None
+    context_length: fields.Count = None
+    top_provider: TopProvider | None = None
+    supported_parameters: fields.Words = None
+    default_parameters: dict[str, Any] | None = None
+    expiration_date: fields.Day = None
+    knowledge_cutoff: fields.Day = None
+
+
+class ProviderFacts(BaseModel):
+    """A row of the providers. What is odd about it is left out, for it is not worth an offer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    slug: fields.Id
+    name: fields.Name
+    headquarters: fields.Word = None
+    status_page_url: fields.Word = None
+    terms_of_service_url: fields.Word = None
+    privacy_policy_url: fields.Word = None
+
+    def record(self) -> ProviderRecord:
+        return ProviderRecord(
+            slug=self.slug,
+            name=self.name,
+            headquarters=self.headquarters if self.headquarters and len(self.headquarters) == 2 else None,
+            status_page_url=text.web_address(self.status_page_url),
+            terms_url=text.web_address(self.terms_of_service_url),
+            privacy_url=text.web_address(self.privacy_policy_url),
+        )
+
+
+class OpenRouter(Gateway):
+    slug = "openrouter"
+    name = "OpenRouter"
+    site_url = "https://openrouter.ai"
+    docs_url = "https://openrouter.ai/docs/api_reference/models"
+    note = "OpenRouter catalog"
+    hosts = {"api": "https://openrouter.ai"}
+    auth = Auth()
+    bundled_on = date(2026, 5, 28)
+
+    def walk(self, config: Config) -> Walk:
+        """One page, unless the answer names another one in `links.next`."""
+        rows: list[Json] = []
+        total: Json = None
+        query: Mapping[str, str] | None = {"output_modalities": "all"}
+        asked: list[Mapping[str, str]] = []
+        while query is not None:
+            if query in asked or len(asked) == _MOST_PAGES:
+                raise BadPayload(f"OpenRouter's pages do not end: {len(asked)} were read")
+            asked.append(query)
+            page = yield Request(host="api", path=_PATH, query=query)
+            answer = _Answer.of(page.payload)
+            rows += answer.rows
+            total = total if answer.total is None else answer.total
+            query = answer.next_query
+        ids = {found for found in map(self.row_id, rows) if found}
+        return Listing(
+            # Of two rows with one id the first stands: the newer, whatever order they came in.
+            rows=sorted(rows, key=lambda row: (self.row_id(row) or "", -_created(row))),
+            is_complete=total is None or total == len(ids),
+            providers=(yield from _providers()),
+        )
+
+    def essence(self, row: Json) -> Json:
+        read = fields_of(row, Row)
+        if isinstance(read, dict) and "supported_parameters" in read:
+            read["supported_parameters"] = sorted_words(read["supported_parameters"])
+        return read
+
+    def record(self, row: Json) -> OfferRecord:
+        listed = validated(row, Row)
+        architecture, top = listed.architecture, listed.top_provider or TopProvider()
+        outputs = frozenset(word.casefold() for word in architecture.output_modalities)
+        is_dynamic = _is_dynamic(row["pricing"])
+        return OfferRecord(
+            id=listed.id,
+            slug=listed.id,
+            canonical_slug=listed.canonical_slug or listed.id,
+            name=listed.name,
+            provider_slug=model_ids.owner(listed.id),
+            description=listed.description,
+            model_type=_model_type(listed, outputs=outputs, is_dynamic=is_dynamic),
+            prices=_prices(listed.pricing, outputs=outputs),
+            is_dynamic=is_dynamic,
+            zero_is_free=outputs == {"text"} or listed.id.endswith(":free"),
+            input_modalities=modalities.canonical(architecture.input_modalities) or None,
+            output_modalities=modalities.canonical(outputs) or None,
+            tokenizer=architecture.tokenizer,
+            instruct_type=architecture.instruct_type,
+            hugging_face_id=listed.hugging_face_id,
+            created=listed.created,
+            context_length=listed.context_length,
+            top_provider_context_length=top.context_length,
+            max_completion_tokens=top.max_completion_tokens,
+            is_moderated=top.is_moderated,
+            supported_parameters=listed.supported_parameters,
+            default_parameters=_scalars(listed.default_parameters or {}) or None,
+            knowledge_cutoff=listed.knowledge_cutoff,
+            expires=listed.expiration_date,
+        )
+
+
+def _providers() -> Generator[Request, Page, tuple[ProviderRecord, ...]]:
+    """The facts of providers. They adorn the catalogue: without them the models are published all the same."""
+    try:
+        page = yield Request(host="api", path=_PROVIDERS_PATH)
+    except GatewayError:
+        return ()
+    rows = page.payload.get("data") if isinstance(page.payload, dict) else page.payload
+    return tuple(_provider_records(rows if isinstance(rows, list) else []))
+
+
+def _provider_records(rows: Iterable[Json]) -> Iterator[ProviderRecord]:
+    for row in rows:
+        with suppress(UnusableRow):
+            yield validated(row, ProviderFacts).record()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """One page: `{"data", "total_count", "links"}`, only `data` before mid-2026, or a bare list in old captures."""
+
+    rows: list[Json]
+    total: Json = None
+    next_query: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, payload: Json) -> _Answer:
+        if isinstance(payload, list):
+            return cls(rows=payload)
+        if not isinstance(payload, dict) or not isinstance(payload.get("data"), list):
+            raise BadPayload("OpenRouter's answer holds no list of models under data")
+        links = payload.get("links")
+        following = links.get("next") if isinstance(links, dict) else None
+        return cls(
+            rows=payload["data"],
+            total=payload.get("total_count"),
+            next_query=None if following is None else _query(following),
+        )
+
+
+def _query(link: Json) -> Mapping[str, str]:
+    """Only the query of the link is followed: its host may be a mirror's original, or nobody's business."""
+    try:
+        if not isinstance(link, str) or not text.is_storable(link):
+            raise ValueError
+        found = dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
+    except ValueError:
+        raise BadPayload("OpenRouter's links.next is no address") from None
+    return {"output_modalities": "all"} | found
+
+
+def _created(row: Json) -> int:
+    try:
+        return (dates.unix_seconds(row.get("created")) or 0) if isinstance(row, dict) else 0
+    except ValueError:
+        return 0
+
+
+def _model_type(listed: Row, *, outputs: frozenset[str], is_dynamic: bool) -> ModelType:
+    words = model_ids.words(listed.id)
+    is_router = listed.architecture.tokenizer == "Router" or (is_dynamic and model_ids.owner(listed.id) == "openrouter")
+    # The first that holds. A model that puts out more than text is named after the rarer output.
+    rules = (
+        (is_router, ModelType.LLM),
+        (bool(words & {"guard", "safeguard"}), ModelType.CONTENT_MODERATION),
+        ("lyria" in words, ModelType.MUSIC_GENERATION),
+        ("video" in outputs, ModelType.VIDEO),
+        ("image" in outputs, ModelType.IMAGE_GENERATION),
+        (bool(outputs) and outputs <= {"audio", "speech"}, ModelType.TEXT_TO_SPEECH),
+        ("text" in outputs, ModelType.LLM),
+        ("transcription" in outputs, ModelType.SPEECH_TO_TEXT),
+        ("embeddings" in outputs, ModelType.EMBEDDINGS),
+    )
+    return next((kind for holds, kind in rules if holds), ModelType.OTHER)
+
+
+def _is_dynamic(pricing: Json) -> bool:
+    entries = [pricing, *(pricing.get("overrides") or ())]
+    return any(money.is_negative(entry.get(side)) for entry in entries for side in ("prompt", "completion"))
+
+
+def _scalars(parameters: Mapping[str, Any]) -> dict[str, JsonScalar]:
+    """What is set, sorted; the API writes null for the rest. 1.0 and 1 are one value."""
+    found = {key: _scalar(value) for key, value in sorted(parameters.items()) if text.is_storable(key)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _scalar(value: Any) -> JsonScalar:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value if text.is_storable(value) and len(value) <= text.MAX_WORD else None
+    if isinstance(value, int | float | Decimal) and -_LARGEST_EXACT_INTEGER < value < _LARGEST_EXACT_INTEGER:
+        return int(value) if value == int(value) else float(value)
+    return None
+
+
+def _is_price(key: str, value: Any) -> bool:
+    return isinstance(value, str) and money.is_number(value) and not key.startswith(("min_", "max_", "utc_"))
+
+
+def _prices(pricing: Pricing, *, outputs: frozenset[str]) -> tuple[PriceRecord, ...]:
+    overrides = [override for override in pricing.overrides or () if override.is_understood]
+    tariffs = (pricing, *overrides)
+    # Decided once for the row: an override may raise one of the two without the other.
+    prompts = {tariff.prompt.amount for tariff in tariffs if tariff.prompt}
+    image_is_per_token = any(tariff.image and tariff.image.amount in prompts for tariff in tariffs)
+    schedule = schedules.Schedule(
+        top=pricing.rates(image_is_per_token=image_is_per_token),
+        clauses=tuple(
+            schedules.Clause(
+                from_tokens=0 if override.min_prompt_tokens is None else override.min_prompt_tokens + 1,
+                window=override.window,
+                rates=override.rates(image_is_per_token=image_is_per_token),
+            )
+            for override in overrides
+        ),
+    )
+    try:
+        found = schedule.prices()
+    except ValueError as error:
+        raise UnusableRow(f"pricing.overrides: {error}") from None
+    is_token_billed = not outputs or bool(outputs & _BILLED_BY_TOKENS)
+    return tuple(price for price in found if is_token_billed or meters.METERS[price.meter].unit is not money.Unit.TOKEN)

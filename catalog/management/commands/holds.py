@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from catalog import curation
+from catalog.models import PriceHold, SyncRun
+from catalog.sync import decisions, run
+
+_RUN, _PRICE = "run:", "price:"
+
+
+class Command(BaseCommand):
+    help = "Show what is held, release it or discard it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("action", choices=["list", "release", "discard"], nargs="?", default="list")
+        parser.add_argument("what", nargs="*", help="as `list` names them: run:12 price:34")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["action"] == "list":
+            self._list()
+        elif not options["what"]:
+            raise CommandError("name what to decide, as `manage.py holds` lists it: run:12 price:34")
+        for name in options["what"]:
+            try:
+                self._decide(options["action"], name)
+            except (decisions.NothingToDecide, curation.AlreadyDecided, run.AlreadyRunning) as error:
+                raise CommandError(f"{name}: {error}") from error
+
+    def _list(self) -> None:
+        runs = SyncRun.objects.filter(outcome=SyncRun.Outcome.HELD).select_related("gateway").order_by("pk")
+        for held in runs:
+            self.stdout.write(f"{_RUN}{held.pk} {held.gateway.slug} {held.started_at:%Y-%m-%d %H:%M} UTC: {held.error}")
+        holds = PriceHold.objects.waiting().select_related("offer__gateway").order_by("pk")
+        for hold in holds:
+            self.stdout.write(f"{_PRICE}{hold.pk} {hold.offer.gateway.slug} {hold.offer.model_id}: {hold.reason}")
+        if not runs and not holds:
+            self.stdout.write("Nothing is held.")
+
+    def _decide(self, action: str, name: str) -> None:
+        kind, _, number = name.partition(":")
+        if f"{kind}:" not in {_RUN, _PRICE} or not number.isdecimal():
+            raise CommandError(f"{name} is not a hold; they look like run:12 or price:34")
+        if f"{kind}:" == _RUN:
+            self._decide_run(action, int(number))
+        else:
+            self._decide_price(action, int(number))
+        self.stdout.write(f"{name}: {'released' if action == 'release' else 'discarded'}")
+
+    def _decide_run(self, action: str, number: int) -> None:
+        held = SyncRun.objects.select_related("gateway").filter(pk=number).first()
+        if held is None:
+            raise decisions.NothingToDecide("there is no such run")
+        if action == "discard":
+            decisions.discard(held)
+            return
+        report = decisions.release(held, author=None, say=self.stdout.write)
+        if report.has_failed:
+            raise decisions.NothingToDecide(report.run.error)
+
+    def _decide_price(self, action: str, number: int) -> None:
+        hold = PriceHold.objects.select_related("offer__gateway").filter(pk=number).first()
+        if hold is None:
+            raise decisions.NothingToDecide("there is no such held price")
+        state = PriceHold.State.RELEASED if action == "release" else PriceHold.State.DISCARDED
+        curation.decide_price_hold(hold, state=state, author=None, now=timezone.now())

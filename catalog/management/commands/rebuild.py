@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from catalog import registry
+from catalog.sync import decisions, run
+
+
+class Command(BaseCommand):
+    help = "Make the catalogue again from the accepted captures, the overrides and the holds."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("gateways", nargs="*", metavar="gateway", help="default: all that have something accepted")
+        parser.add_argument(
+            "--capture", metavar="SHA", help="publish what an earlier run read: the hash or its beginning"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if unknown := [slug for slug in options["gateways"] if slug not in registry.GATEWAYS]:
+            raise CommandError(f"unknown gateway {', '.join(unknown)}; known are {', '.join(registry.GATEWAYS)}")
+        try:
+            if options["capture"] is not None:
+                self._report(decisions.publish_capture(options["capture"], say=self.stdout.write))
+                return
+            slugs = options["gateways"] or decisions.rebuildable()
+            for slug in slugs:
+                self._report(decisions.rebuild(slug, say=self.stdout.write))
+        except (decisions.NothingToDecide, run.AlreadyRunning) as error:
+            raise CommandError(str(error)) from error
+
+    def _report(self, report: run.Report) -> None:
+        done = report.run
+        if report.has_failed:
+            raise CommandError(f"{done.gateway.slug}: {done.error}")
+        self.stdout.write(
+            f"{done.gateway.slug}: {done.new} new, {done.changed} changed, {done.unchanged} unchanged, "
+            f"{done.withdrawn} withdrawn, revision {done.revision_before} -> {done.revision_after}"
+        )

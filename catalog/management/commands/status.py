@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from catalog import queries, registry
+
+
+class Command(BaseCommand):
+    help = "Show how each gateway stands."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="exit with 1 unless every gateway is fresh")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+        states = queries.gateway_states(registry.GATEWAYS, now=timezone.now(), interval=interval)
+        self.stdout.write(
+            f"{'gateway':<12} {'state':<8}{'models':>8}{'held':>6}  "
+            f"{'source':<8} {'last success':<17} {'next run':<17} last run"
+        )
+        for state in states.values():
+            self.stdout.write(_line(state))
+        self.stdout.write(f"revision {queries.newest_revision().number}")
+        if options["check"] and (bad := [state.slug for state in states.values() if state.state != "fresh"]):
+            raise CommandError(f"not fresh: {', '.join(bad)}")
+
+
+def _line(state: queries.GatewayState) -> str:
+    success = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state.last_success_at else "never"
+    due = f"{state.next_run_at:%Y-%m-%d %H:%M}" if state.next_run_at else "now"
+    run = f"{state.last_run.outcome} {state.last_run.error}".strip() if state.last_run else "-"
+    return (
+        f"{state.slug:<12} {state.state:<8}{state.models:>8}{state.held_prices:>6}  "
+        f"{state.source or '-':<8} {success:<17} {due:<17} {run}"
+    )

@@ -1,0 +1,89 @@
+"""Which of an offer's prices are billed, and under which conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import time
+from fractions import Fraction
+
+from catalog.normalize import dates
+from catalog.normalize.meters import COMPUTE_HOUR, METERS
+from catalog.records import Condition, PriceRecord
+
+PROMPT_TOKENS = "prompt_tokens"
+UTC_WINDOW = "utc_window"
+
+_DAY_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What conditions are held against. None: not known."""
+
+    prompt_tokens: Fraction | None
+    """Of one request."""
+    at: time | None
+    """Time of day in UTC."""
+
+
+def billed(prices: Iterable[PriceRecord]) -> tuple[PriceRecord, ...]:
+    """The prices of the work itself, without those of caches and tools.
+
+    The hour is billed only where nothing else is: beside other prices it is what an instance costs the gateway, not
+    what a caller pays.
+    """
+    base = tuple(price for price in prices if METERS[price.meter].is_base)
+    return tuple(price for price in base if price.meter != COMPUTE_HOUR) or base
+
+
+def holds(conditions: Iterable[Condition], circumstances: Circumstances) -> bool | None:
+    """Whether all conditions hold; None where that depends on what is not known.
+
+    Windows are half-open, [start, end), and may wrap midnight. Raises ValueError for a condition of another kind.
+    """
+    answers = {_holds(condition, circumstances) for condition in conditions}
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def precedence(conditions: Sequence[Condition]) -> tuple[int, int, int, str]:
+    """Sorts conditions that may hold at once: of those that do, the last one's price is billed.
+
+    The highest prompt size wins, for its price is meant for the whole request; then the larger number of conditions,
+    then the shorter window. The text decides the rest, only so that the order is total.
+    """
+    sizes = [value for dimension, _, value in conditions if dimension == PROMPT_TOKENS and isinstance(value, int)]
+    windows = [_minutes(value) for dimension, _, value in conditions if dimension == UTC_WINDOW]
+    lengths = [_length(*window) for window in windows if window]
+    shortest = min(lengths, default=_DAY_MINUTES)
+    return max(sizes, default=0), len(conditions), -shortest, str(conditions)
+
+
+def _holds(condition: Condition, circumstances: Circumstances) -> bool | None:
+    match condition:
+        case (dimension, ">=", int(tokens)) if dimension == PROMPT_TOKENS:
+            size = circumstances.prompt_tokens
+            return None if size is None else size >= tokens
+        case (dimension, "during", str(window)) if dimension == UTC_WINDOW and (minutes := _minutes(window)):
+            return None if circumstances.at is None else _is_during(circumstances.at, *minutes)
+    raise ValueError(f"the condition {' '.join(map(str, condition))} is not understood")
+
+
+def _is_during(at: time, start: int, end: int) -> bool:
+    return (at.hour * 60 + at.minute - start) % _DAY_MINUTES < _length(start, end)
+
+
+def _length(start: int, end: int) -> int:
+    """A window that ends when it starts is the whole day."""
+    return (end - start) % _DAY_MINUTES or _DAY_MINUTES
+
+
+def _minutes(window: int | str) -> tuple[int, int] | None:
+    """Start and end of a window in minutes of the day, None if it is none."""
+    start, _, end = str(window).partition("-")
+    try:
+        return dates.minute_of_day(start), dates.minute_of_day(end)
+    except ValueError:
+        return None

@@ -1,0 +1,117 @@
+"""What offers are to be served as: their records, what stands over them, and what of it is news."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from catalog import documents, registry
+from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
+from catalog.normalize.meters import METERS
+from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
+from catalog.publication.overlay import PRICED_FIELDS, overlay
+from catalog.publication.prices import OpenPrice, wanted_prices
+from catalog.records import OfferRecord, Source
+
+Json = Any
+_Key = TypeVar("_Key")
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Standing:
+    """What the database says of one offer, beside the gateway's record."""
+
+    overrides: dict[str, Json] = field(default_factory=dict)
+    holds: dict[PriceKey, PriceHold] = field(default_factory=dict)
+    """The deciding ones: at most one for a price."""
+    document: str | None = None
+    """What is served now; None for a new offer."""
+    prices: dict[PriceKey, OpenPrice] = field(default_factory=dict)
+
+    @property
+    def applied_holds(self) -> dict[PriceKey, Hold]:
+        """The holds that keep a price from being served."""
+        return self._holds(PriceHold.State.OPEN, PriceHold.State.DISCARDED)
+
+    @property
+    def asked(self) -> dict[PriceKey, Hold]:
+        """The holds that a curator has not decided yet."""
+        return self._holds(PriceHold.State.OPEN)
+
+    def _holds(self, *in_states: str) -> dict[PriceKey, Hold]:
+        return {
+            key: Hold(amount=Decimal(hold.amount), kept=Decimal(hold.kept) if hold.kept else None)
+            for key, hold in self.holds.items()
+            if hold.state in in_states
+        }
+
+
+@dataclass(slots=True)
+class State:
+    """One offer as it is to be served, beside what is served of it now."""
+
+    offer: Offer
+    record: OfferRecord
+    document: str
+    standing: Standing
+    prices: dict[PriceKey, tuple[str, str]]
+    """Amount and origin of what is billed."""
+    is_withdrawal: bool = False
+    """The gateway has just ceased to list it."""
+
+    @property
+    def is_news(self) -> bool:
+        return self.document != self.standing.document
+
+    @property
+    def kind(self) -> str:
+        if self.standing.document is None:
+            return "new"
+        return "withdrawn" if self.is_withdrawal else "changed"
+
+
+def standings(offers: Iterable[Offer]) -> dict[int, Standing]:
+    """What stands over each stored offer, by its primary key."""
+    found: dict[int, Standing] = defaultdict(Standing)
+    for batch in batches([offer.pk for offer in offers if offer.pk]):
+        for override in Override.objects.filter(offer__in=batch):
+            found[override.offer_id].overrides[override.field] = override.value
+        for hold in PriceHold.objects.deciding().filter(offer__in=batch):
+            found[hold.offer_id].holds[hold.meter, hold.conditions_key] = hold
+        for pk, document in OfferVersion.objects.current().filter(offer__in=batch).values_list("offer", "document"):
+            found[pk].document = document
+        for price in Price.objects.open().filter(offer__in=batch):
+            row = OpenPrice(pk=price.pk, amount=price.amount, origin=price.origin)
+            found[price.offer_id].prices[price.meter, price.conditions_key] = row
+    return found
+
+
+def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
+    holds = standing.applied_holds
+    record = overlay(with_holds(upstream, holds), standing.overrides)
+    curated = {PRICED_FIELDS[name] for name in standing.overrides if name in PRICED_FIELDS}
+    facts = documents.OfferFacts(
+        gateway=offer.gateway.slug,
+        gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
+        source=Source(offer.source),
+        recorded_on=offer.recorded_on,
+        first_seen_at=offer.first_seen_at,
+        withdrawn_at=offer.withdrawn_at,
+        held_prices=tuple(dict.fromkeys(METERS[meter].pricing_key for meter, _ in held_keys(upstream, standing.asked))),
+    )
+    return State(
+        offer=offer,
+        record=record,
+        document=documents.render(record, facts),
+        standing=standing,
+        prices=wanted_prices(record, curated=curated, is_withdrawn=offer.withdrawn_at is not None),
+    )
+
+
+def batches(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+    """Pieces small enough for the number of parameters that a statement may have."""
+    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))

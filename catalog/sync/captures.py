@@ -1,0 +1,71 @@
+"""Keeps the raw answers of a run, and gives them back."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from catalog.adapter.contract import Request
+from catalog.models import Capture, RunPage, SyncRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawPage:
+    """One answer as it came: decoded from its transfer encoding, not yet parsed."""
+
+    request: Request
+    body: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPage:
+    """What an earlier run asked for, and the hash of what it got."""
+
+    request: Request
+    sha256: str
+
+
+def store(run: SyncRun, pages: Sequence[RawPage], *, now: datetime) -> None:
+    """Keep the pages with the run. Equal answers are kept once."""
+    hashes = [page.sha256 for page in pages]
+    known = set(Capture.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
+    new = {key: page for key, page in zip(hashes, pages, strict=True) if key not in known}
+    Capture.objects.bulk_create(
+        [
+            Capture(sha256=key, body=zlib.compress(page.body, level=1), size=len(page.body), captured_at=now)
+            for key, page in new.items()
+        ],
+        ignore_conflicts=True,  # another gateway's run may have got the same answer
+    )
+    captures = dict(Capture.objects.filter(sha256__in=hashes).values_list("sha256", "pk"))
+    RunPage.objects.bulk_create(
+        RunPage(run=run, position=position, request=_request_text(page.request), capture_id=captures[key])
+        for position, (key, page) in enumerate(zip(hashes, pages, strict=True), start=1)
+    )
+
+
+def known_pages(run: SyncRun) -> list[KnownPage]:
+    rows = RunPage.objects.filter(run=run).order_by("position").values_list("request", "capture__sha256")
+    return [KnownPage(request=_request(text), sha256=sha256) for text, sha256 in rows]
+
+
+def stored_pages(run: SyncRun) -> list[RawPage]:
+    rows = RunPage.objects.filter(run=run).order_by("position").values_list("request", "capture__body")
+    return [RawPage(request=_request(text), body=zlib.decompress(body)) for text, body in rows]
+
+
+def _request_text(request: Request) -> str:
+    return orjson.dumps(request).decode()
+
+
+def _request(text: str) -> Request:
+    return Request(**orjson.loads(text))

@@ -1,0 +1,86 @@
+"""What people decide about runs: release or discard a held one, publish an earlier one again, rebuild."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+
+from catalog import registry
+from catalog.models import Gateway, SyncRun
+from catalog.records import Source
+from catalog.sync.run import Report, Say, Task, perform, silently
+
+
+class NothingToDecide(Exception):
+    """The run is not one that this can be done with; the message says why."""
+
+
+def release(held: SyncRun, *, author: User | None, say: Say = silently) -> Report:
+    """Publish what a held run read. Raises NothingToDecide, or AlreadyRunning."""
+    _require_held(held)
+    if not held.pages.exists():
+        raise NothingToDecide(f"the captures of run {held.pk} have been pruned")
+    report = _read_again(held, trigger=SyncRun.Trigger.RELEASE, is_vouched=True, author=author, say=say)
+    if not report.has_failed:
+        _decide(held, SyncRun.Outcome.RELEASED)
+    return report
+
+
+def discard(held: SyncRun) -> None:
+    """Let a held run be forgotten; the next one is judged anew. Raises NothingToDecide."""
+    _require_held(held)
+    _decide(held, SyncRun.Outcome.DISCARDED)
+
+
+def rebuild(slug: str, *, say: Say = silently) -> Report:
+    """Make a gateway's offers again from the accepted captures, the overrides and the holds.
+
+    With the adapter unchanged that changes nothing; with a corrected one it corrects what is served.
+    """
+    gateway = Gateway.objects.select_related("accepted_run__gateway").filter(slug=slug).first()
+    accepted = gateway.accepted_run if gateway else None
+    if accepted is None:
+        raise NothingToDecide(f"nothing of {slug} was ever accepted")
+    return _read_again(accepted, trigger=SyncRun.Trigger.REBUILD, is_vouched=False, author=None, say=say)
+
+
+def rebuildable() -> list[str]:
+    """The gateways of which something was accepted."""
+    known = Gateway.objects.exclude(accepted_run=None).values_list("slug", flat=True)
+    return [slug for slug in registry.GATEWAYS if slug in set(known)]
+
+
+def publish_capture(sha256: str, *, say: Say = silently) -> Report:
+    """Publish again what the newest run that got this capture read; a prefix of the hash will do."""
+    if not sha256:
+        raise NothingToDecide("name a capture by its hash or the beginning of it")
+    runs = SyncRun.objects.filter(pages__capture__sha256__startswith=sha256).order_by("-pk")
+    if len(set(runs.values_list("pages__capture__sha256", flat=True))) > 1:
+        raise NothingToDecide(f"several captures begin with {sha256}")
+    run = runs.first()
+    if run is None:
+        raise NothingToDecide(f"no capture begins with {sha256}")
+    return _read_again(run, trigger=SyncRun.Trigger.REBUILD, is_vouched=True, author=None, say=say)
+
+
+def _read_again(run: SyncRun, *, trigger: str, is_vouched: bool, author: User | None, say: Say) -> Report:
+    adapter = registry.GATEWAYS[run.gateway.slug]
+    return perform(
+        Task(
+            adapter=adapter,
+            source=Source(run.source),
+            trigger=trigger,
+            held=run,
+            is_vouched=is_vouched,
+            author=author,
+            say=say,
+        )
+    )
+
+
+def _require_held(run: SyncRun) -> None:
+    if run.outcome != SyncRun.Outcome.HELD:
+        raise NothingToDecide(f"run {run.pk} is {run.get_outcome_display()}, not held")
+
+
+def _decide(run: SyncRun, outcome: str) -> None:
+    SyncRun.objects.filter(pk=run.pk, outcome=SyncRun.Outcome.HELD).update(outcome=outcome)

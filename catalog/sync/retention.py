@@ -1,0 +1,50 @@
+"""Forgets what is no longer needed. What the published catalogue was made of is never forgotten."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from catalog.models import Capture, Gateway, OfferVersion, Revision, RunPage, SyncRun
+
+
+def prune(*, now: datetime) -> dict[str, int]:
+    """How many runs, captures and versions were forgotten. Zero days of retention keep for ever."""
+    return {
+        "runs": _prune_runs(now=now) if settings.KEEP_RUNS_DAYS else 0,
+        "captures": _prune_captures(now=now) if settings.KEEP_CAPTURES_DAYS else 0,
+        "versions": _prune_versions(now=now) if settings.KEEP_VERSIONS_DAYS else 0,
+    }
+
+
+def _prune_runs(*, now: datetime) -> int:
+    old = now - timedelta(days=settings.KEEP_RUNS_DAYS)
+    # A held run still waits for a curator.
+    runs = SyncRun.objects.filter(started_at__lt=old).exclude(pk__in=_accepted()).exclude(outcome=SyncRun.Outcome.HELD)
+    count = runs.count()
+    runs.delete()
+    return count
+
+
+def _prune_captures(*, now: datetime) -> int:
+    old = now - timedelta(days=settings.KEEP_CAPTURES_DAYS)
+    RunPage.objects.filter(run__started_at__lt=old).exclude(run__in=_accepted()).exclude(
+        run__outcome=SyncRun.Outcome.HELD
+    ).delete()
+    # Young ones may belong to a run that is just being written.
+    count, _ = Capture.objects.filter(pages=None, captured_at__lt=old).delete()
+    return count
+
+
+def _prune_versions(*, now: datetime) -> int:
+    old = now - timedelta(days=settings.KEEP_VERSIONS_DAYS)
+    newest_old = (
+        Revision.objects.filter(published_at__lt=old).order_by("-number").values_list("number", flat=True).first()
+    )
+    count, _ = OfferVersion.objects.filter(to_revision__lte=newest_old or 0).delete()
+    return count
+
+
+def _accepted() -> list[int]:
+    return [gateway.accepted_run_id for gateway in Gateway.objects.order_by("slug") if gateway.accepted_run_id]

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from django.conf import settings
+
+from tests.catalog.syncing import environment
+
+
+def test_the_empty_catalogue_comes_with_its_table_in_whatever_order_tables_come_and_go(tmp_path: Path) -> None:
+    database = tmp_path / "fresh.sqlite3"
+    variables = environment(data_dir=tmp_path, fixtures_dir=tmp_path) | {"DATABASE_URL": f"sqlite:///{database}"}
+
+    for arguments in (["auth"], [], ["catalog", "zero"], []):
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0", *arguments]
+        migrated = subprocess.run(
+            command, cwd=settings.BASE_DIR, env=variables, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert migrated.returncode == 0, migrated.stderr
+
+    with closing(sqlite3.connect(database)) as tables:
+        assert tables.execute("SELECT number FROM catalog_revision").fetchall() == [(0,)]

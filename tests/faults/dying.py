@@ -1,0 +1,53 @@
+"""`python -m tests.faults.dying <statement> <outcome file>`: one sync of OpenRouter, killed at a statement of SQL.
+
+For a process of its own, with the settings that stand in the environment. At 0 nothing is killed; the outcome and the
+statements are written into the file then, one a line.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+
+def main(deadly: int, told: Path) -> None:
+    django.setup()
+    from django.db import connection
+
+    from catalog.models import SyncRun
+    from catalog.sync import run
+
+    seen: list[str] = []
+
+    def count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(" ".join(sql.split())[:200])
+        if len(seen) == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return execute(sql, params, many, context)
+
+    def count_end(end: Callable[[], None], name: str) -> Callable[[], None]:
+        """The statements that end a transaction pass by the wrapper."""
+
+        def ending() -> None:
+            seen.append(name)
+            if len(seen) == deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            end()
+
+        return ending
+
+    connection.ensure_connection()
+    connection._commit = count_end(connection._commit, "COMMIT")  # type: ignore[attr-defined]
+    with connection.execute_wrapper(count):
+        report = run.run_gateway("openrouter", trigger=SyncRun.Trigger.COMMAND)
+    told.write_text("\n".join([str(report.run.outcome), *seen]))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))
