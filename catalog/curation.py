@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -17,7 +18,7 @@ from catalog import records
 from catalog.models import Offer, Override, PriceHold
 from catalog.normalize import text
 from catalog.normalize.meters import METERS
-from catalog.publication import apply, locks
+from catalog.publication import apply, locks, plausible
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
 
 __all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
@@ -108,8 +109,18 @@ def _doubt(offer: Offer, field: str, value: Json) -> str | None:
         return None
     others = dict(Override.objects.filter(offer=offer).values_list("field", "value"))
     stands = overlay(records.load(offer.upstream), others).amount(PRICED_FIELDS[field])
-    doubt = doubt_of_change(stands, price_of(field, value).amount)
-    return doubt and f"{doubt} US dollars per {METERS[PRICED_FIELDS[field]].unit}"
+    price = price_of(field, value)
+    if doubt := doubt_of_change(stands, price.amount):
+        return f"{doubt} US dollars per {METERS[price.meter].unit}"
+    return None if price.amount == stands else plausible.doubt(price, _bounds())
+
+
+def _bounds() -> plausible.Bounds:
+    return plausible.Bounds(
+        least_usd_per_million_tokens=settings.GUARD_LEAST_USD_PER_MILLION_TOKENS,
+        most_usd_per_million_tokens=settings.GUARD_MOST_USD_PER_MILLION_TOKENS,
+        most_usd=settings.GUARD_MOST_USD,
+    )
 
 
 def doubt_of_change(before: Decimal | None, after: Decimal) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from gatewayz.pulse import WorkerPulse
@@ -22,3 +22,9 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_our_logging(**_: object) -> None:
     """Logs as settings.LOGGING says: a receiver, whatever it does, keeps Celery from setting up its own."""
+
+
+@beat_init.connect
+def _dispatch_at_once(**_: object) -> None:
+    """Beat's first tick comes a minute after it starts; whoever has just started Gatewayz waits for news now."""
+    app.send_task("catalog.dispatch_due", expires=60)

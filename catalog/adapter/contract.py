@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -60,6 +61,9 @@ class Listing:
     rows: Sequence[Json]
     is_complete: bool
     """Whether an offer that is not among the rows is really gone."""
+    postponed: frozenset[str] = frozenset()
+    """Ids of rows that tell less than they would if every answer had come whole: as long as something is published of
+    such an offer, that stays; one that is new is published with what there is."""
     ignored: int = 0
     """Rows that are no public offers; they count as neither seen nor rejected."""
     providers: Sequence[ProviderRecord] = ()
@@ -124,13 +128,20 @@ class Gateway(ABC):
 
 def fields_of(row: Json, model: type[BaseModel]) -> Json:
     """The fields of a row that its pydantic model reads; a row that is no object as it is."""
-    return {name: row[name] for name in model.model_fields if name in row} if isinstance(row, dict) else row
+    return {name: row[name] for name in _names(model) if name in row} if isinstance(row, dict) else row
+
+
+@cache
+def _names(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(model.model_fields)
 
 
 def sorted_words(value: Json) -> Json:
-    """A list of texts in one order; anything else as it is."""
-    is_words = isinstance(value, list) and all(isinstance(word, str) for word in value)
-    return sorted(value) if is_words else value
+    """A list in one order; anything else, and a list of what cannot be compared, as it is."""
+    try:
+        return sorted(value) if isinstance(value, list) else value
+    except TypeError:
+        return value
 
 
 def validated(row: Json, model: type[Row]) -> Row:

@@ -256,12 +256,18 @@ class Chutes(Gateway):
             raise BadPayload("Chutes lists nothing on one of its hosts; that is a failure, not an empty catalogue")
         public = {chute_id: row for chute_id, row in deployments.by_id.items() if _is_public(row)}
         rows = [*_joined(public, llms, cord_refs=deployments.cord_refs), *map(_alone, deployments.without_id)]
+        is_complete = len(deployments.by_id) == deployments.total
         return Listing(
             # Of two rows with one id the first stands, so their order must not be the one of a live counter.
             rows=sorted(rows, key=lambda row: (self.row_id(row) or "", *_precedence(row))),
-            is_complete=len(deployments.by_id) == deployments.total,
+            is_complete=is_complete,
+            postponed=frozenset() if is_complete else self._without_chute(rows),
             ignored=len(deployments.by_id) - len(public),
         )
+
+    def _without_chute(self, rows: Iterable[Json]) -> frozenset[str]:
+        """Language models whose deployment was not listed, though it may stand among the rows that did not come."""
+        return frozenset(found for row in rows if row["chute"] is None and (found := self.row_id(row)))
 
     def record(self, row: Json) -> OfferRecord:
         if _is_joined(row):

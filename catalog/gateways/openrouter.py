@@ -247,11 +247,12 @@ class OpenRouter(Gateway):
             rows += answer.rows
             total = total if answer.total is None else answer.total
             query = answer.next_query
-        ids = {found for found in map(self.row_id, rows) if found}
+        ids = [self.row_id(row) or "" for row in rows]
+        # Of two rows with one id the first stands: the newer, whatever order they came in.
+        order = sorted(range(len(rows)), key=lambda at: (ids[at], -_created(rows[at])))
         return Listing(
-            # Of two rows with one id the first stands: the newer, whatever order they came in.
-            rows=sorted(rows, key=lambda row: (self.row_id(row) or "", -_created(row))),
-            is_complete=total is None or total == len(ids),
+            rows=[rows[at] for at in order],
+            is_complete=total is None or total == len(set(ids) - {""}),
             providers=(yield from _providers()),
         )
 

@@ -21,7 +21,7 @@ def line(value: object, *, longest: int) -> str:
     text = _checked(value, longest=longest).strip()
     if not text:
         raise ValueError("must not be empty")
-    if len(text.splitlines()) > 1:
+    if not text.isprintable() and len(text.splitlines()) > 1:
         raise ValueError("must be a single line")
     return text
 
@@ -60,7 +60,8 @@ def _checked(value: object, *, longest: int) -> str:
         raise ValueError(f"must be text, not {type(value).__name__}")
     if len(value) > longest:
         raise ValueError(f"has {len(value)} characters; at most {longest} are allowed")
-    if found := _CONTROL.search(value) or _SURROGATE.search(value):
+    # Nearly all text is printable, which is quickly told; the rest is looked at.
+    if not value.isprintable() and (found := _CONTROL.search(value) or _SURROGATE.search(value)):
         raise ValueError(f"contains the character U+{ord(found[0]):04X}")
     return value
 

@@ -43,6 +43,8 @@ class AcceptedListing:
     """Ids of rows that say what they said in the accepted listing."""
     present: frozenset[str]
     """Ids of rows that were rejected: listed, so not gone."""
+    postponed: frozenset[str]
+    """Ids of rows that were told only in part: what is published of them stays."""
     is_complete: bool
     source: Source
     recorded_on: date | None
@@ -59,11 +61,24 @@ class Comparison:
     """Those of them that the listing does not have, be it because it is incomplete."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A fact that offers told, and tell no more."""
+
+    fact: str
+    lost: int
+    had: int
+    """Published offers of this source that told it, the losing ones among them."""
+
+
 class Guard(Protocol):
     """Judges whether a listing is believable."""
 
     def judge_listing(self, comparison: Comparison) -> None:
         """Raises NotBelieved where nothing of the listing may be published."""
+
+    def judge_losses(self, losses: Sequence[Loss]) -> None:
+        """Raises NotBelieved where so many offers cannot have lost a fact at once."""
 
     def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
         """The prices of `after` that may not be served, with the reason; `before` is what was believed so far."""
@@ -99,6 +114,8 @@ class _Draft:
     offer: Offer
     upstream: OfferRecord
     standing: Standing
+    believed: OfferRecord | None = None
+    """What was served of the same source so far."""
     new_holds: list[PriceHold] = field(default_factory=list)
     overtaken_holds: list[PriceHold] = field(default_factory=list)
     is_withdrawal: bool = False
@@ -122,15 +139,18 @@ def publish_listing(
 
     Raises LeaseLost if a newer run has begun, and NotBelieved if the guard holds the listing; nothing is written then.
     """
-    prints = {
+    told = {
         key: diff.fingerprint(record, source=listing.source, recorded_on=listing.recorded_on)
         for key, record in listing.records.items()
     }
     with transaction.atomic():
         gateway = locks.lock_gateway_of_run(run.gateway.slug, lease_token=run.lease_token)
         stored = _stored(gateway, is_trusted=not is_replay)
+        waiting = _waiting(stored, listing)
+        prints = {key: fingerprint for key, fingerprint in told.items() if key not in waiting}
         listed = prints | {key: stored[key].fingerprint for key in listing.same}
-        plan = diff.plan(stored, listed, present=listing.present, is_complete=listing.is_complete)
+        present = listing.present | listing.postponed
+        plan = diff.plan(stored, listed, present=present, is_complete=listing.is_complete)
         guard.judge_listing(_comparison(stored, plan, listing.source))
         gone = {
             key
@@ -143,6 +163,7 @@ def publish_listing(
             *_changed_drafts(gateway, plan.differing, listing, guard=guard, run=run, now=now),
             *_withdrawn_drafts(gateway, gone, now=now),
         ]
+        guard.judge_losses(_losses(gateway, drafts, source=listing.source))
         for draft in drafts:
             if fingerprint := prints.get(draft.offer.model_id):
                 _accept(draft.offer, record=draft.upstream, fingerprint=fingerprint, listing=listing)
@@ -153,7 +174,7 @@ def publish_listing(
             _save(drafts)
             is_provider_news = _save_provider_facts(listing.providers)
             if not is_replay:
-                listed_somehow = plan.unchanged | (listing.present & stored.keys())
+                listed_somehow = plan.unchanged | (present & stored.keys())
                 seen = {key for key in listed_somehow if stored[key].missed_runs}
                 _count_misses(gateway, missed=plan.missing - gone, seen=seen)
             before, after = _publish(found, gateway=gateway, author=author, now=now, is_more=is_provider_news)
@@ -199,6 +220,36 @@ def _comparison(stored: Mapping[str, diff.Stored], plan: diff.Plan, source: Sour
     return Comparison(known=len(of_source), missing=plan.absent & of_source)
 
 
+def _waiting(stored: Mapping[str, diff.Stored], listing: AcceptedListing) -> set[str]:
+    """Offers told only in part, of which something whole is published."""
+    return {
+        key
+        for key in listing.postponed & stored.keys()
+        if not stored[key].is_withdrawn and stored[key].source == listing.source
+    }
+
+
+def _losses(gateway: Gateway, drafts: Iterable[_Draft], *, source: Source) -> list[Loss]:
+    lost: Counter[str] = Counter()
+    for draft in drafts:
+        if draft.believed:
+            lost.update(_facts(draft.believed) - _facts(draft.upstream))
+    if not lost:
+        return []
+    # The offers are still stored as they were before this listing.
+    published = Offer.objects.filter(gateway=gateway, withdrawn_at=None, source=source).values_list(
+        "upstream", flat=True
+    )
+    had = Counter(fact for text in published.iterator() for fact in _facts(records.load(text)))
+    return [Loss(fact=fact, lost=count, had=max(count, had[fact])) for fact, count in sorted(lost.items())]
+
+
+def _facts(record: OfferRecord) -> set[str]:
+    """Which of the facts that a catalogue is for are told."""
+    told = {"price": bool(record.prices) or record.is_dynamic, "context length": record.context_length is not None}
+    return {fact for fact, is_told in told.items() if is_told}
+
+
 def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
     return [
         offer
@@ -213,7 +264,7 @@ def _new_drafts(
     for key in sorted(keys):
         offer = Offer(gateway=gateway, model_id=key, first_seen_at=now)
         draft = _Draft(offer, listing.records[key], Standing())
-        _hold_doubtful_prices(draft, None, guard=guard, run=run, now=now)
+        _hold_doubtful_prices(draft, guard=guard, run=run, now=now)
         yield draft
 
 
@@ -225,10 +276,10 @@ def _changed_drafts(
     for offer in offers:
         draft = _Draft(offer, listing.records[offer.model_id], over.get(offer.pk) or Standing())
         # A price of another source is no measure: a bundled catalogue can be a year old.
-        is_comparable = offer.source == listing.source
-        believed = with_holds(records.load(offer.upstream), draft.standing.applied_holds) if is_comparable else None
+        if offer.source == listing.source:
+            draft.believed = with_holds(records.load(offer.upstream), draft.standing.applied_holds)
         _overtake_holds(draft)
-        _hold_doubtful_prices(draft, believed, guard=guard, run=run, now=now)
+        _hold_doubtful_prices(draft, guard=guard, run=run, now=now)
         yield draft
 
 
@@ -255,12 +306,10 @@ def _overtake_holds(draft: _Draft) -> None:
             draft.overtaken_holds.append(draft.standing.holds.pop(key))
 
 
-def _hold_doubtful_prices(
-    draft: _Draft, believed: OfferRecord | None, *, guard: Guard, run: SyncRun, now: datetime
-) -> None:
-    before = {price.key: price.amount for price in believed.prices} if believed else {}
+def _hold_doubtful_prices(draft: _Draft, *, guard: Guard, run: SyncRun, now: datetime) -> None:
+    before = {price.key: price.amount for price in draft.believed.prices} if draft.believed else {}
     said = {price.key: price.amount for price in draft.upstream.prices}
-    for key, reason in guard.doubts(believed, draft.upstream).items():
+    for key, reason in guard.doubts(draft.believed, draft.upstream).items():
         if key in draft.standing.holds:
             continue  # a curator is being asked, or has answered
         hold = PriceHold(

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog import documents, records
+from catalog.normalize import text
 from catalog.records import OfferRecord, Source
 
 Json = Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(NamedTuple):
     """What the database knows of an offer before a publication."""
 
     fingerprint: str
@@ -68,10 +68,19 @@ def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None
 
 
 def changes(before: Json, after: Json) -> list[list[Json]]:
-    """What differs between two documents, as [field, before, after]; fields of nested objects are dotted."""
+    """What differs between two documents, as [field, before, after]; fields of nested objects are dotted.
+
+    A description that was only cut short is the same one: lists have begun to do so with all of theirs on one day.
+    """
     old, new = _flat(before), _flat(after)
     fields = [*old, *(field for field in new if field not in old)]
-    return [[field, old.get(field), new.get(field)] for field in fields if old.get(field) != new.get(field)]
+    found = [[field, old.get(field), new.get(field)] for field in fields if old.get(field) != new.get(field)]
+    return [change for change in found if change[0] != "description" or not _is_cut(change)]
+
+
+def _is_cut(change: list[Json]) -> bool:
+    _, before, after = change
+    return isinstance(before, str) and isinstance(after, str) and text.is_abridged(after, of=before)
 
 
 def _flat(document: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:

@@ -29,7 +29,7 @@ CURATED_FIELDS = (TAGS, *PRICED_FIELDS)
 
 def price_of(field: str, value: Json) -> PriceRecord:
     """The price that an override's value means. Raises ValueError where amount, unit and field do not fit."""
-    if value["unit"] not in UNITS:
+    if value["unit"] not in list(UNITS):  # a list, for what is no text may have no hash
         raise ValueError(f"the unit must be one of {', '.join(UNITS)}")
     return meters.price(PRICED_FIELDS[field], UNITS[value["unit"]](value["amount"]))
 
@@ -46,10 +46,15 @@ def overlay(record: OfferRecord, overrides: Mapping[str, Json]) -> OfferRecord:
 
 def checked_value(field: str, value: Json) -> Json:
     """The value of an override, cleaned. Raises ValueError with a reason that names what is wrong."""
-    if field == TAGS:
-        return checked_tags(add=value["add"], remove=value["remove"])
-    if field not in PRICED_FIELDS:
+    if field not in CURATED_FIELDS:
         raise ValueError(f"{field} is not a curated field; those are {', '.join(CURATED_FIELDS)}")
+    parts = ("add", "remove") if field == TAGS else ("amount", "unit")
+    if not isinstance(value, dict) or value.keys() != set(parts):
+        raise ValueError(f"the value of {field} must be {' and '.join(parts)}")
+    if field == TAGS:
+        if not all(isinstance(tags, list | tuple) for tags in value.values()):
+            raise ValueError("tags to add and to remove must be lists")
+        return checked_tags(add=value["add"], remove=value["remove"])
     price_of(field, value)
     return {"amount": str(value["amount"]).strip(), "unit": value["unit"]}
 

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import orjson
 
 from catalog.adapter.contract import Request
 from catalog.models import Capture, RunPage, SyncRun
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_LEVEL = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class RawPage:
     """One answer as it came: decoded from its transfer encoding, not yet parsed."""
 
     request: Request
     body: bytes
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
 
@@ -36,12 +44,14 @@ class KnownPage:
 
 def store(run: SyncRun, pages: Sequence[RawPage], *, now: datetime) -> None:
     """Keep the pages with the run. Equal answers are kept once."""
+    if not pages:
+        return
     hashes = [page.sha256 for page in pages]
     known = set(Capture.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
     new = {key: page for key, page in zip(hashes, pages, strict=True) if key not in known}
     Capture.objects.bulk_create(
         [
-            Capture(sha256=key, body=zlib.compress(page.body, level=1), size=len(page.body), captured_at=now)
+            Capture(sha256=key, body=zstd.compress(page.body, _LEVEL), size=len(page.body), captured_at=now)
             for key, page in new.items()
         ],
         ignore_conflicts=True,  # another gateway's run may have got the same answer
@@ -60,7 +70,7 @@ def known_pages(run: SyncRun) -> list[KnownPage]:
 
 def stored_pages(run: SyncRun) -> list[RawPage]:
     rows = RunPage.objects.filter(run=run).order_by("position").values_list("request", "capture__body")
-    return [RawPage(request=_request(text), body=zlib.decompress(body)) for text, body in rows]
+    return [RawPage(request=_request(text), body=zstd.decompress(body)) for text, body in rows]
 
 
 def _request_text(request: Request) -> str:

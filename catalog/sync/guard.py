@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.normalize import money
-from catalog.normalize.meters import METERS
-from catalog.normalize.money import Unit
-from catalog.publication.apply import Comparison, NotBelieved
+from catalog.publication import plausible
+from catalog.publication.apply import Comparison, Loss, NotBelieved
 from catalog.publication.holds import PriceKey
+from catalog.publication.plausible import Bounds, shown
 from catalog.records import OfferRecord, PriceRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Bounds):
     """From where on a listing or a price is not believed."""
 
     missing_percent: int = 30
     rejected_percent: int = 20
     price_factor: int = 10
-    least_usd_per_million_tokens: Decimal = Decimal("0.0001")
-    most_usd_per_million_tokens: Decimal = Decimal(1000)
-    most_usd: Decimal = Decimal(1000)
-    """For one unit of any other meter: an hour, a request, an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +46,16 @@ class StrictGuard:
         if reasons:
             raise NotBelieved(reasons, missing=missing)
 
+    def judge_losses(self, losses: Sequence[Loss]) -> None:
+        percent = self.limits.missing_percent
+        reasons = [
+            f"{loss.lost} of {loss.had} offers that told a {loss.fact} tell none any more, more than {percent} %"
+            for loss in losses
+            if loss.lost * 100 > percent * loss.had
+        ]
+        if reasons:
+            raise NotBelieved(reasons)
+
     def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
         believed = {price.key: price.amount for price in before.prices} if before else {}
         doubtful = {price.key: self._doubt(believed.get(price.key), price) for price in after.prices}
@@ -60,25 +65,17 @@ class StrictGuard:
         return len(comparison.missing) * 100 > self.limits.missing_percent * comparison.known
 
     def _doubt(self, before: Decimal | None, price: PriceRecord) -> str | None:
-        shown = _shown(price.meter, price.amount)
-        if not self._is_charged_anywhere(price):
-            return f"{shown} is outside of what anyone charges"
+        if found := plausible.doubt(price, self.limits):
+            return found
         if before is None or before == price.amount:
             return None
         if before and not price.amount:
-            return f"it fell from {_shown(price.meter, before)} to zero"
+            return f"it fell from {shown(price.meter, before)} to zero"
         factor = self.limits.price_factor
         if before and max(before, price.amount) > factor * min(before, price.amount):
-            return f"it moved more than {factor}-fold, from {_shown(price.meter, before)} to {shown}"
+            now = shown(price.meter, price.amount)
+            return f"it moved more than {factor}-fold, from {shown(price.meter, before)} to {now}"
         return None
-
-    def _is_charged_anywhere(self, price: PriceRecord) -> bool:
-        if not price.amount:
-            return True
-        if METERS[price.meter].unit is not Unit.TOKEN:
-            return price.amount <= self.limits.most_usd
-        usd = money.per_million(price.amount)
-        return self.limits.least_usd_per_million_tokens <= usd <= self.limits.most_usd_per_million_tokens
 
 
 class TrustingGuard:
@@ -86,6 +83,9 @@ class TrustingGuard:
 
     def judge_listing(self, comparison: Comparison) -> None:
         """Believes everything."""
+
+    def judge_losses(self, losses: Sequence[Loss]) -> None:
+        """Believes them too."""
 
     def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
         """Nothing; what a curator held stays held."""
@@ -101,11 +101,8 @@ class ReleasingGuard:
     def judge_listing(self, comparison: Comparison) -> None:
         """Believes that what is missing is gone."""
 
+    def judge_losses(self, losses: Sequence[Loss]) -> None:
+        """Believes that what is not told any more is not known."""
+
     def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
         return self.strict.doubts(before, after)
-
-
-def _shown(meter: str, amount: Decimal) -> str:
-    if METERS[meter].unit is Unit.TOKEN:
-        return f"{money.plain(money.per_million(amount))} US dollars per million tokens ({meter})"
-    return f"{money.plain(amount)} US dollars per {METERS[meter].unit} ({meter})"

@@ -25,7 +25,7 @@ from catalog.publication import apply, revision
 from catalog.publication.apply import Guard, NotBelieved
 from catalog.publication.locks import LeaseLost
 from catalog.records import Source
-from catalog.sync import captures, fetch, read, rows, schedule
+from catalog.sync import captures, collector, fetch, read, rows, schedule
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
 
 logger = logging.getLogger(__name__)
@@ -103,8 +103,11 @@ def run_gateway(
 
 
 def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silently) -> Report | None:
-    """So that a new installation serves within seconds; the worker asks the API as soon as it runs."""
-    if _is_published(slug):
+    """So that a new installation serves within seconds; the worker asks the API as soon as it runs.
+
+    None where something is published already, or where nothing but the API may be read.
+    """
+    if _is_published(slug) or settings.GATEWAY_SOURCES[slug] == "api":
         return None
     return perform(Task(adapter=registry.GATEWAYS[slug], source=Source.BUNDLED, trigger=trigger, say=say))
 
@@ -116,7 +119,8 @@ def perform(task: Task) -> Report:
     with _lease(slug) as token:
         report = Report(_begin(task, token=token))
         try:
-            _work(task, report)
+            with collector.paused():
+                _work(task, report)
         except NotBelieved as held:
             _hold(task, report, held)
         except RateLimited as error:
@@ -139,7 +143,13 @@ def perform(task: Task) -> Report:
 
 def _work(task: Task, report: Report) -> None:
     run, adapter = report.run, task.adapter
-    reading = _read(task, run)
+    answers: list[captures.RawPage] = []
+    try:
+        reading = _read(task, run, answers)
+    except GatewayError:
+        # What could not be read is what a person will want to look at.
+        captures.store(run, [] if task.dry_run else answers, now=timezone.now())
+        raise
     if not task.dry_run:
         captures.store(run, reading.pages, now=timezone.now())
     if reading.listing is None:
@@ -161,6 +171,7 @@ def _work(task: Task, report: Report) -> None:
         row_prints=found.row_prints,
         same=found.same,
         present=frozenset(rejection.model_id for rejection in found.rejections if rejection.model_id),
+        postponed=listing.postponed,
         is_complete=listing.is_complete and found.all_ids_known,
         source=task.source,
         recorded_on=adapter.bundled_on if task.source is Source.BUNDLED else None,
@@ -169,6 +180,8 @@ def _work(task: Task, report: Report) -> None:
     outcome = _publish(task, run, accepted)
     if not listing.is_complete:
         run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
+    if listing.postponed:
+        run.error = "; ".join(filter(None, [run.error, f"{len(listing.postponed)} offers were told only in part"]))
     if reading.is_partial:
         run.reader = ""  # equal bytes the next time must not hide that something is still missing
     for name, value in asdict(outcome).items():
@@ -178,7 +191,8 @@ def _work(task: Task, report: Report) -> None:
     run.outcome = Outcome.PUBLISHED if is_changed else Outcome.UNCHANGED
 
 
-def _read(task: Task, run: SyncRun) -> read.Reading:
+def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
+    """Fills `answers` with what the gateway answers, as it comes."""
     adapter, config = task.adapter, _config(task.adapter)
     if task.held is not None:
         task.say(f"{adapter.name}: reading the captures of run {task.held.pk}")
@@ -198,6 +212,7 @@ def _read(task: Task, run: SyncRun) -> read.Reading:
         def get(request: Request) -> bytes:
             task.say(f"{adapter.name}: asking {request.path}" + "".join(f" {k}={v}" for k, v in request.query.items()))
             body = fetcher.get(request)
+            answers.append(captures.RawPage(request=request, body=body))
             _renew_lease(run)
             return body
 

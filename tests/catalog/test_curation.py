@@ -247,6 +247,20 @@ def test_what_is_in_doubt_is_done_only_when_it_is_confirmed() -> None:
     assert say("hourly_rate", per_hour("20"), confirmed=True) == 2
 
 
+@pytest.mark.parametrize(
+    ("amount", "doubt"), [("0.000000001", "outside of what anyone charges"), ("1001", "outside of"), ("900", None)]
+)
+def test_the_first_price_of_a_meter_is_held_against_what_anyone_charges(amount: str, doubt: str | None) -> None:
+    publish(offer_record("a/1", prices=(hourly("2"),)))
+    value = {"amount": amount, "unit": "usd_per_million_tokens"}
+
+    if doubt is not None:
+        with pytest.raises(NeedsConfirmation, match=doubt):
+            say("prompt", value, confirmed=False)
+
+    assert say("prompt", value, confirmed=doubt is not None) == 2
+
+
 def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
     publish(offer_record("a/1", prices=(hourly("2"),)))
     say("hourly_rate", per_hour("15"), confirmed=False)
@@ -283,6 +297,12 @@ def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
         ("tags", tags(add=["x" * 61]), "at most 60"),
         ("tags", tags(add=["a\x00"]), r"U\+0000"),
         ("tags", tags(add=[5]), "must be text"),
+        ("tags", "hot", "the value of tags must be add and remove"),
+        ("tags", {"add": ["a"]}, "the value of tags must be add and remove"),
+        ("tags", {"add": "hot", "remove": []}, "must be lists"),
+        ("prompt", None, "the value of prompt must be amount and unit"),
+        ("prompt", {"amount": "3"}, "the value of prompt must be amount and unit"),
+        ("prompt", {"amount": "3", "unit": ["usd_per_token"]}, "the unit must be one of"),
         ("name", "Better", "name is not a curated field; those are tags, hourly_rate, prompt, completion"),
     ],
     ids=lambda part: repr(part)[:40],

@@ -470,7 +470,6 @@ def test_a_run_says_that_it_read_half_a_list(upstream: Upstream, place: Place) -
     assert re.search("missing|incomplete", sync(place.slug).error)
 
 
-@pytest.mark.xfail(strict=True, reason="the half of a joined row that was not listed is taken for gone")
 @pytest.mark.django_db
 @pytest.mark.usefixtures("both_published")
 @pytest.mark.parametrize("place", [AT_CHUTES, AT_LLM], ids=str)

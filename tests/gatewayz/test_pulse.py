@@ -20,14 +20,21 @@ def data_dir(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def beat() -> Iterator[None]:
+def beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mock]:
+    """What beat sends by the time that it has started."""
+    send = Mock()
+    monkeypatch.setattr(app, "send_task", send)
     beat_init.send(sender=None)
-    yield
+    yield send
     after_task_publish.disconnect(touch_beat_pulse)
 
 
 def consumer() -> SimpleNamespace:
     return SimpleNamespace(timer=Mock())
+
+
+def test_beat_asks_for_what_is_due_as_soon_as_it_starts(beat: Mock) -> None:
+    beat.assert_called_once_with("catalog.dispatch_due", expires=60)
 
 
 def test_every_worker_has_a_pulse() -> None:

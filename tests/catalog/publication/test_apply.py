@@ -9,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.models import Gateway, Offer, OfferVersion, Revision
+from catalog.publication.apply import NotBelieved
 from catalog.publication.locks import LeaseLost
-from catalog.records import OfferRecord
+from catalog.records import OfferRecord, Source
+from catalog.sync.guard import Limits, StrictGuard
 from tests.catalog.syncing import served, stored
 from tests.factories import hourly, offer_record, publish
 
@@ -31,6 +33,41 @@ def test_an_incomplete_listing_withdraws_nothing() -> None:
 
     assert (outcome.changed, outcome.withdrawn) == (1, 0)
     assert served()["a/2"]["withdrawn_at"] is None
+
+
+def test_what_is_told_only_in_part_waits_unless_it_is_new() -> None:
+    publish(offer_record("a/1"), offer_record("a/2"), source=Source.API)
+
+    outcome = publish(
+        offer_record("a/1", name="half"),
+        offer_record("a/3", name="half"),
+        source=Source.API,
+        postponed=frozenset({"a/1", "a/2", "a/3"}),
+    )
+
+    assert (outcome.new, outcome.changed, outcome.withdrawn) == (1, 0, 0)
+    assert {key: row["name"] for key, row in served().items()} == {
+        "a/1": offer_record("a/1").name,
+        "a/2": offer_record("a/2").name,
+        "a/3": "half",
+    }
+
+
+def test_a_listing_in_which_most_offers_lost_their_price_or_context_is_held() -> None:
+    guard = StrictGuard(limits=Limits(), seen=10, rejected=0)
+    publish(*(offer_record(f"a/{number}", context_length=1_000) for number in range(10)))
+    before = stored()
+
+    for lost in ({"prices": ()}, {"context_length": None}):
+        losing = {"context_length": 1_000} | lost
+        with pytest.raises(NotBelieved, match="4 of 10 offers that told a (price|context length) tell none any more"):
+            publish(
+                *(offer_record(f"a/{number}", **losing) for number in range(4)),
+                *(offer_record(f"a/{number}", context_length=1_000) for number in range(4, 10)),
+                guard=guard,
+            )
+
+    assert stored() == before
 
 
 @pytest.mark.parametrize("token", [1, 3])

@@ -37,7 +37,7 @@ def test_every_offer_has_exactly_one_place_in_a_plan(
 
     assert sorted([*plan.new, *plan.differing, *plan.unchanged]) == sorted(listed)
     assert plan.new == listed.keys() - stored.keys()
-    assert all(stored[key] == Stored(fingerprint=listed[key], is_withdrawn=False) for key in plan.unchanged)
+    assert all((stored[key].fingerprint, stored[key].is_withdrawn) == (listed[key], False) for key in plan.unchanged)
     assert plan.missing.isdisjoint(listed.keys() | present)
     assert not any(stored[key].is_withdrawn for key in plan.missing)
     gone = {key for key in stored if not stored[key].is_withdrawn} - listed.keys() - present
@@ -62,6 +62,15 @@ def test_a_nested_object_that_appears_is_told_field_by_field() -> None:
     changes = diff.changes({"id": "a", "price": None}, {"id": "a", "price": {"input": "1", "output": None}})
 
     assert changes == [["price.input", None, "1"]]
+
+
+def test_a_description_cut_short_is_no_change_and_a_shorter_one_is() -> None:
+    before = {"description": "A large model for code and for talking."}
+
+    assert diff.changes(before, {"description": "A large model for..."}) == []
+    assert diff.changes(before, {"description": "A large model"}) == [
+        ["description", *before.values(), "A large model"]
+    ]
 
 
 @pytest.mark.parametrize(

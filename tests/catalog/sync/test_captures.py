@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -21,7 +20,7 @@ from catalog.adapter.errors import Unreachable
 from catalog.gateways.chutes import Chutes
 from catalog.models import Capture, Gateway, Offer, OfferVersion, Price, PriceHold, RunPage, SyncRun
 from catalog.records import OfferRecord
-from catalog.sync import decisions
+from catalog.sync import captures, decisions
 from tests.catalog.syncing import (
     SCHEDULE_AND_LEASE,
     WHAT_WAS_READ,
@@ -81,7 +80,8 @@ def test_each_page_is_kept_with_what_was_asked_for_to_the_last_byte(shop_api: Ne
         (2, '{"host":"api","path":"/models","query":{"page":"2"}}'),
     ]
     kept = pages[0].capture
-    assert zlib.decompress(kept.body) == first
+    assert captures.stored_pages(run)[0].body == first
+    assert len(kept.body) < len(first)
     assert (kept.sha256, kept.size) == (hashlib.sha256(first).hexdigest(), len(first))
     assert counts(run) == {"seen": 7, "new": 7}
 
@@ -94,6 +94,16 @@ def test_equal_answers_are_kept_once_across_runs_and_gateways(shop_api: Network,
 
     assert Capture.objects.count() == 1
     assert RunPage.objects.count() == len(runs)
+
+
+@pytest.mark.parametrize("answer", [b"<html>we will be back</html>", b'{"models": []}'])
+def test_what_could_not_be_read_is_kept_for_a_person_to_look_at(shop_api: Network, answer: bytes) -> None:
+    shop_api.list_shop(answer)
+
+    run = sync("shop").run
+
+    assert run.outcome == Outcome.FAILED
+    assert [page.body for page in captures.stored_pages(run)] == [answer]
 
 
 def test_a_dry_run_keeps_nothing() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.normalize import meters
-from catalog.publication.apply import Comparison, NotBelieved
+from catalog.publication.apply import Comparison, Loss, NotBelieved
 from catalog.records import OfferRecord, PriceRecord
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
 from tests.factories import hourly, offer_record, per_token
@@ -25,6 +25,14 @@ def strict(*, seen: int = 100, rejected: int = 0, limits: Limits | None = None) 
 def compared(*, known: int, missing: int) -> Comparison:
     ids = frozenset(f"a/{number}" for number in range(missing))
     return Comparison(known=known, missing=ids)
+
+
+def losing(lost: int, *, of: int, percent: int = 30) -> NotBelieved | None:
+    try:
+        strict(limits=Limits(missing_percent=percent)).judge_losses([Loss(fact="price", lost=lost, had=of)])
+    except NotBelieved as held:
+        return held
+    return None
 
 
 def judged(guard: StrictGuard, comparison: Comparison) -> NotBelieved | None:
@@ -115,6 +123,21 @@ def test_the_limits_of_a_listing_are_those_that_are_set(
     assert (held.missing if held else frozenset()) == (
         compared(known=known, missing=missing).missing if is_short and not is_bad else frozenset()
     )
+
+
+@given(percent=st.integers(0, 100), had=st.integers(1, 300), lost=st.integers(1, 300))
+@example(percent=30, had=10, lost=3)
+@example(percent=30, had=10, lost=4)
+def test_a_listing_in_which_too_many_offers_lost_a_fact_is_held_until_a_person_believes_it(
+    percent: int, had: int, lost: int
+) -> None:
+    lost = min(had, lost)
+    held = losing(lost, of=had, percent=percent)
+
+    assert (held is not None) == (Decimal(lost) / had > Decimal(percent) / 100)
+    if held is not None:
+        assert str(held) == f"{lost} of {had} offers that told a price tell none any more, more than {percent} %"
+        assert held.missing == frozenset()
 
 
 # --- a price ---------------------------------------------------------------------------------------------------------

@@ -164,6 +164,13 @@ def test_after_the_bundled_catalogue_the_api_is_due_at_once(auto: Network) -> No
     assert shop_row().next_run_at == schedule.next_slot("shop", after=NOW, interval=HOUR)
 
 
+def test_where_only_the_api_may_be_read_no_bundled_catalogue_stands_in(auto: Network, settings: Settings) -> None:
+    settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, "shop": "api"}
+
+    assert run.publish_bundled_if_nothing_is("shop", trigger=SyncRun.Trigger.COMMAND) is None
+    assert not SyncRun.objects.exists()
+
+
 def test_where_bundled_is_the_source_it_is_no_bridge(network: Network, fixtures_dir: Path, db: None) -> None:
     write_listing(fixtures_dir, BUNDLED)
     with time_machine.travel(NOW, tick=False):
