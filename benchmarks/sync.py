@@ -117,11 +117,12 @@ def sync(rows: list[Json]) -> float:
     from catalog import registry
     from catalog.records import Source
     from catalog.sync import fetch, run
+    from catalog.sync.task import Task
 
     body = json.dumps({"data": rows}).encode()
     real, fetch.Fetcher = fetch.Fetcher, _answering(body)  # type: ignore[misc]
     try:
-        task = run.Task(adapter=registry.GATEWAYS[GATEWAY], source=Source.API, trigger="command")
+        task = Task(adapter=registry.GATEWAYS[GATEWAY], source=Source.API, trigger="command")
         seconds, report = _timed(lambda: run.perform(task))
     finally:
         fetch.Fetcher = real  # type: ignore[misc]
@@ -327,9 +328,10 @@ def _sync_file(path: Path) -> None:
     from catalog import registry
     from catalog.records import Source
     from catalog.sync import fetch, run
+    from catalog.sync.task import Task
 
     fetch.Fetcher = _answering(path.read_bytes())  # type: ignore[misc]
-    run.perform(run.Task(adapter=registry.GATEWAYS[GATEWAY], source=Source.API, trigger="command"))
+    run.perform(Task(adapter=registry.GATEWAYS[GATEWAY], source=Source.API, trigger="command"))
 
 
 def _vendor() -> str:

@@ -77,6 +77,7 @@ FETCH_LONGEST_WAIT_SECONDS = env.whole_number("FETCH_LONGEST_WAIT_SECONDS", defa
 GUARD_MISSING_PERCENT = env.whole_number("GUARD_MISSING_PERCENT", default=30, least=0, most=100)
 GUARD_REJECTED_PERCENT = env.whole_number("GUARD_REJECTED_PERCENT", default=20, least=0, most=100)
 GUARD_PRICE_FACTOR = env.whole_number("GUARD_PRICE_FACTOR", default=10, least=2, most=1_000_000)
+GUARD_SIBLING_FACTOR = env.whole_number("GUARD_SIBLING_FACTOR", default=20, least=2, most=1_000_000)
 GUARD_LEAST_USD_PER_MILLION_TOKENS = env.amount("GUARD_LEAST_USD_PER_MILLION_TOKENS", default="0.0001")
 GUARD_MOST_USD_PER_MILLION_TOKENS = env.amount("GUARD_MOST_USD_PER_MILLION_TOKENS", default="1000")
 GUARD_MOST_USD = env.amount("GUARD_MOST_USD", default="1000")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalog import documents
 from catalog.models import Gateway, SyncRun
 from catalog.normalize import meters, model_ids
-from catalog.publication import apply
+from catalog.publication import apply, listing
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 from catalog.serving import snapshot
 from catalog.sync.guard import TrustingGuard
@@ -96,20 +96,20 @@ def publish(
     *records: OfferRecord,
     gateway: str = "chutes",
     source: Source = Source.BUNDLED,
-    guard: apply.Guard | None = None,
+    guard: listing.Guard | None = None,
     is_complete: bool = True,
     postponed: frozenset[str] = frozenset(),
     withdraw_after: int = 1,
     lease_token: int | None = None,
     now: datetime | None = None,
-) -> apply.Outcome:
+) -> listing.Outcome:
     """Publish these as all that the gateway lists now, as a run would that believes whatever it reads."""
     Gateway.objects.ensure([gateway])
     seller = Gateway.objects.get(slug=gateway)
     token = seller.lease_token if lease_token is None else lease_token
     return apply.publish_listing(
         SyncRun(gateway=seller, lease_token=token),
-        listing=apply.AcceptedListing(
+        listing=listing.AcceptedListing(
             records={record.id: record for record in records},
             row_prints={},
             same=frozenset(),

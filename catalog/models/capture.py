@@ -11,7 +11,7 @@ class Capture(models.Model):
     """One answer, compressed; equal answers are kept once."""
 
     sha256 = models.CharField("SHA-256", max_length=64, unique=True, help_text="Of the decoded bytes.")
-    body = models.BinaryField(help_text="Compressed by zlib.")
+    body = models.BinaryField(help_text="Compressed by Zstandard.")
     size = models.PositiveBigIntegerField(help_text="Bytes when decompressed.")
     captured_at = models.DateTimeField("first captured")
 

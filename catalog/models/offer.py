@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from catalog.models.gateway import Gateway
+from catalog.normalize.model_ids import MAX_ROUGH_KEY
 from catalog.normalize.text import MAX_ID, MAX_NAME
 from catalog.records import ModelType, Source
 
@@ -36,6 +37,12 @@ class Offer(models.Model):
     name = models.CharField(max_length=MAX_NAME)
     provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT, related_name="offers")
     model_type = models.CharField(max_length=40, choices=[(kind.value, kind.value) for kind in ModelType])
+    model_key = models.CharField(
+        max_length=MAX_ROUGH_KEY,
+        blank=True,
+        db_index=True,
+        help_text="Of the model's id, without maker, case and separators: what to compare prices with.",
+    )
     upstream = models.TextField(help_text="The gateway's last accepted record, before anything a curator said.")
     fingerprint = models.CharField(max_length=64, help_text="Hash of all that the gateway says; equal means unchanged.")
     row_print = models.CharField(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+MAX_ROUGH_KEY = 300
+
 
 def short_name(offer_id: str) -> str:
     """`deepseek-ai/DeepSeek-R1` → `DeepSeek-R1`."""
@@ -17,6 +19,14 @@ def owner(offer_id: str) -> str | None:
     """
     before, slash, _ = offer_id.partition("/")
     return (before.lstrip("~").strip() or None) if slash else None
+
+
+def rough_key(offer_id: str) -> str:
+    """`MiniMaxAI/MiniMax-M2.5` and `minimax-m2.5` → `minimax-m2-5`: nearly always the same model, whoever writes it.
+
+    Good for a question, not for an answer: makers give equal names to different models.
+    """
+    return re.sub(r"[\W_]+", "-", short_name(offer_id).casefold()).strip("-")[:MAX_ROUGH_KEY]
 
 
 def words(offer_id: str) -> frozenset[str]:

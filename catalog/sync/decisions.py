@@ -7,7 +7,8 @@ from django.contrib.auth.models import User
 from catalog import registry
 from catalog.models import Gateway, SyncRun
 from catalog.records import Source
-from catalog.sync.run import Report, Say, Task, perform, silently
+from catalog.sync.run import perform
+from catalog.sync.task import Report, Say, Task, silently
 
 
 class NothingToDecide(Exception):

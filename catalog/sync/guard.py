@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from catalog.publication import plausible
-from catalog.publication.apply import Comparison, Loss, NotBelieved
 from catalog.publication.holds import PriceKey
+from catalog.publication.listing import Comparison, Loss, NotBelieved
 from catalog.publication.plausible import Bounds, shown
+from catalog.publication.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
 
 
@@ -20,6 +21,7 @@ class Limits(Bounds):
     missing_percent: int = 30
     rejected_percent: int = 20
     price_factor: int = 10
+    sibling_factor: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +58,27 @@ class StrictGuard:
         if reasons:
             raise NotBelieved(reasons)
 
-    def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
+    def doubts(
+        self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
+    ) -> Mapping[PriceKey, str]:
         believed = {price.key: price.amount for price in before.prices} if before else {}
-        doubtful = {price.key: self._doubt(believed.get(price.key), price) for price in after.prices}
+        doubtful = {
+            price.key: self._doubt(believed.get(price.key), price, siblings.get(price.key)) for price in after.prices
+        }
         return {key: reason for key, reason in doubtful.items() if reason}
 
     def _too_many_missing(self, comparison: Comparison) -> bool:
         return len(comparison.missing) * 100 > self.limits.missing_percent * comparison.known
 
-    def _doubt(self, before: Decimal | None, price: PriceRecord) -> str | None:
+    def _doubt(self, before: Decimal | None, price: PriceRecord, others: Middle | None) -> str | None:
         if found := plausible.doubt(price, self.limits):
             return found
-        if before is None or before == price.amount:
+        if before == price.amount:
+            return None
+        return self._doubt_of_move(before, price) or self._doubt_beside(others, price)
+
+    def _doubt_of_move(self, before: Decimal | None, price: PriceRecord) -> str | None:
+        if before is None:
             return None
         if before and not price.amount:
             return f"it fell from {shown(price.meter, before)} to zero"
@@ -75,6 +86,18 @@ class StrictGuard:
         if before and max(before, price.amount) > factor * min(before, price.amount):
             now = shown(price.meter, price.amount)
             return f"it moved more than {factor}-fold, from {shown(price.meter, before)} to {now}"
+        return None
+
+    def _doubt_beside(self, others: Middle | None, price: PriceRecord) -> str | None:
+        if others is None or not price.amount:
+            return None
+        factor, now = self.limits.sibling_factor, shown(price.meter, price.amount)
+        if price.amount > factor * others.high:
+            return (
+                f"{now} is more than {factor} times what others ask for this model, {shown(price.meter, others.high)}"
+            )
+        if factor * price.amount < others.low:
+            return f"others ask more than {factor} times {now} for this model: {shown(price.meter, others.low)}"
         return None
 
 
@@ -87,7 +110,9 @@ class TrustingGuard:
     def judge_losses(self, losses: Sequence[Loss]) -> None:
         """Believes them too."""
 
-    def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
+    def doubts(
+        self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
+    ) -> Mapping[PriceKey, str]:
         """Nothing; what a curator held stays held."""
         return {}
 
@@ -104,5 +129,7 @@ class ReleasingGuard:
     def judge_losses(self, losses: Sequence[Loss]) -> None:
         """Believes that what is not told any more is not known."""
 
-    def doubts(self, before: OfferRecord | None, after: OfferRecord) -> Mapping[PriceKey, str]:
-        return self.strict.doubts(before, after)
+    def doubts(
+        self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
+    ) -> Mapping[PriceKey, str]:
+        return self.strict.doubts(before, after, siblings=siblings)

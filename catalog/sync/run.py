@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import transaction
 from django.utils import timezone
 
 from catalog import documents, registry
 from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
-from catalog.models import Gateway, Offer, RejectedRow, SyncRun
-from catalog.normalize import text
+from catalog.models import Gateway, Offer, SyncRun
 from catalog.publication import apply, revision
-from catalog.publication.apply import Guard, NotBelieved
+from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
+from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
 from catalog.records import Source
-from catalog.sync import captures, collector, fetch, read, rows, schedule
+from catalog.sync import captures, collector, ending, fetch, read, rows, schedule
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
+from catalog.sync.task import Report, Say, Task, silently
 
 logger = logging.getLogger(__name__)
-Say = Callable[[str], None]
 Outcome = SyncRun.Outcome
 Trigger = SyncRun.Trigger
 
@@ -39,45 +36,6 @@ _ALIKE_RUNS, _ALIKE_FOR = 3, timedelta(hours=24)
 
 class AlreadyRunning(Exception):
     """Another run holds the gateway's lease."""
-
-
-def silently(line: str) -> None:
-    """Says nothing."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What a run did; in a dry run, what it would do, with a `run` that was never saved."""
-
-    run: SyncRun
-    rejections: list[rows.Rejection] = field(default_factory=list)
-    seconds: float = 0.0
-    retry_after: float | None = None
-    """Seconds that the gateway asked us to wait."""
-    is_equal_to_accepted: bool = False
-    """The gateway said, byte for byte, what is published of it already."""
-
-    @property
-    def has_failed(self) -> bool:
-        return self.run.outcome in {Outcome.FAILED, Outcome.HELD}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What a run is to do."""
-
-    adapter: Adapter
-    source: Source
-    trigger: str
-    held: SyncRun | None = None
-    """Read again what this run captured, instead of asking the gateway."""
-    is_vouched: bool = False
-    """A person says that what this listing lacks is gone."""
-    is_fallback: bool = False
-    """The API has just failed; when it is asked again was decided then."""
-    author: User | None = None
-    dry_run: bool = False
-    say: Say = silently
 
 
 def run_gateway(
@@ -122,22 +80,22 @@ def perform(task: Task) -> Report:
             with collector.paused():
                 _work(task, report)
         except NotBelieved as held:
-            _hold(task, report, held)
+            ending.hold(task, report, held)
         except RateLimited as error:
             report.retry_after = error.retry_after
-            _fail(report, str(error))
+            ending.fail(report, str(error))
         except (GatewayError, LeaseLost) as error:
-            _fail(report, str(error))
+            ending.fail(report, str(error))
         except SoftTimeLimitExceeded:
-            _fail(report, f"took longer than {settings.SYNC_SOFT_TIME_LIMIT_SECONDS} seconds")
+            ending.fail(report, f"took longer than {settings.SYNC_SOFT_TIME_LIMIT_SECONDS} seconds")
         except Exception as error:
             # One gateway's failure is its own: the others still run, and this one says loudly what happened.
             logger.exception("The run of %s failed unexpectedly", slug)
-            _fail(report, f"unexpected {type(error).__name__}: {error}")
+            ending.fail(report, f"unexpected {type(error).__name__}: {error}")
         finally:
             report.seconds = (timezone.now() - report.run.started_at).total_seconds()
             if not task.dry_run:
-                _end(task, report)
+                ending.end(task, report)
     return report
 
 
@@ -166,7 +124,7 @@ def _work(task: Task, report: Report) -> None:
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
     task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
-    accepted = apply.AcceptedListing(
+    accepted = AcceptedListing(
         records=found.records,
         row_prints=found.row_prints,
         same=found.same,
@@ -254,20 +212,20 @@ def _copy_counts(run: SyncRun) -> None:
     run.outcome, run.error = Outcome.UNCHANGED, accepted.error
 
 
-def _publish(task: Task, run: SyncRun, listing: apply.AcceptedListing) -> apply.Outcome:
+def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
     strict = StrictGuard(limits=_limits(), seen=run.seen, rejected=run.rejected)
     guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
     guard = guards.get(task.trigger, strict)
     try:
         return _publish_judged(task, run, listing, guard)
     except NotBelieved as held:
-        if not held.missing or not _was_said_before(run, _key_of(held.missing)):
+        if not held.missing or not _was_said_before(run, ending.key_of(held.missing)):
             raise
         task.say(f"{task.adapter.name}: {held}; {_ALIKE_RUNS} runs over a day said so, so it is believed")
         return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
 
 
-def _publish_judged(task: Task, run: SyncRun, listing: apply.AcceptedListing, guard: Guard) -> apply.Outcome:
+def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: Guard) -> Published:
     # What a person vouches for, or three runs over a day, need not be said again.
     is_vouched = task.is_vouched or isinstance(guard, ReleasingGuard)
     return apply.publish_listing(
@@ -294,10 +252,6 @@ def _was_said_before(run: SyncRun, missing_key: str) -> bool:
         if alike >= _ALIKE_RUNS and run.started_at - before.started_at >= _ALIKE_FOR:
             return True
     return False
-
-
-def _key_of(missing: frozenset[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(missing)).encode()).hexdigest() if missing else ""
 
 
 def _limits() -> Limits:
@@ -366,73 +320,3 @@ def _begin(task: Task, *, token: int) -> SyncRun:
         Gateway.objects.filter(pk=gateway.pk, next_run_at=None).update(next_run_at=now + schedule.RETRY_AFTER)
         run.save()
     return run
-
-
-def _hold(task: Task, report: Report, held: NotBelieved) -> None:
-    if task.held is not None:  # the attempt to release a run is no hold of its own
-        _fail(report, str(held))
-        return
-    report.run.outcome, report.run.error = Outcome.HELD, str(held)
-    report.run.missing_key = _key_of(held.missing)
-
-
-def _fail(report: Report, error: str) -> None:
-    report.run.outcome = Outcome.FAILED
-    report.run.error = text.printable(error, longest=2_000)
-
-
-def _end(task: Task, report: Report) -> None:
-    run, now = report.run, timezone.now()
-    if run.outcome == Outcome.RUNNING:
-        _fail(report, "interrupted")
-    run.finished_at = now
-    with transaction.atomic():
-        run.save()
-        if not report.has_failed and task.held is None:
-            older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
-            older.update(outcome=Outcome.OVERTAKEN)
-        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in report.rejections], batch_size=500)
-        mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
-        aftermath = _aftermath(task, report, now=now)
-        if "next_run_at" in aftermath:
-            mine.filter(next_run_at__isnull=False).update(next_run_at=aftermath.pop("next_run_at"))
-        if aftermath:
-            mine.update(**aftermath)
-
-
-def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object]:
-    """What the run means for its gateway."""
-    run, slug = report.run, task.adapter.slug
-    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-    slot = schedule.next_slot(slug, after=now, interval=interval)
-    if task.held is not None and report.has_failed:
-        return {}  # the gateway was not asked, so it did not fail
-    if run.outcome == Outcome.FAILED:
-        failures = run.gateway.failures + 1
-        pause = schedule.back_off(failures, least=report.retry_after)
-        return {"failures": failures, "next_run_at": now + pause}
-    if run.outcome == Outcome.HELD:
-        return {"failures": 0, "next_run_at": slot}
-    accepted: dict[str, object] = {} if report.is_equal_to_accepted else {"accepted_run": run}
-    if task.held is not None:
-        return accepted  # the gateway was not asked, so nothing is news of it
-    if task.is_fallback:
-        return {**accepted, "last_success_at": now}
-    # A bundled catalogue only bridges the time until the API answers.
-    is_bridge = task.source is Source.BUNDLED and _source_of_schedule(task.adapter) is Source.API
-    return {**accepted, "failures": 0, "last_success_at": now, "next_run_at": None if is_bridge else slot}
-
-
-def _source_of_schedule(adapter: Adapter) -> Source:
-    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
-    return read.choose_source(adapter, setting=setting, has_key=has_key)
-
-
-def _rejected_row(run: SyncRun, rejection: rows.Rejection) -> RejectedRow:
-    return RejectedRow(
-        run=run,
-        position=rejection.position,
-        model_id=rejection.model_id or "",
-        reason=rejection.reason,
-        raw=rejection.raw,
-    )

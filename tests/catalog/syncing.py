@@ -24,6 +24,7 @@ from catalog.adapter.errors import BadPayload, Unreachable
 from catalog.gateways.chutes import Chutes
 from catalog.models import Offer, OfferVersion, Revision, SyncRun
 from catalog.sync import run
+from catalog.sync.task import Report
 from tests.factories import write_listing
 
 Json = Any
@@ -122,11 +123,11 @@ def _name(slug: str, request: Request) -> str:
     return repr((slug, replace(request, query=dict(sorted(request.query.items())))))
 
 
-def sync(slug: str = "chutes", *, source: str | None = None, dry_run: bool = False) -> run.Report:
+def sync(slug: str = "chutes", *, source: str | None = None, dry_run: bool = False) -> Report:
     return run.run_gateway(slug, trigger=SyncRun.Trigger.COMMAND, source=source, dry_run=dry_run)
 
 
-def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> run.Report:
+def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> Report:
     """One run that finds these rows in the bundled catalogue; `folder` must be FIXTURES_DIR."""
     write_listing(folder, rows, slug=slug)
     return sync(slug, source="bundled")

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from catalog import registry
 from catalog.sync import decisions, run
+from catalog.sync.task import Report
 
 
 class Command(BaseCommand):
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         except (decisions.NothingToDecide, run.AlreadyRunning) as error:
             raise CommandError(str(error)) from error
 
-    def _report(self, report: run.Report) -> None:
+    def _report(self, report: Report) -> None:
         done = report.run
         if report.has_failed:
             raise CommandError(f"{done.gateway.slug}: {done.error}")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from catalog import registry
 from catalog.models import SyncRun
 from catalog.sync import run
+from catalog.sync.task import Report
 
 _COLUMNS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected")
 _SHOWN_REJECTIONS = 20
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         slugs = list(dict.fromkeys(options["gateways"])) or list(registry.GATEWAYS)
         if unknown := [slug for slug in slugs if slug not in registry.GATEWAYS]:
             raise CommandError(f"unknown gateway {', '.join(unknown)}; known are {', '.join(registry.GATEWAYS)}")
-        reports: list[run.Report] = []
+        reports: list[Report] = []
         failed: list[str] = []
         for slug in slugs:
             try:
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"not synced: {', '.join(failed)}")
 
-    def _run(self, slug: str, options: dict[str, Any]) -> list[run.Report]:
+    def _run(self, slug: str, options: dict[str, Any]) -> list[Report]:
         trigger = SyncRun.Trigger.COMMAND
         if options["only_unpublished"]:
             report = run.publish_bundled_if_nothing_is(slug, trigger=trigger, say=self.stdout.write)
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         source, dry_run = options["source"], options["dry_run"]
         return [run.run_gateway(slug, trigger=trigger, source=source, dry_run=dry_run, say=self.stdout.write)]
 
-    def _table(self, reports: list[run.Report]) -> None:
+    def _table(self, reports: list[Report]) -> None:
         if not reports:
             return
         header = f"{'gateway':<12} {'outcome':<10}" + "".join(f"{name:>11}" for name in _COLUMNS)
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         for report in reports:
             self._remarks(report.run.gateway.slug, report)
 
-    def _remarks(self, slug: str, report: run.Report) -> None:
+    def _remarks(self, slug: str, report: Report) -> None:
         if report.has_failed:
             self.stderr.write(f"{slug}: {report.run.error}")
         if report.run.held_prices:
@@ -78,7 +79,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{slug}: and {more} more rejected rows, all of them in the admin")
 
 
-def _line(report: run.Report) -> str:
+def _line(report: Report) -> str:
     done = report.run
     counts = "".join(f"{getattr(done, name):>11}" for name in _COLUMNS)
     revisions = "-" if done.revision_before is None else f"{done.revision_before} -> {done.revision_after}"

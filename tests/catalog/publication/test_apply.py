@@ -8,13 +8,13 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from catalog.models import Gateway, Offer, OfferVersion, Revision
-from catalog.publication.apply import NotBelieved
+from catalog.models import Gateway, Offer, OfferVersion, PriceHold, Revision
+from catalog.publication.listing import NotBelieved
 from catalog.publication.locks import LeaseLost
 from catalog.records import OfferRecord, Source
 from catalog.sync.guard import Limits, StrictGuard
 from tests.catalog.syncing import served, stored
-from tests.factories import hourly, offer_record, publish
+from tests.factories import hourly, offer_record, per_token, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +68,27 @@ def test_a_listing_in_which_most_offers_lost_their_price_or_context_is_held() ->
             )
 
     assert stored() == before
+
+
+def test_a_price_is_compared_with_other_offers_of_the_model_whoever_sells_them() -> None:
+    guard = StrictGuard(limits=Limits(), seen=10, rejected=0)
+    asked = {amount: per_token(prompt=amount) for amount in ("0.0000001", "0.0000003", "0.0003")}
+    publish(offer_record("maker/model-1.5", prices=asked["0.0000001"]), gateway="openrouter", guard=guard)
+
+    outcome = publish(
+        offer_record("Maker/Model_1.5", prices=asked["0.0003"]),
+        offer_record("model-1-5", prices=asked["0.0000003"]),
+        offer_record("maker/model-1.5-large", prices=asked["0.0003"]),
+        guard=guard,
+    )
+
+    held = PriceHold.objects.get()
+    assert (outcome.new, outcome.held_prices) == (3, 1)
+    assert held.offer.model_id == "Maker/Model_1.5"
+    assert held.reason.startswith(
+        "300 US dollars per million tokens (input.text) is more than 20 times what others ask"
+    )
+    assert served()["Maker/Model_1.5"]["price_status"] == "unknown"
 
 
 @pytest.mark.parametrize("token", [1, 3])

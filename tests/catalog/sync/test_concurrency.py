@@ -21,7 +21,8 @@ from django.utils import timezone
 from catalog import curation
 from catalog.models import Gateway, Offer, OfferVersion, Provider, Revision, SyncRun
 from catalog.publication import diff
-from catalog.sync.run import AlreadyRunning, Report
+from catalog.sync.run import AlreadyRunning
+from catalog.sync.task import Report
 from tests.catalog.syncing import Shop, environment, published, served, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, write_listing
 

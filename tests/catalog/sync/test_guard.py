@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.normalize import meters
-from catalog.publication.apply import Comparison, Loss, NotBelieved
+from catalog.publication.listing import Comparison, Loss, NotBelieved
+from catalog.publication.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
 from tests.factories import hourly, offer_record, per_token
@@ -46,7 +47,7 @@ def judged(guard: StrictGuard, comparison: Comparison) -> NotBelieved | None:
 def doubted(before: Sequence[PriceRecord] | None, *after: PriceRecord, limits: Limits | None = None) -> dict[str, str]:
     """The reasons by meter and conditions, as `meter conditions`."""
     known = None if before is None else offer_record(prices=tuple(before))
-    found = strict(limits=limits).doubts(known, offer_record(prices=after))
+    found = strict(limits=limits).doubts(known, offer_record(prices=after), siblings={})
     return {" ".join(key): reason for key, reason in found.items()}
 
 
@@ -138,6 +139,32 @@ def test_a_listing_in_which_too_many_offers_lost_a_fact_is_held_until_a_person_b
     if held is not None:
         assert str(held) == f"{lost} of {had} offers that told a price tell none any more, more than {percent} %"
         assert held.missing == frozenset()
+
+
+SIBLINGS = Middle(low=Decimal("0.0000001"), high=Decimal("0.0000002"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (None, "4", None),
+        (None, "4.01", "4.01 US dollars per million tokens (input.text) is more than 20 times what others ask"),
+        (None, "0.005", None),
+        (None, "0.0049", "others ask more than 20 times 0.0049 US dollars per million tokens (input.text)"),
+        (None, "0", None),
+        ("4.01", "4.01", None),
+        ("4", "4.02", "more than 20 times what others ask for this model, 0.2 US dollars per million tokens"),
+    ],
+)
+def test_a_price_far_from_what_others_ask_for_the_model_is_doubted_unless_it_stood_before(
+    before: str | None, after: str, reason: str | None
+) -> None:
+    known = None if before is None else offer_record(prices=usd_per_million(before))
+
+    found = strict().doubts(known, offer_record(prices=usd_per_million(after)), siblings={PROMPT: SIBLINGS})
+
+    assert (reason is None) == (not found)
+    assert (reason or "") in found.get(PROMPT, "")
 
 
 # --- a price ---------------------------------------------------------------------------------------------------------
@@ -272,7 +299,7 @@ def wild() -> OfferRecord:
 def test_a_trusting_guard_believes_everything() -> None:
     TrustingGuard().judge_listing(compared(known=10, missing=10))
 
-    assert TrustingGuard().doubts(offer_record(), wild()) == {}
+    assert TrustingGuard().doubts(offer_record(), wild(), siblings={}) == {}
 
 
 def test_a_releasing_guard_believes_what_is_missing_and_still_judges_each_price() -> None:
@@ -280,5 +307,5 @@ def test_a_releasing_guard_believes_what_is_missing_and_still_judges_each_price(
 
     guard.judge_listing(compared(known=10, missing=10))
 
-    assert guard.doubts(offer_record(), wild()) == strict().doubts(offer_record(), wild())
-    assert guard.doubts(offer_record(), wild()).keys() == {HOUR}
+    assert guard.doubts(offer_record(), wild(), siblings={}) == strict().doubts(offer_record(), wild(), siblings={})
+    assert guard.doubts(offer_record(), wild(), siblings={}).keys() == {HOUR}

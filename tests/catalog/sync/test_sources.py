@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Refused, Unreachable
 from catalog.models import Gateway, Offer, SyncRun
 from catalog.sync import run, schedule
+from catalog.sync.task import Report
 from tests.catalog.syncing import Network, Shop, published, served, stored, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, openrouter_rows, write_listing
 
@@ -43,7 +44,7 @@ def runs() -> list[tuple[str, str]]:
     return list(SyncRun.objects.order_by("pk").values_list("source", "outcome"))
 
 
-def sync_at(moment: datetime, slug: str = "shop") -> run.Report:
+def sync_at(moment: datetime, slug: str = "shop") -> Report:
     with time_machine.travel(moment, tick=False):
         return sync(slug)
 

@@ -1,0 +1,92 @@
+"""What a sync hands over to be published, how it is judged, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from catalog.publication.holds import PriceKey
+from catalog.publication.siblings import Middle
+from catalog.records import OfferRecord, ProviderRecord, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedListing:
+    """What is publishable of one gateway's listing."""
+
+    records: Mapping[str, OfferRecord]
+    row_prints: Mapping[str, str]
+    """Of the rows that the records were read from, by id."""
+    same: frozenset[str]
+    """Ids of rows that say what they said in the accepted listing."""
+    present: frozenset[str]
+    """Ids of rows that were rejected: listed, so not gone."""
+    postponed: frozenset[str]
+    """Ids of rows that were told only in part: what is published of them stays."""
+    is_complete: bool
+    source: Source
+    recorded_on: date | None
+    providers: Sequence[ProviderRecord] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A listing beside what is published of its gateway, as far as that was read from the same source."""
+
+    known: int
+    """Offers that are published of this source and not withdrawn."""
+    missing: frozenset[str]
+    """Those of them that the listing does not have, be it because it is incomplete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A fact that offers told, and tell no more."""
+
+    fact: str
+    lost: int
+    had: int
+    """Published offers of this source that told it, the losing ones among them."""
+
+
+class Guard(Protocol):
+    """Judges whether a listing is believable."""
+
+    def judge_listing(self, comparison: Comparison) -> None:
+        """Raises NotBelieved where nothing of the listing may be published."""
+
+    def judge_losses(self, losses: Sequence[Loss]) -> None:
+        """Raises NotBelieved where so many offers cannot have lost a fact at once."""
+
+    def doubts(
+        self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
+    ) -> Mapping[PriceKey, str]:
+        """The prices of `after` that may not be served, with the reason.
+
+        `before` is what was believed so far; `siblings` is what other offers of the model ask.
+        """
+
+
+class NotBelieved(Exception):
+    """A listing is held; `reasons` say why in words for a curator."""
+
+    def __init__(self, reasons: Sequence[str], *, missing: frozenset[str] = frozenset()) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+        self.missing = missing
+        """The missing offers, where nothing else is wrong with the listing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a publication did, or in a dry run would do."""
+
+    new: int
+    changed: int
+    unchanged: int
+    withdrawn: int
+    held_prices: int
+    revision_before: int
+    revision_after: int

@@ -1,0 +1,94 @@
+"""How a run ends: what is written down of it, and what it means for its gateway."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from catalog.adapter.contract import Gateway as Adapter
+from catalog.models import Gateway, RejectedRow, SyncRun
+from catalog.normalize import text
+from catalog.publication.listing import NotBelieved
+from catalog.records import Source
+from catalog.sync import read, rows, schedule
+from catalog.sync.task import Report, Task
+
+Outcome = SyncRun.Outcome
+
+
+def hold(task: Task, report: Report, held: NotBelieved) -> None:
+    if task.held is not None:  # the attempt to release a run is no hold of its own
+        fail(report, str(held))
+        return
+    report.run.outcome, report.run.error = Outcome.HELD, str(held)
+    report.run.missing_key = key_of(held.missing)
+
+
+def fail(report: Report, error: str) -> None:
+    report.run.outcome = Outcome.FAILED
+    report.run.error = text.printable(error, longest=2_000)
+
+
+def end(task: Task, report: Report) -> None:
+    run, now = report.run, timezone.now()
+    if run.outcome == Outcome.RUNNING:
+        fail(report, "interrupted")
+    run.finished_at = now
+    with transaction.atomic():
+        run.save()
+        if not report.has_failed and task.held is None:
+            older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
+            older.update(outcome=Outcome.OVERTAKEN)
+        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in report.rejections], batch_size=500)
+        mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
+        aftermath = _aftermath(task, report, now=now)
+        if "next_run_at" in aftermath:
+            mine.filter(next_run_at__isnull=False).update(next_run_at=aftermath.pop("next_run_at"))
+        if aftermath:
+            mine.update(**aftermath)
+
+
+def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object]:
+    """What the run means for its gateway."""
+    run, slug = report.run, task.adapter.slug
+    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+    slot = schedule.next_slot(slug, after=now, interval=interval)
+    if task.held is not None and report.has_failed:
+        return {}  # the gateway was not asked, so it did not fail
+    if run.outcome == Outcome.FAILED:
+        failures = run.gateway.failures + 1
+        pause = schedule.back_off(failures, least=report.retry_after)
+        return {"failures": failures, "next_run_at": now + pause}
+    if run.outcome == Outcome.HELD:
+        return {"failures": 0, "next_run_at": slot}
+    accepted: dict[str, object] = {} if report.is_equal_to_accepted else {"accepted_run": run}
+    if task.held is not None:
+        return accepted  # the gateway was not asked, so nothing is news of it
+    if task.is_fallback:
+        return {**accepted, "last_success_at": now}
+    # A bundled catalogue only bridges the time until the API answers.
+    is_bridge = task.source is Source.BUNDLED and _source_of_schedule(task.adapter) is Source.API
+    return {**accepted, "failures": 0, "last_success_at": now, "next_run_at": None if is_bridge else slot}
+
+
+def _source_of_schedule(adapter: Adapter) -> Source:
+    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
+    return read.choose_source(adapter, setting=setting, has_key=has_key)
+
+
+def _rejected_row(run: SyncRun, rejection: rows.Rejection) -> RejectedRow:
+    return RejectedRow(
+        run=run,
+        position=rejection.position,
+        model_id=rejection.model_id or "",
+        reason=rejection.reason,
+        raw=rejection.raw,
+    )
+
+
+def key_of(missing: frozenset[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(missing)).encode()).hexdigest() if missing else ""
