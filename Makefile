@@ -7,7 +7,11 @@ BIN    := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
        || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 
-.PHONY: help run test prove bench env lint format types architecture admin lock
+# The icon set that catalog/icons.py knows by its hash.
+ICONS      = @lobehub/icons-static-svg@1.95.1
+ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
+
+.PHONY: help run test prove bench logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -27,6 +31,11 @@ bench: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DA
 	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
+
+logos: $(VENV)/runtime.stamp .env  ## fetch the makers' marks for the pages (needs npm); without them letters stand in
+	@mkdir -p var
+	@npm pack --silent --pack-destination var $(ICONS) > /dev/null
+	@$(BIN)/python manage.py logos var/$(ICONS_FILE)
 
 admin: $(VENV)/runtime.stamp .env  ## create a superuser for /admin/
 	@$(BIN)/python manage.py migrate --verbosity 0

@@ -12,7 +12,7 @@ import orjson
 from catalog.normalize import billing, dates, meters, modalities, money
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 
-RENDERER = 2
+RENDERER = 3
 """Raise it when the same record gives another document: the next sync then renders every offer anew."""
 
 Json = dict[str, object]
@@ -28,6 +28,9 @@ class OfferFacts:
     recorded_on: date | None
     first_seen_at: datetime
     withdrawn_at: datetime | None
+    provider_site_url: str | None = None
+    model_logo_url: str | None = None
+    """A reference relative to the service: the mark of the model's provider."""
     held_prices: tuple[str, ...] = ()
     """Keys of `pricing` whose newest price upstream waits for a curator."""
 
@@ -78,8 +81,8 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "created": record.created,
         "availability": record.availability,
         "expires": record.expires,
-        "provider_site_url": None,
-        "model_logo_url": None,
+        "provider_site_url": facts.provider_site_url,
+        "model_logo_url": facts.model_logo_url,
         "canonical_model": None,
         "first_seen": dates.iso(facts.first_seen_at),
         "withdrawn_at": None if facts.withdrawn_at is None else dates.iso(facts.withdrawn_at),

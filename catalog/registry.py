@@ -1,9 +1,15 @@
-"""The gateways that Gatewayz reads, in the order in which answers name them."""
+"""The gateways that Gatewayz reads, in the order in which answers name them, and the providers that it knows."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from catalog.adapter.contract import Gateway
 from catalog.gateways.chutes import Chutes
+from catalog.gateways.featherless import Featherless
 from catalog.gateways.openrouter import OpenRouter
+from catalog.known_providers import KnownProviders
 
-GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (OpenRouter(), Chutes())}
+GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (OpenRouter(), Featherless(), Chutes())}
+
+PROVIDERS = KnownProviders.load(Path(__file__).parents[1] / "fixtures" / "providers.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.api.urls import urlpatterns
+from catalog.api.urls import urlpatterns as api
+from catalog.web.urls import urlpatterns as web
 
-__all__ = ["urlpatterns"]
+urlpatterns = [*api, *web]

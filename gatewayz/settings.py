@@ -28,6 +28,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- where things are kept -------------------------------------------------------------------------------------------
 DATA_DIR = env.folder("DATA_DIR", default=BASE_DIR / "var")
+LOGOS_DIR = BASE_DIR / "logos"
 FIXTURES_DIR = env.path("FIXTURES_DIR", default=BASE_DIR / "fixtures")
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gatewayz.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -52,11 +53,17 @@ SYNC_WITHDRAW_AFTER_RUNS = env.whole_number("SYNC_WITHDRAW_AFTER_RUNS", default=
 _SOURCES = ("auto", "api", "bundled")
 GATEWAY_SOURCES = {
     "openrouter": env.choice("OPENROUTER_SOURCE", default="auto", choices=_SOURCES),
+    "featherless": env.choice("FEATHERLESS_SOURCE", default="auto", choices=_SOURCES),
     "chutes": env.choice("CHUTES_SOURCE", default="auto", choices=_SOURCES),
 }
-GATEWAY_KEYS = {"openrouter": env.text("OPENROUTER_API_KEY"), "chutes": env.text("CHUTES_API_KEY")}
+GATEWAY_KEYS = {
+    "openrouter": env.text("OPENROUTER_API_KEY"),
+    "featherless": env.text("FEATHERLESS_API_KEY"),
+    "chutes": env.text("CHUTES_API_KEY"),
+}
 GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can stand in
     "openrouter": {"api": env.web_address("OPENROUTER_API_BASE", default="https://openrouter.ai")},
+    "featherless": {"api": env.web_address("FEATHERLESS_API_BASE", default="https://api.featherless.ai")},
     "chutes": {
         "api": env.web_address("CHUTES_API_BASE", default="https://api.chutes.ai"),
         "llm": env.web_address("CHUTES_LLM_BASE", default="https://llm.chutes.ai"),

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
-from catalog import documents
+from catalog import documents, registry
 from catalog.models import Gateway, SyncRun
-from catalog.normalize import meters, model_ids
+from catalog.normalize import meters
 from catalog.publication import apply, listing
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 from catalog.serving import snapshot
@@ -135,7 +135,7 @@ def served_row(record: OfferRecord, **facts: Any) -> snapshot.Row:
         gateway=shown.gateway,
         id=record.id,
         name=record.name,
-        provider_key=model_ids.provider_key(record.provider_slug) if record.provider_slug else None,
+        provider_key=registry.PROVIDERS.key(record.provider_slug) if record.provider_slug else None,
         provider_slug=record.provider_slug,
         model_type=record.model_type.value,
         tags=frozenset(tag.lower() for tag in record.tags),

@@ -149,7 +149,7 @@ class OfferSerializer(Serializer[object]):
     availability = _choice("Whether the gateway can serve it now.", [state.value for state in Availability])
     expires = serializers.DateField(allow_null=True, help_text="The day from which the gateway will no longer sell it.")
     provider_site_url = serializers.URLField(allow_null=True, help_text="The provider's site.")
-    model_logo_url = serializers.URLField(allow_null=True, help_text="The model's or the provider's logo.")
+    model_logo_url = _text("The provider's mark, as a reference relative to this service.", null=True)
     canonical_model = _text("The model itself, whoever sells it.", null=True)
     first_seen = _moment("When the catalogue first had the offer.")
     withdrawn_at = _moment("Since when the gateway no longer lists it.", null=True)
@@ -182,10 +182,12 @@ class ModelDetailSerializer(StampSerializer):
 
 
 class ProviderSerializer(Serializer[object]):
-    slug = _text("As most of its offers spell it; the `provider` filter takes any case.")
+    slug = _text("The canonical spelling; the `provider` filter takes this and the aliases, in any case.")
     name = _text("For people.")
+    aliases = _words("Other spellings of it that gateways use.")
     site_url = serializers.URLField(allow_null=True, help_text="Its site.")
-    logo_url = serializers.URLField(allow_null=True, help_text="Its logo.")
+    logo_url = _text("Its mark, as a reference relative to this service; a lettered one where there is no other.")
+    hugging_face = _text("Its organisation at Hugging Face.", null=True)
     headquarters = _text("ISO code of the country of its headquarters.", null=True)
     status_page_url = serializers.URLField(allow_null=True, help_text="Where it tells of outages.")
     terms_url = serializers.URLField(allow_null=True, help_text="Its terms of service.")

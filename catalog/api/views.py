@@ -20,7 +20,7 @@ from catalog.api import answers, serializers
 from catalog.normalize import dates
 from catalog.records import Source
 from catalog.serving import filters, snapshot
-from catalog.serving.providers import ProviderFigures, providers_of
+from catalog.serving.providers import providers_of
 from catalog.serving.selection import Selection
 
 
@@ -77,7 +77,7 @@ class ProviderList(CatalogView):
         held = snapshot.current()
         providers = providers_of(query.narrowed(Selection.of(held)))
         start = query.values["offset"]
-        page = [_shown(provider) for provider in providers[start : start + query.values["limit"]]]
+        page = [asdict(provider) for provider in providers[start : start + query.values["limit"]]]
         return answers.listing(request, held, page, total=len(providers), query=query.values)
 
 
@@ -156,10 +156,6 @@ class Docs(SpectacularSwaggerView):
     # DRF would describe the page with a template that there is not; its own Response would look for one too.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()
-
-
-def _shown(provider: ProviderFigures) -> dict[str, object]:
-    return {**asdict(provider), "site_url": None, "logo_url": None}
 
 
 def _gateway(state: queries.GatewayState) -> dict[str, object]:

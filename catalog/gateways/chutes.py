@@ -25,7 +25,6 @@ dollars per hour. An id without a slash belongs to Chutes itself.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -75,7 +74,6 @@ _OF_ROUTE = {
 }
 
 _AVAILABILITY = {True: Availability.ONLINE, False: Availability.COLD, None: Availability.UNKNOWN}
-_REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
 _CONFIDENTIAL_SUFFIX = "-TEE"
 
 Rates = dict[str, money.Rate]
@@ -422,7 +420,7 @@ def _llm_record(llm: Llm) -> OfferRecord:
         zero_is_free=True,
         input_modalities=llm.input_modalities or inputs,
         output_modalities=llm.output_modalities or outputs,
-        hugging_face_id=_repository(llm.root),
+        hugging_face_id=model_ids.repository(llm.root),
         context_length=llm.context_length or llm.max_model_len,
         max_completion_tokens=llm.max_output_length,
         supported_parameters=_united(llm.supported_features, llm.supported_sampling_parameters),
@@ -448,7 +446,7 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
         zero_is_free=True,
         input_modalities=inputs,
         output_modalities=outputs,
-        hugging_face_id=_repository(chute.name) if is_repository else None,
+        hugging_face_id=model_ids.repository(chute.name) if is_repository else None,
         created=chute.created_at,
         is_confidential=chute.tee,
         availability=_AVAILABILITY[chute.hot],
@@ -481,10 +479,6 @@ def _prices(rates: Rates) -> tuple[PriceRecord, ...]:
 def _rates(prompt: PerMillion | None, completion: PerMillion | None, cache_read: PerMillion | None) -> Rates:
     told = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion, meters.INPUT_TEXT_CACHE_READ: cache_read}
     return {meter: price.usd for meter, price in told.items() if price}
-
-
-def _repository(spelling: str | None) -> str | None:
-    return spelling if spelling and _REPOSITORY.fullmatch(spelling) else None
 
 
 def _static_record(listed: StaticRow) -> OfferRecord:

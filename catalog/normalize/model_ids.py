@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 MAX_ROUGH_KEY = 300
+_REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
 
 
 def short_name(offer_id: str) -> str:
@@ -27,6 +28,11 @@ def rough_key(offer_id: str) -> str:
     Good for a question, not for an answer: makers give equal names to different models.
     """
     return re.sub(r"[\W_]+", "-", short_name(offer_id).casefold()).strip("-")[:MAX_ROUGH_KEY]
+
+
+def repository(spelling: str | None) -> str | None:
+    """The spelling if it can be a repository's at Hugging Face, `owner/name`; a path or a bare name cannot."""
+    return spelling if spelling and _REPOSITORY.fullmatch(spelling) else None
 
 
 def words(offer_id: str) -> frozenset[str]:

@@ -119,7 +119,7 @@ def _stored(gateway: Gateway, *, is_trusted: bool) -> dict[str, diff.Stored]:
 def _comparison(stored: Mapping[str, diff.Stored], plan: diff.Plan, source: Source) -> Comparison:
     """Offers of another source stand aside: a bundled catalogue need not resemble the API that replaces it."""
     of_source = {key for key, offer in stored.items() if not offer.is_withdrawn and offer.source == source}
-    return Comparison(known=len(of_source), missing=plan.absent & of_source)
+    return Comparison(known=len(of_source), missing=plan.absent & of_source, is_complete=plan.is_complete)
 
 
 def _waiting(stored: Mapping[str, diff.Stored], listing: AcceptedListing) -> set[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from catalog import documents, records
+from catalog import documents, records, registry
 from catalog.normalize import text
 from catalog.records import OfferRecord, Source
 
@@ -62,8 +62,10 @@ def plan(
 
 
 def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None) -> str:
-    """Equal for equal content. The renderer's version is part of it, so that a new one renders every offer anew."""
-    content = f"{documents.RENDERER}\n{source}\n{recorded_on}\n{records.dump(record)}"
+    """Equal for equal content. What it is rendered by is part of it, so that a new renderer renders every offer anew,
+    and a new fact of a provider every offer of it."""
+    provider = registry.PROVIDERS.of(record.provider_slug) if record.provider_slug else None
+    content = f"{documents.RENDERER}\n{provider}\n{source}\n{recorded_on}\n{records.dump(record)}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 

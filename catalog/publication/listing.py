@@ -39,6 +39,7 @@ class Comparison:
     """Offers that are published of this source and not withdrawn."""
     missing: frozenset[str]
     """Those of them that the listing does not have, be it because it is incomplete."""
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

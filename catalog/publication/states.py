@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from catalog import documents, registry
+from catalog.known_providers import logo_path
 from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
 from catalog.normalize.meters import METERS
 from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
@@ -94,6 +95,8 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
     holds = standing.applied_holds
     record = overlay(with_holds(upstream, holds), standing.overrides)
     curated = {PRICED_FIELDS[name] for name in standing.overrides if name in PRICED_FIELDS}
+    provider = record.provider_slug
+    known = registry.PROVIDERS.of(provider) if provider else None
     facts = documents.OfferFacts(
         gateway=offer.gateway.slug,
         gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
@@ -101,6 +104,8 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
         recorded_on=offer.recorded_on,
         first_seen_at=offer.first_seen_at,
         withdrawn_at=offer.withdrawn_at,
+        provider_site_url=known.site_url if known else None,
+        model_logo_url=logo_path(registry.PROVIDERS.key(provider)) if provider else None,
         held_prices=tuple(dict.fromkeys(METERS[meter].pricing_key for meter, _ in held_keys(upstream, standing.asked))),
     )
     return State(

@@ -212,7 +212,7 @@ class OfferFilterSet(SelectionFilterSet):
 
     gateway = _gateway()
     provider = Word(
-        "Only models of this provider, in whatever spelling of upper and lower case.",
+        "Only models of this provider, by its slug or an alias of it, in upper or lower case.",
         narrow="of_provider",
         example="deepseek-ai",
     )

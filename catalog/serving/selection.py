@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from catalog.normalize.model_ids import provider_key
+from catalog import registry
 from catalog.serving.snapshot import Row, Snapshot
 
 SORTS: dict[str, Callable[[Row], str]] = {"id": lambda row: row.id, "name": lambda row: row.name.casefold()}
@@ -31,7 +31,7 @@ class Selection:
         return self if slug == "all" else self._where(lambda row: row.gateway == slug)
 
     def of_provider(self, spelling: str) -> Selection:
-        key = provider_key(spelling)
+        key = registry.PROVIDERS.key(spelling)
         return self._where(lambda row: row.provider_key == key)
 
     def of_model_types(self, model_types: Iterable[str]) -> Selection:

@@ -19,6 +19,7 @@ import orjson
 from django.conf import settings
 from django.db import connection, transaction
 
+from catalog import registry
 from catalog.models import OfferVersion, Provider, Revision
 
 logger = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ def _rows() -> Iterator[Row]:
             gateway=gateway,
             id=shown["id"],
             name=shown["name"],
-            provider_key=provider_key,
+            provider_key=provider_key and registry.PROVIDERS.key(provider_key),
             provider_slug=shown["provider_slug"],
             model_type=shown["model_type"],
             tags=frozenset(tag.lower() for tag in shown["tags"]),
@@ -171,5 +172,9 @@ def _rows() -> Iterator[Row]:
 
 def _provider_facts() -> Iterator[tuple[str, dict[str, str]]]:
     names = [field.name for field in fields(ProviderRow)]
+    told: dict[str, dict[str, str]] = {}
     for row in Provider.objects.order_by("pk").values("key", *names):
-        yield row.pop("key"), row
+        facts = told.setdefault(registry.PROVIDERS.key(row.pop("key")), row)
+        # Of several spellings each may tell something.
+        facts.update({name: value for name, value in row.items() if value and not facts[name]})
+    yield from told.items()

@@ -31,6 +31,8 @@ class StrictGuard:
     limits: Limits
     seen: int
     rejected: int
+    seen_before: int = 0
+    """Rows of the accepted listing of the same source, 0 if there is none."""
 
     def judge_listing(self, comparison: Comparison) -> None:
         reasons = []
@@ -68,7 +70,17 @@ class StrictGuard:
         return {key: reason for key, reason in doubtful.items() if reason}
 
     def _too_many_missing(self, comparison: Comparison) -> bool:
-        return len(comparison.missing) * 100 > self.limits.missing_percent * comparison.known
+        """Of an incomplete listing only if it has shrunk.
+
+        Where a gateway shows no more than a part of its list, and another part each time, what is known grows beyond
+        what any listing has.
+        """
+        percent = self.limits.missing_percent
+        if not comparison.is_complete and self.seen_before:
+            has_shrunk = (self.seen_before - self.seen) * 100 > percent * self.seen_before
+        else:
+            has_shrunk = True
+        return has_shrunk and len(comparison.missing) * 100 > percent * comparison.known
 
     def _doubt(self, before: Decimal | None, price: PriceRecord, others: Middle | None) -> str | None:
         if found := plausible.doubt(price, self.limits):

@@ -191,7 +191,7 @@ def _reader(task: Task) -> str:
     """All that decides what equal bytes become: whoever reads them with another one reads them anew."""
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
     has_key = int(_config(task.adapter).has_key)
-    return f"{task.adapter.version}.{documents.RENDERER}.{has_key}.{task.source}{day}"
+    return f"{task.adapter.version}.{documents.RENDERER}.{registry.PROVIDERS.digest}.{has_key}.{task.source}{day}"
 
 
 def _known_rows(task: Task, run: SyncRun) -> dict[str, str]:
@@ -213,7 +213,9 @@ def _copy_counts(run: SyncRun) -> None:
 
 
 def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
-    strict = StrictGuard(limits=_limits(), seen=run.seen, rejected=run.rejected)
+    before = run.gateway.accepted_run
+    seen_before = before.seen if before and before.source == task.source else 0
+    strict = StrictGuard(limits=_limits(), seen=run.seen, rejected=run.rejected, seen_before=seen_before)
     guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
     guard = guards.get(task.trigger, strict)
     try:

@@ -30,6 +30,13 @@ def shop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 
 @pytest.fixture
+def two_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenRouter and Chutes alone, for what says something of every gateway there is."""
+    for slug in registry.GATEWAYS.keys() - {"openrouter", "chutes"}:
+        monkeypatch.delitem(registry.GATEWAYS, slug)
+
+
+@pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     """Stands in for the network: gateways answer what the test says."""
     network = Network()

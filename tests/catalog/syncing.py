@@ -23,6 +23,7 @@ from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import BadPayload, Unreachable
 from catalog.gateways.chutes import Chutes
 from catalog.models import Offer, OfferVersion, Revision, SyncRun
+from catalog.registry import GATEWAYS
 from catalog.sync import run
 from catalog.sync.task import Report
 from tests.factories import write_listing
@@ -194,7 +195,7 @@ def environment(*, data_dir: Path, fixtures_dir: Path, redis_url: str = "") -> d
         "DATA_DIR": str(data_dir),
         "FIXTURES_DIR": str(fixtures_dir),
         "REDIS_URL": redis_url,
-        "OPENROUTER_SOURCE": "bundled",
+        **{f"{slug.upper()}_SOURCE": "bundled" for slug in GATEWAYS},
     }
 
 

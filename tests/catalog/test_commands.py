@@ -126,7 +126,7 @@ def test_what_a_row_says_cannot_steer_the_operators_terminal(fixtures_dir: Path,
 @pytest.mark.django_db
 @pytest.mark.parametrize("arguments", [("--source", "bundled"), ("shop", "chutes"), ("shop", "chutes", "shop")])
 def test_one_dead_gateway_fails_the_command_and_keeps_no_other_from_being_read(
-    arguments: tuple[str, ...], shop: Shop, fixtures_dir: Path
+    arguments: tuple[str, ...], two_gateways: None, shop: Shop, fixtures_dir: Path
 ) -> None:
     write_listing(fixtures_dir, chutes_rows(2), slug="chutes")
     write_listing(fixtures_dir, openrouter_rows(2), slug="openrouter")
@@ -166,7 +166,7 @@ def test_a_gateway_that_another_run_holds_is_busy_and_the_others_are_read(shop: 
 
 
 @pytest.mark.django_db
-def test_an_unknown_gateway_is_refused_before_any_is_read() -> None:
+def test_an_unknown_gateway_is_refused_before_any_is_read(two_gateways: None) -> None:
     result = Result("chutes", "acme")
 
     assert result.failure == "unknown gateway acme; known are openrouter, chutes"

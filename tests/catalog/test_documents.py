@@ -247,6 +247,8 @@ ANOTHER_FACT: dict[str, object] = {
     "recorded_on": None,
     "first_seen_at": datetime(2026, 11, 23, tzinfo=UTC),
     "withdrawn_at": datetime(2026, 11, 24, tzinfo=UTC),
+    "provider_site_url": "https://maker.example",
+    "model_logo_url": "/catalog/logos/maker.svg",
     "held_prices": ("prompt",),
 }
 NOT_SERVED: dict[str, str] = {

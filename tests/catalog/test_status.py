@@ -18,7 +18,7 @@ from catalog.sync import decisions
 from tests.catalog.syncing import Network, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, openrouter_rows, write_listing
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("two_gateways")]
 
 NOW = datetime(2100, 11, 22, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -60,6 +60,7 @@ def environment_of(data_dir: Path, **changes: str) -> dict[str, str]:
         "PORT": str(find_free_port()),
         "WEB_WORKERS": "1",
         "OPENROUTER_API_BASE": "http://127.0.0.1:9",  # where nothing answers: the worker asks no machine but this one
+        "FEATHERLESS_API_BASE": "http://127.0.0.1:9",
         **changes,
     }
 
@@ -171,8 +172,8 @@ def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> 
 
 
 def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running: Supervised) -> None:
-    assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 104
-    for gateway, models in (("openrouter", 357), ("chutes", 104)):
+    assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 250 + 104
+    for gateway, models in (("openrouter", 357), ("featherless", 250), ("chutes", 104)):
         assert re.search(rf"^{gateway} +fresh +{models} +0  bundled ", running.output, flags=re.MULTILINE)
 
 

@@ -194,7 +194,7 @@ def test_a_held_gateway_is_as_the_document_says(client: Client, catalogue: Snaps
 
     answer = client.get("/catalog/gateways")
 
-    assert [gateway["state"] for gateway in orjson.loads(answer.content)["data"]] == ["never", "held"]
+    assert {gateway["state"] for gateway in orjson.loads(answer.content)["data"]} == {"never", "held"}
     assert complaints("/catalog/gateways", answer) == []
 
 
@@ -284,7 +284,9 @@ def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
     for value in allowed_values(schema):
         status = client.get(f"{address}?{urlencode({name: value})}").status_code
         # Not every gateway sells the model of the example.
-        assert status == 200 or (status == 404 and path != address and name == "gateway" and value == "openrouter")
+        assert status == 200 or (
+            status == 404 and path != address and name == "gateway" and value not in {"all", "chutes"}
+        )
     for value in forbidden_values(schema):
         problem_of(client.get(f"{address}?{urlencode({name: value})}"), status=400)
 

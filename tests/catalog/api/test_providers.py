@@ -20,8 +20,8 @@ def test_all_spellings_of_the_address_answer_alike(client: Client, catalogue: Sn
 
     assert answer | {"data": [], "timestamp": ""} == {
         "data": [],
-        "total": 29,
-        "returned": 29,
+        "total": 28,
+        "returned": 28,
         "offset": 0,
         "limit": 250,
         "gateway": "chutes",
@@ -67,13 +67,29 @@ def test_spellings_that_differ_in_case_are_one_provider_named_as_most_spell_it(
         "status_page_url": None,
         "terms_url": None,
         "privacy_url": None,
-        "site_url": None,
-        "logo_url": None,
+        "aliases": [],
+        "site_url": "https://qwen.ai",
+        "logo_url": "/catalog/logos/qwen.svg",
+        "hugging_face": "Qwen",
         "source_gateways": ["chutes", "openrouter"],
         "model_count": 3,
         "model_types": {"Embeddings": 1, "LLM": 2},
     }
     assert (at_chutes["model_count"], at_chutes["source_gateways"]) == (2, ["chutes"])
+
+
+def test_aliases_are_one_provider_under_its_canonical_slug(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        served_row(offer_record("deepseek/a", provider_slug="deepseek"), gateway="openrouter"),
+        served_row(offer_record("deepseek/b", provider_slug="deepseek"), gateway="openrouter"),
+        served_row(offer_record("deepseek-ai/a", provider_slug="deepseek-ai"), gateway="chutes"),
+    ]
+    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+
+    [provider] = read(client, "/catalog/providers")["data"]
+
+    assert (provider["slug"], provider["name"], provider["aliases"]) == ("deepseek-ai", "DeepSeek", ["deepseek"])
+    assert (provider["source_gateways"], provider["model_count"]) == (["chutes", "openrouter"], 3)
 
 
 def test_following_next_gives_every_provider_exactly_once(client: Client, catalogue: Snapshot) -> None:
@@ -86,4 +102,4 @@ def test_following_next_gives_every_provider_exactly_once(client: Client, catalo
         address = page["next"]
 
     assert found == everyone
-    assert page["total"] == 29
+    assert page["total"] == 28

@@ -11,7 +11,7 @@ import pytest
 from catalog.adapter import testing
 from catalog.adapter.contract import Gateway, Listing
 from catalog.normalize import text
-from catalog.records import OfferRecord
+from catalog.records import Availability, OfferRecord
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import sort_rows
 from tests.catalog.gateways.cases import load
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def openrouter(day: str) -> tuple[Gateway, Listing]:
-    return _listing("openrouter", [f"openrouter/{day}.json"])
+    return _listing("openrouter", [f"openrouter/{day}.json", "openrouter/providers-2026-05-07.json"])
 
 
 def chutes(day: str) -> tuple[Gateway, Listing]:
@@ -78,6 +78,58 @@ def test_from_one_day_to_the_next_the_models_of_chutes_change_by_their_prices_al
             offer_id for offer_id in old.keys() & new.keys() if old[offer_id].prices != new[offer_id].prices
         }
         assert len(changed) < 4
+
+
+@pytest.fixture(scope="module")
+def featherless() -> Listing:
+    """The list of a day, in the pages in which it would come."""
+    rows = load(FOLDER / "featherless/models-2026-04-09.json")["data"]
+    pages = [
+        {"data": rows[start : start + 1000], "total": len(rows), "pagination": {"total_items": len(rows)}}
+        for start in range(0, len(rows), 1000)
+    ]
+    listing = testing.check_any_walk(GATEWAYS["featherless"], pages)
+    assert listing is not None
+    return listing
+
+
+def test_every_row_of_featherless_is_an_offer_or_an_older_one_of_the_same_id(featherless: Listing) -> None:
+    found = sort_rows(GATEWAYS["featherless"], featherless, reader="", known={})
+
+    assert featherless.is_complete
+    assert len(featherless.rows) == 15698
+    assert len(found.records) == 15695
+    assert [rejection.model_id for rejection in found.rejections] == [
+        "canbingol/gemma3_1B_base-tr-cpt-3epoch_15k_data",
+        "m8than/Mistral-Nemo-Instruct-2407-lenient-chatfix",
+        "yil384/Qwen3-0.6B-lora",
+    ]
+    assert all(rejection.reason.endswith("was already listed; the first row stands") for rejection in found.rejections)
+    assert found.records["yil384/Qwen3-0.6B-lora"].created == 1772898325
+    assert {"DeepMount00/Llama-3.1-8b-ITA", "DeepMount00/Llama-3.1-8b-Ita"} <= found.records.keys()
+
+
+def test_what_featherless_did_not_tell_in_april_is_unknown(featherless: Listing) -> None:
+    found = testing.check_rows(GATEWAYS["featherless"], featherless.rows)
+
+    assert all(record.hugging_face_id == record.id and record.context_length for record in found)
+    assert not any(record.prices for record in found)
+    assert {record.availability for record in found} == {Availability.UNKNOWN}
+    assert sum(record.supported_parameters == ("tools",) for record in found) == 13004
+    assert sum(record.max_completion_tokens is not None for record in found) == 1525
+
+
+def test_a_page_of_featherless_alone_is_an_incomplete_listing() -> None:
+    answer = load(FOLDER / "featherless/page-2026-08-09.json")
+
+    listing = testing.check_any_walk(GATEWAYS["featherless"], [answer, *[answer | {"data": []}] * 3])
+
+    assert listing is not None
+    assert not listing.is_complete
+    found = {record.id: record for record in testing.check_rows(GATEWAYS["featherless"], listing.rows)}
+    assert len(found) == 6
+    assert found["vanta-research/atom-v1-preview-12b"].input_modalities == ("text", "image")
+    assert found["example/sparse-plan-tool-model"].context_length is None
 
 
 def _news(old: OfferRecord, new: OfferRecord) -> bool:

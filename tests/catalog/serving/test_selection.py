@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.normalize import model_ids
 from catalog.records import ModelType
 from catalog.serving.providers import providers_of
 from catalog.serving.selection import SORTS, Selection
@@ -195,4 +196,4 @@ def test_every_row_with_a_provider_counts_for_exactly_one(rows: list[Row]) -> No
         mine = selection.of_provider(provider.slug).rows
         assert provider.model_count == len(mine) == sum(provider.model_types.values())
         assert provider.source_gateways == sorted({row.gateway for row in mine})
-        assert provider.slug in {row.provider_slug for row in mine}
+        assert model_ids.provider_key(provider.slug) in {row.provider_key for row in mine}

@@ -80,7 +80,7 @@ def test_a_gateway_whose_message_was_lost_is_sent_again_after_a_while() -> None:
 
 
 @pytest.mark.django_db
-def test_a_gateway_is_not_sent_while_a_living_run_holds_it() -> None:
+def test_a_gateway_is_not_sent_while_a_living_run_holds_it(two_gateways: None) -> None:
     until = NOW + timedelta(minutes=2)
     Gateway.objects.create(slug="chutes", lease_expires_at=until)
 

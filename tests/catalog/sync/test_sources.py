@@ -192,7 +192,7 @@ def test_a_gateway_that_asked_to_be_left_alone_is_even_while_the_bundled_catalog
 
 
 def test_only_what_was_never_published_is_published_from_its_bundled_catalogue(
-    auto: Network, fixtures_dir: Path
+    two_gateways: None, auto: Network, fixtures_dir: Path
 ) -> None:
     write_listing(fixtures_dir, openrouter_rows(2), slug="openrouter")
     sync_rows(fixtures_dir, BUNDLED)

@@ -119,6 +119,15 @@ def test_an_incomplete_listing_is_held_for_what_it_lacks_like_any_other(rows: li
     assert hear(listed, rows, is_complete=False).outcome == Outcome.HELD
 
 
+def test_a_gateway_that_shows_another_part_of_its_list_each_time_is_believed(listed: Network) -> None:
+    parts = [[chutes_row(f"part-{part}/{number}") for number in range(6)] for part in range(3)]
+
+    runs = [hear(listed, part, is_complete=False) for part in parts]
+
+    assert [(run.outcome, run.new, run.withdrawn) for run in runs] == [(Outcome.PUBLISHED, 6, 0)] * 3
+    assert hear(listed, parts[0][:4], is_complete=False).outcome == Outcome.HELD
+
+
 def test_a_listing_that_is_held_or_could_not_be_read_counts_nothing(listed: Network) -> None:
     hear(listed, WITHOUT_IT)
     hear(listed, KEPT[:2])

@@ -1,0 +1,260 @@
+"""Featherless: models of Hugging Face, run on demand. https://featherless.ai/docs/api-reference-models
+
+Listing: GET https://api.featherless.ai/v1/models?page=1&per_page=1000, pages from 1, without a key; a Bearer key is
+sent where there is one. A page is `{data, total, pagination: {total_items, ...}}`.
+- Without `page` and `per_page` the answer is an older one, `{data}` alone, which lacks models that the pages have.
+- Far into the list every page is empty, although `total_items` counts about twice as many rows. What lies beyond cannot
+  be read and is not gone: fewer rows than are counted are an incomplete listing.
+- Rows can move while the pages are read, and then come twice or are missed. They are told apart by id and `created`;
+  a listing whose pages count differently is incomplete.
+- Some ids stand in the list twice, with another `created`: the newest stands. Ids are case-sensitive, and some differ
+  by case alone.
+- To a User-Agent that names nobody it answers 404, `Gone.`.
+
+Units of its prices:
+- `prompt`, `completion` and `image`: US dollars **per token**, as decimal text; `request`: per request.
+- `input` and `output`: the first two once more, as numbers per **million tokens**. Where they differ the text holds;
+  where they are ten-fold apart one of them has another unit, and the row is refused.
+They are those of the plan that bills by use; under the others no token is billed. No pricing, as before mid-2026, is an
+unknown price. A zero is no evidence of a free model, and that of an image or a request says "not applicable".
+
+An id is a repository of Hugging Face, and its first part the author; `owned_by` is always "Feather". An id without a
+slash belongs to Featherless itself. Models are language models unless their modalities say otherwise.
+
+Changes at every reading and tells nothing: `is_hot_live` and `is_hot_recent`. `available_on_current_plan` tells of the
+key, not of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator, model_validator
+
+from catalog.adapter import fields
+from catalog.adapter.contract import (
+    Auth,
+    Config,
+    Gateway,
+    Json,
+    Listing,
+    Request,
+    Walk,
+    fields_of,
+    sorted_words,
+    validated,
+)
+from catalog.adapter.errors import BadPayload
+from catalog.normalize import dates, meters, modalities, model_ids, money
+from catalog.records import Availability, ModelType, OfferRecord, PriceRecord
+
+_PAGE_SIZE = 1000
+# Some fifty pages of this size are counted; the rest is for the day on which a page holds a hundred rows only.
+_MOST_PAGES = 500
+# An empty page may stand before full ones. Two more requests are a small price for the thousands of rows that an end at
+# the first would lose; beyond the point where pages stay empty there are dozens of them, and no use in asking.
+_MOST_BARREN_PAGES = 3
+_FACTOR_OF_UNITS = 10
+
+_OF_TIER = {"hot": Availability.ONLINE, "warm": Availability.ONLINE, "cold": Availability.COLD}
+_TEXT_AND_IMAGE = ("text", "image")
+
+
+def _optional(constructor: Callable[[object], money.Rate]) -> PlainValidator:
+    def read(value: Any) -> money.Rate | None:
+        return None if value is None else constructor(value)
+
+    return PlainValidator(read)
+
+
+_Rate = InstanceOf[money.Rate] | None
+_PerToken = Annotated[_Rate, _optional(money.usd_per_token)]
+_PerMillion = Annotated[_Rate, _optional(money.usd_per_million_tokens)]
+_PerRequest = Annotated[_Rate, _optional(money.usd_per_request)]
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Pricing(_Facts):
+    prompt: _PerToken = None
+    completion: _PerToken = None
+    image: _PerToken = None
+    request: _PerRequest = None
+    input: _PerMillion = None
+    output: _PerMillion = None
+
+    @model_validator(mode="after")
+    def _has_one_unit(self) -> Pricing:
+        for key, other in (("prompt", "input"), ("completion", "output")):
+            rate, again = getattr(self, key), getattr(self, other)
+            if rate and again and _are_of_two_units(rate, again):
+                raise ValueError(f"{key} is {_per_million(rate)} and {other} {_per_million(again)}: not of one unit")
+        return self
+
+    def prices(self) -> tuple[PriceRecord, ...]:
+        told = {
+            meters.INPUT_TEXT: self.prompt or self.input,
+            meters.OUTPUT_TEXT: self.completion or self.output,
+            meters.REQUEST: _unless_zero(self.request),
+            meters.INPUT_IMAGE_TOKEN: _unless_zero(self.image),
+        }
+        return tuple(meters.price(meter, rate) for meter, rate in told.items() if rate)
+
+
+class Features(_Facts):
+    tool_use: fields.Flag = None
+    image_input: fields.Flag = None
+
+
+class Readiness(_Facts):
+    tier: fields.Word = None
+
+
+class Row(_Facts):
+    id: fields.Id
+    name: fields.Word = None
+    created: fields.UnixSeconds = None
+    context_length: fields.Count = None
+    max_completion_tokens: fields.Count = None
+    features: Features | None = None
+    vision_supported: fields.Flag = None
+    input_modalities: fields.Modalities = None
+    output_modalities: fields.Modalities = None
+    pricing: Pricing | None = None
+    status: fields.Word = None
+    """Whether it can be started; the list has only those that are `active`, unless it is asked for others."""
+    availability: Readiness | None = None
+    """Whether it is started."""
+
+
+_PARTS: dict[str, type[BaseModel]] = {"features": Features, "pricing": Pricing, "availability": Readiness}
+
+
+class Featherless(Gateway):
+    slug = "featherless"
+    name = "Featherless"
+    site_url = "https://featherless.ai"
+    docs_url = "https://featherless.ai/docs/api-reference-models"
+    note = "Featherless catalog"
+    hosts = {"api": "https://api.featherless.ai"}
+    auth = Auth()
+    bundled_on = date(2026, 4, 9)
+
+    def walk(self, config: Config) -> Walk:
+        """Page by page, until there are as many rows as are counted or several pages have brought no new one."""
+        found, barren = _Found(), 0
+        for number in range(1, _MOST_PAGES + 1):
+            query = {"page": str(number), "per_page": str(_PAGE_SIZE)}
+            page = yield Request(host="api", path="/v1/models", query=query)
+            known = len(found.rows)
+            found.add(page.payload, row_id=self.row_id)
+            barren = barren + 1 if len(found.rows) == known else 0
+            if found.is_all or barren == _MOST_BARREN_PAGES:
+                # Of two rows with one id the first stands: the newer.
+                rows = [found.rows[key] for key in sorted(found.rows)]
+                return Listing(rows=rows, is_complete=found.totals == {len(rows)})
+        raise BadPayload(f"Featherless' pages do not end: {_MOST_PAGES} were read")
+
+    def essence(self, row: Json) -> Json:
+        read = fields_of(row, Row)
+        if not isinstance(read, dict):
+            return read
+        parts = {key: fields_of(read[key], model) for key, model in _PARTS.items() if key in read}
+        words = {key: sorted_words(read[key]) for key in ("input_modalities", "output_modalities") if key in read}
+        return read | parts | words
+
+    def record(self, row: Json) -> OfferRecord:
+        listed = validated(row, Row)
+        features = listed.features or Features()
+        model_type = _model_type(listed.input_modalities or (), listed.output_modalities or ())
+        inputs, outputs = modalities.of_model_type(model_type)
+        if features.image_input or listed.vision_supported:
+            inputs = _TEXT_AND_IMAGE
+        return OfferRecord(
+            id=listed.id,
+            slug=listed.id,
+            canonical_slug=listed.id,
+            name=listed.name or model_ids.short_name(listed.id) or listed.id,
+            provider_slug=model_ids.owner(listed.id) or self.slug,
+            model_type=model_type,
+            prices=listed.pricing.prices() if listed.pricing else (),
+            input_modalities=listed.input_modalities or inputs,
+            output_modalities=listed.output_modalities or outputs,
+            hugging_face_id=model_ids.repository(listed.id),
+            created=listed.created,
+            context_length=listed.context_length,
+            max_completion_tokens=listed.max_completion_tokens,
+            supported_parameters=("tools",) if features.tool_use else None,
+            availability=_availability(listed.status, listed.availability or Readiness()),
+        )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the pages hold so far."""
+
+    rows: dict[tuple[str, int], Json] = field(default_factory=dict)
+    """By id and age, in whose order the newest row of an id comes first."""
+    totals: set[int] = field(default_factory=set)
+    """Of all the rows, as any of the pages tells it."""
+
+    def add(self, payload: Json, *, row_id: Callable[[Json], str | None]) -> None:
+        if not isinstance(payload, dict) or not isinstance(payload.get("data"), list):
+            raise BadPayload("Featherless' answer holds no list of models under data")
+        for row in payload["data"]:
+            offer_id = row_id(row)
+            # Rows without a usable id are all kept, to be refused with their reasons.
+            key = (offer_id, -_created(row)) if offer_id else ("", len(self.rows))
+            self.rows.setdefault(key, row)
+        pagination = payload.get("pagination")
+        counts = pagination.get("total_items") if isinstance(pagination, dict) else None
+        self.totals |= {told for told in (payload.get("total"), counts) if type(told) is int}
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing more is counted; an answer of the older kind counts nothing and has no other page."""
+        return not self.totals or len(self.rows) >= max(self.totals)
+
+
+def _created(row: Json) -> int:
+    try:
+        return dates.unix_seconds(row.get("created")) or 0
+    except ValueError:
+        return 0
+
+
+def _are_of_two_units(rate: money.Rate, other: money.Rate) -> bool:
+    smaller, larger = sorted((rate.amount, other.amount))
+    return larger > 0 and larger >= _FACTOR_OF_UNITS * smaller
+
+
+def _per_million(rate: money.Rate) -> str:
+    return f"{money.plain(money.per_million(rate.amount))} US dollars per million tokens"
+
+
+def _unless_zero(rate: money.Rate | None) -> money.Rate | None:
+    return rate if rate and rate.amount else None
+
+
+def _model_type(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> ModelType:
+    # The first that holds. A model that puts out more than text is named after the rarer output.
+    rules = (
+        ("video" in outputs, ModelType.VIDEO),
+        ("image" in outputs, ModelType.IMAGE_GENERATION),
+        (inputs == ("audio",) and outputs == ("text",), ModelType.SPEECH_TO_TEXT),
+        (not outputs or "text" in outputs, ModelType.LLM),
+        ("audio" in outputs, ModelType.TEXT_TO_SPEECH),
+        ("embedding" in outputs, ModelType.EMBEDDINGS),
+    )
+    return next((kind for holds, kind in rules if holds), ModelType.OTHER)
+
+
+def _availability(status: str | None, readiness: Readiness) -> Availability:
+    if status not in {None, "active"}:
+        return Availability.OFFLINE
+    return _OF_TIER.get(readiness.tier, Availability.OFFLINE) if readiness.tier else Availability.UNKNOWN

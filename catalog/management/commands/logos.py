@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from catalog import icons, registry
+
+
+class Command(BaseCommand):
+    help = "Take the marks of providers from the package of the icon set; `make logos` fetches and passes it."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("package", type=Path, help="the file that `npm pack` wrote")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        wanted = registry.PROVIDERS.icons
+        try:
+            missing = icons.install(options["package"], into=settings.LOGOS_DIR, icons=wanted)
+        except (OSError, icons.WrongPackage) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{len(wanted) - len(missing)} marks are in {settings.LOGOS_DIR.name}/")
+        if missing:
+            self.stdout.write(f"the package has none for {', '.join(missing)}")
