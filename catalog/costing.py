@@ -79,6 +79,16 @@ class Workload:
     """The same images, measured in tokens: an offer bills one or the other."""
     output_image_tokens: Quantity = 0
     web_searches: Quantity = 0
+    characters: Quantity = 0
+    """That are read aloud, where that is billed by the character."""
+    pages: Quantity = 0
+    """Of documents that go in."""
+    audio_minutes: Quantity = 0
+    """That are written down, where that is billed by the minute."""
+    generated_images: Quantity = 0
+    generated_video_seconds: Quantity = 0
+    rerank_searches: Quantity = 0
+    """Searches whose results are sorted."""
     steps: Quantity = 0
     """Of a diffusion model."""
     requests: Quantity | None = None
@@ -88,13 +98,16 @@ class Workload:
     """Size of each request; where it is not stated, all tokens that go in divided by `requests`."""
     at: time | None = None
     """Time of day of all requests, in UTC."""
+    execution_mode: str = billing.STANDARD
 
     def __post_init__(self) -> None:
-        for name in (stated.name for stated in fields(self) if stated.name != "at"):
+        for name in (stated.name for stated in fields(self) if stated.name not in {"at", "execution_mode"}):
             if (value := getattr(self, name)) is not None:
                 _check_quantity(name, value)
         if self.at is not None and self.at.tzinfo is not None:
             raise ValueError("at is a time of day in UTC and carries no zone")
+        if self.execution_mode not in billing.EXECUTION_MODES:
+            raise ValueError(f"execution_mode must be one of {', '.join(billing.EXECUTION_MODES)}")
         for whole, parts in _PARTS.items():
             if self.rest_of(whole) < 0:
                 raise ValueError(f"{' and '.join(parts)} must not exceed {whole}, of which they are a part")
@@ -154,7 +167,9 @@ def bill(
         return Bill(reasons=("none of its prices is known",))
     if not zero_is_free and not any(price.amount for price in billed):
         return Bill(reasons=("its prices of 0 are no evidence that it is free",))
-    circumstances = billing.Circumstances(prompt_tokens=workload.prompt_size, at=workload.at)
+    circumstances = billing.Circumstances(
+        prompt_tokens=workload.prompt_size, at=workload.at, execution_mode=workload.execution_mode
+    )
     try:
         chosen = _chosen(prices, circumstances)
     except ValueError as error:
@@ -225,6 +240,12 @@ def _stated(workload: Workload) -> dict[str, Decimal]:
         meters.INPUT_IMAGE_TOKEN: workload.image_tokens,
         meters.OUTPUT_IMAGE_TOKEN: workload.output_image_tokens,
         meters.SEARCH_WEB: workload.web_searches,
+        meters.INPUT_CHARACTER: workload.characters,
+        meters.INPUT_PAGE: workload.pages,
+        meters.INPUT_AUDIO_MINUTE: workload.audio_minutes,
+        meters.OUTPUT_IMAGE: workload.generated_images,
+        meters.OUTPUT_VIDEO_SECOND: workload.generated_video_seconds,
+        meters.SEARCH_RERANK: workload.rerank_searches,
         meters.STEP: workload.steps,
         meters.REQUEST: workload.requests,
         meters.COMPUTE_HOUR: workload.hours,
@@ -258,7 +279,7 @@ def _unpriced(quantities: Mapping[str, Decimal], chosen: _Chosen) -> list[str]:
     return [f"its price of {meter} is not known" for meter in missing]
 
 
-def _left_open(prices: Iterable[PriceRecord], circumstances: billing.Circumstances) -> list[str]:
+def _left_open(prices: Sequence[PriceRecord], circumstances: billing.Circumstances) -> list[str]:
     """The conditions that the workload does not decide."""
     undecided = [price for price in prices if billing.holds(price.conditions, circumstances) is None]
     dimensions = {dimension for price in undecided for dimension, _, _ in price.conditions}
@@ -267,7 +288,14 @@ def _left_open(prices: Iterable[PriceRecord], circumstances: billing.Circumstanc
         notes.append("the size of the prompts is not stated, so prices for long ones are left out")
     if circumstances.at is None and billing.UTC_WINDOW in dimensions:
         notes.append("the time of day is not stated, so prices for parts of the day are left out")
+    mode = circumstances.execution_mode
+    if mode != billing.STANDARD and not any(_is_of_mode(price, mode) for price in prices):
+        notes.append(f"no price for the mode {mode} is known, so the standard ones are billed")
     return notes
+
+
+def _is_of_mode(price: PriceRecord, mode: str) -> bool:
+    return (billing.EXECUTION_MODE, "=", mode) in price.conditions
 
 
 def _check_quantity(name: str, value: object) -> None:

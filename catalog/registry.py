@@ -8,8 +8,9 @@ from catalog.adapter.contract import Gateway
 from catalog.gateways.chutes import Chutes
 from catalog.gateways.featherless import Featherless
 from catalog.gateways.openrouter import OpenRouter
+from catalog.gateways.portkey import Portkey
 from catalog.known_providers import KnownProviders
 
-GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (OpenRouter(), Featherless(), Chutes())}
+GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (OpenRouter(), Portkey(), Featherless(), Chutes())}
 
 PROVIDERS = KnownProviders.load(Path(__file__).parents[1] / "fixtures" / "providers.json")

@@ -53,22 +53,29 @@ SYNC_WITHDRAW_AFTER_RUNS = env.whole_number("SYNC_WITHDRAW_AFTER_RUNS", default=
 _SOURCES = ("auto", "api", "bundled")
 GATEWAY_SOURCES = {
     "openrouter": env.choice("OPENROUTER_SOURCE", default="auto", choices=_SOURCES),
+    "portkey": env.choice("PORTKEY_SOURCE", default="auto", choices=_SOURCES),
     "featherless": env.choice("FEATHERLESS_SOURCE", default="auto", choices=_SOURCES),
     "chutes": env.choice("CHUTES_SOURCE", default="auto", choices=_SOURCES),
 }
 GATEWAY_KEYS = {
     "openrouter": env.text("OPENROUTER_API_KEY"),
+    "portkey": env.text("PORTKEY_API_KEY"),
     "featherless": env.text("FEATHERLESS_API_KEY"),
     "chutes": env.text("CHUTES_API_KEY"),
 }
 GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can stand in
     "openrouter": {"api": env.web_address("OPENROUTER_API_BASE", default="https://openrouter.ai")},
+    "portkey": {
+        "api": env.web_address("PORTKEY_API_BASE", default="https://api.portkey.ai"),
+        "pricing": env.web_address("PORTKEY_PRICING_BASE", default="https://configs.portkey.ai"),
+    },
     "featherless": {"api": env.web_address("FEATHERLESS_API_BASE", default="https://api.featherless.ai")},
     "chutes": {
         "api": env.web_address("CHUTES_API_BASE", default="https://api.chutes.ai"),
         "llm": env.web_address("CHUTES_LLM_BASE", default="https://llm.chutes.ai"),
     },
 }
+GATEWAY_OPTIONS = {"portkey": {"providers": env.words("PORTKEY_PROVIDERS")}}  # no words: the adapter's default
 USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients that name nobody
 
 # --- asking a gateway -------------------------------------------------------------------------------------------------

@@ -45,6 +45,8 @@ class Auth:
     scheme: str = "Bearer "
     """Stands before the key in the header."""
     is_required: bool = False
+    hosts: tuple[str, ...] | None = None
+    """The hosts that are sent the key; None: all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Config:
     """What an adapter may know of its configuration. Never the key itself."""
 
     has_key: bool
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """All that the gateway's `options` name, as the operator set them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,8 @@ class Gateway(ABC):
     hosts: ClassVar[Mapping[str, str]]
     """Address of each host, the part before the paths of requests; the setting `<SLUG>_<HOST>_BASE` replaces it."""
     auth: ClassVar[Auth]
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What an operator may choose: lists of words, with their defaults. The setting `<SLUG>_<OPTION>` replaces one."""
     needs_key_for_auto: ClassVar[bool] = False
     """In the mode `auto`, the API is asked only once a key is set."""
     version: ClassVar[int] = 1

@@ -35,16 +35,24 @@ def check_identity(gateway: Gateway) -> None:
     assert gateway.note
     assert gateway.auth.header
     assert gateway.hosts
+    assert set(gateway.auth.hosts or ()) <= gateway.hosts.keys()
+    for option, words in gateway.options.items():
+        assert option.isidentifier(), f"{option} becomes a part of the name of a setting"
+        assert words, f"{option} has no default"
     for host, address in gateway.hosts.items():
         assert host.isidentifier(), f"{host} becomes a part of the name of a setting"
         assert address.startswith("https://")
         assert not address.endswith("/"), f"{address} stands before a path"
 
 
-def check_walk(gateway: Gateway, exchanges: Sequence[Exchange]) -> Listing:
-    """The walk asks for exactly these, in this order, with a key or without, and each time with the same result."""
-    listings = [_walked(gateway, exchanges, config=Config(has_key=has_key)) for has_key in (False, True, False)]
-    assert listings[0] == listings[1] == listings[2]
+def check_walk(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config | None = None) -> Listing:
+    """The walk asks for exactly these, in this order, and each time with the same result.
+
+    That holds with a key or without, unless the exchanges belong to one configuration.
+    """
+    configs = [config] if config else [Config(has_key=has_key, options=gateway.options) for has_key in (False, True)]
+    listings = [_walked(gateway, exchanges, config=each) for each in (*configs, configs[0])]
+    assert all(listing == listings[0] for listing in listings)
     return listings[0]
 
 
@@ -71,12 +79,12 @@ def _check_request(gateway: Gateway, request: Request) -> None:
     assert all(isinstance(part, str) for item in request.query.items() for part in item)
 
 
-def check_any_walk(gateway: Gateway, answers: Iterable[Json]) -> Listing | None:
+def check_any_walk(gateway: Gateway, answers: Iterable[Json], *, config: Config | None = None) -> Listing | None:
     """Whatever JSON the answers are, the walk ends in a listing or in a BadPayload with words in it.
 
     None: it was refused, or the answers ran out.
     """
-    with closing(gateway.walk(Config(has_key=False))) as walk:
+    with closing(gateway.walk(config or Config(has_key=False, options=gateway.options))) as walk:
         try:
             request = next(walk)
             for answer in answers:

@@ -53,6 +53,12 @@ class PricesSerializer(Serializer[object]):
     input_cache_read = _money("Per input token that is read from a cache; without it, `prompt` holds.", required=False)
     input_cache_write = _money("Per input token that is written to a cache, for the usual time.", required=False)
     input_cache_write_1h = _money("Per input token that is written to a cache for an hour.", required=False)
+    character = _money("Per character that is read aloud.", required=False)
+    page = _money("Per page of a document that is read.", required=False)
+    audio_minute = _money("Per minute of audio that goes in.", required=False)
+    generated_image = _money("Per image that comes out, of the size and quality that is made unasked.", required=False)
+    generated_video_second = _money("Per second of video that comes out.", required=False)
+    rerank_search = _money("Per search whose results are sorted.", required=False)
     step = _money("Per step of a diffusion model.", required=False)
     hourly_rate = _money(
         "Per hour of one instance. What the offer costs only where `price_basis` is `hourly`.", required=False
@@ -65,7 +71,8 @@ class PricingOverrideSerializer(PricesSerializer):
     conditions = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
         help_text='Dimension, operator and value: `["prompt_tokens", ">=", 200001]` is the size of the prompt and '
-        'reprices the whole request; `["utc_window", "during", "16:30-00:30"]` is the time of day, without its end.',
+        'reprices the whole request; `["utc_window", "during", "16:30-00:30"]` is the time of day, without its end; '
+        '`["execution_mode", "=", "batch"]` holds for requests that ask for that mode.',
     )
     prompt = _money("Per input token.", required=False)
     completion = _money("Per output token.", required=False)

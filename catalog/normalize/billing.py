@@ -13,6 +13,11 @@ from catalog.records import Condition, PriceRecord
 
 PROMPT_TOKENS = "prompt_tokens"
 UTC_WINDOW = "utc_window"
+EXECUTION_MODE = "execution_mode"
+
+STANDARD = "standard"
+EXECUTION_MODES = (STANDARD, "batch", "flex", "priority", "fast")
+"""How soon a request is answered: at once, within a day, when there is room, before others, and by a faster machine."""
 
 _DAY_MINUTES = 24 * 60
 
@@ -25,6 +30,8 @@ class Circumstances:
     """Of one request."""
     at: time | None
     """Time of day in UTC."""
+    execution_mode: str = STANDARD
+    """Nobody gets another one who does not ask for it."""
 
 
 def billed(prices: Iterable[PriceRecord]) -> tuple[PriceRecord, ...]:
@@ -48,17 +55,19 @@ def holds(conditions: Iterable[Condition], circumstances: Circumstances) -> bool
     return None if None in answers else True
 
 
-def precedence(conditions: Sequence[Condition]) -> tuple[int, int, int, str]:
+def precedence(conditions: Sequence[Condition]) -> tuple[bool, int, int, int, str]:
     """Sorts conditions that may hold at once: of those that do, the last one's price is billed.
 
-    The highest prompt size wins, for its price is meant for the whole request; then the larger number of conditions,
-    then the shorter window. The text decides the rest, only so that the order is total.
+    A price of an execution mode wins, for it stands in a price list of its own; then the highest prompt size, for its
+    price is meant for the whole request; then the larger number of conditions, then the shorter window. The text
+    decides the rest, only so that the order is total.
     """
+    has_mode = any(dimension == EXECUTION_MODE for dimension, _, _ in conditions)
     sizes = [value for dimension, _, value in conditions if dimension == PROMPT_TOKENS and isinstance(value, int)]
     windows = [_minutes(value) for dimension, _, value in conditions if dimension == UTC_WINDOW]
     lengths = [_length(*window) for window in windows if window]
     shortest = min(lengths, default=_DAY_MINUTES)
-    return max(sizes, default=0), len(conditions), -shortest, str(conditions)
+    return has_mode, max(sizes, default=0), len(conditions), -shortest, str(conditions)
 
 
 def _holds(condition: Condition, circumstances: Circumstances) -> bool | None:
@@ -68,6 +77,8 @@ def _holds(condition: Condition, circumstances: Circumstances) -> bool | None:
             return None if size is None else size >= tokens
         case (dimension, "during", str(window)) if dimension == UTC_WINDOW and (minutes := _minutes(window)):
             return None if circumstances.at is None else _is_during(circumstances.at, *minutes)
+        case (dimension, "=", str(mode)) if dimension == EXECUTION_MODE and mode in EXECUTION_MODES:
+            return circumstances.execution_mode == mode
     raise ValueError(f"the condition {' '.join(map(str, condition))} is not understood")
 
 

@@ -16,12 +16,18 @@ INPUT_AUDIO = "input.audio"
 INPUT_AUDIO_CACHE_READ = "input.audio.cache_read"
 INPUT_IMAGE = "input.image"
 INPUT_IMAGE_TOKEN = "input.image_token"
+INPUT_CHARACTER = "input.character"
+INPUT_PAGE = "input.page"
+INPUT_AUDIO_MINUTE = "input.audio_minute"
 OUTPUT_TEXT = "output.text"
 OUTPUT_REASONING = "output.reasoning"
 OUTPUT_AUDIO = "output.audio"
 OUTPUT_IMAGE_TOKEN = "output.image_token"
+OUTPUT_IMAGE = "output.image"
+OUTPUT_VIDEO_SECOND = "output.video_second"
 REQUEST = "request"
 SEARCH_WEB = "search.web"
+SEARCH_RERANK = "search.rerank"
 STEP = "step"
 COMPUTE_HOUR = "compute.hour"
 
@@ -53,6 +59,12 @@ METERS = {
         Meter(INPUT_TEXT_CACHE_READ, Unit.TOKEN, "input_cache_read", is_base=False),
         Meter(INPUT_TEXT_CACHE_WRITE, Unit.TOKEN, "input_cache_write", is_base=False),
         Meter(INPUT_TEXT_CACHE_WRITE_1H, Unit.TOKEN, "input_cache_write_1h", is_base=False),
+        Meter(INPUT_CHARACTER, Unit.CHARACTER, "character"),
+        Meter(INPUT_PAGE, Unit.PAGE, "page"),
+        Meter(INPUT_AUDIO_MINUTE, Unit.MINUTE, "audio_minute"),
+        Meter(OUTPUT_IMAGE, Unit.IMAGE, "generated_image"),
+        Meter(OUTPUT_VIDEO_SECOND, Unit.SECOND, "generated_video_second"),
+        Meter(SEARCH_RERANK, Unit.SEARCH, "rerank_search"),
         Meter(STEP, Unit.STEP, "step"),
         Meter(COMPUTE_HOUR, Unit.HOUR, "hourly_rate"),
     )

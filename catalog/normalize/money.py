@@ -28,6 +28,10 @@ class Unit(StrEnum):
     IMAGE = "image"
     STEP = "step"
     SEARCH = "search"
+    CHARACTER = "character"
+    PAGE = "page"
+    MINUTE = "minute"
+    SECOND = "second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,15 @@ def usd_per_step(value: object) -> Rate:
 
 def usd_per_search(value: object) -> Rate:
     return Rate(_amount(value), Unit.SEARCH)
+
+
+def cents_per_token(value: object) -> Rate:
+    return cents_per(Unit.TOKEN, value)
+
+
+def cents_per(unit: Unit, value: object) -> Rate:
+    """US cents for one unit, where a gateway tells all its prices in cents and a table says of which unit each is."""
+    return Rate(_bounded(_EXACT.scaleb(_amount(value), -2)), unit)
 
 
 def plain(amount: Decimal) -> str:

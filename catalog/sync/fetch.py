@@ -110,11 +110,11 @@ class Fetcher:
     def get(self, request: Request) -> bytes:
         """The body of the answer, unpacked and not empty. Raises GatewayError."""
         deadline = time.monotonic() + self._limits.total_seconds
-        url = self._url(request)
+        url, headers = self._url(request), self._headers(request.host)
         attempt = 1
         while True:
             try:
-                return self._runner.run(self._attempt(url, seconds=deadline - time.monotonic()))
+                return self._runner.run(self._attempt(url, headers, seconds=deadline - time.monotonic()))
             except (Unreachable, RateLimited) as error:
                 wait = _seconds_to_wait(error, attempt=attempt, limits=self._limits)
                 if wait is None or time.monotonic() + wait >= deadline:
@@ -123,12 +123,12 @@ class Fetcher:
             self._sleep(wait)
             attempt += 1
 
-    async def _attempt(self, url: httpx2.URL, *, seconds: float) -> bytes:
+    async def _attempt(self, url: httpx2.URL, headers: Mapping[str, str], *, seconds: float) -> bytes:
         where, limits = self._where(url), self._limits
         try:
             # Around everything: a timeout of the client's own starts anew with every byte that drips in.
             async with asyncio.timeout(seconds):
-                return await self._answer(url)
+                return await self._answer(url, headers)
         except TimeoutError as error:
             raise Unreachable(f"{where} did not finish its answer within {limits.total_seconds:g} seconds") from error
         except httpx2.ConnectTimeout as error:
@@ -142,10 +142,10 @@ class Fetcher:
         except (httpx2.HTTPError, OSError) as error:
             raise Unreachable(f"{where} gave no answer: {_cause(error)}") from error
 
-    async def _answer(self, url: httpx2.URL) -> bytes:
+    async def _answer(self, url: httpx2.URL, headers: Mapping[str, str]) -> bytes:
         asked = url
         for _ in range(1 + _MOST_REDIRECTS):
-            async with self._client.stream("GET", url, headers=self._headers()) as response:
+            async with self._client.stream("GET", url, headers=headers) as response:
                 if not response.has_redirect_location:
                     return await self._body(response)
                 url = self._redirected(response)
@@ -219,10 +219,11 @@ class Fetcher:
         """Words of an upstream, which may repeat the key."""
         return _cleaned(text.replace(self._key, "[key]") if self._key else text)
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, host: str) -> dict[str, str]:
         headers = {"User-Agent": self._user_agent}
-        if self._key:
-            headers[self._gateway.auth.header] = f"{self._gateway.auth.scheme}{self._key}"
+        auth = self._gateway.auth
+        if self._key and (auth.hosts is None or host in auth.hosts):
+            headers[auth.header] = f"{auth.scheme}{self._key}"
         for name, value in headers.items():
             if not (value.isascii() and value.isprintable()):
                 # Found here, because the client's own error would repeat the value.

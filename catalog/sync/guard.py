@@ -33,6 +33,8 @@ class StrictGuard:
     rejected: int
     seen_before: int = 0
     """Rows of the accepted listing of the same source, 0 if there is none."""
+    is_reconfigured: bool = False
+    """The operator has set another key or other options since: it is another list that is read now."""
 
     def judge_listing(self, comparison: Comparison) -> None:
         reasons = []
@@ -55,7 +57,7 @@ class StrictGuard:
         reasons = [
             f"{loss.lost} of {loss.had} offers that told a {loss.fact} tell none any more, more than {percent} %"
             for loss in losses
-            if loss.lost * 100 > percent * loss.had
+            if loss.lost * 100 > percent * loss.had and not self.is_reconfigured
         ]
         if reasons:
             raise NotBelieved(reasons)
@@ -76,6 +78,8 @@ class StrictGuard:
         what any listing has.
         """
         percent = self.limits.missing_percent
+        if self.is_reconfigured:
+            return False
         if not comparison.is_complete and self.seen_before:
             has_shrunk = (self.seen_before - self.seen) * 100 > percent * self.seen_before
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -190,8 +191,16 @@ def _accepted_pages(task: Task, run: SyncRun) -> list[captures.KnownPage]:
 def _reader(task: Task) -> str:
     """All that decides what equal bytes become: whoever reads them with another one reads them anew."""
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
-    has_key = int(_config(task.adapter).has_key)
-    return f"{task.adapter.version}.{documents.RENDERER}.{registry.PROVIDERS.digest}.{has_key}.{task.source}{day}"
+    config = _config(task.adapter)
+    # The words of options can be many, the name of a reader is short.
+    said = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
+    read_by = f"{task.adapter.version}.{documents.RENDERER}.{registry.PROVIDERS.digest}"
+    return f"{read_by}.{task.source}{day}.{int(config.has_key)}{said}"
+
+
+def _is_reconfigured(before: str, reader: str) -> bool:
+    """Whether the last part of a reader, which the operator decides, is another one; of no reader it is not known."""
+    return bool(before) and before.rpartition(".")[2] != reader.rpartition(".")[2]
 
 
 def _known_rows(task: Task, run: SyncRun) -> dict[str, str]:
@@ -214,8 +223,13 @@ def _copy_counts(run: SyncRun) -> None:
 
 def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
     before = run.gateway.accepted_run
-    seen_before = before.seen if before and before.source == task.source else 0
-    strict = StrictGuard(limits=_limits(), seen=run.seen, rejected=run.rejected, seen_before=seen_before)
+    strict = StrictGuard(
+        limits=_limits(),
+        seen=run.seen,
+        rejected=run.rejected,
+        seen_before=before.seen if before and before.source == task.source else 0,
+        is_reconfigured=_is_reconfigured(before.reader if before else "", run.reader),
+    )
     guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
     guard = guards.get(task.trigger, strict)
     try:
@@ -273,7 +287,11 @@ def _fetch_limits() -> fetch.Limits:
 
 
 def _config(adapter: Adapter) -> Config:
-    return Config(has_key=bool(settings.GATEWAY_KEYS[adapter.slug]))
+    said = settings.GATEWAY_OPTIONS.get(adapter.slug, {})
+    return Config(
+        has_key=bool(settings.GATEWAY_KEYS[adapter.slug]),
+        options={name: tuple(said.get(name) or default) for name, default in adapter.options.items()},
+    )
 
 
 def _is_published(slug: str) -> bool:

@@ -22,6 +22,8 @@ from catalog.records import Condition, ModelType, OfferRecord, PriceRecord
 LONG: Condition = ("prompt_tokens", ">=", 200_001)
 LONGER: Condition = ("prompt_tokens", ">=", 500_001)
 NIGHT: Condition = ("utc_window", "during", "16:30-00:30")
+BATCH: Condition = ("execution_mode", "=", "batch")
+PRIORITY: Condition = ("execution_mode", "=", "priority")
 
 
 def per_token(meter: str, amount: str, *conditions: Condition) -> PriceRecord:
@@ -347,11 +349,47 @@ class TestOtherMeters:
 
     def test_every_meter_can_be_billed(self) -> None:
         prices = [meters.price(name, money.Rate(Decimal(1), meter.unit)) for name, meter in meters.METERS.items()]
-        ones = {field.name: 1 for field in fields(Workload) if field.name != "at"}
+        ones = {field.name: 1 for field in fields(Workload) if field.name not in {"at", "execution_mode"}}
         workload = stated(ones | {"input_tokens": 4, "output_tokens": 2, "audio_input_tokens": 2})
 
         exempt = {meters.INPUT_IMAGE_TOKEN, meters.COMPUTE_HOUR}  # the other measure of images; billed only alone
         assert billed_meters(bill(prices, workload)) == dict.fromkeys(meters.METERS.keys() - exempt, Decimal(1))
+
+
+class TestExecutionModes:
+    PRICES = (
+        *TIERED,
+        per_token(meters.INPUT_TEXT, "0.000001", BATCH),
+        per_token(meters.INPUT_TEXT, "0.0000005", PRIORITY),
+        per_token(meters.INPUT_TEXT, "0.0000015", BATCH, LONG),
+    )
+
+    def test_who_asks_for_none_is_billed_the_standard_price(self) -> None:
+        assert bill(self.PRICES, Workload(input_tokens=1000)).total == Decimal("0.002")
+
+    def test_a_mode_has_its_own_prices_and_the_standard_ones_for_the_rest(self) -> None:
+        answer = bill(self.PRICES, Workload(input_tokens=1000, output_tokens=100, requests=1, execution_mode="batch"))
+
+        # 1,000 x 0.000001 + 100 x 0.00001
+        assert answer.total == Decimal("0.002")
+        assert answer.notes == ()
+
+    @pytest.mark.parametrize(("mode", "total"), [("batch", "0.3000015"), ("priority", "0.1000005")])
+    def test_the_price_of_a_mode_goes_before_the_one_of_a_long_prompt(self, mode: str, total: str) -> None:
+        workload = Workload(input_tokens=200_001, requests=1, execution_mode=mode)
+
+        # 200,001 x 0.0000015, the price of long prompts in batches; 200,001 x 0.0000005, the only one of the mode
+        assert bill(self.PRICES, workload).total == Decimal(total)
+
+    def test_where_a_mode_has_no_price_a_note_says_that_the_standard_one_is_billed(self) -> None:
+        answer = bill(self.PRICES, Workload(input_tokens=1000, requests=1, execution_mode="flex"))
+
+        assert answer.total == Decimal("0.002")
+        assert answer.notes == ("no price for the mode flex is known, so the standard ones are billed",)
+
+    def test_a_mode_that_nobody_has_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="execution_mode must be one of standard, batch, flex, priority, fast"):
+            Workload(execution_mode="leisurely")
 
 
 class TestRequests:
@@ -432,7 +470,9 @@ class TestWorkloads:
 
 
 COUNTED = [
-    field.name for field in fields(Workload) if field.name not in {"at", "prompt_tokens", "hours", "image_tokens"}
+    field.name
+    for field in fields(Workload)
+    if field.name not in {"at", "execution_mode", "prompt_tokens", "hours", "image_tokens"}
 ]
 """Quantities that any metered offer may bill. Image tokens are another measure of the images."""
 PARTS = {

@@ -12,8 +12,8 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from catalog import registry
 from catalog.adapter.errors import Unreachable
-from catalog.registry import GATEWAYS
 from catalog.sync import decisions
 from tests.catalog.syncing import Network, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, openrouter_rows, write_listing
@@ -54,7 +54,7 @@ def both_fresh(fixtures_dir: Path, network: Network) -> Path:
     write_listing(fixtures_dir, chutes_rows(5))
     write_listing(fixtures_dir, openrouter_rows(3), slug="openrouter")
     with at(NOW):
-        for slug in GATEWAYS:
+        for slug in registry.GATEWAYS:
             sync(slug, source="bundled")
     return fixtures_dir
 

@@ -61,6 +61,7 @@ def environment_of(data_dir: Path, **changes: str) -> dict[str, str]:
         "WEB_WORKERS": "1",
         "OPENROUTER_API_BASE": "http://127.0.0.1:9",  # where nothing answers: the worker asks no machine but this one
         "FEATHERLESS_API_BASE": "http://127.0.0.1:9",
+        "PORTKEY_PRICING_BASE": "http://127.0.0.1:9",
         **changes,
     }
 
@@ -172,9 +173,10 @@ def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> 
 
 
 def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running: Supervised) -> None:
-    assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 250 + 104
-    for gateway, models in (("openrouter", 357), ("featherless", 250), ("chutes", 104)):
-        assert re.search(rf"^{gateway} +fresh +{models} +0  bundled ", running.output, flags=re.MULTILINE)
+    assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 1039 + 250 + 104
+    counts = (("openrouter", 357, 0), ("portkey", 1039, 3), ("featherless", 250, 0), ("chutes", 104, 0))
+    for gateway, models, held in counts:
+        assert re.search(rf"^{gateway} +fresh +{models} +{held}  bundled ", running.output, flags=re.MULTILINE)
 
 
 def test_a_second_one_on_the_same_data_folder_is_refused(running: Supervised) -> None:

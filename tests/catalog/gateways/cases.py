@@ -1,7 +1,8 @@
 """The hand-written upstream answers in `fixtures/payloads`, and the records that they must become.
 
 `python -m tests.catalog.gateways.regenerate` writes `fixtures/expected` anew; read the difference before you commit it.
-A payload is a list of exchanges: the requests that a walk makes, in order, each with its answer.
+A payload is a list of exchanges: the requests that a walk makes, in order, each with its answer. Where they depend on
+the configuration, it is `{"config": {"has_key", "options"}, "exchanges": [...]}`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from catalog.adapter.contract import Gateway, Listing, Request
+from catalog.adapter import testing
+from catalog.adapter.contract import Config, Gateway, Listing, Request
 from catalog.adapter.testing import Exchange
 from catalog.normalize import money
 from catalog.records import OfferRecord, PriceRecord
@@ -40,8 +42,19 @@ class Case:
     def expected_path(self) -> Path:
         return FIXTURES / "expected" / self.path.name
 
+    @property
+    def config(self) -> Config | None:
+        """None: any."""
+        payload = load(self.path)
+        return Config(**payload["config"]) if isinstance(payload, dict) else None
+
     def exchanges(self) -> list[Exchange]:
-        return [Exchange(request=Request(**item["request"]), answer=item["answer"]) for item in load(self.path)]
+        payload = load(self.path)
+        exchanges = payload["exchanges"] if isinstance(payload, dict) else payload
+        return [Exchange(request=Request(**item["request"]), answer=item["answer"]) for item in exchanges]
+
+    def listing(self) -> Listing:
+        return testing.check_walk(self.gateway, self.exchanges(), config=self.config)
 
 
 CASES = [Case(path) for path in sorted((FIXTURES / "payloads").glob("*.json"))]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from catalog import documents
 from catalog.adapter.contract import Gateway, Listing
@@ -35,7 +34,7 @@ def main() -> None:
 
 def written(page: str, name: str, tables: str) -> str:
     """The page with these tables between the marks of this name."""
-    marks = re.compile(rf"(<!-- {name} -->\n).*(\n<!-- /{name} -->)", re.DOTALL)
+    marks = re.compile(rf"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.DOTALL)
     return marks.sub(lambda found: f"{found[1]}\n{tables}{found[2]}", page)
 
 
@@ -65,7 +64,7 @@ def tables(columns: dict[str, Sorted]) -> str:
 
 
 def line(name: str, counts: Iterable[int]) -> str:
-    return f"| {name} | {' | '.join(f'{count:,}' if count else '–' for count in counts)} |"
+    return f"| {name} | {' | '.join(f'{count:,}' if count else '-' for count in counts)} |"
 
 
 if __name__ == "__main__":

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-import os
+from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from catalog.adapter import testing
-from catalog.adapter.contract import Gateway, Listing
+from catalog.adapter.contract import Listing
 from catalog.normalize import text
+from catalog.normalize.meters import METERS
+from catalog.normalize.money import Unit, per_million
 from catalog.records import Availability, OfferRecord
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import sort_rows
-from tests.catalog.gateways.cases import load
+from tests.catalog.gateways import captured
+from tests.catalog.gateways.captured import CHUTES_DAYS, FOLDER, OPENROUTER_DAYS, chutes, openrouter, portkey
+from tests.catalog.gateways.cases import bundled, load
 
-FOLDER = Path(os.environ.get("GATEWAYZ_PAYLOADS", "/nowhere"))
-OPENROUTER_DAYS = ["models-2025-12-02", *(f"models-2026-04-{day:02d}" for day in range(6, 11))]
-CHUTES_DAYS = [f"llm-models-2026-{day}" for day in ("06-20", "06-21", "07-24", "07-25", "08-04")]
-
+PORTKEY_FILES = {
+    "anthropic-2026-08-21": 33,
+    "cohere-2026-08-21": 19,
+    "deepinfra-2026-08-21": 224,
+    "google-2026-08-21": 64,
+    "groq-2026-08-21": 21,
+    "mistral-ai-2026-08-21": 56,
+    "openai-2025-12-26": 133,
+    "openai-2026-08-21": 188,
+    "openrouter-2026-08-21": 650,
+    "together-ai-2026-08-21": 174,
+    "x-ai-2026-08-21": 83,
+}
+"""Price files, with the number of offers in them."""
+PORTKEY_REJECTED = {
+    "@google/gemini-2.5-flash-image-preview",
+    "@google/gemini-3.1-pro-preview",
+    "@google/gemini-3.1-pro-preview-customtools",
+}
+"""Halves of two sizes, and halves that differ 64-fold."""
 pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="NOT RUN over real captured answers: GATEWAYZ_PAYLOADS names no folder of them"
 )
-
-
-def openrouter(day: str) -> tuple[Gateway, Listing]:
-    return _listing("openrouter", [f"openrouter/{day}.json", "openrouter/providers-2026-05-07.json"])
-
-
-def chutes(day: str) -> tuple[Gateway, Listing]:
-    return _listing("chutes", ["chutes/chutes-list-2025-10-21.json", f"chutes/{day}.json"])
-
-
-def _listing(slug: str, paths: list[str]) -> tuple[Gateway, Listing]:
-    gateway = GATEWAYS[slug]
-    listing = testing.check_any_walk(gateway, [load(FOLDER / path) for path in paths])
-    assert listing is not None
-    return gateway, listing
 
 
 def records(day: str) -> dict[str, OfferRecord]:
@@ -83,14 +87,7 @@ def test_from_one_day_to_the_next_the_models_of_chutes_change_by_their_prices_al
 @pytest.fixture(scope="module")
 def featherless() -> Listing:
     """The list of a day, in the pages in which it would come."""
-    rows = load(FOLDER / "featherless/models-2026-04-09.json")["data"]
-    pages = [
-        {"data": rows[start : start + 1000], "total": len(rows), "pagination": {"total_items": len(rows)}}
-        for start in range(0, len(rows), 1000)
-    ]
-    listing = testing.check_any_walk(GATEWAYS["featherless"], pages)
-    assert listing is not None
-    return listing
+    return captured.featherless("models-2026-04-09")[1]
 
 
 def test_every_row_of_featherless_is_an_offer_or_an_older_one_of_the_same_id(featherless: Listing) -> None:
@@ -130,6 +127,51 @@ def test_a_page_of_featherless_alone_is_an_incomplete_listing() -> None:
     assert len(found) == 6
     assert found["vanta-research/atom-v1-preview-12b"].input_modalities == ("text", "image")
     assert found["example/sparse-plan-tool-model"].context_length is None
+
+
+@pytest.mark.parametrize(("name", "count"), PORTKEY_FILES.items())
+def test_every_price_file_of_portkey_becomes_offers_at_prices_that_somebody_charges(name: str, count: int) -> None:
+    gateway, listing = portkey(name)
+
+    found = sort_rows(gateway, listing, reader="", known={})
+
+    testing.check_rows(gateway, [row for row in listing.rows if gateway.row_id(row) in found.records])
+    assert listing.is_complete
+    assert len(found.records) == count
+    assert {rejection.model_id for rejection in found.rejections} == (PORTKEY_REJECTED if "google" in name else set())
+    odd = [
+        (record.id, price.meter)
+        for record in found.records.values()
+        for price in record.prices
+        if price.amount and METERS[price.meter].unit is Unit.TOKEN
+        if not Decimal("0.0001") <= per_million(price.amount) <= 1000
+    ]
+    assert odd == ([("@together-ai/MiniMaxAI/MiniMax-M2.5", "output.text")] if "together" in name else [])
+
+
+def test_the_price_files_of_portkey_say_what_its_bundled_catalogue_says() -> None:
+    names = [name for name in PORTKEY_FILES if name.endswith("2026-08-21") and "openrouter" not in name]
+    gateway, listing = portkey(*names)
+    bundled_rows = sort_rows(gateway, bundled(gateway), reader="", known={}).records
+
+    for offer_id, told in sort_rows(gateway, listing, reader="", known={}).records.items():
+        known = bundled_rows[offer_id]
+        assert (told.model_type, told.provider_slug) == (known.model_type, known.provider_slug), offer_id
+        # Where the facts name a price it is the same one; they leave out what is not billed by tokens of text alone.
+        assert {price.key: price.amount for price in told.prices}.items() >= {
+            price.key: price.amount for price in known.prices
+        }.items(), offer_id
+
+
+def test_a_workspace_of_portkey_is_listed_whole_and_priced_where_its_hosts_have_a_price_file() -> None:
+    gateway, listing = portkey("deepinfra-2026-08-21", has_key=True)
+
+    found = testing.check_rows(gateway, listing.rows)
+
+    assert listing.is_complete
+    assert len(found) == 215
+    assert {record.host for record in found if record.prices} == {"deepinfra"}
+    assert sum(bool(record.prices) for record in found) == 103
 
 
 def _news(old: OfferRecord, new: OfferRecord) -> bool:

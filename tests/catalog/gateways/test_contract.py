@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.adapter import testing
-from catalog.adapter.contract import Gateway
+from catalog.adapter.contract import Config, Gateway
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import sort_rows
+from tests.catalog.gateways import describe
 from tests.catalog.gateways.cases import CASES, Case, bundled, expected_text
 from tests.catalog.gateways.strategies import ANY, broken
 
@@ -23,6 +24,7 @@ Json = Any
 
 VOLATILE = {
     "openrouter": {"benchmarks", "reasoning", "supported_voices", "alias_target", "per_request_limits"},
+    "portkey": {"object"},
     "featherless": {"is_hot_live", "is_hot_recent", "available_on_current_plan"},
     "chutes": {
         "created", "tao", "permission", "invocation_count", "instances", "supported_gpus", "node_selector", "updated_at"
@@ -37,7 +39,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def test_the_gateways_stand_in_the_order_in_which_answers_name_them() -> None:
-    assert list(GATEWAYS) == ["openrouter", "featherless", "chutes"]
+    assert list(GATEWAYS) == ["openrouter", "portkey", "featherless", "chutes"]
 
 
 @every_gateway
@@ -53,18 +55,14 @@ def test_there_are_payloads(gateway: Gateway) -> None:
 
 @every_case
 def test_a_payload_becomes_the_expected_records(case: Case) -> None:
-    listing = testing.check_walk(case.gateway, case.exchanges())
-
-    assert expected_text(case.gateway, listing) == case.expected_path.read_text(encoding="utf-8"), (
+    assert expected_text(case.gateway, case.listing()) == case.expected_path.read_text(encoding="utf-8"), (
         "python -m tests.catalog.gateways.regenerate writes the expected records anew"
     )
 
 
 @every_case
 def test_a_row_is_a_record_or_is_refused_with_a_reason(case: Case) -> None:
-    listing = testing.check_walk(case.gateway, case.exchanges())
-
-    for row in listing.rows:
+    for row in case.listing().rows:
         testing.check_refuses(case.gateway, row)
 
 
@@ -72,11 +70,11 @@ def test_a_row_is_a_record_or_is_refused_with_a_reason(case: Case) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_order_and_volatile_fields_change_no_record(case: Case, seed: int) -> None:
     random = Random(seed)  # noqa: S311 (no secret)
-    listing = testing.check_walk(case.gateway, case.exchanges())
+    later = [_later(case, exchange, random) for exchange in case.exchanges()]
 
-    changed = testing.check_walk(case.gateway, [_later(case, exchange, random) for exchange in case.exchanges()])
+    changed = testing.check_walk(case.gateway, later, config=case.config)
 
-    assert expected_text(case.gateway, changed) == expected_text(case.gateway, listing)
+    assert expected_text(case.gateway, changed) == expected_text(case.gateway, case.listing())
 
 
 def _later(case: Case, exchange: testing.Exchange, random: Random) -> testing.Exchange:
@@ -136,9 +134,9 @@ def test_a_row_with_one_thing_changed_is_a_record_or_an_unusable_row(gateway: Ga
 
 
 @every_gateway
-@given(answers=st.lists(ANY, min_size=1, max_size=3))
-def test_any_json_is_a_listing_or_a_bad_payload(gateway: Gateway, answers: list[Json]) -> None:
-    testing.check_any_walk(gateway, answers)
+@given(has_key=st.booleans(), answers=st.lists(ANY, min_size=1, max_size=3))
+def test_any_json_is_a_listing_or_a_bad_payload(gateway: Gateway, has_key: bool, answers: list[Json]) -> None:
+    testing.check_any_walk(gateway, answers, config=Config(has_key=has_key, options=gateway.options))
 
 
 @every_gateway
@@ -149,7 +147,7 @@ def test_answers_with_one_thing_changed_are_a_listing_or_a_bad_payload(gateway: 
     at = data.draw(st.integers(0, len(answers) - 1))
     answers[at] = data.draw(broken(answers[at]))
 
-    listing = testing.check_any_walk(gateway, answers)
+    listing = testing.check_any_walk(gateway, answers, config=case.config)
 
     if listing is not None:
         found = sort_rows(gateway, listing, reader="", known={})
@@ -159,5 +157,9 @@ def test_answers_with_one_thing_changed_are_a_listing_or_a_bad_payload(gateway: 
 @cache
 def _rows(slug: str) -> list[Json]:
     gateway = GATEWAYS[slug]
-    walked = [testing.check_walk(gateway, case.exchanges()).rows for case in CASES if case.gateway is gateway]
+    walked = [case.listing().rows for case in CASES if case.gateway is gateway]
     return [row for rows in (*walked, bundled(gateway).rows[:5]) for row in rows]
+
+
+def test_the_page_about_the_gateways_counts_what_the_bundled_catalogues_hold() -> None:
+    assert describe.bundled_tables() in describe.PAGE.read_text(encoding="utf-8")

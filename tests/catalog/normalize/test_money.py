@@ -15,7 +15,12 @@ from catalog.normalize.money import Rate
 
 Constructor = Callable[[object], Rate]
 
-CONSTRUCTORS: tuple[Constructor, ...] = (money.usd_per_token, money.usd_per_million_tokens, money.usd_per_hour)
+CONSTRUCTORS: tuple[Constructor, ...] = (
+    money.usd_per_token,
+    money.usd_per_million_tokens,
+    money.usd_per_hour,
+    money.cents_per_token,
+)
 CANONICAL = re.compile(r"0|[1-9][0-9]*|(0|[1-9][0-9]*)\.[0-9]*[1-9]", re.ASCII)
 WIDE = Context(prec=200)
 
@@ -145,6 +150,12 @@ def test_what_is_no_price_is_refused_in_words(constructor: Constructor, value: o
         constructor(value)
 
     assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize(("cents", "usd"), [("0.000025", "0.00000025"), (Decimal("8e-7"), "0.000000008"), (40, "0.4")])
+def test_cents_are_exactly_a_hundredth_of_a_dollar(cents: object, usd: str) -> None:
+    assert money.cents_per_token(cents) == money.usd_per_token(usd)
+    assert money.cents_per(money.Unit.PAGE, cents) == Rate(Decimal(usd), money.Unit.PAGE)
 
 
 @pytest.mark.parametrize("value", ["-0", "-0.0", "0e0", "0.000", 0, Decimal("-0"), Decimal("0E-10")])

@@ -179,7 +179,11 @@ def set_key(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.GATEWAY_KEYS = {**settings.GATEWAY_KEYS, "shop": "secret"}
 
 
-@pytest.mark.parametrize("change", [raise_version, raise_renderer, set_key])
+def choose_otherwise(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(Shop, "options", {"shelves": ("one", "two")}, raising=False)
+
+
+@pytest.mark.parametrize("change", [raise_version, raise_renderer, set_key, choose_otherwise])
 def test_equal_bytes_are_read_anew_once_they_may_mean_something_else(
     change: Callable[[pytest.MonkeyPatch, Settings], None],
     shop_api: Network,

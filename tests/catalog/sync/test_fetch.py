@@ -11,6 +11,7 @@ import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -606,6 +607,19 @@ def test_the_query_of_a_request_stands_in_no_error(upstream: Upstream, fetcher: 
         fetcher.get(Request(host="api", path=MODELS, query={"signature": "c0ffee"}))
 
     assert "c0ffee" not in str(caught.value)
+
+
+def test_a_key_goes_to_no_host_that_is_not_meant_to_have_it(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Acme, "auth", replace(Acme.auth, hosts=("llm",)))
+    bases = {"api": upstream.base, "llm": upstream.base}
+
+    with Fetcher(Acme(), bases=bases, key=KEY, limits=QUICK, user_agent="Gatewayz/1.0") as fetcher:
+        for host in ("api", "llm", "api"):
+            fetcher.get(Request(host=host, path=MODELS))
+
+    assert [seen.headers.get("x-acme-key") for seen in upstream.seen] == [None, f"Key {KEY}", None]
 
 
 # --- redirects -------------------------------------------------------------------------------------------------------

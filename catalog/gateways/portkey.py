@@ -1,0 +1,483 @@
+"""Portkey: routes requests to a caller's own accounts at many providers. https://portkey.ai/docs
+
+It has no list of all models. What is asked depends on the key:
+- without one, the open price files, one of each provider in the option `providers`: GET
+  https://configs.portkey.ai/pricing/{provider}.json, an object by the model's id. A file that cannot be read leaves the
+  listing incomplete.
+- with one, the models of its workspace: GET https://api.portkey.ai/v1/models, `{object, total, data}`, in pages by
+  limit and offset; the key goes out as `x-portkey-api-key`, to this host alone. A row has the fields id, slug,
+  canonical_slug and object, and no price: that is taken from the price file of its host, where the host is one of the
+  providers. A workspace names its hosts freely, so `@xai` need not be the provider x-ai; no guess is made. Where a
+  price file cannot be read, what was published of its models stays.
+
+An id is `@host/model`, parted at the first slash, for the model's own id may have more. Rows of the catalogue are those
+of the workspace with the price file's entry laid into them; a bundled row has the `type` of the model too, as Portkey's
+general files tell it.
+
+Unit of its prices: US **cents per token**; cents per unit in `additional_units` and `image`. That holds for what is
+billed by tokens. Rerankers, OCR and speech models are billed by searches, pages, characters or minutes under the same
+keys, and some files tell dollars (together-ai's images and videos, the images that go into google's models). So a model
+that is not billed by tokens has a price only where `_UNITS` names its unit; otherwise the price is unknown.
+- A zero mostly says that nobody filled it in, or that there is no such side. It is a price only under an id that ends
+  in `:free`.
+- `x-lte-128k` and `x-gt-128k` are halves of one model, for prompts of up to 128,000 tokens and of more. What the second
+  does not tell is taken from the first. Halves of two sizes, a half alone, and a half that contradicts the whole model
+  beside it are refused.
+- `batch_config` and the execution modes of `custom_pricing` are prices under a condition; so are its context tiers. Of
+  its regions only `default` is read: the others depend on where a caller is.
+- Another currency is not converted; its prices are unknown.
+- `default` is a template and no model. `calculate` is a formula, `finetune_config` the price of making a model.
+  A model without `pricing_config` is listed without a price.
+
+The price files are kept by a community. openrouter's tells what OpenRouter's own list tells better, so it is no
+provider unless it is asked for; its models are then offers of their own, `@openrouter/...`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+
+from catalog.adapter import fields
+from catalog.adapter.contract import Auth, Config, Gateway, Json, Listing, Page, Request, Walk, fields_of, validated
+from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
+from catalog.normalize import billing, meters, modalities, model_ids, money, schedules, text
+from catalog.records import ModelType, OfferRecord, PriceRecord
+
+_PAGE_SIZE = 100
+_MOST_PAGES = 100
+_MOST_BETWEEN_HALVES = 10
+_TEMPLATE = "default"
+_HALF = re.compile(r"(.+)-(lte|gt)-([1-9][0-9]{0,5})k")
+_HALVES = {"lte": "up_to", "gt": "above"}
+
+# The first that holds where the type is not told: a model of lyria's is called clip too.
+_TYPES_OF_WORDS = tuple(
+    (model_type, frozenset(words.split()))
+    for model_type, words in (
+        (ModelType.MUSIC_GENERATION, "lyria"),
+        (ModelType.SPEECH_TO_TEXT, "whisper transcribe"),
+        (ModelType.TEXT_TO_SPEECH, "tts aura kokoro orpheus zonos chatterbox csm"),
+        (ModelType.OTHER, "rerank reranker ocr olmocr paddleocr"),
+        (ModelType.CONTENT_MODERATION, "guard safeguard moderation safety"),
+        (ModelType.EMBEDDINGS, "embed embedding embeddings embeddinggemma ada bert bge clip e5 gte minilm mpnet"),
+        (ModelType.EMBEDDINGS, "retrieval text2vec uae"),
+        (ModelType.VIDEO, "veo sora video t2v seedance kling hailuo pixverse vidu"),
+        (ModelType.IMAGE_GENERATION, "image imagen dall flux sdxl sd3.5 diffusion t2i ideogram seedream seededit"),
+        (ModelType.IMAGE_GENERATION, "hidream dreamshaper juggernaut"),
+    )
+)
+_TYPES_OF_MAKERS = dict.fromkeys(("black-forest-labs", "bria", "clarityai"), ModelType.IMAGE_GENERATION)
+_TYPES_OF_PRICES = (
+    ("additional_units.video", ModelType.VIDEO),
+    ("additional_units.megapixels", ModelType.IMAGE_GENERATION),
+    ("image.", ModelType.IMAGE_GENERATION),
+)
+_TYPES_TOLD = {
+    "embedding": ModelType.EMBEDDINGS,
+    "moderation": ModelType.CONTENT_MODERATION,
+    "image": ModelType.IMAGE_GENERATION,
+    "image_generation": ModelType.IMAGE_GENERATION,
+    "video": ModelType.VIDEO,
+    "rerank": ModelType.OTHER,
+    "ocr": ModelType.OTHER,
+}
+"""Portkey's types that leave no doubt: `chat` and `text` stand for much else too, `audio` for three things."""
+
+_MAKERS = frozenset({"anthropic", "cohere", "deepseek", "google", "mistral-ai", "moonshot", "openai", "x-ai", "z-ai"})
+"""Hosts that run what they made."""
+_OWN_MODELS = {"perplexity-ai": {"sonar", "pplx", "r1"}}
+"""Hosts that run what they made beside the models of others, with the words that only their own have."""
+
+Units = Mapping[str, str]
+"""What the keys of a price list count, as meters; the price is in cents for the meter's unit. Of two keys of one meter
+the first stands. A key that ends in `*` stands for all that begin so, and tells a price only where they agree."""
+_TOKENS: Units = {
+    "request_token": meters.INPUT_TEXT,
+    "request_text_token": meters.INPUT_TEXT,
+    "response_token": meters.OUTPUT_TEXT,
+    "response_text_token": meters.OUTPUT_TEXT,
+    "cache_read_input_token": meters.INPUT_TEXT_CACHE_READ,
+    "cache_read_text_input_token": meters.INPUT_TEXT_CACHE_READ,
+    "cache_write_input_token": meters.INPUT_TEXT_CACHE_WRITE,
+    "additional_units.cache_write_1h": meters.INPUT_TEXT_CACHE_WRITE_1H,
+    "reasoning_token": meters.OUTPUT_REASONING,
+    "request_audio_token": meters.INPUT_AUDIO,
+    "response_audio_token": meters.OUTPUT_AUDIO,
+    "cache_read_audio_input_token": meters.INPUT_AUDIO_CACHE_READ,
+    "request_image_token": meters.INPUT_IMAGE_TOKEN,
+    "response_image_token": meters.OUTPUT_IMAGE_TOKEN,
+    "additional_units.image_token": meters.OUTPUT_IMAGE_TOKEN,
+    "additional_units.web_search": meters.SEARCH_WEB,
+}
+_OF_TEXT: Units = {"request_token": meters.INPUT_TEXT, "response_token": meters.OUTPUT_TEXT}
+_OF_SPEECH: Units = {"request_token": meters.INPUT_TEXT, "response_token": meters.OUTPUT_AUDIO}
+_OF_IMAGES: Units = {"image.default.default": meters.OUTPUT_IMAGE}
+_OF_VIDEOS: Units = {"additional_units.video_*": meters.OUTPUT_VIDEO_SECOND}
+_UNITS: tuple[tuple[str, str, Units], ...] = (
+    ("cohere", r"rerank-.+", {"request_token": meters.SEARCH_RERANK}),
+    ("deepinfra", r".+(Reranker|OCR).*", _TOKENS),
+    ("google", r"gemini-.+-image.*", _TOKENS),
+    ("google", r"gemini-.+-tts.*", _OF_SPEECH),
+    ("google", r"imagen-.+", _OF_IMAGES),
+    ("google", r"veo-.+", _OF_VIDEOS),
+    ("mistral-ai", r"mistral-ocr-.+", {"request_token": meters.INPUT_PAGE}),
+    ("openai", r"whisper-1", {"additional_units.request_audio_token": meters.INPUT_AUDIO_MINUTE}),
+    ("openai", r"tts-1.*", {"request_token": meters.INPUT_CHARACTER}),
+    ("openai", r"gpt-4o(-mini)?-transcribe", _OF_TEXT),  # their audio is told as an estimate per minute
+    ("openai", r"gpt-.+-(tts|transcribe).*", _TOKENS),
+    ("openai", r"(chatgpt|gpt)-image-.+", _TOKENS),  # the prices of their images are sums of tokens
+    ("openai", r"dall-e-.+", _OF_IMAGES),
+    ("openai", r"sora-.+", _OF_VIDEOS),
+    ("openrouter", r".+", _TOKENS),
+)
+"""By host and model: what is not billed by the tokens of text, or is although its type leaves that open. The first that
+fits holds. A unit stands here where no other makes the amounts plausible beside what such models cost elsewhere."""
+_BILLED_BY_TOKENS = {ModelType.LLM, ModelType.EMBEDDINGS, ModelType.CONTENT_MODERATION}
+
+_INPUTS = {meters.INPUT_AUDIO: "audio", meters.INPUT_IMAGE_TOKEN: "image"}
+_OUTPUTS = {meters.OUTPUT_AUDIO: "audio", meters.OUTPUT_IMAGE_TOKEN: "image"}
+_INPUTS_TOLD = {"image", "video"}
+
+
+def _offer_id(value: Any) -> str:
+    found = text.line(value, longest=text.MAX_ID)
+    host, _, model = found.removeprefix("@").partition("/")
+    if not found.startswith("@") or not host or not model or any(character.isspace() for character in found):
+        raise ValueError("must be @host/model")
+    return found
+
+
+_TokenBound = Annotated[int, Field(ge=0, le=10**9)]
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PricingConfig(_Facts):
+    pay_as_you_go: dict[str, Any] | None = None
+    batch_config: dict[str, Any] | None = None
+    currency: fields.Word = None
+
+
+class Priced(_Facts):
+    pricing_config: PricingConfig | None = None
+
+    @property
+    def lists(self) -> dict[str, Json]:
+        """What is told in US dollars, by execution mode."""
+        config = self.pricing_config
+        if config is None or (config.currency or "USD").upper() != "USD":
+            return {}
+        return {billing.STANDARD: config.pay_as_you_go, "batch": config.batch_config}
+
+
+class Mode(Priced):
+    context_tiers: dict[str, Priced] | None = None
+
+
+class Region(_Facts):
+    execution_modes: dict[str, Mode] | None = None
+
+
+class Regions(_Facts):
+    default: Region | None = None
+
+
+class CustomPricing(_Facts):
+    regions: Regions | None = None
+    context_tier_map: dict[_TokenBound, str] | None = None
+    """The names of the tiers, by the prompt size above which they hold."""
+
+
+class Entry(Priced):
+    """What a price file has of a model."""
+
+    custom_pricing: CustomPricing | None = None
+
+
+class Type(_Facts):
+    primary: fields.Word = None
+    supported: fields.Words = None
+
+
+class Row(Entry):
+    id: Annotated[str, PlainValidator(_offer_id)]
+    canonical_slug: fields.Word = None
+    type: Type = Type()
+    up_to: dict[_TokenBound, Entry] = {}
+    """The half for prompts of up to so many tokens."""
+    above: dict[_TokenBound, Entry] = {}
+
+    @property
+    def host(self) -> str:
+        return self.id.removeprefix("@").partition("/")[0]
+
+    @property
+    def model(self) -> str:
+        return self.id.partition("/")[2]
+
+    @property
+    def is_free(self) -> bool:
+        return self.id.endswith(":free")
+
+
+class Portkey(Gateway):
+    slug = "portkey"
+    name = "Portkey"
+    site_url = "https://portkey.ai"
+    docs_url = "https://portkey.ai/docs"
+    note = "Portkey catalog"
+    hosts = {"api": "https://api.portkey.ai", "pricing": "https://configs.portkey.ai"}
+    auth = Auth(header="x-portkey-api-key", scheme="", hosts=("api",))
+    options = {
+        "providers": (
+            "anthropic", "cerebras", "cohere", "deepinfra", "deepseek", "google", "groq", "mistral-ai", "moonshot",
+            "nebius", "novita-ai", "openai", "perplexity-ai", "together-ai", "x-ai", "z-ai",
+        )
+    }  # fmt: skip
+    bundled_on = date(2026, 8, 21)
+
+    def walk(self, config: Config) -> Walk:
+        providers = dict.fromkeys(config.options["providers"])
+        return (yield from self._workspace(providers) if config.has_key else self._price_files(providers))
+
+    def record(self, row: Json) -> OfferRecord:
+        listed = validated(row, Row)
+        model_type = _model_type(listed)
+        prices = tuple(_prices(listed, model_type=model_type))
+        priced, supported = {price.meter for price in prices}, listed.type.supported or ()
+        inputs, outputs = modalities.of_model_type(model_type)
+        takes = _INPUTS_TOLD.intersection(supported) | {_INPUTS[meter] for meter in priced & _INPUTS.keys()}
+        return OfferRecord(
+            id=listed.id,
+            slug=listed.model,
+            canonical_slug=listed.canonical_slug or listed.model,
+            name=model_ids.short_name(listed.model) or listed.model,
+            provider_slug=_provider(listed),
+            host=listed.host,
+            model_type=model_type,
+            prices=prices,
+            zero_is_free=listed.is_free,
+            input_modalities=inputs and modalities.canonical([*inputs, *takes]),
+            output_modalities=outputs
+            and modalities.canonical([*outputs, *(_OUTPUTS[meter] for meter in priced & _OUTPUTS.keys())]),
+            supported_parameters=("tools",) if "tools" in supported else None,
+        )
+
+    def essence(self, row: Json) -> Json:
+        return fields_of(row, Row)
+
+    def _price_files(self, providers: Iterable[str]) -> Walk:
+        """Without a key: all models of the price files."""
+        rows: dict[str, Json] = {}
+        unread: GatewayError | None = None
+        for provider in providers:
+            found = yield from _price_file(provider)
+            if isinstance(found, GatewayError):
+                unread = found
+            else:
+                rows |= found
+        if unread and not rows:
+            raise unread
+        return Listing(rows=[rows[key] for key in sorted(rows)], is_complete=unread is None)
+
+    def _workspace(self, providers: Iterable[str]) -> Walk:
+        """With a key: the models of its workspace, priced by the price files of its hosts."""
+        rows, total = yield from _workspace_rows()
+        ids = {found for found in map(self.row_id, rows) if found}
+        priced: dict[str, Json] = {}
+        postponed: set[str] = set()
+        for provider in providers:
+            if of_provider := {found for found in ids if found.startswith(f"@{provider}/")}:
+                found = yield from _price_file(provider)
+                if isinstance(found, GatewayError):
+                    postponed |= of_provider
+                else:
+                    priced |= found
+        joined = [_joined(row, priced.get(self.row_id(row) or "", {})) for row in rows]
+        return Listing(
+            # Of two rows with one id the first stands, so their order must not be chance.
+            rows=sorted(joined, key=lambda row: (self.row_id(row) or "", repr(row))),
+            is_complete=total == len(ids),
+            postponed=frozenset(postponed),
+        )
+
+
+def _workspace_rows() -> Generator[Request, Page, tuple[list[Json], int]]:
+    """All rows, and how many there are by Portkey's own count."""
+    rows: list[Json] = []
+    for _ in range(_MOST_PAGES):
+        query = {"limit": str(_PAGE_SIZE), "offset": str(len(rows))}
+        payload = (yield Request(host="api", path="/v1/models", query=query)).payload
+        if not isinstance(payload, dict) or not isinstance(payload.get("data"), list):
+            raise BadPayload("Portkey's answer holds no list of models under data")
+        total = payload.get("total")
+        if isinstance(total, bool) or not isinstance(total, int):
+            raise BadPayload("Portkey's total must be a whole number")
+        rows += payload["data"]
+        if not payload["data"] or len(rows) >= total:
+            return rows, total
+    raise BadPayload(f"Portkey's pages do not end: {_MOST_PAGES} were read")
+
+
+def _joined(row: Json, priced: Json) -> Json:
+    """Of the workspace's row only what is read: no field that it may have one day is taken for one of ours."""
+    return {key: row[key] for key in ("id", "canonical_slug") if key in row} | priced if isinstance(row, dict) else row
+
+
+def _price_file(provider: str) -> Generator[Request, Page, dict[str, Json] | GatewayError]:
+    """The rows of a price file by their ids, or why it cannot be read: the others can do without."""
+    try:
+        page = yield Request(host="pricing", path=f"/pricing/{provider}.json")
+    except GatewayError as error:
+        return error
+    models = page.payload if isinstance(page.payload, dict) else {}
+    if not any(isinstance(entry, dict) and "pricing_config" in entry for entry in models.values()):
+        return BadPayload(f"Portkey's price file of {provider} holds no prices")
+    found: dict[str, Json] = {}
+    for key, entry in models.items():
+        half = _HALF.fullmatch(key)
+        offer_id = f"@{provider}/{half[1] if half else key}"
+        told = fields_of(entry, Entry) if isinstance(entry, dict) else {"pricing_config": entry}
+        if half:
+            found.setdefault(offer_id, {"id": offer_id}).setdefault(_HALVES[half[2]], {})[f"{half[3]}000"] = told
+        elif key != _TEMPLATE:
+            found.setdefault(offer_id, {"id": offer_id}).update(told)
+    return found
+
+
+def _model_type(listed: Row) -> ModelType:
+    # With and without the digits in them: `flux.1` is a flux.
+    name = model_ids.short_name(listed.model).casefold()
+    words = model_ids.words(name) | set(re.split(r"[^a-z]+", name))
+    keys = [key for key, _ in _leaves(listed.lists.get(billing.STANDARD))]
+    found = (
+        _TYPES_TOLD.get(listed.type.primary or ""),
+        _TYPES_OF_MAKERS.get((model_ids.owner(listed.model) or "").casefold()),
+        *(model_type for model_type, tokens in _TYPES_OF_WORDS if words & tokens),
+        *(model_type for start, model_type in _TYPES_OF_PRICES if any(key.startswith(start) for key in keys)),
+    )
+    return next((model_type for model_type in found if model_type), ModelType.LLM)
+
+
+def _provider(listed: Row) -> str | None:
+    is_own = bool(_OWN_MODELS.get(listed.host, set()) & model_ids.words(listed.model))
+    return model_ids.owner(listed.model) or (listed.host if listed.host in _MAKERS or is_own else None)
+
+
+def _prices(listed: Row, *, model_type: ModelType) -> Iterator[PriceRecord]:
+    """The standard prices, and those of each other execution mode that differ from them."""
+    lists = _price_lists(listed, model_type=model_type)
+    standard = _prices_of(lists, billing.STANDARD)
+    for mode in billing.EXECUTION_MODES:
+        found = _prices_of(lists, mode)
+        for price in found:
+            if mode == billing.STANDARD:
+                yield price
+            elif _of_meter(found, price.meter) != _of_meter(standard, price.meter):
+                conditions = sorted((*price.conditions, (billing.EXECUTION_MODE, "=", mode)), key=str)
+                yield replace(price, conditions=tuple(conditions))
+
+
+def _prices_of(lists: Mapping[tuple[str, int], schedules.Rates], mode: str) -> list[PriceRecord]:
+    sizes = {tokens: rates for (of_mode, tokens), rates in lists.items() if of_mode == mode}
+    clauses = (schedules.Clause(rates=sizes[tokens], from_tokens=tokens) for tokens in sorted(sizes) if tokens)
+    return schedules.Schedule(top=sizes.get(0, {}), clauses=tuple(clauses)).prices()
+
+
+def _of_meter(prices: Iterable[PriceRecord], meter: str) -> list[PriceRecord]:
+    return [price for price in prices if price.meter == meter]
+
+
+def _price_lists(listed: Row, *, model_type: ModelType) -> dict[tuple[str, int], schedules.Rates]:
+    """What a model costs, by execution mode and smallest prompt."""
+    units = _units(listed, model_type)
+    sides = {meters.INPUT_TEXT} if model_type is ModelType.EMBEDDINGS else {meters.INPUT_TEXT, meters.OUTPUT_TEXT}
+    found: dict[tuple[str, int], schedules.Rates] = {}
+    for mode, tokens, told, is_custom in _told_lists(listed):
+        known = found.get((mode, tokens), {})
+        if is_custom and (known or (mode, tokens) == (billing.STANDARD, 0)):
+            continue  # the model's own prices are kept up better
+        rates = _rates(told, units, may_be_zero=sides if listed.is_free else set())
+        parted = sorted(meter for meter in rates.keys() & known.keys() if rates[meter] != known[meter])
+        if parted and mode == billing.STANDARD:
+            raise UnusableRow(f"the whole model and its half differ for {', '.join(parted)}")
+        found[mode, tokens] = rates | known
+    _check_halves(found)
+    return found
+
+
+def _check_halves(lists: Mapping[tuple[str, int], schedules.Rates]) -> None:
+    """Long prompts cost about twice as much; a half that is many times the other was written in another unit."""
+    usual = lists.get((billing.STANDARD, 0), {})
+    for (mode, _), rates in lists.items():
+        for meter in sorted(rates.keys() & usual.keys()) if mode == billing.STANDARD else ():
+            low, high = sorted((rates[meter].amount, usual[meter].amount))
+            if high > _MOST_BETWEEN_HALVES * low:
+                raise UnusableRow(f"its halves differ more than {_MOST_BETWEEN_HALVES}-fold for {meter}")
+
+
+def _told_lists(listed: Row) -> Iterator[tuple[str, int, Json, bool]]:
+    """Execution mode, smallest prompt, prices, and whether they are custom ones. A tier of unknown size is left out."""
+    for tokens, entry in _whole_and_halves(listed):
+        yield from ((mode, tokens, told, False) for mode, told in entry.lists.items())
+        custom = entry.custom_pricing or CustomPricing()
+        modes = custom.regions.default.execution_modes if custom.regions and custom.regions.default else None
+        above = {name: bound + 1 if bound else 0 for bound, name in (custom.context_tier_map or {}).items()}
+        for mode, priced in (modes or {}).items():
+            tiers = [(above[name], tier) for name, tier in (priced.context_tiers or {}).items() if name in above]
+            for size, each in ((0, priced), *tiers):
+                yield mode, max(tokens, size), each.lists.get(billing.STANDARD), True
+
+
+def _whole_and_halves(listed: Row) -> Iterator[tuple[int, Entry]]:
+    """Each with the smallest prompt that it is for."""
+    sizes = sorted({*listed.up_to, *listed.above})
+    if len(sizes) > 1:
+        raise UnusableRow(f"which prompts are long is told in two ways: above {sizes[0]} and above {sizes[1]} tokens")
+    if sizes and not (listed.above and (listed.up_to or listed.pricing_config)):
+        raise UnusableRow(f"only the half for prompts {'above' if listed.above else 'up to'} {sizes[0]} tokens is told")
+    yield 0, listed
+    yield from ((0, entry) for entry in listed.up_to.values())
+    yield from ((size + 1, entry) for size, entry in listed.above.items())
+
+
+def _units(listed: Row, model_type: ModelType) -> Units:
+    named = (units for host, models, units in _UNITS if host == listed.host and re.fullmatch(models, listed.model))
+    return next(named, _TOKENS if model_type in _BILLED_BY_TOKENS else {})
+
+
+def _rates(told: Json, units: Units, *, may_be_zero: Collection[str]) -> schedules.Rates:
+    """By meter."""
+    amounts = dict(_leaves(told))
+    found: schedules.Rates = {}
+    for key, meter in units.items():
+        try:
+            rates = {money.cents_per(meters.METERS[meter].unit, amount) for amount in _matching(amounts, key)}
+        except ValueError as error:
+            raise UnusableRow(f"{key}: {error}") from None
+        rate = rates.pop() if len(rates) == 1 else None
+        if rate and (rate.amount or meter in may_be_zero):
+            found.setdefault(meter, rate)
+    return found
+
+
+def _matching(amounts: Mapping[str, Json], key: str) -> list[Json]:
+    return [amount for name, amount in amounts.items() if name == key or (key[-1] == "*" and name.startswith(key[:-1]))]
+
+
+def _leaves(told: Json, *, path: str = "", levels: int = 4) -> Iterator[tuple[str, Json]]:
+    """All that is told as `{"price": …}`, by its path; nothing stands deeper than this."""
+    if not isinstance(told, dict) or not levels:
+        return
+    if told.get("price") is not None:
+        yield path, told["price"]
+    for key, inner in told.items():
+        yield from _leaves(inner, path=f"{path}.{key}" if path else key, levels=levels - 1)
