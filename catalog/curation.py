@@ -15,10 +15,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from catalog import records
-from catalog.models import Offer, Override, PriceHold
+from catalog.models import CanonicalModel, IdentityStatement, Offer, Override, PriceHold
+from catalog.models.canonical import MAX_SLUG
 from catalog.normalize import text
 from catalog.normalize.meters import METERS
-from catalog.publication import apply, locks, plausible
+from catalog.publication import apply, identify, locks, plausible
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
 
 __all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
@@ -28,6 +29,10 @@ Json = Any
 
 class InvalidOverride(ValueError):
     """What a curator entered cannot stand; the message says why."""
+
+
+class InvalidStatement(ValueError):
+    """What a curator said of a model cannot be followed, or would do harm; the message says why."""
 
 
 class AlreadyDecided(Exception):
@@ -96,6 +101,57 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
         if not waiting.update(state=state, decided_at=now, decided_by=author):
             raise AlreadyDecided("the gateway has said something else since; there is nothing to decide")
         return apply.republish_offer(offer, author=author, now=now)
+
+
+def state_identity(
+    *,
+    kind: str,
+    offer: Offer | None = None,
+    spelling: str = "",
+    model: CanonicalModel | None = None,
+    reason: str,
+    author: User | None,
+    now: datetime,
+) -> IdentityStatement:
+    """Say which model an offer (tie, split) or a spelling (alias) is, and publish that.
+
+    Raises InvalidStatement where that cannot be followed or would do harm; nothing is changed then.
+    """
+    with transaction.atomic():
+        locks.lock_revision()
+        row = checked_statement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason)
+        row.author, row.made_at = author, now
+        row.save()
+        identify.identify(now=now, author=author)
+        return row
+
+
+def checked_statement(
+    *, kind: str, offer: Offer | None, spelling: str, model: CanonicalModel | None, reason: str
+) -> IdentityStatement:
+    """The statement, cleaned and not saved, as `state_identity` would accept it now. Raises InvalidStatement."""
+    needs = IdentityStatement.Kind
+    if (kind == needs.ALIAS) != bool(spelling.strip()) or (kind == needs.ALIAS) == bool(offer):
+        raise InvalidStatement("an alias needs a spelling and no offer, a tie or a split an offer and no spelling")
+    if model is None and kind != needs.SPLIT:
+        raise InvalidStatement("which model is it? Only a split goes without one")
+    if not text.is_storable(reason) or not reason.strip():
+        raise InvalidStatement("a reason is needed, as text")
+    try:
+        spelling = text.line(spelling, longest=MAX_SLUG) if spelling else ""
+        row = IdentityStatement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason.strip())
+        identify.check_statement(identify.statement_of(row))
+    except ValueError as error:
+        raise InvalidStatement(str(error)) from error
+    return row
+
+
+def withdraw_statement(statement: IdentityStatement, *, author: User | None, now: datetime) -> int:
+    """Let the rules decide again; the revision that then holds. What it merged before goes its own way again."""
+    with transaction.atomic():
+        locks.lock_revision()
+        IdentityStatement.objects.filter(pk=statement.pk).delete()
+        return identify.identify(now=now, author=author)
 
 
 def _locked(offer: Offer) -> Offer:

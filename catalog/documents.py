@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import orjson
 
@@ -196,3 +197,27 @@ def _price_per_million(record: OfferRecord) -> Json | None:
     return {
         side: None if amount is None else money.plain(money.per_million(amount)) for side, amount in amounts.items()
     }
+
+
+def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
+    """The prices that a document shows, as `costing` takes them: `build` backwards.
+
+    Not the conversion of an hourly rate, which is no price, and not an image's price that only repeats its tokens'.
+    """
+    pricing = document["pricing"]
+    return tuple(
+        PriceRecord(meter=meter, amount=Decimal(text), conditions=conditions)
+        for conditions, told in (
+            ((), pricing),
+            *((tuple(map(tuple, entry["conditions"])), entry) for entry in pricing.get("overrides", ())),
+        )
+        for meter, text in _meters_told(told, is_hourly=document["price_basis"] == "hourly")
+    )
+
+
+def _meters_told(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str]]:
+    repeats_tokens = "image_token" in told and told.get("image") == told["image_token"]
+    skipped = ({"prompt", "completion"} if is_hourly else set()) | ({"image"} if repeats_tokens else set())
+    for meter in meters.METERS.values():
+        if told.get(meter.pricing_key) is not None and meter.pricing_key not in skipped:
+            yield meter.name, told[meter.pricing_key]

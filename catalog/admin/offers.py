@@ -44,7 +44,7 @@ class OfferAdmin(ReadOnlyAdmin):
     )
     list_filter = ("gateway", "model_type", "source", ("withdrawn_at", admin.EmptyFieldListFilter))
     list_select_related = ("gateway", "provider")
-    search_fields = ("model_id", "name", "provider__slug")
+    search_fields = ("model_id", "name", "provider__slug", "canonical__slug")
     ordering = ("model_id", "gateway")
     list_per_page = 50
     inlines = (OverrideInline, OfferVersionInline)
@@ -53,6 +53,8 @@ class OfferAdmin(ReadOnlyAdmin):
         ("name", "provider"),
         ("model_type", "source", "recorded_on"),
         ("first_seen_at", "withdrawn_at"),
+        ("canonical", "variant", "identity_rule"),
+        "identity_evidence",
         "curate",
         "served",
         "gateway_says",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityStatement
 from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
 from catalog.models.offer import Offer, OfferVersion, Provider
@@ -11,8 +12,11 @@ from catalog.models.revision import Revision
 from catalog.models.sync_run import RejectedRow, SyncRun
 
 __all__ = [
+    "CanonicalModel",
     "Capture",
     "Gateway",
+    "IdentityCandidate",
+    "IdentityStatement",
     "Offer",
     "OfferVersion",
     "Override",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from catalog.models.canonical import MAX_RULE, MAX_VARIANT, CanonicalModel
 from catalog.models.gateway import Gateway
-from catalog.normalize.model_ids import MAX_ROUGH_KEY
 from catalog.normalize.text import MAX_ID, MAX_NAME
 from catalog.records import ModelType, Source
 
@@ -37,11 +37,16 @@ class Offer(models.Model):
     name = models.CharField(max_length=MAX_NAME)
     provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT, related_name="offers")
     model_type = models.CharField(max_length=40, choices=[(kind.value, kind.value) for kind in ModelType])
-    model_key = models.CharField(
-        max_length=MAX_ROUGH_KEY,
-        blank=True,
-        db_index=True,
-        help_text="Of the model's id, without maker, case and separators: what to compare prices with.",
+    canonical = models.ForeignKey(
+        CanonicalModel, null=True, blank=True, on_delete=models.PROTECT, related_name="offers", verbose_name="model"
+    )
+    variant = models.CharField(
+        max_length=MAX_VARIANT, blank=True, help_text="How it differs from the model itself: free, fp8, tee."
+    )
+    identity_rule = models.CharField(max_length=MAX_RULE, blank=True, help_text="What tied it to the model.")
+    identity_evidence = models.TextField(blank=True)
+    identified_in = models.PositiveBigIntegerField(
+        default=0, db_index=True, help_text="The revision in which its model last changed."
     )
     upstream = models.TextField(help_text="The gateway's last accepted record, before anything a curator said.")
     fingerprint = models.CharField(max_length=64, help_text="Hash of all that the gateway says; equal means unchanged.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-MAX_ROUGH_KEY = 300
 _REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
 
 
@@ -20,14 +19,6 @@ def owner(offer_id: str) -> str | None:
     """
     before, slash, _ = offer_id.partition("/")
     return (before.lstrip("~").strip() or None) if slash else None
-
-
-def rough_key(offer_id: str) -> str:
-    """`MiniMaxAI/MiniMax-M2.5` and `minimax-m2.5` → `minimax-m2-5`: nearly always the same model, whoever writes it.
-
-    Good for a question, not for an answer: makers give equal names to different models.
-    """
-    return re.sub(r"[\W_]+", "-", short_name(offer_id).casefold()).strip("-")[:MAX_ROUGH_KEY]
 
 
 def repository(spelling: str | None) -> str | None:

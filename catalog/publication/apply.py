@@ -14,7 +14,7 @@ from django.db.models import F
 from catalog import records
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
-from catalog.publication import diff, locks, providers, revision
+from catalog.publication import diff, identify, locks, providers, revision
 from catalog.publication.drafts import Draft, Drafter
 from catalog.publication.listing import AcceptedListing, Comparison, Guard, Outcome
 from catalog.publication.prices import price_changes
@@ -22,8 +22,8 @@ from catalog.publication.states import BATCH, Standing, State, batches, standing
 from catalog.records import Source
 
 _ACCEPTED = (
-    "name", "provider", "model_type", "model_key", "upstream", "fingerprint", "row_print", "source", "recorded_on",
-    "withdrawn_at",
+    "name", "provider", "model_type", "upstream", "fingerprint", "row_print", "source",
+    "recorded_on", "withdrawn_at",
 )  # fmt: skip
 
 
@@ -73,13 +73,17 @@ def publish_listing(
         if dry_run:
             before = after = revision.current().number
         else:
-            _save(drafts)
-            is_provider_news = providers.save_facts(listing.providers)
+            if drafts:
+                newest = locks.lock_revision()
+                _save(drafts)
+            is_more = providers.save_facts(listing.providers)
+            if any(draft.is_renamed or draft.is_withdrawal for draft in drafts):
+                is_more = identify.update(newest.number) or is_more
             if not is_replay:
                 listed_somehow = plan.unchanged | (present & stored.keys())
                 seen = {key for key in listed_somehow if stored[key].missed_runs}
                 _count_misses(gateway, missed=plan.missing - gone, seen=seen)
-            before, after = _publish(found, gateway=gateway, author=author, now=now, is_more=is_provider_news)
+            before, after = _publish(found, gateway=gateway, author=author, now=now, is_more=is_more)
     counts = _counts(found)
     return Outcome(
         **counts,

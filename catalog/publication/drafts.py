@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from catalog import records
 from catalog.models import Gateway, Offer, PriceHold, SyncRun
-from catalog.normalize import model_ids, money
+from catalog.normalize import money
+from catalog.publication import identify
 from catalog.publication.holds import with_holds
 from catalog.publication.listing import AcceptedListing, Guard, Loss
 from catalog.publication.siblings import Siblings, siblings
@@ -30,13 +31,20 @@ class Draft:
     new_holds: list[PriceHold] = field(default_factory=list)
     overtaken_holds: list[PriceHold] = field(default_factory=list)
     is_withdrawal: bool = False
+    is_renamed: bool = False
+    """It is new, or goes by other names than before: which model it is has to be decided anew."""
 
     def accept(self, listing: AcceptedListing, *, fingerprint: str) -> None:
         """Let the offer say what the gateway now says of it."""
         offer, record = self.offer, self.upstream
         offer.name = record.name
         offer.model_type = record.model_type
-        offer.model_key = model_ids.rough_key(record.slug)
+        self.is_renamed = (
+            not offer.pk
+            or offer.withdrawn_at is not None
+            or identify.published_fact(offer.gateway.slug, offer.upstream)
+            != identify.facts_of(offer.gateway.slug, record)
+        )
         offer.upstream = records.dump(record)
         offer.fingerprint = fingerprint
         offer.row_print = listing.row_prints.get(record.id, "")
@@ -65,7 +73,7 @@ class Drafter:
     def drafts(self, *, new: Collection[str], changed: Collection[str], withdrawn: Collection[str]) -> list[Draft]:
         """Of the offers with these ids. Raises NotBelieved where too many of them lost a fact."""
         found = [*self._new(new), *self._changed(changed)]
-        others = siblings(self.gateway, self.listing.records, of={*new, *changed})
+        others = siblings(self.gateway, ((draft.offer, draft.upstream) for draft in found))
         for draft in found:
             _overtake_holds(draft)
             self._hold_doubtful_prices(draft, others)
@@ -97,7 +105,7 @@ class Drafter:
     def _hold_doubtful_prices(self, draft: Draft, others: Siblings) -> None:
         before = {price.key: price.amount for price in draft.believed.prices} if draft.believed else {}
         said = {price.key: price.amount for price in draft.upstream.prices}
-        middles = others.of(self.gateway.slug, draft.upstream)
+        middles = others.of(self.gateway.slug, draft.offer.model_id)
         for key, reason in self.guard.doubts(draft.believed, draft.upstream, siblings=middles).items():
             if key in draft.standing.holds:
                 continue  # a curator is being asked, or has answered

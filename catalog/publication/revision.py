@@ -23,7 +23,7 @@ def current() -> Revision:
 
 
 def publish_next(
-    newest: Revision, *, gateway: Gateway, author: User | None, now: datetime, counts: Mapping[str, int]
+    newest: Revision, *, gateway: Gateway | None, author: User | None, now: datetime, counts: Mapping[str, int]
 ) -> Revision:
     """The revision after `newest`, which must be locked (`locks.lock_revision`)."""
     # Two publications within one tick of a clock that was set back must still be in order.

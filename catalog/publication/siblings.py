@@ -1,7 +1,4 @@
-"""What other offers ask for the same model: a price far from theirs is doubted.
-
-Which offers are of one model is told by a rough key of their ids here: it may raise a question, not tie them.
-"""
+"""What other offers ask for the same model: a price far from theirs is doubted."""
 
 from __future__ import annotations
 
@@ -11,9 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median_high, median_low
 
-from catalog.models import Gateway, Price
-from catalog.normalize import model_ids
+from catalog.identity.offers import Offer as Facts
+from catalog.identity.offers import OfferKey
+from catalog.models import CanonicalModel, Gateway, Offer, Price
 from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
+from catalog.publication import identify, revision
 from catalog.publication.holds import PriceKey
 from catalog.publication.states import batches
 from catalog.records import OfferRecord
@@ -36,28 +35,50 @@ class Middle:
 class Siblings:
     """Prices above zero of the models of some offers, whoever sells them."""
 
-    def __init__(self, prices: Iterable[tuple[str, PriceKey, str, Decimal]]) -> None:
-        """Of each price: the model's key, the price's, whose it is, and the amount."""
+    def __init__(self, models: Mapping[str, str], prices: Iterable[tuple[str, PriceKey, str, Decimal]]) -> None:
+        """`models` are those of the offers, by id. Of each price: the model, its key, whose it is, and the amount."""
+        self._models = models
         self._prices: dict[tuple[str, PriceKey], dict[str, Decimal]] = defaultdict(dict)
         for model, price, owner, amount in prices:
             if amount:
                 self._prices[model, price][owner] = amount
 
-    def of(self, gateway: str, record: OfferRecord) -> dict[PriceKey, Middle]:
+    def of(self, gateway: str, offer_id: str) -> dict[PriceKey, Middle]:
         """What others ask, where there are at least two of them."""
-        model, mine = model_ids.rough_key(record.slug), _owner(gateway, record.id)
-        found = {}
-        for key in _COMPARED:
-            others = sorted(amount for owner, amount in self._prices.get((model, key), {}).items() if owner != mine)
+        found: dict[PriceKey, Middle] = {}
+        model, mine = self._models.get(offer_id), _owner(gateway, offer_id)
+        for key in _COMPARED if model else ():
+            asked = self._prices.get((model or "", key), {})
+            others = [amount for owner, amount in asked.items() if owner != mine]
             if len(others) >= _FEWEST:
                 found[key] = Middle(low=median_low(others), high=median_high(others))
         return found
 
 
-def siblings(gateway: Gateway, listed: Mapping[str, OfferRecord], *, of: Collection[str]) -> Siblings:
-    """The siblings of the offers `of`: what is billed now, and in place of it what this gateway lists now."""
-    models = {model_ids.rough_key(listed[key].slug) for key in of}
-    return Siblings([*_billed(gateway, models, without=listed), *_listed(gateway, listed.values(), models)])
+def siblings(gateway: Gateway, listed: Iterable[tuple[Offer, OfferRecord]]) -> Siblings:
+    """The siblings of these offers of the gateway: what is billed now, and for these themselves what they now say."""
+    priced = [(offer, record) for offer, record in listed if any(price.key in _COMPARED for price in record.prices)]
+    models = _models(gateway, priced)
+    said = {record.id: record for _, record in priced}
+    return Siblings(models, [*_billed(gateway, set(models.values()), without=said), *_listed(gateway, said, models)])
+
+
+def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> dict[str, str]:
+    """The model of each offer, as it is known; of those that are new or go by other names now, as it will be."""
+    known: dict[str, int] = {}
+    unknown: dict[OfferKey, Facts] = {}
+    for offer, record in priced:
+        facts = identify.facts_of(gateway.slug, record)
+        if offer.canonical_id and identify.published_fact(gateway.slug, offer.upstream) == facts:
+            known[record.id] = offer.canonical_id
+        else:
+            unknown[facts.key] = facts
+    slugs = CanonicalModel.objects.in_bulk(set(known.values()))
+    found = {offer_id: slugs[pk].slug for offer_id, pk in known.items()}
+    if unknown:
+        placements = identify.resolution(revision=revision.current().number, beside=unknown).placements
+        found |= {key[1]: placements[key].model for key in unknown}
+    return found
 
 
 def _billed(
@@ -65,24 +86,23 @@ def _billed(
 ) -> Iterator[tuple[str, PriceKey, str, Decimal]]:
     for batch in batches(sorted(models)):
         rows = Price.objects.open().filter(
-            offer__model_key__in=batch, meter__in={meter for meter, _ in _COMPARED}, conditions_key="[]"
+            offer__canonical__slug__in=batch, meter__in={meter for meter, _ in _COMPARED}, conditions_key="[]"
         )
         for model, slug, model_id, meter, conditions, amount in rows.values_list(
-            "offer__model_key", "offer__gateway__slug", "offer__model_id", "meter", "conditions_key", "amount"
+            "offer__canonical__slug", "offer__gateway__slug", "offer__model_id", "meter", "conditions_key", "amount"
         ):
             if slug != gateway.slug or model_id not in without:
                 yield model, (meter, conditions), _owner(slug, model_id), Decimal(amount)
 
 
 def _listed(
-    gateway: Gateway, listed: Iterable[OfferRecord], models: Collection[str]
+    gateway: Gateway, priced: Mapping[str, OfferRecord], models: Mapping[str, str]
 ) -> Iterator[tuple[str, PriceKey, str, Decimal]]:
-    for record in listed:
-        if record.prices and (model := model_ids.rough_key(record.slug)) in models:
-            for price in record.prices:
-                if price.key in _COMPARED:
-                    yield model, price.key, _owner(gateway.slug, record.id), price.amount
+    for key, record in priced.items():
+        for price in record.prices:
+            if price.key in _COMPARED:
+                yield models[key], price.key, _owner(gateway.slug, key), price.amount
 
 
-def _owner(gateway: str, model_id: str) -> str:
-    return f"{gateway} {model_id}"
+def _owner(gateway: str, offer_id: str) -> str:
+    return f"{gateway} {offer_id}"

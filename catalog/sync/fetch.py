@@ -94,6 +94,8 @@ class Fetcher:
         self._limits = limits
         self._user_agent = user_agent
         self._sleep = sleep
+        self._silent: set[str] = set()
+        """Hosts whose last request found nobody."""
         self._client = _client(gateway, limits)
         self._runner = asyncio.Runner()
 
@@ -111,15 +113,21 @@ class Fetcher:
         """The body of the answer, unpacked and not empty. Raises GatewayError."""
         deadline = time.monotonic() + self._limits.total_seconds
         url, headers = self._url(request), self._headers(request.host)
-        attempt = 1
+        # A host that could not be reached a moment ago is asked once more, not as often as one that might only stumble.
+        attempt = self._limits.attempts if request.host in self._silent else 1
         while True:
             try:
-                return self._runner.run(self._attempt(url, headers, seconds=deadline - time.monotonic()))
+                body = self._runner.run(self._attempt(url, headers, seconds=deadline - time.monotonic()))
             except (Unreachable, RateLimited) as error:
                 wait = _seconds_to_wait(error, attempt=attempt, limits=self._limits)
                 if wait is None or time.monotonic() + wait >= deadline:
+                    if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
+                        self._silent.add(request.host)
                     raise
                 logger.info("%s; asking again in %.1f seconds", error, wait)
+            else:
+                self._silent.discard(request.host)
+                return body
             self._sleep(wait)
             attempt += 1
 

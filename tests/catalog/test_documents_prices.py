@@ -8,11 +8,14 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from catalog import documents
 from catalog.normalize import meters
 from catalog.normalize.meters import METERS
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source
+from tests.factories import offer_facts, offer_record
 
 FACTS: dict[str, Any] = {
     "gateway": "openrouter",
@@ -245,3 +248,34 @@ def test_every_key_of_a_document_is_declared() -> None:
     from catalog.api.serializers import OfferSerializer
 
     assert document().keys() == OfferSerializer().fields.keys()
+
+
+CONDITIONS: list[tuple[Condition, ...]] = [
+    (),
+    (("prompt_tokens", ">=", 200_001),),
+    (("utc_window", "during", "16:30-00:30"),),
+    (("execution_mode", "=", "batch"), ("prompt_tokens", ">=", 200_001)),
+]
+
+
+@st.composite
+def priced_records(draw: st.DrawFn) -> OfferRecord:
+    keys = draw(st.sets(st.tuples(st.sampled_from(list(METERS)), st.sampled_from(CONDITIONS)), max_size=12))
+    amounts = st.just(Decimal(0)) | st.decimals("1e-12", "900", places=12)
+    return offer_record(
+        prices=tuple(PriceRecord(meter=meter, amount=draw(amounts), conditions=when) for meter, when in sorted(keys)),
+        zero_is_free=draw(st.booleans()),
+        model_type=draw(st.sampled_from([ModelType.LLM, ModelType.IMAGE_GENERATION])),
+    )
+
+
+@given(record=priced_records())
+def test_the_prices_that_a_document_shows_are_those_that_it_was_made_of(record: OfferRecord) -> None:
+    images = {(p.conditions, p.amount) for p in record.prices if p.meter == meters.INPUT_IMAGE}
+    assume(images.isdisjoint((p.conditions, p.amount) for p in record.prices if p.meter == meters.INPUT_IMAGE_TOKEN))
+
+    told = documents.prices_told(orjson.loads(orjson.dumps(documents.build(record, offer_facts()))))
+
+    are_zeros_prices = documents.price_status(record) in {"priced", "free"}
+    known = {price.key: price.amount for price in record.prices if price.amount or are_zeros_prices}
+    assert {price.key: price.amount for price in told} == known

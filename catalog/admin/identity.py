@@ -1,0 +1,116 @@
+"""Models, the questions about them, and what curators said of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from catalog import curation
+from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator
+from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer
+
+Json = Any
+
+
+class OfferInline(ReadOnlyInline):
+    model = Offer
+    fk_name = "canonical"
+    fields = ("gateway", "model_id", "variant", "identity_rule", "identity_evidence", "withdrawn_at")
+    readonly_fields = fields
+    ordering = ("gateway", "model_id")
+
+
+@admin.register(CanonicalModel)
+class CanonicalModelAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "offer_count", "gateway_count", "redirect", "born")
+    list_filter = (("redirect", admin.EmptyFieldListFilter),)
+    search_fields = ("slug",)
+    ordering = ("slug",)
+    list_select_related = ("redirect",)
+    fields = (("slug", "born"), "redirect")
+    inlines = (OfferInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        counted = {"offer_count": Count("offers"), "gateway_count": Count("offers__gateway", distinct=True)}
+        found: QuerySet[Any] = super().get_queryset(request).annotate(**counted)
+        return found
+
+    @admin.display(ordering="offer_count", description="offers")
+    def offer_count(self, model: Any) -> int:
+        return int(model.offer_count)
+
+    @admin.display(ordering="gateway_count", description="gateways")
+    def gateway_count(self, model: Any) -> int:
+        return int(model.gateway_count)
+
+
+@admin.register(IdentityCandidate)
+class IdentityCandidateAdmin(ReadOnlyAdmin):
+    """What almost matches. Nothing of it is tied until a curator says so."""
+
+    list_display = ("model", "may_be", "reason", "evidence", "answer")
+    list_filter = ("reason",)
+    list_select_related = ("model", "may_be")
+    search_fields = ("model__slug", "may_be__slug")
+    ordering = ("model__slug", "may_be__slug")
+
+    @admin.display
+    def answer(self, candidate: IdentityCandidate) -> SafeString:
+        asked = {"kind": "alias", "spelling": candidate.model.slug, "model": candidate.may_be_id}
+        address = f"{reverse('admin:catalog_identitystatement_add')}?{urlencode(asked)}"
+        return format_html('<a href="{}">They are one</a>', address)
+
+
+class IdentityStatementForm(forms.ModelForm):
+    class Meta:
+        model = IdentityStatement
+        fields = ("kind", "offer", "spelling", "model", "reason")
+
+    def clean(self) -> Json:
+        cleaned = super().clean() or {}
+        if self.errors:
+            return cleaned
+        said = {name: cleaned[name] for name in ("kind", "offer", "spelling", "model", "reason")}
+        try:
+            curation.checked_statement(**said)
+        except curation.InvalidStatement as error:
+            raise forms.ValidationError(str(error)) from error
+        return cleaned
+
+
+@admin.register(IdentityStatement)
+class IdentityStatementAdmin(admin.ModelAdmin):
+    form = IdentityStatementForm
+    list_display = ("kind", "offer", "spelling", "model", "reason", "author", "made_at")
+    list_filter = ("kind", "author")
+    list_select_related = ("offer__gateway", "model", "author")
+    search_fields = ("offer__model_id", "spelling", "model__slug", "reason")
+    ordering = ("-made_at",)
+    autocomplete_fields = ("offer", "model")
+    fields = ("kind", "offer", "spelling", "model", "reason")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # What was said is taken back and said anew; so each statement has one author and one time.
+        return obj is None and super().has_change_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: IdentityStatement, form: Any, change: bool) -> None:
+        said = {name: form.cleaned_data[name] for name in self.fields}
+        written = curation.state_identity(**said, author=curator(request), now=timezone.now())
+        obj.pk = written.pk  # curation wrote the row; the admin goes on with it
+        obj.refresh_from_db()
+
+    def delete_model(self, request: HttpRequest, obj: IdentityStatement) -> None:
+        curation.withdraw_statement(obj, author=curator(request), now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IdentityStatement]) -> None:
+        for statement in queryset.order_by("pk"):
+            self.delete_model(request, statement)

@@ -1,0 +1,1 @@
+"""Which offers of different gateways are the same model. Pure."""

@@ -1,0 +1,266 @@
+"""Which offers are one model, by the rules alone: without what curators said, and without what was decided before.
+
+The rules, in order:
+1. `hugging_face`: offers that name one repository of their maker's;
+2. `equal_id`: ids that are one key, where exactly one model goes by it;
+3. `canonical_slug`: an id that is OpenRouter's permanent slug of a model, whole;
+4. `dated_host_id`: at the host of its maker, an id that is another one and a date, where that host lists no other date.
+
+A home is where offers meet by the first two. The other two join whole homes, and never two that are known to be of
+different repositories. Nothing depends on the order of the offers: what is ambiguous is tied to neither side.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from catalog.identity.groups import groups
+from catalog.identity.names import TUNED, Names, variant
+from catalog.identity.offers import Offer, OfferKey
+
+HUGGING_FACE = "hugging_face"
+EQUAL_ID = "equal_id"
+CANONICAL_SLUG = "canonical_slug"
+DATED_HOST_ID = "dated_host_id"
+OWN = "own"
+
+_REPOSITORIES_ARE_IDS = "featherless"
+"""The gateway whose ids are repositories, so that two ids of it are two models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tied:
+    """How an offer came to its model."""
+
+    rule: str
+    evidence: str
+    """A sentence that a person can check."""
+    variant: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Cluster:
+    """Offers of one model."""
+
+    members: dict[OfferKey, Tied]
+    names: frozenset[str] = frozenset()
+    """The keys by which it alone is found. None for an offer that stands alone for its name tells nothing."""
+
+
+def alone(offer: OfferKey, names: Names, evidence: str, *, rule: str = OWN) -> Cluster:
+    return Cluster(members={offer: Tied(rule=rule, evidence=evidence, variant=variant(names.variants))})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Home:
+    """Offers with one repository or one id."""
+
+    repositories: set[str] = field(default_factory=set)
+    """The key, if it is a repository's."""
+    members: dict[OfferKey, bool] = field(default_factory=dict)
+    """Whether each came by its repository, not by its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Joint:
+    """Two homes that are one model."""
+
+    home: str
+    other: str
+    rule: str
+    evidence: str
+
+
+def clusters(
+    offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names], *, apart: Collection[OfferKey] = ()
+) -> list[Cluster]:
+    """Of all offers but those that are kept `apart`; these tell what their hosts list, and nothing else."""
+    return _Rules(offers, names, apart).clusters()
+
+
+class _Rules:
+    def __init__(
+        self, offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names], apart: Collection[OfferKey]
+    ) -> None:
+        self._offers = offers
+        self._names = names
+        present = sorted(key for key in offers if key not in apart)
+        self._tieable = [key for key in present if not names[key].is_moving]
+        self._moving = [key for key in present if names[key].is_moving]
+        self._keys: dict[OfferKey, str] = {}
+        """Of the offers' ids, once it is known whether their last word is the host's."""
+        self._variants: dict[OfferKey, tuple[str, ...]] = {}
+        self._homes: dict[str, _Home] = defaultdict(_Home)
+        self._home_of: dict[OfferKey, str] = {}
+        self._called: dict[str, set[str]] = defaultdict(set)
+        """By key, the homes that are of a repository and go by it."""
+
+    def clusters(self) -> list[Cluster]:
+        self._meet_by_repository()
+        self._meet_by_id()
+        joints = self._believable(self._permanent_slugs(), among=())
+        joints += self._believable(self._dates(joints), among=joints)
+        grouped = groups(self._homes, _pairs(joints))
+        owners = self._owners(grouped)
+        reasons = {home: joint for joint in reversed(joints) for home in (joint.other, joint.home)}
+        found = [self._cluster(index, group, reasons, owners) for index, group in enumerate(grouped)]
+        return found + [
+            alone(key, self._names[key], "Its name stands for another model from time to time.") for key in self._moving
+        ]
+
+    def _settle(self, offer: OfferKey, home: str, *, by_repository: bool) -> None:
+        self._home_of[offer] = home
+        self._homes[home].members[offer] = by_repository
+
+    def _meet_by_repository(self) -> None:
+        by_key: dict[str, list[OfferKey]] = defaultdict(list)
+        for offer in self._tieable:
+            if repository := self._names[offer].repository:
+                by_key[repository.key].append(offer)
+        for key, offers in by_key.items():
+            is_ambiguous = self._are_several(offers)
+            for offer in offers:
+                names = self._names[offer]
+                self._keys[offer], self._variants[offer] = names.key, names.variants
+                # Of repositories that differ by case or separators alone, an offer is of the one that it spells.
+                home = f"{key}\n{names.repository.id}" if is_ambiguous and names.repository else key
+                self._settle(offer, home, by_repository=True)
+                self._homes[home].repositories.add(home)
+                self._called[key].add(home)
+                self._called[names.key].add(home)
+
+    def _are_several(self, offers: Iterable[OfferKey]) -> bool:
+        """Whether they are of several repositories, though these have one key."""
+        listed = [self._names[offer].variants for offer in offers if offer[0] == _REPOSITORIES_ARE_IDS]
+        return len(listed) > len(set(listed))
+
+    def _meet_by_id(self) -> None:
+        plain = [offer for offer in self._tieable if offer not in self._home_of]
+        # What somebody calls a model by is no host's word for how it is run.
+        proper = set(self._called) | {self._names[offer].key for offer in plain if not self._names[offer].sped_up}
+        for offer in plain:
+            names = self._names[offer]
+            key, parts = names.key, names.variants
+            if names.sped_up and key not in proper and len(self._candidates(names.sped_up.key)) == 1:
+                key, parts = names.sped_up.key, names.sped_up.variants
+            self._keys[offer], self._variants[offer] = key, parts
+            candidates = self._candidates(key)
+            if len(candidates) > 1:
+                self._settle(offer, f"{key}\n{offer[0]}\n{offer[1]}", by_repository=False)
+            else:
+                self._settle(offer, next(iter(candidates), key), by_repository=False)
+
+    def _candidates(self, key: str) -> set[str]:
+        """The models of repositories that an id may mean.
+
+        Where there is a `gemma` and a `gemma-it`, hosts sell the second one under the name of the first.
+        """
+        found = self._called.get(key, set())
+        return found.union(*(self._called.get(f"{key}-{word}", set()) for word in TUNED)) if found else set()
+
+    def _permanent_slugs(self) -> list[_Joint]:
+        told: dict[str, set[str]] = defaultdict(set)
+        by: dict[tuple[str, str], OfferKey] = {}
+        for offer in self._tieable:
+            if permanent := self._names[offer].permanent:
+                told[permanent].add(self._home_of[offer])
+                by.setdefault((permanent, self._home_of[offer]), offer)
+        joints = []
+        for permanent, homes in sorted(told.items()):
+            others = self._called.get(permanent) or ({permanent} if permanent in self._homes else set())
+            if len(homes) == 1 and len(others) == 1 and homes != others:
+                (home,), (other,) = homes, others
+                told_by = self._offers[by[permanent, home]]
+                evidence = f"OpenRouter's permanent slug of {told_by.id} is {told_by.canonical_slug}."
+                joints.append(_Joint(home=home, other=other, rule=CANONICAL_SLUG, evidence=evidence))
+        return joints
+
+    def _dates(self, joints: Collection[_Joint]) -> list[_Joint]:
+        listed: dict[tuple[str | None, str], set[str]] = defaultdict(set)
+        for key, names in self._names.items():
+            if names.dated:
+                listed[self._offers[key].host, names.dated.undated].add(names.dated.date)
+        joined = {home for joint in joints for home in (joint.home, joint.other)}
+        found = []
+        for offer in self._tieable:
+            dated, home = self._names[offer].dated, self._home_of[offer]
+            if not dated or home in joined or not self._is_of_hosts(home):
+                continue
+            others = self._called.get(dated.undated) or ({dated.undated} if dated.undated in self._homes else set())
+            if len(others) == 1 and len(listed[self._offers[offer].host, dated.undated]) == 1:
+                host = self._offers[offer].host
+                evidence = f"At {host}, the host of its maker, {dated.undated} has no other date than {dated.date}."
+                found.append(_Joint(home=home, other=next(iter(others)), rule=DATED_HOST_ID, evidence=evidence))
+        return found
+
+    def _is_of_hosts(self, home: str) -> bool:
+        """Whether none but hosts list it: where OpenRouter has an offer of the dated model, it is one apart."""
+        return not self._homes[home].repositories and all(
+            self._offers[member].host is not None for member in self._homes[home].members
+        )
+
+    def _believable(self, joints: list[_Joint], *, among: Collection[_Joint]) -> list[_Joint]:
+        """Those by which no two repositories become one."""
+        group_of = {
+            home: index for index, group in enumerate(groups(self._homes, _pairs([*among, *joints]))) for home in group
+        }
+        repositories: dict[int, set[str]] = defaultdict(set)
+        for joint in (*among, *joints):
+            for home in (joint.home, joint.other):
+                repositories[group_of[home]] |= self._homes[home].repositories
+        return [joint for joint in joints if len(repositories[group_of[joint.home]]) <= 1]
+
+    def _owners(self, grouped: list[list[str]]) -> dict[str, int]:
+        """The one group that goes by a name. That of a repository before one that is only called so."""
+        by_repository: dict[str, set[int]] = defaultdict(set)
+        by_id: dict[str, set[int]] = defaultdict(set)
+        for index, group in enumerate(grouped):
+            for home in group:
+                if "\n" in home:
+                    continue
+                (by_repository if self._homes[home].repositories else by_id)[home].add(index)
+                for member in self._homes[home].members:
+                    by_id[self._keys[member]].add(index)
+        owners = {key: next(iter(found)) for key, found in by_id.items() if len(found) == 1}
+        return owners | {key: next(iter(found)) for key, found in by_repository.items() if len(found) == 1}
+
+    def _cluster(
+        self, index: int, group: list[str], reasons: Mapping[str, _Joint], owners: Mapping[str, int]
+    ) -> Cluster:
+        members = {
+            member: self._tied(member, home, reasons.get(home))
+            for home in group
+            for member in self._homes[home].members
+        }
+        keys = {*group, *(self._keys[member] for member in members)}
+        return Cluster(members=members, names=frozenset(key for key in keys if owners.get(key) == index))
+
+    def _tied(self, offer: OfferKey, home: str, joint: _Joint | None) -> Tied:
+        rule, evidence = self._reason(offer, self._homes[home], joint)
+        return Tied(rule=rule, evidence=evidence, variant=variant(self._variants[offer]))
+
+    def _reason(self, offer: OfferKey, home: _Home, joint: _Joint | None) -> tuple[str, str]:
+        repository = self._names[offer].repository
+        others = [other for other in home.members if other != offer]
+        if repository and home.members[offer] and (same := [other for other in others if home.members[other]]):
+            return HUGGING_FACE, f"It is {repository.id} at Hugging Face, and so is {self._offers[min(same)]}."
+        if others:
+            # Of two that meet by an id, at least one came by it.
+            came = offer if not home.members[offer] else min(other for other in others if not home.members[other])
+            others = [other for other in (*others, offer) if other != came]
+            called = [other for other in others if self._goes_by(other, self._keys[came])]
+            peer = offer if offer in called else min(called)
+            return EQUAL_ID, f"{self._offers[came]} and {self._offers[peer]} are both {self._keys[came]}."
+        if joint:
+            return joint.rule, joint.evidence
+        return OWN, "No other offer is known to be of it."
+
+    def _goes_by(self, offer: OfferKey, key: str) -> bool:
+        repository = self._names[offer].repository
+        return self._keys[offer] == key or (repository is not None and repository.key == key)
+
+
+def _pairs(joints: Iterable[_Joint]) -> list[tuple[str, str]]:
+    return [(joint.home, joint.other) for joint in joints]

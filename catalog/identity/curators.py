@@ -1,0 +1,95 @@
+"""What curators said, read whole: which statements hold together, and which would do harm.
+
+StatementError → UnknownModel · UnknownOffer · AliasCycle · Contradiction · Clash
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from catalog.identity.names import is_numbered
+from catalog.identity.offers import Alias, OfferKey, Split, Statement, Tie
+
+
+class StatementError(ValueError):
+    """A statement that cannot be followed; its text says why."""
+
+
+class UnknownModel(StatementError):
+    """It points to nothing."""
+
+
+class UnknownOffer(StatementError):
+    """It is about nothing."""
+
+
+class AliasCycle(StatementError):
+    """It leads back to where it began."""
+
+
+class Contradiction(StatementError):
+    """Two statements say what cannot both be."""
+
+
+class Clash(StatementError):
+    """It would make one model of two that one seller sells side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    ties: Mapping[OfferKey, str]
+    """The model of each offer."""
+    alone: frozenset[OfferKey]
+    never: frozenset[tuple[OfferKey, str]]
+    """Offers with the models that they are not of."""
+    aliases: Mapping[Alias, str]
+    """With the model in which the chain of aliases ends."""
+
+    def end_of(self, slug: str) -> str:
+        """The model that a slug is an alias of; most are of none."""
+        ends = {alias.spelling.casefold(): end for alias, end in self.aliases.items()}
+        return ends.get(slug.casefold(), slug)
+
+
+def read(statements: Iterable[Statement], *, models: Container[str], key_of: Callable[[str], str]) -> Statements:
+    """Raises StatementError where they cannot be followed together."""
+    told = sorted(set(statements), key=repr)
+    for statement in told:
+        if statement.model is not None and statement.model not in models:
+            raise UnknownModel(f"there is no model {statement.model}")
+    ties: dict[OfferKey, str] = {}
+    for tie in (statement for statement in told if isinstance(statement, Tie)):
+        if ties.setdefault(tie.offer, tie.model) != tie.model:
+            raise Contradiction(f"{' '.join(tie.offer)} is tied to {ties[tie.offer]} already")
+    splits = [statement for statement in told if isinstance(statement, Split)]
+    for split in splits:
+        if split.offer in ties and split.model in {None, ties[split.offer]}:
+            raise Contradiction(f"{' '.join(split.offer)} is tied to {ties[split.offer]}, and split from it")
+    return Statements(
+        ties=ties,
+        alone=frozenset(split.offer for split in splits if split.model is None),
+        never=frozenset((split.offer, split.model) for split in splits if split.model is not None),
+        aliases=_ends([statement for statement in told if isinstance(statement, Alias)], key_of),
+    )
+
+
+def _ends(aliases: list[Alias], key_of: Callable[[str], str]) -> dict[Alias, str]:
+    def called(spelling: str) -> str:
+        return spelling.casefold() if is_numbered(spelling) else key_of(spelling)
+
+    onward: dict[str, Alias] = {}
+    for alias in aliases:
+        known = onward.setdefault(called(alias.spelling), alias)
+        if known.model != alias.model:
+            raise Contradiction(f"{alias.spelling} is an alias of {known.model} already")
+    ends = {}
+    for alias in aliases:
+        last, seen = alias, {called(alias.spelling)}
+        while (name := called(last.model)) in onward or name in seen:
+            if name in seen:
+                raise AliasCycle(f"{alias.spelling} would in the end be an alias of itself")
+            seen.add(name)
+            last = onward[name]
+        ends[alias] = last.model
+    return ends

@@ -1,0 +1,254 @@
+"""The names under which an offer may meet others, and the slugs that are made of them.
+
+A name is a key: the maker's key, a slash, and the model's name in lower case with one kind of separator. So
+`deepseek/DeepSeek_R1` and `deepseek-ai/deepseek-r1` are one name. An id without a maker is a name of its host alone,
+`@groq/llama3-8b-8192`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from catalog.identity.offers import Offer
+from catalog.known_providers import KnownProviders
+from catalog.normalize import model_ids
+from catalog.records import ModelType
+
+TUNED = ("it", "instruct", "chat")
+"""What makers add to the name of a model that follows instructions, beside one of the same name that does not."""
+
+_SUFFIX = re.compile(
+    r"(?<=.)(?::(free|thinking|extended|exacto)"
+    r"|[-_](tee|fp8|fp4|nvfp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|gguf|w4a16|w8a8|w8a16))\Z",
+    re.IGNORECASE,
+)
+"""What makes a variant: how it is sold, where it is run, in which number format. Not `-thinking`, which is another
+model, and not `4bit`: models that were trained so are called it."""
+_SPEED = re.compile(r"(?<=.)[-_](turbo|fast)\Z", re.IGNORECASE)
+_DATE = re.compile(r"(.+)-(20\d\d)-?([01]\d)-?([0-3]\d)")
+_MOVING_WORDS = frozenset({"latest", "nightly"})
+_MOVING = (
+    "cohere/command", "cohere/command-light", "deepseek/deepseek-chat", "deepseek/deepseek-reasoner",
+    "mistralai/mistral-large", "mistralai/mistral-medium", "mistralai/mistral-small", "mistralai/mistral-tiny",
+    "qwen/qwen-flash", "qwen/qwen-long", "qwen/qwen-max", "qwen/qwen-plus", "qwen/qwen-turbo", "qwen/qwen-vl-max",
+    "qwen/qwen-vl-plus",
+)  # fmt: skip
+"""Names that makers give to whatever model of theirs is the newest of its kind."""
+
+_CALLED_BY_REPOSITORY = frozenset({"chutes"})
+"""Gateways whose ids are repositories where they name none."""
+_SPED_UP = frozenset({"chutes", "portkey"})
+"""Gateways whose models are run by hosts that give names to their own faster set-ups."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._:@+-]+")
+_SAFE = re.compile(r"[A-Za-z0-9@][A-Za-z0-9._:@+-]*/[A-Za-z0-9][A-Za-z0-9._:@+-]*")
+_NUMBER = re.compile(r"~[0-9]+\Z")
+# A plus is no separator: it tells `command-r+` from `command-r`.
+_SEPARATORS = re.compile(r"[^a-z0-9+]+")
+_SEPARATORS_OF_ANY_SCRIPT = re.compile(r"[^\w+]+|_+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """At Hugging Face."""
+
+    key: str
+    id: str
+    spelling: str
+    """As a slug, without what makes a variant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """An id with a date, at the host of its maker."""
+
+    undated: str
+    """The key without it."""
+    date: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpedUp:
+    """An id whose last word may be its host's."""
+
+    key: str
+    """Without it."""
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What an offer is called, and what it may be called beside."""
+
+    key: str
+    """Of its id, without what makes a variant."""
+    variants: tuple[str, ...]
+    spelling: str
+    """Of its id, as a slug."""
+    is_moving: bool
+    """The name tells no model: it will stand for another one day."""
+    bare: str | None = None
+    """The model's name, where the id tells no maker."""
+    repository: Repository | None = None
+    """If it is the maker's own."""
+    stranger: str | None = None
+    """A repository that is told, and is not the maker's."""
+    sped_up: SpedUp | None = None
+    dated: Dated | None = None
+    permanent: str | None = None
+    """OpenRouter's permanent slug, as a key, where that is the id and more."""
+
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """Offers that no chain of common links joins cannot change each other's model."""
+        found = {self.key, slug_stem(self.spelling)}
+        if self.sped_up:
+            found.add(self.sped_up.key)
+        # A host's `gemma` is in doubt where there is a `gemma-it`.
+        found |= {f"{key}-{word}" for key in found for word in TUNED}
+        if self.repository:
+            found |= {self.repository.key, slug_stem(self.repository.spelling)}
+        if self.dated:
+            found.add(self.dated.undated)
+        if self.permanent:
+            found.add(self.permanent)
+        if self.bare:
+            found.add(self.bare)
+        return frozenset(found)
+
+
+class Namer:
+    def __init__(self, providers: KnownProviders) -> None:
+        self._providers = providers
+        self._makers: dict[str, tuple[str, str]] = {}
+        self._moving = frozenset(map(self.key, _MOVING))
+
+    def key(self, spelling: str) -> str:
+        """The key of an id or a slug in any spelling: `@host/model`, `maker/model:free`, or a bare name."""
+        before, slash, name = spelling.partition("/")
+        if not slash:
+            return _folded(_without_suffixes(spelling)[0])
+        if before.startswith("@"):
+            return self.key(name) if "/" in name else f"{before.casefold()}/{self.key(name)}"
+        return f"{self._maker(before)[0]}/{_folded(_without_suffixes(name)[0])}"
+
+    def names(self, offer: Offer) -> Names:
+        owner = model_ids.owner(offer.slug)
+        maker, shown = self._maker(owner or offer.provider_slug or "")
+        # Without a maker the name is the host's. No maker's key begins so.
+        prefix = maker or f"@{(offer.host or offer.gateway).casefold()}"
+        name, variants = _without_suffixes(offer.slug.partition("/")[2] if owner else offer.slug)
+        folded = _folded(name)
+        key = f"{prefix}/{folded}"
+        is_own_host = offer.host is not None and maker == self._maker(offer.host)[0]
+        sped_up = None
+        if offer.gateway in _SPED_UP and offer.model_type is ModelType.LLM and not is_own_host:
+            sped_up = _sped_up(prefix, name, variants)
+        spelling = _slug(shown or prefix, name)
+        repository = self._repository(
+            offer,
+            own=Repository(key=key, id=offer.slug, spelling=spelling),
+            maker=maker,
+            is_sped_up=sped_up is not None,
+        )
+        return Names(
+            key=key,
+            variants=variants,
+            spelling=spelling,
+            is_moving=offer.id.startswith("~")
+            or key in self._moving
+            or not _MOVING_WORDS.isdisjoint(folded.split("-")),
+            bare=None if owner or is_own_host else folded,
+            repository=repository if isinstance(repository, Repository) else None,
+            stranger=repository if isinstance(repository, str) else None,
+            sped_up=sped_up,
+            dated=_dated(prefix, folded) if is_own_host and ":" not in name else None,
+            permanent=self._permanent(offer, key=key) if offer.gateway == "openrouter" else None,
+        )
+
+    def _permanent(self, offer: Offer, *, key: str) -> str | None:
+        """Whole: GLM-4.6V's permanent slug is that of GLM-4.6, with another date."""
+        permanent = self.key(offer.canonical_slug)
+        return permanent if permanent.startswith(f"{key}-") else None
+
+    def _repository(self, offer: Offer, *, own: Repository, maker: str, is_sped_up: bool) -> Repository | str | None:
+        """That of the maker; the id alone where it is a stranger's. `own`: the one that its id would be."""
+        told = offer.hugging_face_id
+        if offer.gateway in _CALLED_BY_REPOSITORY:
+            told = told or offer.id
+            # Nobody has a repository for a host's own set-up.
+            told = None if is_sped_up and told == offer.id else told
+        if not told or not model_ids.repository(told):
+            return None
+        if told == own.id:
+            return own
+        owner, _, name = told.partition("/")
+        key, shown = self._maker(owner)
+        if key != maker:
+            return told
+        name = _without_suffixes(name)[0]
+        return Repository(key=f"{key}/{_folded(name)}", id=told, spelling=_slug(shown, name))
+
+    def _maker(self, spelling: str) -> tuple[str, str]:
+        """Key and canonical spelling."""
+        if spelling not in self._makers:
+            known = self._providers.of(spelling) if spelling else None
+            shown = known.slug if known else spelling.lstrip("~@")
+            self._makers[spelling] = model_ids.provider_key(shown), shown
+        return self._makers[spelling]
+
+
+def numbered(slug: str, number: int) -> str:
+    """The slug of one more model that would be called the same; `~` is in no other slug."""
+    return slug if number == 1 else f"{slug}~{number}"
+
+
+def is_numbered(slug: str) -> bool:
+    return _NUMBER.search(slug) is not None
+
+
+def slug_stem(slug: str) -> str:
+    """What slugs that could be one, case and numbers aside, have in common."""
+    maker, _, name = _NUMBER.sub("", slug).partition("/")
+    return f"{maker.casefold()}/{_folded(name)}"
+
+
+def variant(parts: tuple[str, ...]) -> str | None:
+    """`tee-turbo`: sorted, so that equal ones are equal."""
+    return "-".join(sorted(set(parts))) or None
+
+
+def _without_suffixes(name: str) -> tuple[str, tuple[str, ...]]:
+    parts: tuple[str, ...] = ()
+    while found := _SUFFIX.search(name):
+        name = name[: found.start()]
+        parts += ((found[1] or found[2]).casefold(),)
+    return name, parts
+
+
+def _sped_up(prefix: str, name: str, variants: tuple[str, ...]) -> SpedUp | None:
+    if not (found := _SPEED.search(name)):
+        return None
+    base, inner = _without_suffixes(name[: found.start()])
+    return SpedUp(key=f"{prefix}/{_folded(base)}", variants=(*variants, found[1].casefold(), *inner))
+
+
+def _dated(prefix: str, folded: str) -> Dated | None:
+    found = _DATE.fullmatch(folded)
+    return Dated(undated=f"{prefix}/{found[1]}", date="-".join(found.groups()[1:])) if found else None
+
+
+def _folded(name: str) -> str:
+    name = name.casefold()
+    return (_SEPARATORS if name.isascii() else _SEPARATORS_OF_ANY_SCRIPT).sub("-", name).strip("-") or "-"
+
+
+def _slug(maker: str, name: str) -> str:
+    """What any server and any client carries in a path; no part of it is only dots, for those would be climbed."""
+    told = f"{maker}/{name}"
+    if _SAFE.fullmatch(told):
+        return told
+    parts = (_UNSAFE.sub("-", part).strip("-") for part in (maker, *name.split("/")))
+    return "/".join(part if part.strip(".") else "-" for part in parts)

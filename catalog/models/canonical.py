@@ -1,0 +1,85 @@
+"""The models themselves, whoever sells them, and what curators said of which offer is which model."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+MAX_SLUG = 400
+MAX_RULE = 20
+MAX_VARIANT = 100
+
+
+class CanonicalModel(models.Model):
+    """A model under the one slug that it keeps for ever."""
+
+    slug = models.CharField(max_length=MAX_SLUG, unique=True)
+    key = models.CharField(max_length=MAX_SLUG, unique=True, help_text="The slug in lower case: no two differ by it.")
+    born = models.PositiveBigIntegerField(
+        help_text="The revision after which it was named: of two that merge the older stays."
+    )
+    redirect = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="redirected",
+        help_text="The model that it was merged into.",
+    )
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class IdentityStatement(models.Model):
+    """What a curator said of which model an offer or a spelling is. No sync writes here."""
+
+    class Kind(models.TextChoices):
+        TIE = "tie", "the offer is of this model"
+        SPLIT = "split", "the offer is not of this model, or without one, of none but its own"
+        ALIAS = "alias", "what goes by this spelling is this model"
+
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    offer = models.ForeignKey(
+        "catalog.Offer", null=True, blank=True, on_delete=models.CASCADE, related_name="identity_statements"
+    )
+    spelling = models.CharField(max_length=MAX_SLUG, blank=True, help_text="Of an alias: an id or a slug.")
+    model = models.ForeignKey(
+        CanonicalModel, null=True, blank=True, on_delete=models.PROTECT, related_name="statements"
+    )
+    reason = models.TextField()
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    made_at = models.DateTimeField("made")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["offer"], condition=Q(kind="tie"), name="one_tie_per_offer"),
+            models.UniqueConstraint(fields=["spelling"], condition=Q(kind="alias"), name="one_alias_per_spelling"),
+            models.CheckConstraint(
+                condition=Q(kind="alias", offer=None, model__isnull=False) & ~Q(spelling="")
+                | Q(kind="tie", offer__isnull=False, model__isnull=False, spelling="")
+                | Q(kind="split", offer__isnull=False, spelling=""),
+                name="identity_statement_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.spelling or self.offer} {self.model or 'alone'}"
+
+
+class IdentityCandidate(models.Model):
+    """Two models that may be one: a question to a curator, never a tie."""
+
+    model = models.ForeignKey(CanonicalModel, on_delete=models.CASCADE, related_name="candidates")
+    may_be = models.ForeignKey(CanonicalModel, on_delete=models.CASCADE, related_name="candidates_for")
+    reason = models.CharField(max_length=30)
+    evidence = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "may_be"], name="one_question_per_pair")]
+
+    def __str__(self) -> str:
+        return f"{self.model} may be {self.may_be}"

@@ -1,0 +1,82 @@
+"""Offers of one model side by side: what a workload costs at each, cheapest first, and in what else they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from catalog import costing, documents
+from catalog.normalize import money
+from catalog.serving.snapshot import Row
+
+Json = Any
+
+DEFAULT_WORKLOAD = costing.Workload(input_tokens=750_000, output_tokens=250_000)
+"""A million tokens, three parts input to one part output."""
+
+_COMPARED = ("context_length", "top_provider.max_completion_tokens", "quantization", "supported_parameters")
+_NOT_COMPARABLE = {
+    "dynamic": "its price is decided when a request runs",
+    "hourly": "it is billed by the hour of an instance, not by tokens",
+    "unit": "it is not billed by tokens of text",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """An offer, and what the workload costs there."""
+
+    row: Row
+    document: Json
+    cost: Decimal | None
+    """In US dollars; None where it cannot be said."""
+    reasons: tuple[str, ...]
+    """Why there is no cost."""
+    notes: tuple[str, ...]
+    """What was assumed."""
+
+    @property
+    def cost_text(self) -> str | None:
+        return None if self.cost is None else money.plain(self.cost)
+
+
+def compared(rows: Iterable[Row], workload: costing.Workload) -> list[Compared]:
+    """Cheapest first; those that cannot be compared last, by gateway and id."""
+    found = [_compared(row, workload) for row in rows]
+    return sorted(found, key=lambda each: (each.cost is None, each.cost or 0, each.row.gateway, each.row.id))
+
+
+def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
+    """Fields in which the offers differ, with the value of each offer in their order. What is not told differs not."""
+    told = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
+    return {field: values for field, values in told.items() if len({str(value) for value in values} - {"None"}) > 1}
+
+
+def _compared(row: Row, workload: costing.Workload) -> Compared:
+    document = orjson.loads(row.document)
+    bill = costing.bill(
+        documents.prices_told(document),
+        workload,
+        is_dynamic=document["price_status"] == "dynamic",
+        zero_is_free=document["price_status"] == "free",
+    )
+    reasons = _reasons(document) or bill.reasons
+    return Compared(row=row, document=document, cost=None if reasons else bill.total, reasons=reasons, notes=bill.notes)
+
+
+def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
+    """Why an offer is not comparable at all, whatever the workload."""
+    kind = document["price_status"] if document["price_status"] == "dynamic" else document["price_basis"]
+    if document["withdrawn_at"] is not None:
+        return ("its gateway has withdrawn it",)
+    return (_NOT_COMPARABLE[kind],) if kind in _NOT_COMPARABLE else ()
+
+
+def _value(document: Json, path: str) -> Json:
+    for part in path.split("."):
+        document = document[part]
+    return document

@@ -1,0 +1,176 @@
+"""Which model an offer is of: told with the publication that brings it, and by curators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from catalog import curation
+from catalog.curation import InvalidStatement
+from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer, Revision
+from catalog.records import OfferRecord
+from tests.catalog.syncing import stored
+from tests.factories import offer_record, publish
+
+pytestmark = pytest.mark.django_db
+
+Json = Any
+Placed = tuple[str, str, str]
+"""Model, variant, rule."""
+
+
+def record(offer_id: str, **fields: Any) -> OfferRecord:
+    return offer_record(offer_id, provider_slug=offer_id.partition("/")[0], **fields)
+
+
+def placed() -> dict[str, Placed]:
+    rows = Offer.objects.order_by("model_id").values_list(
+        "gateway__slug", "model_id", "canonical__slug", "variant", "identity_rule"
+    )
+    return {f"{gateway} {offer_id}": (slug, variant, rule) for gateway, offer_id, slug, variant, rule in rows}
+
+
+def say(kind: str, **said: Any) -> IdentityStatement:
+    return curation.state_identity(kind=kind, reason="seen", author=None, now=timezone.now(), **said)
+
+
+def offer(offer_id: str, gateway: str = "chutes") -> Offer:
+    return Offer.objects.get(gateway__slug=gateway, model_id=offer_id)
+
+
+def model(slug: str) -> CanonicalModel:
+    return CanonicalModel.objects.get(slug=slug)
+
+
+@pytest.fixture
+def sold_twice() -> None:
+    """One model at two gateways, in one of them free as well, and another model."""
+    publish(
+        record("qwen/qwen3-8b", hugging_face_id="Qwen/Qwen3-8B"),
+        record("qwen/qwen3-8b:free", hugging_face_id="Qwen/Qwen3-8B"),
+        gateway="openrouter",
+    )
+    publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron"))
+
+
+def test_offers_of_one_model_are_told_so_with_the_rule_and_in_the_same_revision(sold_twice: None) -> None:
+    assert placed() == {
+        "openrouter qwen/qwen3-8b": ("Qwen/Qwen3-8B", "", "hugging_face"),
+        "openrouter qwen/qwen3-8b:free": ("Qwen/Qwen3-8B", "free", "hugging_face"),
+        "chutes Qwen/Qwen3-8B-TEE": ("Qwen/Qwen3-8B", "tee", "hugging_face"),
+        "chutes acme/heron": ("acme/heron", "", "own"),
+    }
+    assert "Qwen/Qwen3-8B" in offer("Qwen/Qwen3-8B-TEE").identity_evidence
+    assert Revision.objects.newest().number == 2
+    assert set(Offer.objects.filter(gateway__slug="chutes").values_list("identified_in", flat=True)) == {2}
+
+
+def test_a_withdrawn_offer_keeps_its_model_and_has_it_again_when_it_returns(sold_twice: None) -> None:
+    before = placed()
+    publish(record("acme/heron"))
+    assert placed() == before
+
+    publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron"))
+
+    assert placed() == before
+    assert CanonicalModel.objects.count() == 2
+
+
+def test_an_offer_that_goes_by_another_name_is_told_its_model_anew(sold_twice: None) -> None:
+    publish(
+        record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"),
+        record("acme/heron", hugging_face_id="acme/Heron-7B"),
+        record("acme/Heron-7B"),
+    )
+
+    assert placed()["chutes acme/heron"][0] == placed()["chutes acme/Heron-7B"][0]
+
+
+def test_a_publication_that_brings_no_name_decides_nothing(sold_twice: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.publication.identify.update", None)  # whoever calls it, fails
+
+    publish(
+        record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B", context_length=5),
+        record("acme/heron", name="Heron"),
+    )
+
+
+# --- what curators say -----------------------------------------------------------------------------------------------
+
+
+def test_a_tie_a_split_and_an_alias_hold_against_every_later_sync(sold_twice: None) -> None:
+    say("tie", offer=offer("acme/heron"), model=model("Qwen/Qwen3-8B"))
+    say("split", offer=offer("Qwen/Qwen3-8B-TEE"), model=model("Qwen/Qwen3-8B"))
+
+    publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron", name="Heron"))
+    publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron"), record("acme/egret"))
+
+    assert placed()["chutes acme/heron"] == ("Qwen/Qwen3-8B", "", "curator")
+    assert placed()["chutes Qwen/Qwen3-8B-TEE"][0] != "Qwen/Qwen3-8B"
+
+
+def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> None:
+    publish(record("acme/Heron_7B"), gateway="featherless")
+    before = Revision.objects.newest().number
+
+    statement = say("alias", spelling="acme/Heron_7B", model=model("acme/heron"))
+
+    assert placed()["featherless acme/Heron_7B"][::2] == ("acme/heron", "curator")
+    assert model("acme/Heron_7B").redirect == model("acme/heron")
+    assert Revision.objects.newest().number == before + 1
+    curation.withdraw_statement(statement, author=None, now=timezone.now())
+    assert placed()["featherless acme/Heron_7B"][0] == "acme/Heron_7B"
+    assert model("acme/Heron_7B").redirect is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"kind": "alias", "spelling": "acme/heron"}, "which model is it"),
+        ({"kind": "alias", "model": "acme/heron"}, "an alias needs a spelling"),
+        ({"kind": "tie", "model": "acme/heron"}, "a tie or a split an offer"),
+        ({"kind": "tie", "offer": "acme/heron", "spelling": "x", "model": "acme/heron"}, "a tie or a split an offer"),
+        ({"kind": "alias", "spelling": "a\nb", "model": "acme/heron"}, "must be a single line"),
+        ({"kind": "alias", "spelling": "acme/heron", "model": "acme/heron"}, "an alias of itself"),
+        ({"kind": "alias", "spelling": "acme/egret", "model": "acme/heron"}, "at one seller"),
+        ({"kind": "tie", "offer": "acme/egret", "model": "acme/heron"}, "at one seller"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_followed_or_does_harm_is_refused_and_nothing_changes(
+    sold_twice: None, said: dict[str, Any], reason: str
+) -> None:
+    publish(record("acme/heron"), record("acme/egret"), record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"))
+    named: dict[str, Any] = {"model": model, "offer": offer}
+    before = stored()
+
+    with pytest.raises(InvalidStatement, match=reason):
+        say(**{name: named[name](value) if name in named else value for name, value in said.items()})
+
+    assert stored() == before
+
+
+def test_a_cycle_of_aliases_is_refused(sold_twice: None) -> None:
+    publish(record("acme/stork"), gateway="featherless")
+    say("alias", spelling="acme/stork", model=model("acme/heron"))
+    before = stored()
+
+    with pytest.raises(InvalidStatement, match="an alias of itself"):
+        say("alias", spelling="acme/heron", model=model("acme/stork"))
+
+    assert stored() == before
+
+
+def test_what_almost_matches_is_a_question_until_a_curator_answers_it(sold_twice: None) -> None:
+    publish(record("unsloth/Qwen3-8B", hugging_face_id="unsloth/Qwen3-8B"), gateway="featherless")
+
+    question = IdentityCandidate.objects.get()
+    assert (question.model.slug, question.may_be.slug) == ("unsloth/Qwen3-8B", "Qwen/Qwen3-8B")
+    assert placed()["featherless unsloth/Qwen3-8B"][0] == "unsloth/Qwen3-8B"
+
+    say("alias", spelling=question.model.slug, model=question.may_be)
+
+    assert not IdentityCandidate.objects.exists()
+    assert placed()["featherless unsloth/Qwen3-8B"][0] == "Qwen/Qwen3-8B"
