@@ -11,7 +11,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes 
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
-.PHONY: help run test prove bench logos env lint format types architecture admin lock
+.PHONY: help run test coverage prove bench logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -23,6 +23,9 @@ run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http:/
 test: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
 	@$(MAKE) --no-print-directory lint types architecture
 	@$(BIN)/python -m tests.suite
+
+coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reach
+	@COVERAGE=1 $(BIN)/python -m tests.suite
 
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, a kill at every statement, long series of examples
 	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite tests/faults $(PROVE_OPTIONS)

@@ -26,6 +26,20 @@ def pytest_configure() -> None:
         )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On the second database, run again what touches one: the rest has been run on the first and cannot differ."""
+    if os.environ.get("TEST_DATABASE") != "postgresql":
+        return
+    left_out = [item for item in items if not _touches_a_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if _touches_a_database(item)]
+
+
+def _touches_a_database(item: pytest.Item) -> bool:
+    wanted = set(getattr(item, "fixturenames", ()))
+    return item.get_closest_marker("django_db") is not None or not wanted.isdisjoint({"db", "transactional_db"})
+
+
 def pytest_unconfigure() -> None:
     # The name from tests.settings, never settings.DATA_DIR: with other settings that is somebody's data.
     shutil.rmtree(SCRATCH, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The tests twice, on SQLite and on PostgreSQL, both with a Redis: `python -m tests.suite [options of pytest]`.
+"""The tests on SQLite, then those that touch data on PostgreSQL: `python -m tests.suite [options of pytest]`.
 
 Servers named in TEST_DATABASE_URL and TEST_REDIS_URL are used; others are started, and stopped at the end. The exit
 status is pytest's. What is not run because no server can be had stands in a banner at the end.
@@ -58,8 +58,8 @@ def offer(
 
 
 def run_halves(options: Sequence[str], environment: dict[str, str]) -> int:
-    # Of a selection of tests, coverage would say nothing.
-    coverage = [] if options else ["--cov", "--cov-report="]
+    # Counting lines takes a third of the time, so only `make coverage` does it.
+    coverage = ["--cov", "--cov-report="] if environment.get("COVERAGE") else []
     sqlite = {name: value for name, value in environment.items() if name != "TEST_DATABASE"}
     statuses = [run_half("SQLite", [*coverage, *options], sqlite)]
     if "TEST_DATABASE_URL" in environment:
