@@ -11,11 +11,11 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes 
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
-.PHONY: help run test coverage prove bench logos env lint format types architecture admin lock
+.PHONY: help run test coverage prove bench bench-reads bench-sync logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
 run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http://localhost:8000 (PORT= changes it)
 	@$(BIN)/python -m gatewayz.supervisor
@@ -30,7 +30,12 @@ coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reac
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, a kill at every statement, long series of examples
 	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite tests/faults $(PROVE_OPTIONS)
 
-bench: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DATABASE_URL= for PostgreSQL)
+bench: bench-reads bench-sync  ## both benchmarks, one after the other
+
+bench-reads: $(VENV)/bench.stamp  ## how fast reads are, against nginx, FastAPI and DRF (needs wrk and nginx)
+	@$(BIN)/python -m benchmarks.reads $(BENCH_OPTIONS)
+
+bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DATABASE_URL= for PostgreSQL)
 	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
@@ -63,6 +68,8 @@ lock: $(VENV)/dev.stamp  ## pin anew what pyproject.toml asks for
 	    --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --custom-compile-command "make lock" --group dev pyproject.toml -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --custom-compile-command "make lock" --constraint requirements.txt --group bench -o requirements-bench.txt
 
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("# Made by make; .env.example explains every setting.\nSECRET_KEY=" + secrets.token_urlsafe(64))' > $@
@@ -82,4 +89,9 @@ $(VENV)/runtime.stamp: requirements.txt $(VENV)/uv.stamp
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/uv.stamp
 	@echo "Installing what the tests need ..."
 	@$(call INSTALL,requirements-dev.txt)
+	@touch $@
+
+$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/runtime.stamp
+	@echo "Installing what reads are compared with ..."
+	@$(call INSTALL,requirements-bench.txt)
 	@touch $@

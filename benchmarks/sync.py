@@ -1,4 +1,4 @@
-"""How long a sync takes, as ratios within one run: `make bench` on the database of DATABASE_URL (default SQLite).
+"""How long a sync takes, as ratios within one run: `make bench-sync` on the database of DATABASE_URL (default SQLite).
 
 Rows are made like OpenRouter's from the bundled catalogue, each with an id, a price and a text of its own. What is
 measured is `sync.run.perform`, from the first byte of the answer to the last commit; only the network is replaced.

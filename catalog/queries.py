@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Count, Max
+
 from catalog.models import Gateway, Offer, PriceHold, Revision, SyncRun
 
 
@@ -65,3 +67,23 @@ def state_of(last_success_at: datetime | None, *, last_run: SyncRun | None, now:
     if last_success_at is None:
         return "never"
     return "fresh" if now - last_success_at <= 2 * interval else "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What the tables tell of the sync, for `/metrics`."""
+
+    runs: dict[tuple[str, str], int]
+    """Runs that are remembered, by gateway and outcome."""
+    rejected: dict[str, int]
+    """Rows that each gateway's last finished run could not use."""
+
+
+def run_figures() -> RunFigures:
+    counted = SyncRun.objects.order_by().values_list("gateway__slug", "outcome").annotate(count=Count("pk"))
+    newest = SyncRun.objects.asking().finished().order_by().values("gateway").annotate(newest=Max("pk"))
+    last_runs = SyncRun.objects.filter(pk__in=[row["newest"] for row in newest])
+    return RunFigures(
+        runs={(gateway, outcome): count for gateway, outcome, count in counted},
+        rejected=dict(last_runs.values_list("gateway__slug", "rejected")),
+    )

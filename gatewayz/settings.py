@@ -78,7 +78,7 @@ GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can stand in
 GATEWAY_OPTIONS = {"portkey": {"providers": env.words("PORTKEY_PROVIDERS")}}  # no words: the adapter's default
 USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients that name nobody
 
-# --- asking a gateway -------------------------------------------------------------------------------------------------
+# --- asking a gateway ------------------------------------------------------------------------------------------------
 FETCH_CONNECT_SECONDS = env.whole_number("FETCH_CONNECT_SECONDS", default=10, least=1, most=600)
 FETCH_IDLE_SECONDS = env.whole_number("FETCH_IDLE_SECONDS", default=20, least=1, most=600)
 FETCH_TOTAL_SECONDS = env.whole_number("FETCH_TOTAL_SECONDS", default=90, least=1, most=3_600)
@@ -87,7 +87,7 @@ FETCH_MAX_RATIO = env.whole_number("FETCH_MAX_RATIO", default=100, least=2, most
 FETCH_ATTEMPTS = env.whole_number("FETCH_ATTEMPTS", default=3, least=1, most=20)
 FETCH_LONGEST_WAIT_SECONDS = env.whole_number("FETCH_LONGEST_WAIT_SECONDS", default=30, least=0, most=600)
 
-# --- the guard: from where on an answer is held instead of published --------------------------------------------------
+# --- the guard: from where on an answer is held instead of published -------------------------------------------------
 GUARD_MISSING_PERCENT = env.whole_number("GUARD_MISSING_PERCENT", default=30, least=0, most=100)
 GUARD_REJECTED_PERCENT = env.whole_number("GUARD_REJECTED_PERCENT", default=20, least=0, most=100)
 GUARD_PRICE_FACTOR = env.whole_number("GUARD_PRICE_FACTOR", default=10, least=2, most=1_000_000)
@@ -96,13 +96,17 @@ GUARD_LEAST_USD_PER_MILLION_TOKENS = env.amount("GUARD_LEAST_USD_PER_MILLION_TOK
 GUARD_MOST_USD_PER_MILLION_TOKENS = env.amount("GUARD_MOST_USD_PER_MILLION_TOKENS", default="1000")
 GUARD_MOST_USD = env.amount("GUARD_MOST_USD", default="1000")
 
-# --- how long things are kept; 0 keeps them for ever ------------------------------------------------------------------
+# --- how long things are kept; 0 keeps them for ever -----------------------------------------------------------------
 KEEP_RUNS_DAYS = env.whole_number("KEEP_RUNS_DAYS", default=90, least=0, most=100_000)
 KEEP_CAPTURES_DAYS = env.whole_number("KEEP_CAPTURES_DAYS", default=30, least=0, most=100_000)
 KEEP_VERSIONS_DAYS = env.whole_number("KEEP_VERSIONS_DAYS", default=0, least=0, most=100_000)
 
 # --- reading it ------------------------------------------------------------------------------------------------------
 SNAPSHOT_POLL_SECONDS = env.whole_number("SNAPSHOT_POLL_SECONDS", default=1, least=1, most=60)
+ANSWERS_MAX_MEBIBYTES = env.whole_number("ANSWERS_MAX_MEBIBYTES", default=32, least=0, most=4_096)
+RATE_LIMIT_PER_MINUTE = env.whole_number("RATE_LIMIT_PER_MINUTE", default=600, least=0, most=999_999_999)
+TRUSTED_PROXY_HOPS = env.whole_number("TRUSTED_PROXY_HOPS", default=0, least=0, most=10)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
@@ -236,6 +240,7 @@ SPECTACULAR_SETTINGS = {
 LOG_LEVEL = env.choice("LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error")).upper()
 LOG_FORMAT = env.choice("LOG_FORMAT", default="console", choices=("console", "json"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # catalog/serving/front.py has put a new one in its place
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request, when it has ended
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = (
     False  # the address of a client behind proxies cannot be trusted without knowing the hops

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import warnings
@@ -13,12 +14,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
 
 # Without collected files (`make run`), static files come from the packages that have them.
 warnings.filterwarnings("ignore", "No directory at", UserWarning)
-application = get_wsgi_application()
+django_application = get_wsgi_application()
 
 # A wrong setting stops the server before it answers anything; management commands and workers check by themselves.
 call_command("check", stdout=io.StringIO())
 
 from catalog.serving import snapshot  # noqa: E402  the apps must be loaded first
+from catalog.serving.counts import counts  # noqa: E402
+from catalog.serving.front import Front  # noqa: E402
 
 # Here and not in an AppConfig: each worker loads this file after it was forked, and threads do not survive a fork.
 snapshot.start_following()
+application = Front(django_application, counts=counts)
+
+# What is loaded by now stays: without this, the collector would look through the whole catalogue during some request.
+gc.collect()
+gc.freeze()

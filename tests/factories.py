@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
-from catalog import documents, registry
+from catalog import documents
 from catalog.models import Gateway, SyncRun
 from catalog.normalize import meters
 from catalog.publication import apply, listing
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 from catalog.serving import snapshot
+from catalog.serving.index import Index, Row
 from catalog.sync.guard import TrustingGuard
 
 Json = Any
@@ -127,28 +128,15 @@ def publish(
     )
 
 
-def served_row(record: OfferRecord, **facts: Any) -> snapshot.Row:
+def served_row(record: OfferRecord, **facts: Any) -> Row:
     """The record as a snapshot holds it, without a database: of gateways too that nobody has registered yet."""
-    shown = offer_facts(**facts)
-    return snapshot.Row(
-        document=orjson.dumps(documents.build(record, shown)),
-        gateway=shown.gateway,
-        id=record.id,
-        name=record.name,
-        provider_key=registry.PROVIDERS.key(record.provider_slug) if record.provider_slug else None,
-        provider_slug=record.provider_slug,
-        model_type=record.model_type.value,
-        tags=frozenset(tag.lower() for tag in record.tags),
-        is_withdrawn=shown.withdrawn_at is not None,
-    )
+    return Row.of(orjson.dumps(documents.build(record, offer_facts(**facts))))
 
 
-def snapshot_of(*rows: snapshot.Row) -> snapshot.Snapshot:
-    ordered = tuple(sorted(rows, key=lambda row: (row.id, row.gateway)))
+def snapshot_of(*rows: Row, revision: int = 1) -> snapshot.Snapshot:
     return snapshot.Snapshot(
-        revision=1,
+        revision=revision,
         published_at=datetime(2026, 11, 22, 8, tzinfo=UTC),
-        rows=ordered,
-        rows_of_id={row.id: tuple(other for other in ordered if other.id == row.id) for row in ordered},
+        index=Index.of(rows),
         providers={},
     )

@@ -57,7 +57,7 @@ class CanonicalModelAdmin(ReadOnlyAdmin):
 class IdentityCandidateAdmin(ReadOnlyAdmin):
     """What almost matches. Nothing of it is tied until a curator says so."""
 
-    list_display = ("model", "may_be", "reason", "evidence", "answer")
+    list_display = ("model", "may_be", "answer", "reason", "evidence")
     list_filter = ("reason",)
     list_select_related = ("model", "may_be")
     search_fields = ("model__slug", "may_be__slug")

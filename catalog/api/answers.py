@@ -10,7 +10,9 @@ from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
 from catalog.normalize import dates
-from catalog.serving.snapshot import Row, Snapshot
+from catalog.serving.filters import SelectionFilterSet
+from catalog.serving.index import Row
+from catalog.serving.snapshot import Snapshot
 
 Json = Any
 
@@ -26,10 +28,10 @@ def fragments(rows: Sequence[Row]) -> list[orjson.Fragment]:
 
 
 def listing(
-    request: HttpRequest, snapshot: Snapshot, data: Sequence[Json], *, total: int, query: dict[str, Any]
+    request: HttpRequest, snapshot: Snapshot, data: Sequence[Json], *, total: int, query: SelectionFilterSet
 ) -> HttpResponse:
     """A page of a list. `data` is the page; `total` counts what the page is of."""
-    offset, limit, gateway = query["offset"], query["limit"], query["gateway"]
+    offset, limit, gateway = (query.values[name] for name in ("offset", "limit", "gateway"))
     return published(
         snapshot,
         {
@@ -40,7 +42,8 @@ def listing(
             "limit": limit,
             "gateway": gateway,
             "note": COMBINED_NOTE if gateway == "all" else registry.GATEWAYS[gateway].note,
-            "next": _page_at(request, offset + limit) if offset + limit < total else None,
+            # Relative: with a host, it would poison caches that several host names share.
+            "next": f"{request.path}?{query.canonical(offset=offset + limit)}" if offset + limit < total else None,
         },
     )
 
@@ -56,12 +59,5 @@ def json_response(body: Json, *, status: int = 200, cache_control: str = "no-sto
         orjson.dumps(body),
         status=status,
         content_type="application/json",
-        headers={"Cache-Control": cache_control},
+        headers={"Cache-Control": cache_control, "Access-Control-Allow-Origin": "*"},
     )
-
-
-def _page_at(request: HttpRequest, offset: int) -> str:
-    """A relative reference: an absolute one would poison caches that several host names share."""
-    query = request.GET.copy()
-    query["offset"] = str(offset)
-    return f"{request.path}?{query.urlencode()}"

@@ -12,6 +12,7 @@ from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import APIException
 
 from catalog.serving.filters import InvalidParameters
+from catalog.serving.problems import problem_document
 from catalog.serving.snapshot import NotReady
 
 Json = Any
@@ -53,21 +54,20 @@ def problem(
     errors: Sequence[Json] = (),
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    title = title or TITLES.get(status, "Error")
-    body: Json = {
-        "type": f"/docs/problems/{kind or title.lower().replace(' ', '-')}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": escape_uri_path(request.path),
-    }
-    if errors:
-        body["errors"] = errors
-    body["request_id"] = structlog.contextvars.get_contextvars().get("request_id")
+    body = problem_document(
+        status=status,
+        title=title or TITLES.get(status, "Error"),
+        detail=detail,
+        instance=escape_uri_path(request.path),
+        request_id=structlog.contextvars.get_contextvars().get("request_id"),
+        kind=kind,
+        errors=errors,
+    )
     response = HttpResponse(
         orjson.dumps(body), status=status, content_type="application/problem+json", headers=headers or {}
     )
     response["Cache-Control"] = "no-store"
+    response["Access-Control-Allow-Origin"] = "*"
     return response
 
 

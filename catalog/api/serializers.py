@@ -188,6 +188,64 @@ class ModelDetailSerializer(StampSerializer):
     offers = OfferSerializer(many=True, help_text="The offers of all gateways under this id.")
 
 
+class ComparedOfferSerializer(Serializer[object]):
+    offer = OfferSerializer()
+    cost = _text("What the workload costs there, in US dollars; null where it cannot be said.", null=True)
+    is_comparable = serializers.BooleanField(help_text="Whether it has a cost.")
+    reasons = _words("Why it has none.")
+    notes = _words("What was assumed.")
+    variant = _text("How it differs from the model itself: `free`, `fp8`, `tee`.", null=True)
+    identity_rule = _text("What tied it to the model: docs/identity.md.", null=True)
+    identity_evidence = _text("Why, in a sentence that can be checked.", null=True)
+
+
+class CheapestSerializer(Serializer[object]):
+    source_gateway = _text("Where it is cheapest.")
+    id = _text("The offer's id there.")
+    cost = _text("What the workload costs there, in US dollars.")
+
+
+class WorkloadSerializer(Serializer[object]):
+    input_tokens = _count("Tokens that go in.")
+    cached_percent = _count("The share of them that is read from a cache.")
+    output_tokens = _count("Tokens that come out.")
+    requests = _count("Requests; 0 is not stated.")
+
+
+class CanonicalDataSerializer(Serializer[object]):
+    slug = _text("The model's own slug, which it keeps.")
+    gateways = _words("Where it is or was sold.")
+    workload = WorkloadSerializer(help_text="What the offers are compared by.")
+    cheapest = CheapestSerializer(allow_null=True, help_text="The first of the comparable offers.")
+    differences = serializers.DictField(
+        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        help_text="Fields in which the offers differ, with the value of each offer in the order of `offers`.",
+    )
+    offers = ComparedOfferSerializer(many=True, help_text="Cheapest first; those that cannot be compared last.")
+
+
+class CanonicalSerializer(StampSerializer):
+    data = CanonicalDataSerializer()
+
+
+class CandidateSerializer(Serializer[object]):
+    canonical_model = _text("A model that may be meant.")
+    evidence = _text("Why.")
+
+
+class ResolvedSerializer(Serializer[object]):
+    id = _text("What was asked for.")
+    canonical_model = _text("The model that is meant; null where none or several may be.", null=True)
+    rule = _text("How the id was understood; null where nothing is called so.", null=True)
+    evidence = _text("The same in words.")
+    offers = OfferSerializer(many=True, help_text="All offers of the model.")
+    candidates = CandidateSerializer(many=True, help_text="Where several models may be meant.")
+
+
+class ResolveSerializer(StampSerializer):
+    data = ResolvedSerializer()
+
+
 class ProviderSerializer(Serializer[object]):
     slug = _text("The canonical spelling; the `provider` filter takes this and the aliases, in any case.")
     name = _text("For people.")

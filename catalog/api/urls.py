@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from catalog.api import views
+from catalog.api import canonical, views
+from catalog.api.metrics import metrics
 
 
 def _list(address: str, view: type[views.CatalogView]) -> list[URLPattern]:
@@ -17,9 +18,12 @@ urlpatterns = [
     path("catalog/models/<path:model_id>", views.ModelDetail.as_view()),
     *_list("catalog/providers", views.ProviderList),
     *_list("catalog/provider", views.ProviderListAsFirstNamed),
+    path("catalog/canonical/<path:slug>", canonical.CanonicalDetail.as_view()),
+    *_list("catalog/resolve", canonical.Resolve),
     *_list("catalog/gateways", views.GatewayList),
     path("catalog/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),
     path("readyz", views.Ready.as_view()),
+    path("metrics", metrics),
 ]

@@ -19,8 +19,7 @@ from catalog import queries, registry
 from catalog.api import answers, serializers
 from catalog.normalize import dates
 from catalog.records import Source
-from catalog.serving import filters, snapshot
-from catalog.serving.providers import providers_of
+from catalog.serving import filters, providers, snapshot
 from catalog.serving.selection import Selection
 
 
@@ -40,9 +39,7 @@ class ModelList(CatalogView):
         query = self.query(request)
         selection = query.narrowed(Selection.of(snapshot.current()))
         page = selection.page(offset=query.values["offset"], limit=query.values["limit"])
-        return answers.listing(
-            request, selection.snapshot, answers.fragments(page), total=len(selection), query=query.values
-        )
+        return answers.listing(request, selection.snapshot, answers.fragments(page), total=len(selection), query=query)
 
 
 class ModelDetail(CatalogView):
@@ -56,7 +53,7 @@ class ModelDetail(CatalogView):
     def get(self, request: Request, model_id: str) -> HttpResponse:
         gateway = self.query(request).values["gateway"]
         held = snapshot.current()
-        rows = [row for row in held.rows_of_id.get(model_id, ()) if gateway in {"all", row.gateway}]
+        rows = [row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}]
         if not rows:
             where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
             raise Http404(f"There is no model of this id at {where}.")
@@ -75,10 +72,11 @@ class ProviderList(CatalogView):
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
         held = snapshot.current()
-        providers = providers_of(query.narrowed(Selection.of(held)))
+        selection = query.narrowed(Selection.of(held))
+        keys = providers.provider_keys(selection)
         start = query.values["offset"]
-        page = [asdict(provider) for provider in providers[start : start + query.values["limit"]]]
-        return answers.listing(request, held, page, total=len(providers), query=query.values)
+        page = [asdict(providers.figures(selection, key)) for key in keys[start : start + query.values["limit"]]]
+        return answers.listing(request, held, page, total=len(keys), query=query)
 
 
 class ProviderListAsFirstNamed(ProviderList):
@@ -142,6 +140,8 @@ class Ready(CatalogView):
             found["published_revision"] = queries.newest_revision().number
         except (DatabaseError, InterfaceError):
             problems.append("the database does not answer")
+        if snapshot.is_failing():
+            problems.append("the newest revision cannot be read; the last one that could stays served")
         if found["published_revision"] == 0:
             problems.append("nothing has been published yet; the first sync does it")
         status = 503 if problems else 200

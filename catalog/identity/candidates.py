@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from catalog.identity.names import TUNED, Namer, Names
+from catalog.identity.clusters import OWN
+from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names
 from catalog.identity.offers import Offer, OfferKey, Split, Statement
 from catalog.identity.resolution import Resolution
 
@@ -25,32 +26,37 @@ class Candidate:
 def candidates(
     offers: Iterable[Offer], resolution: Resolution, *, namer: Namer, statements: Iterable[Statement] = ()
 ) -> list[Candidate]:
-    """Sorted; of two models the first reason alone, and none where a curator said that they are two."""
+    """Sorted; of two models the first reason alone, and none where a curator said that they are two.
+
+    `offers` and `resolution` are of everything: what is called the same may be anywhere.
+    """
     listed = {offer.key: offer for offer in offers}
     apart = {
-        (resolution.placements[split.offer].model, split.model)
+        frozenset({resolution.placements[split.offer].model, split.model and resolution.end_of(split.model)})
         for split in statements
         if isinstance(split, Split) and split.offer in resolution.placements
     }
+    sellers: dict[str, set[str]] = defaultdict(set)
+    for key, placement in sorted(resolution.placements.items()):
+        sellers[placement.model].add(listed[key].gateway)
     found: dict[frozenset[str], Candidate] = {}
-    for candidate in (*_by_names(listed, resolution, namer), *_by_equal_names(listed, resolution)):
-        pair = (candidate.model, candidate.may_be)
-        if candidate.model != candidate.may_be and not apart & {pair, pair[::-1], (candidate.model, None)}:
-            found.setdefault(frozenset(pair), candidate)
+    for candidate in (*_by_names(listed, resolution, namer), *_by_bare_ids(sellers), *_by_equal_names(sellers)):
+        pair = frozenset({candidate.model, candidate.may_be})
+        if len(pair) == 2 and apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)}):
+            found.setdefault(pair, candidate)
     return sorted(found.values())
 
 
 def _by_names(offers: Mapping[OfferKey, Offer], resolution: Resolution, namer: Namer) -> Iterator[Candidate]:
     """Offers with a name that another model goes by."""
     for key, offer in sorted(offers.items()):
-        names = namer.names(offer)
-        for name, reason, evidence in _other_names(offer, names, namer):
+        placement = resolution.placements[key]
+        for name, reason, evidence in _other_names(offer, namer.names(offer), namer, is_alone=placement.rule == OWN):
             if other := resolution.names.get(name):
-                model = resolution.placements[key].model
-                yield Candidate(model=model, may_be=other, reason=reason, evidence=evidence)
+                yield Candidate(model=placement.model, may_be=other, reason=reason, evidence=evidence)
 
 
-def _other_names(offer: Offer, names: Names, namer: Namer) -> Iterator[tuple[str, str, str]]:
+def _other_names(offer: Offer, names: Names, namer: Namer, *, is_alone: bool) -> Iterator[tuple[str, str, str]]:
     if names.stranger:
         yield namer.key(names.stranger), "stranger", f"{offer} names {names.stranger}, which is not of its maker."
     if names.is_moving:
@@ -61,36 +67,44 @@ def _other_names(offer: Offer, names: Names, namer: Namer) -> Iterator[tuple[str
     if names.permanent:
         yield names.permanent, "canonical_slug", f"OpenRouter's permanent slug of {offer.id} is {offer.canonical_slug}."
     if names.dated:
-        yield names.dated.undated, "dates", f"{offer.host} lists {names.dated.undated} with several dates."
+        yield names.dated.undated, "date", f"{offer} is {names.dated.undated} of one date, {names.dated.date}."
     if names.sped_up:
         yield names.sped_up.key, "speed", f"{offer} may be its host's own set-up of {names.sped_up.key}."
-    if not names.repository:
-        for short in (names.key, names.sped_up.key if names.sped_up else names.key):
-            for word in TUNED:
-                yield f"{short}-{word}", "short_id", f"{offer} may be short for {short}-{word}."
+    if is_alone and not names.repository and offer.gateway in SOLD_BY_HOSTS:
+        short = names.sped_up.key if names.sped_up else names.key
+        for word in TUNED:
+            yield f"{short}-{word}", "short_id", f"{offer} may be short for {short}-{word}."
 
 
-def _by_equal_names(offers: Mapping[OfferKey, Offer], resolution: Resolution) -> Iterator[Candidate]:
-    """Models of one name by different makers: uploads of others' models, and ids at hosts that tell no maker."""
-    sellers: dict[str, set[str]] = defaultdict(set)
-    for key, placement in resolution.placements.items():
-        sellers[placement.model].add(offers[key].gateway)
-    groups: dict[str, list[str]] = defaultdict(list)
+def _by_bare_ids(sellers: Mapping[str, Collection[str]]) -> Iterator[Candidate]:
+    """Ids at hosts that tell no maker."""
+    called: dict[str, list[str]] = defaultdict(list)
+    for model in sellers:
+        if not model.startswith("@"):
+            called[_squashed(model)].append(model)
+    for model in sellers:
+        if model.startswith("@"):
+            full = [other for word in (*TUNED, "") for other in called.get(_squashed(model) + word, ())]
+            if full:
+                best = max(full, key=lambda other: (len(sellers[other]), -full.index(other)))
+                yield _called_the_same(model, best, "bare_id")
+
+
+def _by_equal_names(sellers: Mapping[str, Collection[str]]) -> Iterator[Candidate]:
+    """Models of one name by different makers: mostly uploads of others' models."""
+    called: dict[str, list[str]] = defaultdict(list)
     for model in sorted(sellers):
-        groups[_squashed(model)].append(model)
-    for name, models in sorted(groups.items()):
-        hosts = [model for model in models if model.startswith("@")]
-        full = [model for word in ("", *TUNED) for model in groups.get(name + word, ()) if not model.startswith("@")]
-        if not full:
-            continue
-        best = min(full, key=lambda model: (-len(sellers[model]), _squashed(model) != name, model))
-        for model in {*hosts, *(other for other in models if other not in hosts)} - {best}:
-            # Thousands of uploads at one gateway alone are called the same.
-            if model.startswith("@") or len(sellers[model] | sellers[best]) > 1:
-                reason = "bare_id" if model.startswith("@") else "equal_name"
-                yield Candidate(
-                    model=model, may_be=best, reason=reason, evidence=f"{model} and {best} are called the same."
-                )
+        called[_squashed(model)].append(model)
+    for models in called.values():
+        best = min(models, key=lambda model: (model.startswith("@"), -len(sellers[model])))
+        for model in models:
+            # At one gateway alone there are thousands of them.
+            if not model.startswith("@") and len({*sellers[model], *sellers[best]}) > 1:
+                yield _called_the_same(model, best, "equal_name")
+
+
+def _called_the_same(model: str, other: str, reason: str) -> Candidate:
+    return Candidate(model=model, may_be=other, reason=reason, evidence=f"{model} and {other} are called the same.")
 
 
 def _squashed(model: str) -> str:

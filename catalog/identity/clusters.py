@@ -12,12 +12,12 @@ different repositories. Nothing depends on the order of the offers: what is ambi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from catalog.identity.groups import groups
-from catalog.identity.names import TUNED, Names, variant
+from catalog.identity.names import TUNED, Names, Repository, variant_of
 from catalog.identity.offers import Offer, OfferKey
 
 HUGGING_FACE = "hugging_face"
@@ -40,17 +40,17 @@ class Tied:
     variant: str | None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """Offers of one model."""
 
     members: dict[OfferKey, Tied]
     names: frozenset[str] = frozenset()
-    """The keys by which it alone is found. None for an offer that stands alone for its name tells nothing."""
+    """The keys by which it is found, and no other is. An offer whose name tells nothing stands alone, without any."""
 
 
 def alone(offer: OfferKey, names: Names, evidence: str, *, rule: str = OWN) -> Cluster:
-    return Cluster(members={offer: Tied(rule=rule, evidence=evidence, variant=variant(names.variants))})
+    return Cluster(members={offer: Tied(rule=rule, evidence=evidence, variant=variant_of(names.variants))})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class _Joint:
 def clusters(
     offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names], *, apart: Collection[OfferKey] = ()
 ) -> list[Cluster]:
-    """Of all offers but those that are kept `apart`; these tell what their hosts list, and nothing else."""
+    """Of all offers but those that are kept `apart`; these tell what there is, and tie nothing."""
     return _Rules(offers, names, apart).clusters()
 
 
@@ -100,7 +100,7 @@ class _Rules:
     def clusters(self) -> list[Cluster]:
         self._meet_by_repository()
         self._meet_by_id()
-        joints = self._believable(self._permanent_slugs(), among=())
+        joints = self._believable(self._permanent_slugs(), among=[])
         joints += self._believable(self._dates(joints), among=joints)
         grouped = groups(self._homes, _pairs(joints))
         owners = self._owners(grouped)
@@ -115,26 +115,27 @@ class _Rules:
         self._homes[home].members[offer] = by_repository
 
     def _meet_by_repository(self) -> None:
-        by_key: dict[str, list[OfferKey]] = defaultdict(list)
+        ambiguous = self._ambiguous()
         for offer in self._tieable:
-            if repository := self._names[offer].repository:
-                by_key[repository.key].append(offer)
-        for key, offers in by_key.items():
-            is_ambiguous = self._are_several(offers)
-            for offer in offers:
-                names = self._names[offer]
-                self._keys[offer], self._variants[offer] = names.key, names.variants
-                # Of repositories that differ by case or separators alone, an offer is of the one that it spells.
-                home = f"{key}\n{names.repository.id}" if is_ambiguous and names.repository else key
-                self._settle(offer, home, by_repository=True)
-                self._homes[home].repositories.add(home)
-                self._called[key].add(home)
-                self._called[names.key].add(home)
+            names = self._names[offer]
+            if not (repository := names.repository):
+                continue
+            self._keys[offer], self._variants[offer] = names.key, names.variants
+            # Of repositories that differ by case or separators alone, an offer is of the one that it spells.
+            home = f"{repository.key}\n{repository.id}" if repository.key in ambiguous else repository.key
+            self._settle(offer, home, by_repository=True)
+            self._homes[home].repositories.add(home)
+            self._called[repository.key].add(home)
+            self._called[names.key].add(home)
 
-    def _are_several(self, offers: Iterable[OfferKey]) -> bool:
-        """Whether they are of several repositories, though these have one key."""
-        listed = [self._names[offer].variants for offer in offers if offer[0] == _REPOSITORIES_ARE_IDS]
-        return len(listed) > len(set(listed))
+    def _ambiguous(self) -> set[str]:
+        """Keys that several repositories have, in one variant."""
+        listed = Counter(
+            (names.repository.key, names.variants)
+            for (gateway, _), names in self._names.items()
+            if gateway == _REPOSITORIES_ARE_IDS and names.repository
+        )
+        return {key for (key, _), count in listed.items() if count > 1}
 
     def _meet_by_id(self) -> None:
         plain = [offer for offer in self._tieable if offer not in self._home_of]
@@ -201,30 +202,30 @@ class _Rules:
             self._offers[member].host is not None for member in self._homes[home].members
         )
 
-    def _believable(self, joints: list[_Joint], *, among: Collection[_Joint]) -> list[_Joint]:
+    def _believable(self, joints: list[_Joint], *, among: list[_Joint]) -> list[_Joint]:
         """Those by which no two repositories become one."""
-        group_of = {
-            home: index for index, group in enumerate(groups(self._homes, _pairs([*among, *joints]))) for home in group
-        }
-        repositories: dict[int, set[str]] = defaultdict(set)
-        for joint in (*among, *joints):
-            for home in (joint.home, joint.other):
-                repositories[group_of[home]] |= self._homes[home].repositories
-        return [joint for joint in joints if len(repositories[group_of[joint.home]]) <= 1]
+        pairs = _pairs([*among, *joints])
+        doubted = set()
+        for group in groups({home for pair in pairs for home in pair}, pairs):
+            if len({repository for home in group for repository in self._homes[home].repositories}) > 1:
+                doubted.update(group)
+        return [joint for joint in joints if joint.home not in doubted]
 
     def _owners(self, grouped: list[list[str]]) -> dict[str, int]:
         """The one group that goes by a name. That of a repository before one that is only called so."""
-        by_repository: dict[str, set[int]] = defaultdict(set)
-        by_id: dict[str, set[int]] = defaultdict(set)
+        by_repository: dict[str, int] = {}
+        by_id: dict[str, int] = {}
+        several: set[str] = set()
         for index, group in enumerate(grouped):
             for home in group:
                 if "\n" in home:
                     continue
-                (by_repository if self._homes[home].repositories else by_id)[home].add(index)
-                for member in self._homes[home].members:
-                    by_id[self._keys[member]].add(index)
-        owners = {key: next(iter(found)) for key, found in by_id.items() if len(found) == 1}
-        return owners | {key: next(iter(found)) for key, found in by_repository.items() if len(found) == 1}
+                if self._homes[home].repositories:
+                    by_repository[home] = index
+                for key in {home, *(self._keys[member] for member in self._homes[home].members)}:
+                    if by_id.setdefault(key, index) != index:
+                        several.add(key)
+        return {key: index for key, index in by_id.items() if key not in several} | by_repository
 
     def _cluster(
         self, index: int, group: list[str], reasons: Mapping[str, _Joint], owners: Mapping[str, int]
@@ -239,23 +240,27 @@ class _Rules:
 
     def _tied(self, offer: OfferKey, home: str, joint: _Joint | None) -> Tied:
         rule, evidence = self._reason(offer, self._homes[home], joint)
-        return Tied(rule=rule, evidence=evidence, variant=variant(self._variants[offer]))
+        return Tied(rule=rule, evidence=evidence, variant=variant_of(self._variants[offer]))
 
     def _reason(self, offer: OfferKey, home: _Home, joint: _Joint | None) -> tuple[str, str]:
+        if len(home.members) == 1:
+            return (joint.rule, joint.evidence) if joint else (OWN, "No other offer is known to be of it.")
         repository = self._names[offer].repository
         others = [other for other in home.members if other != offer]
         if repository and home.members[offer] and (same := [other for other in others if home.members[other]]):
-            return HUGGING_FACE, f"It is {repository.id} at Hugging Face, and so is {self._offers[min(same)]}."
-        if others:
-            # Of two that meet by an id, at least one came by it.
-            came = offer if not home.members[offer] else min(other for other in others if not home.members[other])
-            others = [other for other in (*others, offer) if other != came]
-            called = [other for other in others if self._goes_by(other, self._keys[came])]
-            peer = offer if offer in called else min(called)
-            return EQUAL_ID, f"{self._offers[came]} and {self._offers[peer]} are both {self._keys[came]}."
-        if joint:
-            return joint.rule, joint.evidence
-        return OWN, "No other offer is known to be of it."
+            return HUGGING_FACE, self._one_repository(repository, same)
+        # Either it came by its id, or all the others by theirs.
+        came = offer if not home.members[offer] else min(other for other in others if not home.members[other])
+        called = [other for other in home.members if other != came and self._goes_by(other, self._keys[came])]
+        peer = offer if offer in called else min(called)
+        return EQUAL_ID, f"{self._offers[came]} and {self._offers[peer]} are both {self._keys[came]}."
+
+    def _one_repository(self, repository: Repository, others: list[OfferKey]) -> str:
+        ids = {other: told.id for other in others if (told := self._names[other].repository)}
+        peer = min(others, key=lambda other: (ids[other] != repository.id, other))
+        if ids[peer] == repository.id:
+            return f"It is {repository.id} at Hugging Face, and so is {self._offers[peer]}."
+        return f"It is {repository.id} at Hugging Face, {self._offers[peer]} is {ids[peer]}: both are {repository.key}."
 
     def _goes_by(self, offer: OfferKey, key: str) -> bool:
         repository = self._names[offer].repository

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from catalog.identity.names import is_numbered
 from catalog.identity.offers import Alias, OfferKey, Split, Statement, Tie
 
 
@@ -36,7 +36,7 @@ class Clash(StatementError):
     """It would make one model of two that one seller sells side by side."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Statements:
     ties: Mapping[OfferKey, str]
     """The model of each offer."""
@@ -46,10 +46,13 @@ class Statements:
     aliases: Mapping[Alias, str]
     """With the model in which the chain of aliases ends."""
 
+    @cached_property
+    def _ends(self) -> dict[str, str]:
+        return {alias.spelling.casefold(): end for alias, end in self.aliases.items()}
+
     def end_of(self, slug: str) -> str:
         """The model that a slug is an alias of; most are of none."""
-        ends = {alias.spelling.casefold(): end for alias, end in self.aliases.items()}
-        return ends.get(slug.casefold(), slug)
+        return self._ends.get(slug.casefold(), slug)
 
 
 def read(statements: Iterable[Statement], *, models: Container[str], key_of: Callable[[str], str]) -> Statements:
@@ -75,18 +78,15 @@ def read(statements: Iterable[Statement], *, models: Container[str], key_of: Cal
 
 
 def _ends(aliases: list[Alias], key_of: Callable[[str], str]) -> dict[Alias, str]:
-    def called(spelling: str) -> str:
-        return spelling.casefold() if is_numbered(spelling) else key_of(spelling)
-
     onward: dict[str, Alias] = {}
     for alias in aliases:
-        known = onward.setdefault(called(alias.spelling), alias)
+        known = onward.setdefault(key_of(alias.spelling), alias)
         if known.model != alias.model:
             raise Contradiction(f"{alias.spelling} is an alias of {known.model} already")
     ends = {}
     for alias in aliases:
-        last, seen = alias, {called(alias.spelling)}
-        while (name := called(last.model)) in onward or name in seen:
+        last, seen = alias, {key_of(alias.spelling)}
+        while (name := key_of(last.model)) in onward or name in seen:
             if name in seen:
                 raise AliasCycle(f"{alias.spelling} would in the end be an alias of itself")
             seen.add(name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
 from catalog.identity.offers import Offer
 from catalog.known_providers import KnownProviders
@@ -39,7 +38,7 @@ _MOVING = (
 
 _CALLED_BY_REPOSITORY = frozenset({"chutes"})
 """Gateways whose ids are repositories where they name none."""
-_SPED_UP = frozenset({"chutes", "portkey"})
+SOLD_BY_HOSTS = frozenset({"chutes", "portkey"})
 """Gateways whose models are run by hosts that give names to their own faster set-ups."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:@+-]+")
@@ -100,24 +99,6 @@ class Names:
     permanent: str | None = None
     """OpenRouter's permanent slug, as a key, where that is the id and more."""
 
-    @cached_property
-    def links(self) -> frozenset[str]:
-        """Offers that no chain of common links joins cannot change each other's model."""
-        found = {self.key, slug_stem(self.spelling)}
-        if self.sped_up:
-            found.add(self.sped_up.key)
-        # A host's `gemma` is in doubt where there is a `gemma-it`.
-        found |= {f"{key}-{word}" for key in found for word in TUNED}
-        if self.repository:
-            found |= {self.repository.key, slug_stem(self.repository.spelling)}
-        if self.dated:
-            found.add(self.dated.undated)
-        if self.permanent:
-            found.add(self.permanent)
-        if self.bare:
-            found.add(self.bare)
-        return frozenset(found)
-
 
 class Namer:
     def __init__(self, providers: KnownProviders) -> None:
@@ -126,7 +107,12 @@ class Namer:
         self._moving = frozenset(map(self.key, _MOVING))
 
     def key(self, spelling: str) -> str:
-        """The key of an id or a slug in any spelling: `@host/model`, `maker/model:free`, or a bare name."""
+        """The key of an id or a slug in any spelling: `@host/model`, `maker/model:free`, or a bare name.
+
+        A slug with a number is the key of nothing but itself: the name belongs to another model.
+        """
+        if _NUMBER.search(spelling):
+            return spelling.casefold()
         before, slash, name = spelling.partition("/")
         if not slash:
             return _folded(_without_suffixes(spelling)[0])
@@ -144,7 +130,7 @@ class Namer:
         key = f"{prefix}/{folded}"
         is_own_host = offer.host is not None and maker == self._maker(offer.host)[0]
         sped_up = None
-        if offer.gateway in _SPED_UP and offer.model_type is ModelType.LLM and not is_own_host:
+        if offer.gateway in SOLD_BY_HOSTS and offer.model_type is ModelType.LLM and not is_own_host:
             sped_up = _sped_up(prefix, name, variants)
         spelling = _slug(shown or prefix, name)
         repository = self._repository(
@@ -205,17 +191,13 @@ def numbered(slug: str, number: int) -> str:
     return slug if number == 1 else f"{slug}~{number}"
 
 
-def is_numbered(slug: str) -> bool:
-    return _NUMBER.search(slug) is not None
-
-
 def slug_stem(slug: str) -> str:
     """What slugs that could be one, case and numbers aside, have in common."""
     maker, _, name = _NUMBER.sub("", slug).partition("/")
     return f"{maker.casefold()}/{_folded(name)}"
 
 
-def variant(parts: tuple[str, ...]) -> str | None:
+def variant_of(parts: tuple[str, ...]) -> str | None:
     """`tee-turbo`: sorted, so that equal ones are equal."""
     return "-".join(sorted(set(parts))) or None
 

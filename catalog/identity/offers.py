@@ -84,8 +84,10 @@ class Model:
 
     born: int
     """In which order models were named: the revision of the catalogue will do. Of two that merge the older stays."""
+    merged_into: str | None = None
+    """The slug of the model that the rules made one with it."""
     redirect: str | None = None
-    """The slug of the model that it was merged into."""
+    """The slug under which it is found now, if that is another one: curators have the last word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,4 +97,4 @@ class Known:
     models: Mapping[str, Model] = field(default_factory=dict)
     """By slug."""
     placed: Mapping[OfferKey, str] = field(default_factory=dict)
-    """The slug of each offer's model, of offers that have gone too."""
+    """`Placement.own` of each offer, of those that have gone too."""

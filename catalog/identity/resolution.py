@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from catalog.identity import curators, slugs
-from catalog.identity.clusters import Cluster, Tied, alone, clusters
+from catalog.identity.clusters import Cluster, alone, clusters
 from catalog.identity.groups import groups
-from catalog.identity.names import Namer, Names, variant
+from catalog.identity.names import Namer, Names, variant_of
 from catalog.identity.offers import Alias, Known, Model, Offer, OfferKey, Split, Statement, Tie
-from catalog.known_providers import KnownProviders
 
 CURATOR = "curator"
 
@@ -22,6 +21,9 @@ class Placement:
 
     model: str
     """Its slug."""
+    own: str | None
+    """The slug of the model that it is of by itself: without the tie that it has, or the alias that its model has. None
+    if it was never without one. To be kept, for the day on which it is without."""
     variant: str | None
     """What the offer is beside the model itself: `free`, `fp8`, `tee-turbo`."""
     rule: str
@@ -36,50 +38,49 @@ class Resolution:
     names: Mapping[str, str]
     """By key (`Namer.key`): the slug of the one model that goes by it."""
 
+    def end_of(self, slug: str) -> str:
+        """The slug under which a model is found now."""
+        return self.models[slug].redirect or slug
+
     def known(self, before: Known) -> Known:
         """What holds from now on, given what held before."""
-        placed = {key: placement.model for key, placement in self.placements.items()}
+        placed = {key: placement.own for key, placement in self.placements.items() if placement.own}
         return Known(models={**before.models, **self.models}, placed={**before.placed, **placed})
 
 
 def resolve(
     offers: Iterable[Offer],
     *,
-    providers: KnownProviders,
+    namer: Namer,
     revision: int,
     known: Known | None = None,
     statements: Iterable[Statement] = (),
 ) -> Resolution:
     """The model of each offer. The order of offers and statements plays no part.
 
-    `revision` is when new models are born. What is given may be all that there is, or all that is linked
-    (`catalog/identity/neighbours.py`): the answer for an offer is the same.
-    Raises StatementError for statements that cannot be followed together. What a curator merged stays merged, whatever
-    offers come after; `check` judges a statement before it is one.
+    `revision` is when new models are born. Raises StatementError for statements that cannot be followed together. What
+    a curator merged stays merged, whatever offers come after; `check` judges a statement before it is one.
     """
     listed = {offer.key: offer for offer in offers}
     known = known or Known()
-    namer = Namer(providers)
     names = {key: namer.names(offer) for key, offer in listed.items()}
     told = curators.read(statements, models=known.models, key_of=namer.key)
     standing = told.alone & listed.keys()
     while True:
-        drawing = _Drawing(listed, names, known, told, namer, standing)
-        found = drawing.resolution(revision)
+        found = _Pass(listed, names, known, told, namer, standing).resolution(revision)
         strays = {
             offer
             for offer, model in told.never
-            if offer in found.placements
-            and offer not in standing
-            and found.placements[offer].model == drawing.slug_of(model)
+            if offer in listed and offer not in standing and offer not in told.ties
+            if found.placements[offer].model in {found.end_of(model), found.names.get(namer.key(model))}
         }
         if not strays:
             return found
         standing |= strays
 
 
-class _Drawing:
-    """One pass: the clusters, what curators make of them, and their slugs."""
+class _Pass:
+    """The clusters, what curators make of them, and their slugs."""
 
     def __init__(
         self,
@@ -99,54 +100,83 @@ class _Drawing:
         evidence = "A curator set it apart."
         self._clusters += [alone(key, names[key], evidence, rule=CURATOR) for key in sorted(standing)]
         keys = {slug: namer.key(slug) for slug in known.models}
-        self._claims = slugs.claims(self._clusters, known, keys=keys)
-        self._forced: dict[int, str] = {}
-        self._merge_aliases()
-        for offer in sorted(tied):
-            cluster = self._clusters[self._index(told.ties[offer])]
-            evidence = f"A curator tied it to {told.ties[offer]}."
-            cluster.members[offer] = Tied(rule=CURATOR, evidence=evidence, variant=variant(names[offer].variants))
-        self._slugs = slugs.choose(self._clusters, self._claims, known, names=names, forced=self._forced, keys=keys)
-
-    def slug_of(self, slug: str) -> str:
-        """What a known model is called now."""
-        return self._slugs[self._claims[slug]] if slug in self._claims else slug
+        kept = {told.ties[offer] for offer in tied if known.placed.get(offer) == told.ties[offer]}
+        self._claims = slugs.claims(self._clusters, known, keys=keys, kept=kept)
+        targets = {alias: self._index(end) for alias, end in told.aliases.items()}
+        self._ties = {offer: self._index(told.ties[offer]) for offer in sorted(tied)}
+        self._own = slugs.choose(self._clusters, self._claims, known, names=names, keys=keys)
+        self._slugs = dict(self._own)
+        self._reasons: dict[int, str] = {}
+        if targets:
+            self._follow(targets)
 
     def resolution(self, revision: int) -> Resolution:
-        named = [(slug, self._clusters[index]) for index, slug in sorted(self._slugs.items())]
-        placements = {
-            offer: Placement(model=slug, variant=tied.variant, rule=tied.rule, evidence=tied.evidence)
-            for slug, cluster in named
-            for offer, tied in cluster.members.items()
+        placements = dict(self._placements())
+        ends = self._ends(placements)
+        old = {
+            slug: Model(
+                born=model.born,
+                merged_into=_unless_same(slug, self._own_end(slug)),
+                redirect=_unless_same(slug, ends[slug]),
+            )
+            for slug, model in self._known.models.items()
         }
-        old = self._with_redirects(placements)
-        new = {slug: Model(born=revision) for slug, _ in named if slug not in old}
-        names = {name: slug for slug, cluster in named for name in cluster.names}
-        aliases = {self._namer.key(alias.spelling): self.slug_of(end) for alias, end in self._told.aliases.items()}
-        return Resolution(placements=placements, models=old | new, names=names | aliases)
+        new = {
+            own: Model(born=revision, redirect=_unless_same(own, self._slugs[index]))
+            for index, own in self._own.items()
+            if own not in old
+        }
+        named = {name: self._slugs[index] for index in self._own for name in self._clusters[index].names}
+        aliases = {self._namer.key(alias.spelling): ends[end] for alias, end in self._told.aliases.items()}
+        return Resolution(placements=placements, models=old | new, names=named | aliases)
+
+    def _placements(self) -> Iterator[tuple[OfferKey, Placement]]:
+        for index, own in self._own.items():
+            reason = self._reasons.get(index)
+            for offer, tied in self._clusters[index].members.items():
+                if reason:
+                    yield offer, self._by_curator(offer, index, own=own, evidence=reason)
+                else:
+                    variant, rule, evidence = tied.variant, tied.rule, tied.evidence
+                    yield offer, Placement(model=own, own=own, variant=variant, rule=rule, evidence=evidence)
+        for offer, index in self._ties.items():
+            evidence = f"A curator tied it to {self._told.ties[offer]}."
+            yield offer, self._by_curator(offer, index, own=self._known.placed.get(offer), evidence=evidence)
+
+    def _by_curator(self, offer: OfferKey, index: int, *, own: str | None, evidence: str) -> Placement:
+        names = self._names[offer]
+        parts = names.sped_up.variants if names.sped_up else names.variants
+        return Placement(model=self._slugs[index], own=own, variant=variant_of(parts), rule=CURATOR, evidence=evidence)
 
     def _index(self, slug: str) -> int:
         """The cluster of a known model; one without offers, if none are of it."""
         slug = self._told.end_of(slug)
-        while slug not in self._claims and (redirect := self._known.models[slug].redirect):
-            slug = redirect
+        while slug not in self._claims and (merged_into := self._known.models[slug].merged_into):
+            slug = merged_into
         if slug not in self._claims:
             self._claims[slug] = len(self._clusters)
             self._clusters.append(Cluster(members={}))
         return self._claims[slug]
 
-    def _merge_aliases(self) -> None:
-        if not self._told.aliases:
-            return
-        targets = {alias: self._index(end) for alias, end in self._told.aliases.items()}
+    def _follow(self, targets: Mapping[Alias, int]) -> None:
+        """Give models that have an alias the slug of the one that it is of."""
         called = self._called()
-        pairs = [
-            (source, target)
-            for alias, target in targets.items()
-            for source in called[self._namer.key(alias.spelling)] | called[alias.spelling.casefold()]
-        ]
+        sources = {
+            alias: called[self._namer.key(alias.spelling)] | called[alias.spelling.casefold()] for alias in targets
+        }
+        pairs = [(source, target) for alias, target in targets.items() for source in sources[alias]]
         for group in groups(set(targets.values()), pairs):
-            self._merge(group, {alias: end for alias, end in self._told.aliases.items() if targets[alias] in group})
+            aliases = sorted((alias for alias in targets if targets[alias] in group), key=repr)
+            # Of several models that aliases make one, the oldest.
+            slug = min((self._own[targets[alias]] for alias in aliases), key=self._age)
+            reason = " ".join(f"A curator made {alias.spelling} an alias of {alias.model}." for alias in aliases)
+            for index in group:
+                self._slugs[index] = slug
+                if self._own[index] != slug:
+                    self._reasons[index] = reason
+
+    def _age(self, slug: str) -> tuple[int, str]:
+        return self._known.models[slug].born, slug
 
     def _called(self) -> dict[str, set[int]]:
         """The clusters that a curator may mean by a name or a slug."""
@@ -156,53 +186,42 @@ class _Drawing:
             for name in (*cluster.names, *bare):
                 if name:
                     called[name].add(index)
-        for slug, index in self._claims.items():
+        for index, slug in self._own.items():
             called[slug.casefold()].add(index)
         return called
 
-    def _merge(self, group: list[int], aliases: Mapping[Alias, str]) -> None:
-        into, asked = group[0], sorted(aliases, key=repr)
-        kept = {self._index(end) for end in aliases.values()}
-        evidence = " ".join(f"A curator made {alias.spelling} an alias of {aliases[alias]}." for alias in asked)
-        # Of several models that aliases make one, the oldest.
-        model = min(aliases.values(), key=lambda slug: (self._known.models[slug].born, slug))
-        members = {
-            offer: tied if index in kept else replace(tied, rule=CURATOR, evidence=evidence)
-            for index in group
-            for offer, tied in self._clusters[index].members.items()
-        }
-        names = frozenset[str]().union(*(self._clusters[index].names for index in group))
-        for index in group:
-            self._clusters[index] = Cluster(members={})
-        self._clusters[into] = Cluster(members=members, names=names)
-        self._claims |= {slug: into for slug, index in self._claims.items() if index in group}
-        self._forced[into] = model
+    def _own_end(self, slug: str) -> str:
+        """Where a known slug leads by the rules."""
+        if slug in self._claims:
+            return self._own[self._claims[slug]]
+        merged_into = self._known.models[slug].merged_into
+        return self._own_end(merged_into) if merged_into else slug
 
-    def _with_redirects(self, placements: Mapping[OfferKey, Placement]) -> dict[str, Model]:
+    def _ends(self, placements: Mapping[OfferKey, Placement]) -> dict[str, str]:
+        """Where each known slug leads now."""
         now: dict[str, set[str]] = defaultdict(set)
         for offer, placement in placements.items():
-            now[self._known.placed.get(offer, "")].add(placement.model)
+            if (own := self._known.placed.get(offer)) and own not in self._claims:
+                now[own].add(placement.model)
 
-        def onward(slug: str) -> str:
+        def end(slug: str) -> str:
+            if (alias := self._told.end_of(slug)) != slug:
+                return end(alias)
             if slug in self._claims:
-                return self.slug_of(slug)
-            if (end := self._told.end_of(slug)) != slug:
-                return self.slug_of(end)
-            if redirect := self._known.models[slug].redirect:
-                return onward(redirect)
+                return self._slugs[self._claims[slug]]
+            if merged_into := self._known.models[slug].merged_into:
+                return end(merged_into)
             # Nobody goes by its name; where all its offers went together, it leads after them.
             return next(iter(now[slug])) if len(now.get(slug, ())) == 1 else slug
 
-        ends = {slug: onward(slug) for slug in self._known.models}
-        return {
-            slug: replace(model, redirect=ends[slug] if ends[slug] != slug else None)
-            for slug, model in self._known.models.items()
-        }
+        return {slug: end(slug) for slug in self._known.models}
 
 
-def check(
-    new: Statement, *, among: Iterable[Statement], offers: Iterable[Offer], known: Known, providers: KnownProviders
-) -> None:
+def _unless_same(slug: str, end: str) -> str | None:
+    return None if end == slug else end
+
+
+def check(new: Statement, *, among: Iterable[Statement], offers: Iterable[Offer], known: Known, namer: Namer) -> None:
     """Raises StatementError where a curator's new statement cannot be followed, or would do harm.
 
     Harm is to make one model of two that a seller sells side by side: that is what shows them to be two.
@@ -210,9 +229,9 @@ def check(
     listed, told = list(offers), list(among)
     if isinstance(new, Tie | Split) and new.offer not in {offer.key for offer in listed}:
         raise curators.UnknownOffer(f"there is no offer {' '.join(new.offer)}")
-    curators.read([*told, new], models=known.models, key_of=Namer(providers).key)
-    before = resolve(listed, providers=providers, revision=0, known=known, statements=told)
-    after = resolve(listed, providers=providers, revision=0, known=known, statements=[*told, new])
+    curators.read([*told, new], models=known.models, key_of=namer.key)
+    before = resolve(listed, namer=namer, revision=0, known=known, statements=told)
+    after = resolve(listed, namer=namer, revision=0, known=known, statements=[*told, new])
     sold: dict[tuple[object, ...], Offer] = {}
     for offer in sorted(listed, key=lambda offer: offer.key):
         placement = after.placements[offer.key]

@@ -8,11 +8,11 @@ they can be looked up in any case.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 
 from catalog.identity.clusters import Cluster
-from catalog.identity.names import Names, is_numbered, numbered
+from catalog.identity.names import Names, numbered
 from catalog.identity.offers import Known, OfferKey
 
 # Whose spelling of a repository holds: the gateway that is asked by it comes first. And whose of an id.
@@ -20,10 +20,13 @@ _OF_REPOSITORIES = ("featherless", "chutes", "openrouter")
 _OF_IDS = ("openrouter", "featherless", "chutes")
 
 
-def claims(clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str]) -> dict[str, int]:
+def claims(
+    clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str], kept: Collection[str]
+) -> dict[str, int]:
     """By the slugs that have been given: the cluster that is the model of that name now, if any is.
 
-    `keys`: what the slugs are as names.
+    `keys`: what the slugs are as names. `kept`: those of offers that are tied to the very model that they are of; no
+    other takes their slug.
     """
     holders: dict[str, Counter[int]] = defaultdict(Counter)
     owners: dict[str, int] = {}
@@ -32,20 +35,23 @@ def claims(clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str]
         for member in cluster.members:
             if (held := known.placed.get(member)) is not None:
                 holders[held][index] += 1
+    owner_of = {slug: owners[key] for slug, key in keys.items() if key in owners}
+    # Clusters that have a slug by their name can do without those that only their offers had.
+    served = {owner for slug, owner in owner_of.items() if owner in holders.get(slug, {owner: 1})}
     found: dict[str, int] = {}
     for slug in known.models:
-        # A number says that another model has the name.
-        owner = None if is_numbered(slug) else owners.get(keys[slug])
-        if counts := holders.get(slug):
-            found[slug] = min(counts, key=lambda index: (index != owner, *_rank(clusters[index], counts[index])))
-        elif owner is not None:
+        owner, counts = owner_of.get(slug), holders.get(slug, Counter())
+        if owner is not None and (owner in counts or (slug not in kept and served.issuperset(counts))):
             found[slug] = owner
+        elif counts:
+            found[slug] = min(
+                counts, key=lambda at: (at in served, not clusters[at].names, -counts[at], _first(clusters[at]))
+            )
     return found
 
 
-def _rank(cluster: Cluster, count: int) -> tuple[bool, int, OfferKey]:
-    """A model's slug stays where most of its offers are, rather than with one that now stands alone."""
-    return not cluster.names, -count, min(cluster.members)
+def _first(cluster: Cluster) -> OfferKey:
+    return min(cluster.members)
 
 
 def choose(
@@ -54,25 +60,24 @@ def choose(
     known: Known,
     *,
     names: Mapping[OfferKey, Names],
-    forced: Mapping[int, str],
     keys: Mapping[str, str],
 ) -> dict[int, str]:
-    """The slugs of the clusters, by their places: those that curators want, those that they had, and new ones.
+    """The slugs of the clusters, by their places: those that they had, and new ones for those that had none.
 
-    Of several that a cluster had, the oldest by which it goes still stands, and the others lead to it.
+    Of several that a cluster had, the oldest stays that it still goes by, and the others will lead to it. One that was
+    merged before does not come back beside one that was not.
     """
 
     def precedence(slug: str) -> tuple[bool, bool, int, str]:
         model, called = known.models[slug], clusters[claimed[slug]].names
-        return model.redirect is not None, keys[slug] not in called, model.born, slug
+        return model.merged_into is not None, keys[slug] not in called, model.born, slug
 
     found: dict[int, str] = {}
     for slug in sorted(claimed, key=precedence):
         found.setdefault(claimed[slug], slug)
-    found |= forced
     taken = {slug.casefold() for slug in known.models}
     new = [index for index, cluster in enumerate(clusters) if cluster.members and index not in found]
-    for index in sorted(new, key=lambda at: (not clusters[at].names, min(clusters[at].members))):
+    for index in sorted(new, key=lambda at: (not clusters[at].names, _first(clusters[at]))):
         wanted = _wanted({member: names[member] for member in clusters[index].members})
         found[index] = next(slug for number in count(1) if (slug := numbered(wanted, number)).casefold() not in taken)
         taken.add(found[index].casefold())
@@ -83,7 +88,8 @@ def _wanted(names: Mapping[OfferKey, Names]) -> str:
     repositories = [
         (_place(gateway, _OF_REPOSITORIES), len(told.repository.spelling), told.repository.spelling)
         for (gateway, _), told in names.items()
-        if told.repository
+        # A moving name names a repository today that is another model.
+        if told.repository and not told.is_moving
     ]
     # The shortest, for a longer one has a date.
     ids = [(_place(gateway, _OF_IDS), len(told.spelling), told.spelling) for (gateway, _), told in names.items()]

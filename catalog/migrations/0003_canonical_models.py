@@ -67,13 +67,19 @@ class Migration(migrations.Migration):
                 ('slug', models.CharField(max_length=400, unique=True)),
                 ('key', models.CharField(help_text='The slug in lower case: no two differ by it.', max_length=400, unique=True)),
                 ('born', models.PositiveBigIntegerField(help_text='The revision after which it was named: of two that merge the older stays.')),
-                ('redirect', models.ForeignKey(blank=True, help_text='The model that it was merged into.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='redirected', to='catalog.canonicalmodel')),
+                ('merged_into', models.ForeignKey(blank=True, help_text='The model that the rules made one with it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.canonicalmodel')),
+                ('redirect', models.ForeignKey(blank=True, help_text='The model under which it is found now: curators have the last word.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='redirected', to='catalog.canonicalmodel')),
             ],
         ),
         migrations.AddField(
             model_name='offer',
             name='canonical',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='offers', to='catalog.canonicalmodel', verbose_name='model'),
+        ),
+        migrations.AddField(
+            model_name='offer',
+            name='own_canonical',
+            field=models.ForeignKey(blank=True, help_text='What it is of without what curators said, for the day on which that is taken back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.canonicalmodel', verbose_name='model by itself'),
         ),
         migrations.CreateModel(
             name='IdentityCandidate',

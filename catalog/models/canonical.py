@@ -19,13 +19,21 @@ class CanonicalModel(models.Model):
     born = models.PositiveBigIntegerField(
         help_text="The revision after which it was named: of two that merge the older stays."
     )
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The model that the rules made one with it.",
+    )
     redirect = models.ForeignKey(
         "self",
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="redirected",
-        help_text="The model that it was merged into.",
+        help_text="The model under which it is found now: curators have the last word.",
     )
 
     def __str__(self) -> str:

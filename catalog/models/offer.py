@@ -40,6 +40,15 @@ class Offer(models.Model):
     canonical = models.ForeignKey(
         CanonicalModel, null=True, blank=True, on_delete=models.PROTECT, related_name="offers", verbose_name="model"
     )
+    own_canonical = models.ForeignKey(
+        CanonicalModel,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name="model by itself",
+        help_text="What it is of without what curators said, for the day on which that is taken back.",
+    )
     variant = models.CharField(
         max_length=MAX_VARIANT, blank=True, help_text="How it differs from the model itself: free, fp8, tee."
     )
@@ -93,7 +102,11 @@ class OfferVersion(models.Model):
                 name="version_period_is_forward",
             ),
         ]
-        indexes = [models.Index(fields=["offer", "from_revision"], name="version_by_offer")]
+        indexes = [
+            models.Index(fields=["offer", "from_revision"], name="version_by_offer"),
+            # Serving processes ask what was published since the revision that they hold.
+            models.Index(fields=["from_revision"], name="version_by_revision"),
+        ]
 
     def __str__(self) -> str:
         return f"from revision {self.from_revision}"

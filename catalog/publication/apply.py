@@ -78,7 +78,7 @@ def publish_listing(
                 _save(drafts)
             is_more = providers.save_facts(listing.providers)
             if any(draft.is_renamed or draft.is_withdrawal for draft in drafts):
-                is_more = identify.update(newest.number) or is_more
+                is_more = identify.update_if_possible(newest.number) or is_more
             if not is_replay:
                 listed_somehow = plan.unchanged | (present & stored.keys())
                 seen = {key for key in listed_somehow if stored[key].missed_runs}

@@ -7,6 +7,7 @@ offers without it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from django.db import transaction
 
 from catalog import registry
 from catalog.identity.candidates import candidates
+from catalog.identity.curators import StatementError
 from catalog.identity.names import Namer
 from catalog.identity.offers import Alias, Known, Model, OfferKey, Split, Statement, Tie
 from catalog.identity.offers import Offer as Facts
@@ -25,7 +27,9 @@ from catalog.publication import locks, revision
 from catalog.publication.states import BATCH, batches
 from catalog.records import ModelType, OfferRecord
 
-_WRITTEN = ("canonical", "variant", "identity_rule", "identity_evidence", "identified_in")
+logger = logging.getLogger(__name__)
+
+_WRITTEN = ("canonical", "own_canonical", "variant", "identity_rule", "identity_evidence", "identified_in")
 
 
 def identify(*, now: datetime, author: User | None) -> int:
@@ -38,10 +42,23 @@ def identify(*, now: datetime, author: User | None) -> int:
         return revision.publish_next(newest, gateway=None, author=author, now=now, counts=counts).number
 
 
+def update_if_possible(newest: int) -> bool:
+    """For a sync, which no statement may stop: where they contradict each other by now, all stays as it was told."""
+    try:
+        return update(newest)
+    except StatementError:
+        # Checked when they were made; a later edit of the providers' spellings can still turn two names into one.
+        logger.exception("What curators said of models cannot be followed any more; offers keep the models they had")
+        return False
+
+
 def update(newest: int) -> bool:
-    """Write what has changed since the revision `newest`, which must be locked; whether anything has."""
+    """Write what has changed since the revision `newest`, which must be locked; whether anything has.
+
+    Raises StatementError, and writes nothing then.
+    """
     offers, told = published_facts(), stored_statements()
-    found = resolve(offers.values(), providers=registry.PROVIDERS, revision=newest, known=known(), statements=told)
+    found = resolve(offers.values(), namer=Namer(registry.PROVIDERS), revision=newest, known=known(), statements=told)
     models = _write_models(found.models)
     moved = _moved(found.placements)
     _write_placements(moved, found.placements, models, number=newest + 1)
@@ -52,7 +69,7 @@ def resolution(*, revision: int, beside: Mapping[OfferKey, Facts]) -> Resolution
     """Which model each offer would be of with those `beside`, which are not published yet, or otherwise."""
     return resolve(
         {**published_facts(), **beside}.values(),
-        providers=registry.PROVIDERS,
+        namer=Namer(registry.PROVIDERS),
         revision=revision,
         known=known(),
         statements=stored_statements(),
@@ -66,7 +83,7 @@ def check_statement(new: Statement) -> None:
         among=stored_statements(),
         offers=published_facts().values(),
         known=known(),
-        providers=registry.PROVIDERS,
+        namer=Namer(registry.PROVIDERS),
     )
 
 
@@ -98,10 +115,13 @@ def published_fact(gateway: str, upstream: str) -> Facts:
 
 def known() -> Known:
     """What was decided before."""
-    models = CanonicalModel.objects.values_list("slug", "born", "redirect__slug")
-    placed = Offer.objects.exclude(canonical=None).values_list("gateway__slug", "model_id", "canonical__slug")
+    models = CanonicalModel.objects.values_list("slug", "born", "merged_into__slug", "redirect__slug")
+    placed = Offer.objects.exclude(own_canonical=None).values_list("gateway__slug", "model_id", "own_canonical__slug")
     return Known(
-        models={slug: Model(born=born, redirect=redirect) for slug, born, redirect in models.iterator()},
+        models={
+            slug: Model(born=born, merged_into=merged, redirect=redirect)
+            for slug, born, merged, redirect in models.iterator()
+        },
         placed={(gateway, model_id): slug for gateway, model_id, slug in placed.iterator()},
     )
 
@@ -125,7 +145,7 @@ def statement_of(row: IdentityStatement) -> Statement:
 
 def _write_models(models: Mapping[str, Model]) -> dict[str, int]:
     """Have a row for each model, leading where it leads; their primary keys by slug."""
-    stored = {model.slug: model for model in CanonicalModel.objects.select_related("redirect")}
+    stored = {model.slug: model for model in CanonicalModel.objects.all()}
     new = [
         CanonicalModel(slug=slug, key=slug.casefold(), born=model.born)
         for slug, model in models.items()
@@ -136,11 +156,11 @@ def _write_models(models: Mapping[str, Model]) -> dict[str, int]:
     led = []
     for slug, model in models.items():
         row = stored[slug]
-        before = row.redirect.slug if row.redirect else None
-        if before != model.redirect:
-            row.redirect = stored[model.redirect] if model.redirect else None
+        ends = [stored[end].pk if end else None for end in (model.merged_into, model.redirect)]
+        if ends != [row.merged_into_id, row.redirect_id]:
+            row.merged_into_id, row.redirect_id = ends
             led.append(row)
-    CanonicalModel.objects.bulk_update(led, ["redirect"], batch_size=BATCH)
+    CanonicalModel.objects.bulk_update(led, ["merged_into", "redirect"], batch_size=BATCH)
     return {slug: row.pk for slug, row in stored.items()}
 
 
@@ -166,14 +186,19 @@ def _write_candidates(
 def _moved(placements: Mapping[OfferKey, Placement]) -> dict[int, OfferKey]:
     """The offers, by primary key, of which something else is known now."""
     rows = Offer.objects.filter(withdrawn_at=None).values_list(
-        "pk", "gateway__slug", "model_id", "canonical__slug", "variant", "identity_rule", "identity_evidence"
+        "pk",
+        "gateway__slug",
+        "model_id",
+        "canonical__slug",
+        "own_canonical__slug",
+        "variant",
+        "identity_rule",
+        "identity_evidence",
     )
     found = {}
-    for pk, gateway, model_id, slug, variant, rule, evidence in rows.iterator():
-        placement = placements[gateway, model_id]
-        if (slug, variant or None, rule, evidence) != (
-            placement.model, placement.variant, placement.rule, placement.evidence,
-        ):  # fmt: skip
+    for pk, gateway, model_id, *before in rows.iterator():
+        now = placements[gateway, model_id]
+        if before != [now.model, now.own or before[1], now.variant or "", now.rule, now.evidence]:
             found[pk] = (gateway, model_id)
     return found
 
@@ -185,6 +210,7 @@ def _write_placements(
         for offer in offers:
             placement = placements[moved[offer.pk]]
             offer.canonical_id = models[placement.model]
+            offer.own_canonical_id = models[placement.own] if placement.own else offer.own_canonical_id
             offer.variant = placement.variant or ""
             offer.identity_rule = placement.rule
             offer.identity_evidence = placement.evidence

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median_high, median_low
 
+from catalog.identity.curators import StatementError
 from catalog.identity.offers import Offer as Facts
 from catalog.identity.offers import OfferKey
 from catalog.models import CanonicalModel, Gateway, Offer, Price
@@ -76,7 +77,10 @@ def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> di
     slugs = CanonicalModel.objects.in_bulk(set(known.values()))
     found = {offer_id: slugs[pk].slug for offer_id, pk in known.items()}
     if unknown:
-        placements = identify.resolution(revision=revision.current().number, beside=unknown).placements
+        try:
+            placements = identify.resolution(revision=revision.current().number, beside=unknown).placements
+        except StatementError:
+            return found  # `identify` says so in the log
         found |= {key[1]: placements[key].model for key in unknown}
     return found
 

@@ -11,7 +11,7 @@ import orjson
 
 from catalog import costing, documents
 from catalog.normalize import money
-from catalog.serving.snapshot import Row
+from catalog.serving.index import Row
 
 Json = Any
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import django_filters
 from django.http import QueryDict
@@ -21,6 +22,7 @@ from catalog.serving.selection import SORTS, Selection
 Json = Any
 LONGEST_VALUE = 300
 DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET = 250, 1_000, 1_000_000
+LARGEST_QUANTITY = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class Parameter(django_filters.Filter):
         """The value that a text means. Raises ValueError with a reason that reads on after the parameter's name."""
         return value
 
+    def spelled(self, value: Any) -> str:
+        """The one spelling of all that mean the same; `parse` reads it again."""
+        return str(value)
+
     def openapi(self) -> Json:
         return self.schema
 
@@ -64,6 +70,13 @@ class Word(Parameter):
 
     def openapi(self) -> Json:
         return {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
+
+
+class ProviderName(Word):
+    """A provider, by any of its spellings."""
+
+    def spelled(self, value: str) -> str:
+        return registry.PROVIDERS.key(value)
 
 
 class OneOf(Parameter):
@@ -105,8 +118,18 @@ class Words(Parameter):
 
     takes_several = True
 
+    def spelled(self, value: Iterable[str]) -> str:
+        return ",".join(sorted(set(value)))
+
     def openapi(self) -> Json:
         return {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}}
+
+
+class Tags(Words):
+    """Several tags, in whatever case."""
+
+    def parse(self, value: str) -> str:
+        return value.lower()
 
 
 class ModelTypes(Words):
@@ -141,13 +164,24 @@ class SelectionFilterSet(django_filters.FilterSet):
 
     @classmethod
     def parameters(cls) -> Mapping[str, Parameter]:
-        return dict(cls.base_filters)
+        found: Mapping[str, Parameter] = cls.base_filters
+        return found
 
     def narrowed(self, selection: Selection) -> Selection:
         for name, parameter in self.parameters().items():
             if self.values[name] is not None:
                 selection = parameter.filter(selection, self.values[name])
         return selection
+
+    def canonical(self, **changes: Any) -> str:
+        """The one query of all that ask the same, whatever their order and spelling; with these values instead."""
+        asked = self.values | changes
+        given = [
+            (name, parameter.spelled(asked[name]))
+            for name, parameter in sorted(self.parameters().items())
+            if asked[name] != parameter.default
+        ]
+        return urlencode(given)
 
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
@@ -211,13 +245,13 @@ class OfferFilterSet(SelectionFilterSet):
     """The parameters of `/catalog/models`."""
 
     gateway = _gateway()
-    provider = Word(
+    provider = ProviderName(
         "Only models of this provider, by its slug or an alias of it, in upper or lower case.",
         narrow="of_provider",
         example="deepseek-ai",
     )
     model_type = ModelTypes("Only models of any of these types.", narrow="of_model_types", example=["LLM"])
-    tags = Words("Only offers that have all of these tags.", narrow="with_all_tags", example=["hot"])
+    tags = Tags("Only offers that have all of these tags.", narrow="with_all_tags", example=["hot"])
     sort = OneOf(
         "The order; a leading `-` turns it round.",
         choices=[sign + name for name in SORTS for sign in ("", "-")],
@@ -241,6 +275,31 @@ class OfferOfIdFilterSet(SelectionFilterSet):
     """The parameters of `/catalog/models/{id}`."""
 
     gateway = _gateway()
+
+
+def _quantity(label: str, *, default: int, example: int) -> WholeNumber:
+    return WholeNumber(label, least=0, most=LARGEST_QUANTITY, default=default, example=example)
+
+
+class WorkloadFilterSet(SelectionFilterSet):
+    """The parameters of `/catalog/canonical/{slug}`: what the offers are to be compared by."""
+
+    input_tokens = _quantity("Tokens of text that go in, the cached ones among them.", default=750_000, example=750_000)
+    cached_percent = WholeNumber(
+        "The share of them that is read from a cache.", least=0, most=100, default=0, example=50
+    )
+    output_tokens = _quantity("Tokens of text that come out.", default=250_000, example=250_000)
+    requests = _quantity(
+        "Requests that these tokens are spread over, which tells how long a prompt is; 0 leaves it open.",
+        default=0,
+        example=0,
+    )
+
+
+class ResolveFilterSet(SelectionFilterSet):
+    """The parameter of `/catalog/resolve`, which is needed."""
+
+    id = Word("An id or a name of a model, in whatever spelling.", example="deepseek-r1")
 
 
 class NoParameters(SelectionFilterSet):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 
 from catalog import registry
 from catalog.known_providers import logo_path
 from catalog.serving.selection import Selection
-from catalog.serving.snapshot import ProviderRow, Row
+from catalog.serving.snapshot import ProviderRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,24 +28,20 @@ class ProviderFigures:
     model_types: dict[str, int]
 
 
-def providers_of(selection: Selection) -> list[ProviderFigures]:
-    """Every provider with an offer in the selection, by key, its aliases merged.
-
-    Offers whose provider is unknown belong to none.
-    """
-    rows_of: dict[str, list[Row]] = defaultdict(list)
-    for row in selection.rows:
-        if row.provider_key is not None:
-            rows_of[row.provider_key].append(row)
-    told = selection.snapshot.providers
-    return [_figures(key, rows_of[key], told.get(key) or ProviderRow()) for key in sorted(rows_of)]
+def provider_keys(selection: Selection) -> list[str]:
+    """Of every provider with an offer in the selection, in order. Offers whose maker is unknown belong to none."""
+    found = selection.snapshot.index.facets["provider"]
+    return sorted(key for key, offers in found.items() if offers.intersect(selection.members))
 
 
-def _figures(key: str, rows: list[Row], told: ProviderRow) -> ProviderFigures:
+def figures(selection: Selection, key: str) -> ProviderFigures:
+    """Of the provider with this key, as far as the selection has its offers."""
+    mine = selection.having("provider", key)
     known = registry.PROVIDERS.of(key)
-    spelling = Counter(row.provider_slug for row in rows if row.provider_slug).most_common(1)[0][0]
+    told = selection.snapshot.providers.get(key) or ProviderRow()
+    spelling = known.slug if known else _spelling(mine)
     return ProviderFigures(
-        slug=known.slug if known else spelling,
+        slug=spelling,
         name=known.name if known else told.name or spelling,
         aliases=list(known.aliases) if known else [],
         site_url=known.site_url if known else None,
@@ -55,7 +51,12 @@ def _figures(key: str, rows: list[Row], told: ProviderRow) -> ProviderFigures:
         status_page_url=told.status_page_url or None,
         terms_url=told.terms_url or None,
         privacy_url=told.privacy_url or None,
-        source_gateways=sorted({row.gateway for row in rows}),
-        model_count=len(rows),
-        model_types=dict(sorted(Counter(row.model_type for row in rows).items())),
+        source_gateways=list(mine.counts("gateway")),
+        model_count=len(mine),
+        model_types=mine.counts("model_type"),
     )
+
+
+def _spelling(selection: Selection) -> str:
+    """The most usual one of a provider of which nothing is known but its offers."""
+    return Counter(row.provider_slug for row in selection.rows if row.provider_slug).most_common(1)[0][0]

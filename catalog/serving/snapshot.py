@@ -2,47 +2,37 @@
 
 Every answer comes from one `Snapshot`, so from one revision: its count, its page and its figures agree by construction,
 and reads go on while the database is down. A background thread follows the published revision and swaps the snapshot
-by one assignment; readers hold on to the one that they began with.
+by one assignment; readers hold on to the one that they began with. Only the versions that were opened since are read:
+a whole new snapshot, made while requests come in, would be felt by all of them.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
-import orjson
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from catalog import registry
-from catalog.models import OfferVersion, Provider, Revision
+from catalog.models import CanonicalModel, OfferVersion, Provider, Revision
+from catalog.serving.index import Identity, Index, Row
+from catalog.serving.unhurried import unhurried
 
 logger = logging.getLogger(__name__)
 
 
 class NotReady(Exception):
     """No revision could be read yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One offer: its finished document, and what it is selected by."""
-
-    document: bytes
-    gateway: str
-    id: str
-    name: str
-    provider_key: str | None
-    provider_slug: str | None
-    model_type: str
-    tags: frozenset[str]
-    """Lower case."""
-    is_withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +46,29 @@ class ProviderRow:
     privacy_url: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Snapshot:
+    """Never changes. Compared by what it is, not by what it holds."""
+
     revision: int
     published_at: datetime
-    rows: tuple[Row, ...]
-    """By id, then gateway."""
-    rows_of_id: dict[str, tuple[Row, ...]]
+    index: Index
     providers: dict[str, ProviderRow]
-    """By key."""
+    """By key, of those that gateways tell something of."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """The slug that a merged model goes by now, by its old one in lower case."""
+    build_seconds: float = 0.0
+    identity: object = field(default_factory=object)
+    """For what is derived from this snapshot and must not outlive it, nor keep it in memory."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """By id, then gateway."""
+        return [self.index.rows[position] for position in self.index.positions]
+
+    def rows_of_id(self, offer_id: str) -> list[Row]:
+        """By gateway."""
+        return [self.index.rows[position] for position in self.index.positions_of_id.get(offer_id, ())]
 
 
 _held: Snapshot | None = None
@@ -77,29 +81,60 @@ def current() -> Snapshot:
     return _held
 
 
+def is_failing() -> bool:
+    """Whether the newest revision could not be read at the last try."""
+    return _is_failing
+
+
 def refresh() -> None:
     """Serve the newest published revision. Raises DatabaseError, leaving the old one, where it cannot be read."""
     global _held
     newest = Revision.objects.newest()
     # The time too: after a restore, a number that was served before may be another revision.
-    if _held is None or (newest.number, newest.published_at) != (_held.revision, _held.published_at):
+    if _held is None:
         _held = load()
+    elif (newest.number, newest.published_at) != (_held.revision, _held.published_at):
+        _held = _caught_up(_held) or load()
 
 
 def load() -> Snapshot:
+    """The newest revision, read whole."""
+    began = time.perf_counter()
     with _one_moment():
         newest = Revision.objects.newest()
-        rows = sorted(_rows(), key=lambda row: (row.id, row.gateway))
-        providers = {key: ProviderRow(**facts) for key, facts in _provider_facts()}
-    rows_of_id: dict[str, tuple[Row, ...]] = {}
-    for row in rows:
-        rows_of_id[row.id] = (*rows_of_id.get(row.id, ()), row)
+        rows = _rows(OfferVersion.objects.current())
+        providers, redirects = _provider_facts(), _redirects()
+    return _snapshot(newest, Index.of(rows), providers, redirects, began=began)
+
+
+def _caught_up(held: Snapshot) -> Snapshot | None:
+    """The newest revision, made of this one and what was published since.
+
+    None where that cannot be: this one is no ancestor of it, or an offer went without a version that says so.
+    """
+    began = time.perf_counter()
+    with _one_moment():
+        newest = Revision.objects.newest()
+        if not Revision.objects.filter(number=held.revision, published_at=held.published_at).exists():
+            return None  # another database, be it an older state of the same
+        is_news = Q(from_revision__gt=held.revision) | Q(offer__identified_in__gt=held.revision)
+        rows = _rows(OfferVersion.objects.current().filter(is_news))
+        count = OfferVersion.objects.current().count()
+        providers, redirects = _provider_facts(), _redirects()
+    index = held.index.with_rows(rows)
+    return _snapshot(newest, index, providers, redirects, began=began) if len(index) == count else None
+
+
+def _snapshot(
+    newest: Revision, index: Index, providers: dict[str, ProviderRow], redirects: dict[str, str], *, began: float
+) -> Snapshot:
     return Snapshot(
         revision=newest.number,
         published_at=newest.published_at,
-        rows=tuple(rows),
-        rows_of_id=rows_of_id,
+        index=index,
         providers=providers,
+        redirects=redirects,
+        build_seconds=time.perf_counter() - began,
     )
 
 
@@ -153,28 +188,31 @@ def _one_moment() -> Iterator[None]:
             yield
 
 
-def _rows() -> Iterator[Row]:
-    columns = ("document", "offer__gateway__slug", "offer__provider__key")
-    for document, gateway, provider_key in OfferVersion.objects.current().values_list(*columns).iterator():
-        shown = orjson.loads(document)
-        yield Row(
-            document=document.encode(),
-            gateway=gateway,
-            id=shown["id"],
-            name=shown["name"],
-            provider_key=provider_key and registry.PROVIDERS.key(provider_key),
-            provider_slug=shown["provider_slug"],
-            model_type=shown["model_type"],
-            tags=frozenset(tag.lower() for tag in shown["tags"]),
-            is_withdrawn=shown["withdrawn_at"] is not None,
+def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:
+    # A few at a time: a fetch of many would hold the interpreter while it makes them Python's.
+    told = versions.order_by("pk").values_list(
+        "document", "offer__canonical__slug", "offer__variant", "offer__identity_rule", "offer__identity_evidence"
+    )
+    return [
+        Row.of(
+            document.encode(),
+            Identity(model=slug, variant=variant, rule=sys.intern(rule), evidence=evidence) if slug else None,
         )
+        for document, slug, variant, rule, evidence in unhurried(told.iterator(chunk_size=100))
+    ]
 
 
-def _provider_facts() -> Iterator[tuple[str, dict[str, str]]]:
-    names = [field.name for field in fields(ProviderRow)]
+def _redirects() -> dict[str, str]:
+    merged = CanonicalModel.objects.exclude(redirect=None).values_list("key", "redirect__slug")
+    return dict(merged.iterator())
+
+
+def _provider_facts() -> dict[str, ProviderRow]:
+    names = [told.name for told in fields(ProviderRow)]
+    is_told = reduce(or_, (~Q(**{name: ""}) for name in names))
     told: dict[str, dict[str, str]] = {}
-    for row in Provider.objects.order_by("pk").values("key", *names):
+    for row in Provider.objects.filter(is_told).order_by("pk").values("key", *names):
         facts = told.setdefault(registry.PROVIDERS.key(row.pop("key")), row)
         # Of several spellings each may tell something.
         facts.update({name: value for name, value in row.items() if value and not facts[name]})
-    yield from told.items()
+    return {key: ProviderRow(**facts) for key, facts in told.items()}

@@ -13,9 +13,10 @@ from catalog.serving import snapshot
 @require_safe
 def logo(request: HttpRequest, key: str) -> HttpResponse:
     """The SVG of the provider of this key; a lettered one where it has no mark of its own."""
+    held = snapshot.current()
     known = registry.PROVIDERS.of(key)
-    told = snapshot.current().providers.get(registry.PROVIDERS.key(key))
-    if known is None and told is None:
+    told = held.providers.get(registry.PROVIDERS.key(key))
+    if known is None and not held.index.having("provider", registry.PROVIDERS.key(key)):
         raise Http404("There is no provider of this name.")
     name = known.name if known else (told and told.name) or key
     body = icons.mark(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)

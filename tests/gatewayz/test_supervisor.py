@@ -322,8 +322,9 @@ sys.exit(supervisor.main())
 
 
 def test_a_web_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
-    lines = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')")
+    told = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')")
 
+    lines = [line for line in told if "gave no answer in" not in line]  # on a busy machine it was asked meanwhile
     assert lines == ["no such module"] * 5 + [
         "gatewayz: web ended 5 times in a row, now with status 1; it says above why"
     ]

@@ -44,7 +44,7 @@ PARAMETERS = [
     for parameter in operation.get("parameters", ())
     if parameter["in"] == "query"
 ]
-EXAMPLE_PATHS = {"model_id": "deepseek-ai/DeepSeek-R1"}
+EXAMPLE_PATHS = {"model_id": "deepseek-ai/DeepSeek-R1", "slug": "deepseek-ai/DeepSeek-R1"}
 
 ANSWERED = {
     # every answer that the document promises, and a request that gets it
@@ -57,6 +57,11 @@ ANSWERED = {
     ("/catalog/provider", "400"): "/catalog/provider?offset=-1",
     ("/catalog/providers", "200"): "/catalog/providers",
     ("/catalog/providers", "400"): "/catalog/providers?sort=id",
+    ("/catalog/canonical/{slug}", "200"): "/catalog/canonical/deepseek-ai/DeepSeek-R1",
+    ("/catalog/canonical/{slug}", "400"): "/catalog/canonical/deepseek-ai/DeepSeek-R1?cached_percent=101",
+    ("/catalog/canonical/{slug}", "404"): "/catalog/canonical/nobody/nothing",
+    ("/catalog/resolve", "200"): "/catalog/resolve?id=deepseek-r1",
+    ("/catalog/resolve", "400"): "/catalog/resolve",
     ("/catalog/gateways", "200"): "/catalog/gateways",
     ("/catalog/gateways", "400"): "/catalog/gateways?limit=1",
     ("/healthz", "200"): "/healthz",
@@ -68,6 +73,8 @@ UNREADY = {
     # the same before any revision was read, while the database is down
     ("/catalog/models", "503"): "/catalog/models",
     ("/catalog/models/{model_id}", "503"): "/catalog/models/deepseek-ai/DeepSeek-R1",
+    ("/catalog/canonical/{slug}", "503"): "/catalog/canonical/deepseek-ai/DeepSeek-R1",
+    ("/catalog/resolve", "503"): "/catalog/resolve?id=deepseek-r1",
     ("/catalog/provider", "503"): "/catalog/provider",
     ("/catalog/providers", "503"): "/catalog/providers",
     ("/catalog/gateways", "503"): "/catalog/gateways",

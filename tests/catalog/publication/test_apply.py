@@ -132,7 +132,7 @@ def test_a_changed_listing_takes_the_same_queries_however_long_it_is() -> None:
             publish(*many(name="renamed")[:count])
         return len(queries)
 
-    assert queries_of_a_change(3) == queries_of_a_change(50)
+    assert queries_of_a_change(3) == queries_of_a_change(40)
 
 
 def test_publications_are_in_order_even_after_the_clock_was_set_back() -> None:

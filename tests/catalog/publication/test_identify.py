@@ -89,12 +89,29 @@ def test_an_offer_that_goes_by_another_name_is_told_its_model_anew(sold_twice: N
 
 
 def test_a_publication_that_brings_no_name_decides_nothing(sold_twice: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.publication.identify.update", None)  # whoever calls it, fails
+    monkeypatch.setattr("catalog.publication.identify.update_if_possible", None)  # whoever calls it, fails
 
     publish(
         record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B", context_length=5),
         record("acme/heron", name="Heron"),
     )
+
+
+def test_statements_that_contradict_each_other_by_now_stop_no_sync(
+    sold_twice: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    heron = model("acme/heron")
+    for spelling, target in (("acme/egret", heron), ("acme/Egret", model("Qwen/Qwen3-8B"))):
+        IdentityStatement.objects.create(
+            kind="alias", spelling=spelling, model=target, reason="edited by hand", made_at=timezone.now()
+        )
+    before = placed()
+
+    outcome = publish(record("acme/stork"), is_complete=False)
+
+    assert outcome.new == 1
+    assert placed() == before | {"chutes acme/stork": (None, "", "")}
+    assert "cannot be followed any more" in caplog.text
 
 
 # --- what curators say -----------------------------------------------------------------------------------------------

@@ -32,9 +32,7 @@ def logos(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (folder / "deepseek.svg").write_bytes(MARK)
     settings.LOGOS_DIR = folder
     row = served_row(offer_record("some <maker>/a", provider_slug="some <maker>"), gateway="chutes")
-    held = snapshot_of(row)
-    held.providers["some <maker>"] = snapshot.ProviderRow()
-    monkeypatch.setattr(snapshot, "_held", held)
+    monkeypatch.setattr(snapshot, "_held", snapshot_of(row))
     return folder
 
 

@@ -1,0 +1,170 @@
+"""Catalogues of any size, made from the bundled ones: `python -m benchmarks.catalogues <database> <offers>`.
+
+The bundled catalogues are published as in any new installation; copies of their offers follow, each with an id, slug
+and name of its own, in the bytes that a publication would have stored. 104 offers are Chutes' catalogue alone.
+
+With `--publish-every <seconds>` it changes one offer of a hundred again and again, through the product's own
+publication, until standard input ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+Json = Any
+
+
+def set_up(database: str, **environment: str) -> None:
+    os.environ.update(
+        SECRET_KEY="only-for-this-benchmark" * 3,
+        ENV_FILE=os.devnull,
+        DATA_DIR=os.path.dirname(os.path.abspath(database)),
+        DATABASE_URL=f"sqlite:///{os.path.abspath(database)}",
+        DJANGO_SETTINGS_MODULE="gatewayz.settings",
+        LOG_LEVEL="error",
+        **environment,
+    )
+    import django
+
+    django.setup()
+
+
+def build(count: int) -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    if not count:
+        return
+    call_command("sync", *(["chutes"] if count <= 104 else []), source="bundled", stdout=open(os.devnull, "w"))  # noqa: SIM115
+    _copy(count)
+
+
+def _copy(count: int) -> None:
+    from django.db import transaction
+
+    from catalog.models import Offer, OfferVersion, Revision
+    from catalog.publication.states import batches
+
+    originals = list(OfferVersion.objects.current().select_related("offer__gateway").order_by("pk"))
+    newest = Revision.objects.newest().number
+    numbers = list(range(len(originals), count))
+    with transaction.atomic():
+        for batch in batches(numbers):
+            copies = [_copied(originals[number % len(originals)], number) for number in batch]
+            offers = Offer.objects.bulk_create([offer for offer, _ in copies])
+            OfferVersion.objects.bulk_create(
+                OfferVersion(offer=offer, from_revision=newest, record="", document=document)
+                for offer, (_, document) in zip(offers, copies, strict=True)
+            )
+
+
+def _copied(version: Any, number: int) -> tuple[Any, str]:
+    import orjson
+
+    from catalog import records
+    from catalog.models import Offer
+
+    model = version.offer
+    own_id = f"{model.model_id}-{number}"
+    record = replace(records.load(model.upstream), id=own_id, slug=own_id, name=f"{model.name} {number}")
+    shown = orjson.loads(version.document) | {"id": own_id, "slug": own_id, "name": record.name}
+    offer = Offer(
+        gateway=model.gateway,
+        model_id=own_id,
+        name=record.name,
+        provider_id=model.provider_id,
+        model_type=model.model_type,
+        model_key=model.model_key,
+        upstream=records.dump(record),
+        fingerprint="",
+        source=model.source,
+        recorded_on=model.recorded_on,
+        first_seen_at=model.first_seen_at,
+    )
+    return offer, orjson.dumps(shown).decode()
+
+
+def write_documents(path: str) -> None:
+    """What is published, a document a line, by id and gateway: what the contenders hold."""
+    import orjson
+
+    from catalog.models import OfferVersion
+
+    current = OfferVersion.objects.current().values_list("document", flat=True)
+    shown = sorted(map(orjson.loads, current), key=lambda offer: (offer["id"], offer["source_gateway"]))
+    with open(path, "wb") as file:
+        file.writelines(orjson.dumps(offer) + b"\n" for offer in shown)
+
+
+def publish_again_and_again(every_seconds: float) -> None:
+    is_told = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), is_told.set()), daemon=True).start()
+    dice = random.Random(7)  # noqa: S311  the same offers in every run
+    published = _publish(dice)
+    sys.stdout.write("publishing\n")
+    sys.stdout.flush()
+    while not is_told.wait(every_seconds):
+        published += _publish(dice)
+    sys.stdout.write(f"{published}\n")
+
+
+def _publish(dice: random.Random) -> int:
+    """One sync of one gateway that found a hundredth of its offers changed, and some new ones."""
+    from django.utils import timezone
+
+    from catalog import records
+    from catalog.models import Gateway, Offer, SyncRun
+    from catalog.publication import apply, listing
+    from catalog.records import Source
+    from catalog.sync.guard import TrustingGuard
+
+    gateway = Gateway.objects.get(slug="featherless")
+    keys = list(Offer.objects.filter(gateway=gateway).values_list("pk", flat=True))
+    found = Offer.objects.filter(pk__in=dice.sample(keys, max(1, len(keys) // 100)))
+    changed = [replace(records.load(offer.upstream), context_length=dice.randrange(10**6)) for offer in found]
+    new = [replace(record, id=f"{record.id}-{time.time_ns()}") for record in changed[:3]]
+    outcome = apply.publish_listing(
+        SyncRun(gateway=gateway, lease_token=gateway.lease_token),
+        listing=listing.AcceptedListing(
+            records={record.id: record for record in [*changed, *new]},
+            row_prints={},
+            same=frozenset(),
+            present=frozenset(),
+            postponed=frozenset(),
+            is_complete=False,
+            source=Source.BUNDLED,
+            recorded_on=None,
+        ),
+        guard=TrustingGuard(),
+        withdraw_after=1,
+        author=None,
+        now=timezone.now(),
+    )
+    return outcome.revision_after - outcome.revision_before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database")
+    parser.add_argument("offers", type=int, nargs="?", default=0)
+    parser.add_argument("--write", metavar="FILE", help="write its documents, a line each")
+    parser.add_argument("--publish-every", type=float, metavar="SECONDS")
+    options = parser.parse_args()
+    set_up(options.database)
+    if options.write:
+        write_documents(options.write)
+    elif options.publish_every:
+        publish_again_and_again(options.publish_every)
+    else:
+        build(options.offers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the reads are compared with, each as such a catalogue is usually built."""

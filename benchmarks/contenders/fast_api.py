@@ -1,0 +1,109 @@
+"""The catalogue as a list in memory, filtered in Python, served by FastAPI: `plain` and `fast`.
+
+`plain` returns dicts, as most such services do; `fast` holds pydantic objects and names a `response_model`, so that
+FastAPI hands them to pydantic's own serialiser whole. The documents come from the file that CATALOGUE names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from fastapi import FastAPI, Query
+from pydantic import BaseModel, ConfigDict
+
+Json = Any
+
+
+class Offer(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())
+
+    id: str
+    slug: str
+    canonical_slug: str
+    name: str
+    description: str
+    provider_slug: str | None
+    source_gateway: str
+    host: str | None
+    model_type: str
+    tags: list[str]
+    pricing: dict[str, Any]
+    price_status: str
+    price_basis: str | None
+    price_tier: str | None
+    price_per_million: dict[str, str | None] | None
+    held_prices: list[str]
+    architecture: dict[str, Any]
+    quantization: str | None
+    is_confidential: bool | None
+    knowledge_cutoff: str | None
+    context_length: int | None
+    top_provider: dict[str, Any]
+    per_request_limits: None
+    supported_parameters: list[str] | None
+    default_parameters: dict[str, Any] | None
+    hugging_face_id: str | None
+    created: int | None
+    availability: str
+    expires: str | None
+    provider_site_url: str | None
+    model_logo_url: str | None
+    canonical_model: str | None
+    first_seen: str
+    withdrawn_at: str | None
+    source: str
+    recorded_at: str | None
+
+
+class Page(BaseModel):
+    data: list[Offer]
+    total: int
+    returned: int
+    offset: int
+    limit: int
+    gateway: str
+
+
+with open(os.environ["CATALOGUE"], encoding="utf-8") as file:
+    ROWS: list[Json] = [json.loads(line) for line in file]
+OFFERS = [Offer(**row) for row in ROWS] if os.environ.get("FORM") == "fast" else []
+
+value = getattr if OFFERS else dict.__getitem__
+app = FastAPI()
+
+
+@app.get("/catalog/models", response_model=Page if OFFERS else None)
+def models(
+    gateway: str = "all",
+    provider: str | None = None,
+    model_type: str | None = None,
+    tags: str | None = None,
+    sort: str = "id",
+    limit: int = Query(250, ge=1, le=1000),
+    offset: int = Query(0, ge=0),
+) -> Any:
+    found: list[Any] = OFFERS or ROWS
+    if gateway != "all":
+        found = [offer for offer in found if value(offer, "source_gateway") == gateway]
+    if provider is not None:
+        found = [offer for offer in found if (value(offer, "provider_slug") or "").lower() == provider.lower()]
+    if model_type is not None:
+        kinds = set(model_type.split(","))
+        found = [offer for offer in found if value(offer, "model_type") in kinds]
+    if tags is not None:
+        wanted = set(tags.split(","))
+        found = [offer for offer in found if wanted.issubset(value(offer, "tags"))]
+    if sort != "id":
+        name = sort.removeprefix("-")
+        found = sorted(found, key=lambda offer: value(offer, name).casefold(), reverse=sort.startswith("-"))
+    page = {
+        "data": found[offset : offset + limit],
+        "total": len(found),
+        "returned": len(found[offset : offset + limit]),
+        "offset": offset,
+        "limit": limit,
+        "gateway": gateway,
+    }
+    return Page.model_construct(**page) if OFFERS else page

@@ -1,0 +1,125 @@
+"""One model, all its offers; and which model an id means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from catalog import costing
+from catalog.api import answers, serializers
+from catalog.api.views import CatalogView
+from catalog.serving import comparison, filters, snapshot
+from catalog.serving.canonical import models_of
+from catalog.serving.comparison import Compared
+
+Json = Any
+
+
+class PermanentRedirect(HttpResponseRedirect):
+    status_code = 308
+
+
+class CanonicalDetail(CatalogView):
+    filterset_class = filters.WorkloadFilterSet
+
+    @extend_schema(
+        operation_id="read_canonical_model",
+        summary="One model and all its offers, cheapest first for a workload; a merged model's slug leads on (308)",
+        responses=serializers.CanonicalSerializer,
+    )
+    def get(self, request: Request, slug: str) -> HttpResponse:
+        values = self.query(request).values
+        held = snapshot.current()
+        if (merged := held.redirects.get(slug.casefold())) is not None:
+            return PermanentRedirect(f"/catalog/canonical/{merged}")
+        rows = models_of(held).rows_of(slug)
+        if not rows or rows[0].identity is None:
+            raise Http404("There is no model of this slug; /catalog/resolve?id= finds one by any name.")
+        offers = comparison.compared(rows, _workload(values))
+        return answers.published(
+            held,
+            {
+                "data": {
+                    "slug": rows[0].identity.model,
+                    "gateways": sorted({row.gateway for row in rows}),
+                    "workload": {name: values[name] for name in filters.WorkloadFilterSet.parameters()},
+                    "cheapest": _cheapest(offers),
+                    "differences": comparison.differences(offers),
+                    "offers": [_offer(offer) for offer in offers],
+                }
+            },
+        )
+
+
+class Resolve(CatalogView):
+    filterset_class = filters.ResolveFilterSet
+
+    @extend_schema(
+        operation_id="resolve_id",
+        summary="The model that an id means, in whatever spelling a person has it",
+        responses=serializers.ResolveSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        asked = self.query(request).values["id"]
+        held = snapshot.current()
+        if asked is None:
+            problem = filters.ParameterProblem("id", "", "is needed: the id to find a model by")
+            raise filters.InvalidParameters([problem])
+        models = models_of(held)
+        meant = models.meant_by(asked)
+        [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]
+        candidates = [] if model else [_candidate(slug, meant.evidence) for slug in meant.models]
+        rows = models.rows_of(model) if model else []
+        return answers.published(
+            held,
+            {
+                "data": {
+                    "id": asked,
+                    "canonical_model": model,
+                    "rule": meant.rule,
+                    "evidence": meant.evidence,
+                    "offers": answers.fragments(rows),
+                    "candidates": candidates,
+                }
+            },
+        )
+
+
+def _workload(values: dict[str, Any]) -> costing.Workload:
+    return costing.Workload(
+        input_tokens=values["input_tokens"],
+        cached_input_tokens=Decimal(values["input_tokens"] * values["cached_percent"]).scaleb(-2),
+        output_tokens=values["output_tokens"],
+        requests=values["requests"] or None,
+    )
+
+
+def _candidate(slug: str, evidence: str) -> Json:
+    return {"canonical_model": slug, "evidence": evidence}
+
+
+def _cheapest(offers: Iterable[Compared]) -> Json:
+    for offer in offers:
+        if offer.cost is not None:
+            return {"source_gateway": offer.row.gateway, "id": offer.row.id, "cost": offer.cost_text}
+    return None
+
+
+def _offer(offer: Compared) -> Json:
+    identity = offer.row.identity
+    return {
+        "offer": orjson.Fragment(offer.row.document),
+        "cost": offer.cost_text,
+        "is_comparable": offer.cost is not None,
+        "reasons": offer.reasons,
+        "notes": offer.notes,
+        "variant": identity.variant or None if identity else None,
+        "identity_rule": identity.rule if identity else None,
+        "identity_evidence": identity.evidence if identity else None,
+    }

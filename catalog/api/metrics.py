@@ -1,0 +1,121 @@
+"""`/metrics` in Prometheus' text format, for whoever knows METRICS_TOKEN. Each answer tells of one serving process."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from hmac import compare_digest
+from itertools import accumulate
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from catalog import queries
+from catalog.serving import snapshot
+from catalog.serving.counts import BOUNDS_SECONDS, counts
+
+FIGURES_SECONDS = 10.0
+"""For so long the figures from the tables are told again: a scrape must not become a load."""
+
+_figures: tuple[float, queries.RunFigures] | None = None
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    if not _may_read(request):
+        raise Http404("There is nothing at this address.")  # as where there are no metrics
+    registry = CollectorRegistry()
+    registry.register(CatalogueCollector())
+    ProcessCollector(registry=registry)
+    return HttpResponse(
+        generate_latest(registry), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _may_read(request: HttpRequest) -> bool:
+    sent = request.headers.get("Authorization", "")
+    wanted = f"Bearer {settings.METRICS_TOKEN}"
+    return bool(settings.METRICS_TOKEN) and compare_digest(sent.encode(), wanted.encode())
+
+
+class CatalogueCollector(Collector):
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("gatewayz_worker_pid", "The serving process that this scrape tells of.", os.getpid())
+        yield from _of_requests()
+        yield from _of_snapshot()
+        yield from _of_tables()
+
+
+def _of_requests() -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "gatewayz_requests",
+        "Requests; kept: answered from memory, made: for the first time, django: by Django alone, refused: too many.",
+        labels=["from", "status"],
+    )
+    for (came_from, status), count in sorted(counts.requests.items()):
+        requests.add_metric([came_from, status], count)
+    yield requests
+    took = HistogramMetricFamily(
+        "gatewayz_request_seconds", "Within the process, without the network.", labels=["from"]
+    )
+    for came_from, latencies in sorted(counts.latencies.items()):
+        bounds = [*map(str, BOUNDS_SECONDS), "+Inf"]
+        buckets = list(zip(bounds, accumulate(latencies.buckets), strict=True))
+        took.add_metric([came_from], [(bound, float(count)) for bound, count in buckets], latencies.seconds)
+    yield took
+    yield GaugeMetricFamily("gatewayz_kept_answers", "Finished answers in memory.", counts.kept_answers)
+    yield GaugeMetricFamily("gatewayz_kept_answers_bytes", "Their size, about.", counts.kept_bytes)
+
+
+def _of_snapshot() -> Iterator[Metric]:
+    failing = snapshot.is_failing()
+    yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
+    try:
+        held = snapshot.current()
+    except snapshot.NotReady:
+        return
+    age = (timezone.now() - held.published_at).total_seconds()
+    yield GaugeMetricFamily("gatewayz_snapshot_revision", "The revision that is served.", held.revision)
+    yield GaugeMetricFamily("gatewayz_snapshot_offers", "Its offers, withdrawn ones too.", len(held.index))
+    yield GaugeMetricFamily("gatewayz_snapshot_age_seconds", "Since it was published.", age)
+    yield GaugeMetricFamily("gatewayz_snapshot_build_seconds", "That it took to read.", held.build_seconds)
+
+
+def _of_tables() -> Iterator[Metric]:
+    try:
+        found, published = _recent_figures(), queries.newest_revision().number
+    except (DatabaseError, InterfaceError):
+        yield GaugeMetricFamily("gatewayz_database_up", "Whether the database answers.", 0)
+        return
+    yield GaugeMetricFamily("gatewayz_database_up", "Whether the database answers.", 1)
+    yield GaugeMetricFamily("gatewayz_published_revision", "The newest revision.", published)
+    runs = GaugeMetricFamily(
+        "gatewayz_sync_runs", "Runs that are remembered, by how they ended.", labels=["gateway", "outcome"]
+    )
+    rejected = GaugeMetricFamily("gatewayz_rejected_rows", "Rows that the last run could not use.", labels=["gateway"])
+    for (gateway, outcome), count in sorted(found.runs.items()):
+        runs.add_metric([gateway, outcome], count)
+    for gateway, count in sorted(found.rejected.items()):
+        rejected.add_metric([gateway], count)
+    yield runs
+    yield rejected
+    try:
+        lag = published - snapshot.current().revision
+    except snapshot.NotReady:
+        return
+    yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", max(0, lag))
+
+
+def _recent_figures() -> queries.RunFigures:
+    global _figures
+    now = time.monotonic()
+    if _figures is None or now - _figures[0] > FIGURES_SECONDS:
+        _figures = now, queries.run_figures()
+    return _figures[1]

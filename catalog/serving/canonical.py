@@ -1,0 +1,90 @@
+"""The canonical models of a snapshot: their offers, and which of them a person means."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from catalog import registry
+from catalog.identity.names import Namer
+from catalog.serving.index import Row
+from catalog.serving.snapshot import Snapshot
+
+_MOST_CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """What an id may mean."""
+
+    rule: str | None
+    """How it was understood; None where nothing is called so."""
+    models: Sequence[str]
+    """Slugs: one where it is clear, several where a person has to choose."""
+    evidence: str
+    is_sure: bool = True
+    """False for models of the name that was asked for, of another maker than was asked for."""
+
+
+class Models:
+    """What is looked up by model, made once for a snapshot when it is first asked for."""
+
+    def __init__(self, held: Snapshot) -> None:
+        self._held = held
+        self._namer = Namer(registry.PROVIDERS)
+        self._positions: dict[str, list[int]] = defaultdict(list)
+        by_id: dict[str, set[str]] = defaultdict(set)
+        by_key: dict[str, set[str]] = defaultdict(set)
+        by_name: dict[str, set[str]] = defaultdict(set)
+        for position, row in held.index.rows.items():
+            if row.identity is None:
+                continue
+            slug = row.identity.model
+            self._positions[slug.casefold()].append(position)
+            by_id[row.id.casefold()].add(slug)
+            for key in {self._namer.key(slug), self._namer.key(row.id)}:
+                by_key[key].add(slug)
+                by_name[key.rpartition("/")[2]].add(slug)
+        self._steps: tuple[tuple[str, Mapping[str, set[str]], str], ...] = (
+            ("id_in_any_case", by_id, "an offer has this id, upper and lower case aside"),
+            ("name", by_key, "an offer or its model goes by this name, variant, separators and maker's spelling aside"),
+            ("name_without_maker", by_name, "the model is called so, whoever made it"),
+        )
+
+    def rows_of(self, slug: str) -> list[Row]:
+        """All offers of the model, withdrawn ones too, by id and gateway; the slug in any case."""
+        return [self._held.index.rows[position] for position in sorted(self._positions.get(slug.casefold(), ()))]
+
+    def meant_by(self, asked: str) -> Meant:
+        gateway, _, rest = asked.partition("/")
+        named = [row for row in self._held.rows_of_id(rest) if row.gateway == gateway]
+        if rows := self._held.rows_of_id(asked):
+            return _meant("id", rows, f"{len(rows)} offers have this id")
+        if named:
+            return _meant("gateway_and_id", named, f"{gateway} has an offer of this id")
+        if asked.casefold() in self._positions or asked.casefold() in self._held.redirects:
+            slug = self._held.redirects.get(asked.casefold(), asked)
+            return _meant("slug", self.rows_of(slug), "it is the slug of a model, or of one that was merged into it")
+        spellings = (asked.casefold(), self._namer.key(asked), self._namer.key(asked).rpartition("/")[2])
+        for (rule, known, evidence), spelling in zip(self._steps, spellings, strict=True):
+            if found := known.get(spelling):
+                is_sure = rule != "name_without_maker" or "/" not in asked
+                models = sorted(found)[:_MOST_CANDIDATES]
+                return Meant(rule=rule, models=models, evidence=evidence, is_sure=is_sure)
+        return Meant(rule=None, models=(), evidence="no offer and no model is called so")
+
+
+_made: WeakKeyDictionary[Snapshot, Models] = WeakKeyDictionary()
+
+
+def models_of(held: Snapshot) -> Models:
+    found = _made.get(held)
+    if found is None:
+        found = _made[held] = Models(held)
+    return found
+
+
+def _meant(rule: str, rows: Iterable[Row], evidence: str) -> Meant:
+    return Meant(rule=rule, models=sorted({row.identity.model for row in rows if row.identity}), evidence=evidence)

@@ -1,0 +1,176 @@
+"""`GET /catalog/canonical/{slug}` and `/catalog/resolve`: one model, all its offers, cheapest first."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from catalog import curation
+from catalog.models import CanonicalModel
+from catalog.normalize import meters, money
+from catalog.records import OfferRecord
+from catalog.serving import snapshot
+from tests.catalog.api.reading import problem_of, read
+from tests.factories import hourly, offer_record, per_token, publish
+
+pytestmark = pytest.mark.django_db
+
+Json = Any
+R1 = "deepseek-ai/DeepSeek-R1"
+
+
+def r1(offer_id: str = R1, **fields: Any) -> OfferRecord:
+    return offer_record(offer_id, provider_slug=offer_id.removeprefix("@").split("/")[-2], hugging_face_id=R1, **fields)
+
+
+@pytest.fixture
+def sold_everywhere() -> None:
+    """The same model by token, dearer by token with a cache, by the hour, at an unknown price, and free elsewhere."""
+    cached = meters.price(meters.INPUT_TEXT_CACHE_READ, money.usd_per_million_tokens("0.1"))
+    publish(
+        r1("deepseek/deepseek-r1", context_length=64_000, prices=per_token(prompt="4E-7", completion="2E-6")),
+        r1("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"), zero_is_free=True),
+        offer_record("qwen/qwen3-8b", provider_slug="qwen"),
+        gateway="openrouter",
+    )
+    publish(r1(prices=(hourly("22"),), context_length=128_000))
+    publish(r1(prices=()), gateway="featherless")
+    publish(
+        offer_record(
+            f"@host/{R1}",
+            slug=R1,
+            host="host",
+            provider_slug="deepseek-ai",
+            prices=(*per_token(prompt="5E-7", completion="1E-6"), cached),
+        ),
+        gateway="portkey",
+    )
+    snapshot.refresh()
+
+
+def offers_of(answer: Json) -> list[tuple[str, str | None, list[str]]]:
+    return [(offer["offer"]["id"], offer["cost"], offer["reasons"]) for offer in answer["data"]["offers"]]
+
+
+def test_all_offers_of_a_model_are_listed_cheapest_first_and_what_cannot_be_compared_says_why(
+    client: Client, sold_everywhere: None
+) -> None:
+    answer = read(client, f"/catalog/canonical/{R1}")
+
+    # Three parts input to one part output, a million tokens: 0.75 x 0.4 + 0.25 x 2; 0.75 x 0.5 + 0.25 x 1.
+    assert offers_of(answer) == [
+        ("deepseek/deepseek-r1:free", "0", []),
+        (f"@host/{R1}", "0.625", []),
+        ("deepseek/deepseek-r1", "0.8", []),
+        (R1, None, ["it is billed by the hour of an instance, not by tokens"]),
+        (R1, None, ["none of its prices is known"]),
+    ]
+    assert answer["data"]["cheapest"]["id"] == "deepseek/deepseek-r1:free"
+    assert answer["data"]["gateways"] == ["chutes", "featherless", "openrouter", "portkey"]
+    assert answer["data"]["differences"] == {"context_length": [None, None, 64_000, 128_000, None]}
+    told = {offer["offer"]["id"]: (offer["variant"], offer["identity_rule"]) for offer in answer["data"]["offers"]}
+    assert told["deepseek/deepseek-r1:free"] == ("free", "hugging_face")
+    assert told[f"@host/{R1}"] == (None, "equal_id")
+    assert {offer["offer"]["canonical_model"] for offer in answer["data"]["offers"]} == {R1}
+
+
+def test_the_order_follows_the_workload(client: Client, sold_everywhere: None) -> None:
+    answer = read(client, f"/catalog/canonical/{R1}?input_tokens=1000000&cached_percent=90&output_tokens=0")
+
+    # 100,000 x 0.5 + 900,000 x 0.1; without a price of its own the cache costs what any input costs.
+    assert offers_of(answer)[:3] == [
+        ("deepseek/deepseek-r1:free", "0", []),
+        (f"@host/{R1}", "0.14", []),
+        ("deepseek/deepseek-r1", "0.4", []),
+    ]
+    assert answer["data"]["workload"] == {
+        "input_tokens": 1_000_000,
+        "cached_percent": 90,
+        "output_tokens": 0,
+        "requests": 0,
+    }
+
+
+def test_every_row_names_its_model(client: Client, sold_everywhere: None) -> None:
+    rows = read(client, "/catalog/models")["data"]
+
+    assert {row["canonical_model"] for row in rows} == {R1, "Qwen/qwen3-8b"}
+
+
+def test_the_slug_of_a_merged_model_leads_on(client: Client, sold_everywhere: None) -> None:
+    qwen = CanonicalModel.objects.get(slug__startswith="Qwen")
+    publish(offer_record("acme/heron", provider_slug="acme"), gateway="featherless", is_complete=False)
+    curation.state_identity(
+        kind="alias", spelling="acme/heron", model=qwen, reason="the same weights", author=None, now=timezone.now()
+    )
+    snapshot.refresh()
+
+    answer = client.get("/catalog/canonical/ACME/heron")
+
+    assert (answer.status_code, answer["Location"]) == (308, f"/catalog/canonical/{qwen.slug}")
+    assert read(client, "/catalog/resolve?id=acme/Heron")["data"]["canonical_model"] == qwen.slug
+
+
+def test_what_is_no_model_is_not_found(client: Client, sold_everywhere: None) -> None:
+    problem_of(client.get("/catalog/canonical/nobody/nothing"), status=404)
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        (R1, "id"),
+        (f"chutes/{R1}", "gateway_and_id"),
+        (f"openrouter/{R1.lower().replace('-ai', '')}:free", "gateway_and_id"),
+        ("DEEPSEEK/DEEPSEEK-R1", "id_in_any_case"),
+        ("deepseek-ai/deepseek_r1", "name"),
+        ("deepseek/deepseek-r1:thinking", "name"),
+        ("deepseek-r1", "name_without_maker"),
+        (" DeepSeek-R1 ", "name_without_maker"),
+        ("deepsick", None),
+    ],
+)
+def test_an_id_is_resolved_in_whatever_spelling_a_person_has_it(
+    client: Client, sold_everywhere: None, asked: str, rule: str | None
+) -> None:
+    answer = client.get("/catalog/resolve", {"id": asked}).json()["data"]
+
+    assert answer["rule"] == rule
+    assert answer["canonical_model"] == (R1 if rule else None)
+    assert len(answer["offers"]) == (5 if rule else 0)
+    assert answer["candidates"] == []
+
+
+def test_where_several_models_are_called_so_they_are_candidates(client: Client, sold_everywhere: None) -> None:
+    publish(offer_record("acme/DeepSeek-R1", provider_slug="acme"), gateway="featherless", is_complete=False)
+    snapshot.refresh()
+
+    answer = read(client, "/catalog/resolve?id=deepseek-r1")["data"]
+
+    assert (answer["canonical_model"], answer["offers"]) == (None, [])
+    assert [candidate["canonical_model"] for candidate in answer["candidates"]] == ["acme/DeepSeek-R1", R1]
+
+
+def test_a_model_of_another_maker_than_was_asked_for_is_only_a_candidate(client: Client, sold_everywhere: None) -> None:
+    answer = read(client, "/catalog/resolve?id=acme/deepseek-r1")["data"]
+
+    assert (answer["canonical_model"], answer["rule"]) == (None, "name_without_maker")
+    assert [candidate["canonical_model"] for candidate in answer["candidates"]] == [R1]
+
+
+def test_neither_answer_asks_the_database(
+    client: Client, sold_everywhere: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        client.get(f"/catalog/canonical/{R1}")
+        client.get("/catalog/resolve?id=deepseek-r1")
+
+
+def test_a_cost_is_exact(client: Client, sold_everywhere: None) -> None:
+    answer = read(client, f"/catalog/canonical/{R1}?input_tokens=1&output_tokens=1")
+
+    assert Decimal(offers_of(answer)[1][1] or "") == Decimal("0.0000015")

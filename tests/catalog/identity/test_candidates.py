@@ -1,0 +1,70 @@
+"""What almost matches is listed, with its reason, and tied by nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.identity.candidates import candidates
+from catalog.identity.offers import Offer, Split, Statement
+from tests.catalog.identity.worlds import NAMER, chutes, decide, featherless, openrouter, portkey
+
+
+def found(*offers: Offer, statements: list[Statement] | None = None) -> list[tuple[str, str, str]]:
+    listed = candidates(offers, decide(*offers), namer=NAMER, statements=statements or ())
+    assert all(candidate.evidence.endswith(".") for candidate in listed)
+    return [(candidate.reason, candidate.model, candidate.may_be) for candidate in listed]
+
+
+BIG = openrouter("acme/big", repository="acme/Big")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason", "model"),
+    [
+        (featherless("unsloth/BIG"), "equal_name", "unsloth/BIG"),
+        (chutes("big"), "equal_name", "chutes/big"),
+        (portkey("groq", "big"), "bare_id", "@groq/big"),
+        (openrouter("other/one", repository="acme/Big"), "stranger", "other/one"),
+        (openrouter("deepseek/deepseek-chat"), None, None),
+        (featherless("acme/other"), None, None),
+    ],
+)
+def test_what_may_be_a_model_that_is_known(other: Offer, reason: str | None, model: str | None) -> None:
+    assert found(BIG, other) == ([(reason, model, "acme/Big")] if reason else [])
+
+
+def test_a_bare_id_may_leave_out_that_the_model_is_tuned() -> None:
+    assert found(portkey("groq", "big-8b"), featherless("acme/Big-8B"), featherless("acme/Big-8B-Instruct")) == [
+        ("bare_id", "@groq/big-8b", "acme/Big-8B-Instruct")
+    ]
+
+
+def test_names_that_the_rules_leave_in_doubt() -> None:
+    base, tuned, sold = featherless("acme/big"), featherless("acme/big-it"), portkey("host", "acme/big")
+    assert found(base, tuned, sold) == [
+        ("equal_id", "acme/big~2", "acme/big"),
+        ("short_id", "acme/big~2", "acme/big-it"),
+    ]
+
+    dates = [portkey("openai", f"big-2025-01-0{day}") for day in (1, 2)]
+    assert found(openrouter("openai/big"), *dates) == [
+        ("date", "openai/big-2025-01-01", "openai/big"),
+        ("date", "openai/big-2025-01-02", "openai/big"),
+    ]
+
+    moving = openrouter("deepseek/deepseek-chat", repository="deepseek-ai/big")
+    assert found(moving, featherless("deepseek-ai/big")) == [("moving", "deepseek-ai/deepseek-chat", "deepseek-ai/big")]
+
+    assert found(openrouter("acme/big"), portkey("host", "acme/big-turbo")) == [("speed", "acme/big-turbo", "acme/big")]
+
+
+def test_uploads_at_one_gateway_alone_are_too_many_to_list() -> None:
+    assert found(featherless("one/big"), featherless("other/big")) == []
+
+
+def test_what_a_curator_took_apart_is_no_candidate() -> None:
+    upload = chutes("unsloth/big")
+
+    assert found(BIG, upload) != []
+    assert found(BIG, upload, statements=[Split(offer=upload.key, model="acme/Big")]) == []
+    assert found(BIG, upload, statements=[Split(offer=upload.key)]) == []

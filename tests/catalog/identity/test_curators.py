@@ -1,0 +1,136 @@
+"""What curators say goes before every rule, lasts, and can be taken back; what would do harm is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.identity import curators
+from catalog.identity.offers import Alias, Known, Offer, Split, Statement, Tie
+from catalog.identity.resolution import Resolution, check
+from tests.catalog.identity.worlds import NAMER, chutes, decide, featherless, openrouter, portkey
+
+REPOSITORY, UPLOAD = featherless("acme/big"), chutes("unsloth/big")
+SOLD, BARE = openrouter("acme/big", repository="acme/big"), portkey("groq", "big")
+WORLD = [REPOSITORY, UPLOAD, SOLD, BARE]
+
+
+def said(*statements: Statement, world: list[Offer] | None = None) -> Resolution:
+    """What these make of the world, once it was published without them."""
+    offers = world or WORLD
+    return decide(*offers, known=decide(*offers).known(Known()), statements=statements, revision=2)
+
+
+def judge(new: Statement, *among: Statement, world: list[Offer] | None = None) -> None:
+    offers = world or WORLD
+    check(new, among=among, offers=offers, known=decide(*offers).known(Known()), namer=NAMER)
+
+
+def test_a_tie_puts_an_offer_to_a_model() -> None:
+    found = said(Tie(offer=BARE.key, model="acme/big"))
+
+    assert found.placements[BARE.key].model == "acme/big"
+    assert found.placements[BARE.key].rule == "curator"
+    assert found.placements[BARE.key].evidence == "A curator tied it to acme/big."
+    assert found.models["@groq/big"].redirect == "acme/big"
+
+
+def test_a_split_takes_an_offer_out_of_its_model_alone_or_of_one_that_it_is_never_of() -> None:
+    for split in (Split(offer=SOLD.key), Split(offer=SOLD.key, model="acme/big")):
+        found = said(split)
+
+        assert found.placements[SOLD.key].model == "acme/big~2"
+        assert found.placements[SOLD.key].rule == "curator"
+        assert found.placements[REPOSITORY.key].model == "acme/big"
+
+
+@pytest.mark.parametrize("spelling", ["unsloth/big", "UNSLOTH/Big:free", "unsloth/big-fp8"])
+def test_an_alias_merges_the_model_that_goes_by_it(spelling: str) -> None:
+    found = said(Alias(spelling=spelling, model="acme/big"))
+
+    assert found.placements[UPLOAD.key].model == "acme/big"
+    assert found.placements[UPLOAD.key].rule == "curator"
+    assert found.placements[REPOSITORY.key].rule == "hugging_face"
+    assert found.models["unsloth/big"].redirect == "acme/big"
+    assert found.names["unsloth/big"] == "acme/big"
+
+
+def test_an_alias_can_be_a_bare_name_or_one_of_a_host_and_may_lead_on() -> None:
+    assert said(Alias(spelling="big", model="acme/big")).placements[BARE.key].model == "acme/big"
+    assert said(Alias(spelling="@groq/big", model="acme/big")).placements[BARE.key].model == "acme/big"
+
+    chain = [Alias(spelling="@groq/big", model="unsloth/big"), Alias(spelling="unsloth/big", model="acme/big")]
+    assert said(*chain).placements[BARE.key].model == "acme/big"
+
+
+def test_what_was_said_lasts_and_can_be_taken_back() -> None:
+    statements: list[Statement] = [
+        Tie(offer=BARE.key, model="acme/big"),
+        Alias(spelling="unsloth/big", model="acme/big"),
+    ]
+    before = decide(*WORLD).known(Known())
+    told = decide(*WORLD, known=before, statements=statements, revision=2)
+    newcomer = openrouter("unsloth/big", repository="unsloth/big")
+
+    lasting = decide(*WORLD, newcomer, known=told.known(before), statements=statements, revision=3)
+    taken_back = decide(*WORLD, known=lasting.known(told.known(before)), revision=4)
+
+    assert {placement.model for placement in lasting.placements.values()} == {"acme/big"}
+    assert taken_back == decide(*WORLD, known=before)
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        ([Alias(spelling="a/b", model="nobody/knows")], "there is no model nobody/knows"),
+        ([Tie(offer=BARE.key, model="nobody/knows")], "there is no model nobody/knows"),
+        ([Split(offer=BARE.key, model="nobody/knows")], "there is no model nobody/knows"),
+        ([Alias(spelling="ACME/big", model="acme/big")], "would in the end be an alias of itself"),
+        (
+            [Alias(spelling="acme/big", model="unsloth/big"), Alias(spelling="unsloth/big", model="acme/big")],
+            "would in the end be an alias of itself",
+        ),
+        (
+            [Alias(spelling="a/b", model="acme/big"), Alias(spelling="A/B", model="unsloth/big")],
+            "is an alias of .* already",
+        ),
+        (
+            [Tie(offer=BARE.key, model="acme/big"), Tie(offer=BARE.key, model="unsloth/big")],
+            "portkey @groq/big is tied to acme/big already",
+        ),
+        ([Tie(offer=BARE.key, model="acme/big"), Split(offer=BARE.key)], "is tied to acme/big, and split from it"),
+    ],
+)
+def test_statements_that_cannot_be_followed_are_refused(statements: list[Statement], reason: str) -> None:
+    with pytest.raises(curators.StatementError, match=reason):
+        said(*statements)
+
+
+def test_a_statement_about_no_offer_is_refused() -> None:
+    with pytest.raises(curators.UnknownOffer, match="there is no offer openrouter acme/none"):
+        judge(Tie(offer=("openrouter", "acme/none"), model="acme/big"))
+
+
+def test_two_models_that_one_seller_sells_side_by_side_are_not_merged() -> None:
+    world = [*WORLD, featherless("unsloth/big"), portkey("host", "acme/big"), portkey("host", "big")]
+
+    with pytest.raises(curators.Clash, match="featherless acme/big and featherless unsloth/big would be offers of one"):
+        judge(Alias(spelling="unsloth/big", model="acme/big"), world=world)
+    with pytest.raises(curators.Clash, match="portkey @host/acme/big and portkey @host/big would be offers of one"):
+        judge(Tie(offer=("portkey", "@host/big"), model="acme/big"), world=world)
+
+
+def test_other_hosts_and_other_variants_are_no_clash() -> None:
+    world = [*WORLD, chutes("acme/big-FP8"), portkey("host", "acme/big")]
+
+    judge(Tie(offer=BARE.key, model="acme/big"), world=world)
+    judge(Alias(spelling="unsloth/big", model="acme/big"), world=world)
+
+
+def test_a_merger_stands_whatever_comes_after_it() -> None:
+    alias = Alias(spelling="unsloth/big", model="acme/big")
+    world = [*WORLD, featherless("unsloth/big")]
+
+    found = said(alias, world=world)
+    judge(Split(offer=BARE.key), alias, world=world)
+
+    assert found.placements["featherless", "unsloth/big"].model == "acme/big"

@@ -1,0 +1,107 @@
+"""What holds of any offers and any statements, whatever the rules are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.identity.curators import StatementError
+from catalog.identity.offers import Known, Offer, OfferKey, Statement
+from catalog.identity.resolution import Resolution
+from tests.catalog.identity.worlds import NAMER, OFFERS, WORLDS, decide, statements
+
+
+def usable(data: st.DataObject, resolution: Resolution) -> list[Statement]:
+    """Statements that can be followed together."""
+    said: list[Statement] = []
+    for statement in data.draw(statements(resolution)) if resolution.placements else ():
+        with suppress(StatementError):
+            decide(known=resolution.known(Known()), statements=[*said, statement])
+            said.append(statement)
+    return said
+
+
+def changed_world(data: st.DataObject, world: list[Offer]) -> list[Offer]:
+    """Some offers went, others came or say something else."""
+    stayed = [listed for listed in world if data.draw(st.booleans())]
+    return list({listed.key: listed for listed in [*stayed, *data.draw(st.lists(OFFERS, max_size=3))]}.values())
+
+
+def members(resolution: Resolution) -> dict[str, set[OfferKey]]:
+    found: dict[str, set[OfferKey]] = defaultdict(set)
+    for key, placement in resolution.placements.items():
+        found[placement.model].add(key)
+    return found
+
+
+@given(world=WORLDS, data=st.data())
+def test_the_order_of_offers_and_statements_plays_no_part(world: list[Offer], data: st.DataObject) -> None:
+    first = decide(*world)
+    known, said = first.known(Known()), usable(data, first)
+
+    shuffled, reordered = data.draw(st.permutations(world)), data.draw(st.permutations(said))
+
+    assert decide(*shuffled) == first
+    assert decide(*shuffled, known=known, statements=reordered) == decide(*world, known=known, statements=said)
+
+
+@given(world=WORLDS, data=st.data())
+def test_what_was_decided_is_decided_again(world: list[Offer], data: st.DataObject) -> None:
+    said = usable(data, decide(*world))
+    known = decide(*world).known(Known())
+    once = decide(*world, known=known, statements=said, revision=2)
+
+    again = decide(*world, known=once.known(known), statements=said, revision=3)
+
+    assert again == once
+
+
+@given(world=WORLDS, data=st.data())
+def test_a_slug_stays_and_is_of_no_other_model(world: list[Offer], data: st.DataObject) -> None:
+    said = usable(data, decide(*world))
+    before = decide(*world)
+    known = before.known(Known())
+    later = changed_world(data, world)
+
+    after = decide(*later, known=known, statements=said, revision=2)
+
+    assert known.models.keys() <= after.models.keys()
+    active = {slug for slug, model in after.models.items() if model.redirect is None}
+    assert {model.redirect for model in after.models.values()} - {None} <= active
+    assert {placement.model for placement in after.placements.values()} <= active
+    assert len({slug.casefold() for slug in after.models}) == len(after.models)
+    held, holds, curated = (
+        members(before),
+        members(after),
+        {key for key, placed in after.placements.items() if placed.rule == "curator"},
+    )
+    for slug in holds.keys() & held.keys():
+        still_there = held[slug] & after.placements.keys()
+        goes_by_it = after.names.get(NAMER.key(slug)) == slug
+        assert not still_there or holds[slug] & still_there or still_there & curated or goes_by_it
+
+
+@given(world=WORLDS, more=WORLDS)
+def test_of_models_that_merge_the_oldest_stays(world: list[Offer], more: list[Offer]) -> None:
+    first = decide(*world).known(Known())
+    then = decide(*more, known=first, revision=2).known(first)
+
+    together = {listed.key: listed for listed in [*more, *world]}
+    merged = decide(*together.values(), known=then, revision=3)
+
+    for slug, model in then.models.items():
+        kept = merged.models[slug].redirect
+        if kept and not model.redirect and NAMER.key(slug) in merged.names:
+            assert merged.models[kept].born <= model.born
+
+
+@given(world=WORLDS)
+def test_slugs_can_stand_in_a_path(world: list[Offer]) -> None:
+    slugs = decide(*world).models
+
+    assert all(slug.isascii() and slug.isprintable() and not set(slug) & set(" ?#%\\") for slug in slugs)
+    assert not any(part in {"", ".", ".."} for slug in slugs for part in slug.split("/"))
+    assert all(NAMER.key(slug) for slug in slugs)

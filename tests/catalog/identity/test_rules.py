@@ -1,0 +1,174 @@
+"""Each rule in the smallest world in which it speaks, and the traps that it must not fall into."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.identity.offers import Offer
+from catalog.identity.resolution import Placement
+from catalog.records import ModelType
+from tests.catalog.identity.worlds import chutes, decide, featherless, openrouter, portkey
+
+
+def placed(*offers: Offer) -> list[Placement]:
+    found = decide(*offers).placements
+    return [found[listed.key] for listed in offers]
+
+
+def rules(*offers: Offer) -> list[str]:
+    return [placement.rule for placement in placed(*offers)]
+
+
+def is_tied(one: Offer, other: Offer, *others: Offer) -> bool:
+    first, second, *_ = placed(one, other, *others)
+    return first.model == second.model
+
+
+def test_offers_of_one_repository_are_one_model() -> None:
+    repository, sold, rooted = placed(
+        featherless("acme/Big-1"),
+        openrouter("acme/big", repository="acme/big-1"),
+        chutes("acme/Big-1-TEE", root="acme/Big-1-FP8"),
+    )
+
+    assert {repository.model, sold.model, rooted.model} == {"acme/Big-1"}
+    assert {repository.rule, sold.rule, rooted.rule} == {"hugging_face"}
+    assert [repository.variant, sold.variant, rooted.variant] == [None, None, "tee"]
+    assert rooted.evidence == (
+        "It is acme/Big-1-FP8 at Hugging Face, featherless acme/Big-1 is acme/Big-1: both are acme/big-1."
+    )
+
+
+def test_a_repository_of_another_organisation_ties_nothing() -> None:
+    assert not is_tied(openrouter("acme/big", repository="stranger/big"), featherless("stranger/big"))
+    assert is_tied(openrouter("z-ai/big", repository="THUDM/big"), featherless("zai-org/big"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (openrouter("acme/big.1"), portkey("host", "ACME/Big-1")),
+        (openrouter("deepseek/big"), portkey("host", "deepseek-ai/big")),
+        (openrouter("deepseek/big"), portkey("deepseek", "big")),
+        (featherless("acme/big_1"), portkey("host", "acme/Big-1")),
+        (openrouter("acme/big:free"), portkey("host", "acme/big")),
+        (chutes("acme/big"), portkey("host", "acme/big-fp8")),
+    ],
+)
+def test_equal_ids_are_one_model_whatever_their_case_separators_and_spelling_of_the_maker(
+    one: Offer, other: Offer
+) -> None:
+    assert is_tied(one, other)
+    assert rules(one, other) == ["equal_id", "equal_id"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (openrouter("acme/big"), openrouter("acme/big-thinking")),
+        (openrouter("acme/big"), portkey("host", "acme/big+")),
+        (openrouter("acme/big"), portkey("host", "other/big")),
+        (openrouter("acme/big"), portkey("host", "big")),
+        (portkey("host", "big"), portkey("other", "big")),
+        (featherless("acme/big"), featherless("acme/big_4bit")),
+    ],
+)
+def test_ids_that_only_look_equal_are_two_models(one: Offer, other: Offer) -> None:
+    assert not is_tied(one, other)
+
+
+def test_an_id_is_known_by_the_other_names_of_a_model() -> None:
+    listed = openrouter("acme/big", repository="acme/Big-Instruct")
+
+    assert is_tied(portkey("host", "acme/big"), listed)
+    assert is_tied(portkey("host", "acme/big-instruct"), listed)
+
+
+def test_repositories_that_differ_by_case_alone_are_two_models_and_an_id_is_of_neither() -> None:
+    lower, upper = featherless("acme/big-Ita"), featherless("acme/big-ITA")
+
+    assert not is_tied(lower, upper)
+    assert not is_tied(portkey("host", "acme/big-ita"), lower, upper)
+    assert is_tied(openrouter("acme/big-ita", repository="acme/big-ITA"), upper, lower)
+
+
+def test_an_id_that_may_be_short_for_another_is_of_neither() -> None:
+    base, tuned = featherless("acme/big"), featherless("acme/big-it")
+
+    assert is_tied(portkey("host", "acme/big"), base)
+    assert not is_tied(portkey("host", "acme/big"), base, tuned)
+    assert not is_tied(portkey("host", "acme/big"), tuned, base)
+
+
+def test_a_permanent_slug_ties_as_a_whole_and_only_to_the_id_that_it_begins_with() -> None:
+    dated = portkey("host", "acme/big-1-20250101")
+
+    assert is_tied(openrouter("acme/big-1", permanent="acme/big-1-20250101"), dated)
+    assert rules(openrouter("acme/big-1", permanent="acme/big-1-20250101"), dated) == ["canonical_slug"] * 2
+    assert not is_tied(openrouter("acme/big-1v", permanent="acme/big-1-20250101"), dated)
+    assert not is_tied(openrouter("acme/big-1", permanent="acme/big-1-20250101"), portkey("host", "acme/big-1-2026"))
+
+
+def test_no_permanent_slug_makes_one_model_of_two_repositories() -> None:
+    listed = openrouter("acme/big", repository="acme/big-a", permanent="acme/big-b")
+
+    assert not is_tied(listed, featherless("acme/big-b"))
+
+
+def test_a_date_at_the_host_of_the_maker_is_of_the_undated_name_if_it_is_the_only_one() -> None:
+    undated, dated = openrouter("openai/big"), portkey("openai", "big-2025-01-01")
+
+    assert is_tied(undated, dated)
+    assert rules(undated, dated) == ["dated_host_id"] * 2
+    assert not is_tied(undated, dated, portkey("openai", "big-2025-02-02"))
+    assert not is_tied(undated, dated, openrouter("openai/big-2025-01-01"))
+    assert not is_tied(undated, portkey("host", "openai/big-2025-01-01"))
+    assert not is_tied(undated, portkey("openai", "big-2501"))
+    assert not is_tied(portkey("openai", "ft:big"), portkey("openai", "ft:big-2025-01-01"))
+
+
+def test_a_hosts_word_for_speed_is_a_variant_of_weights_that_others_have() -> None:
+    repository = featherless("acme/big")
+
+    assert placed(portkey("host", "acme/big-Turbo"), repository)[0].variant == "turbo"
+    assert placed(chutes("acme/big-turbo-TEE"), repository)[0].variant == "tee-turbo"
+    assert is_tied(chutes("acme/big-turbo"), repository)
+    assert not is_tied(portkey("host", "acme/big-fast"), openrouter("acme/big"))
+
+
+def test_a_makers_word_for_speed_is_part_of_the_name() -> None:
+    repository = featherless("deepseek-ai/big")
+    sped_up = portkey("host", "deepseek-ai/big-turbo")
+
+    assert is_tied(sped_up, repository)
+    assert not is_tied(portkey("deepseek", "big-turbo"), repository)
+    assert not is_tied(openrouter("deepseek/big-turbo"), repository)
+    assert not is_tied(sped_up, repository, openrouter("deepseek/big-turbo"))
+    assert not is_tied(portkey("host", "deepseek-ai/big-fast", model_type=ModelType.IMAGE_GENERATION), repository)
+
+
+@pytest.mark.parametrize("name", ["deepseek-chat", "deepseek-big-latest", "deepseek-nightly"])
+def test_a_moving_name_is_never_tied(name: str) -> None:
+    listed = openrouter(f"deepseek/{name}", repository="deepseek-ai/big")
+
+    assert not is_tied(listed, portkey("deepseek", name))
+    assert not is_tied(listed, featherless("deepseek-ai/big"))
+    assert not is_tied(openrouter("~deepseek/big"), openrouter("deepseek/big"))
+
+
+def test_the_first_rule_that_ties_an_offer_is_the_one_that_it_keeps() -> None:
+    by_repository, by_id, by_date = (
+        openrouter("deepseek/big", repository="deepseek-ai/Big"),
+        portkey("deepseek", "big"),
+        portkey("deepseek", "big-2025-01-01"),
+    )
+
+    assert rules(featherless("deepseek-ai/Big"), by_repository, by_id, by_date) == [
+        "hugging_face",
+        "hugging_face",
+        "equal_id",
+        "dated_host_id",
+    ]
+    assert placed(by_repository, by_id)[1].evidence == (
+        "portkey @deepseek/big and openrouter deepseek/big are both deepseek-ai/big."
+    )

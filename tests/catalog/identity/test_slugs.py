@@ -1,0 +1,89 @@
+"""Slugs: how they are spelt, and that they hold."""
+
+from __future__ import annotations
+
+from catalog.identity.offers import Known, Offer
+from catalog.identity.resolution import Resolution
+from tests.catalog.identity.worlds import chutes, decide, featherless, openrouter, portkey
+
+
+def slug(*offers: Offer) -> str:
+    return decide(*offers).placements[offers[0].key].model
+
+
+def after(*offers: Offer, then: list[Offer]) -> tuple[Resolution, Resolution]:
+    first = decide(*offers)
+    return first, decide(*then, known=first.known(Known()), revision=2)
+
+
+def test_a_slug_is_spelt_as_the_repository_is_and_its_maker_as_this_catalogue_does() -> None:
+    assert slug(portkey("host", "deepseek/big"), openrouter("deepseek/big", repository="DEEPSEEK-AI/Big-FP8")) == (
+        "deepseek-ai/Big"
+    )
+    assert slug(featherless("THUDM/Big")) == "zai-org/Big"
+    assert slug(portkey("host", "acme/Big"), openrouter("acme/big:free")) == "acme/big"
+    assert slug(portkey("deepseek", "big-2025-01-01"), portkey("deepseek", "big")) == "deepseek-ai/big"
+    assert slug(portkey("groq", "llama3-8b-8192")) == "@groq/llama3-8b-8192"
+    assert slug(chutes("whisper")) == "chutes/whisper"
+    assert slug(openrouter("~acme/big-latest")) == "acme/big-latest"
+    assert slug(openrouter("deepseek/deepseek-chat", repository="deepseek-ai/Big")) == "deepseek-ai/deepseek-chat"
+    assert slug(openrouter("acme/a b?c#d/../é")) == "acme/a-b-c-d/-/-"
+
+
+def test_a_slug_that_is_taken_gets_a_number() -> None:
+    found = decide(featherless("acme/big-ITA"), featherless("acme/big-Ita"), portkey("host", "acme/big-ita"))
+
+    assert sorted(found.models) == ["acme/big-ITA", "acme/big-Ita~2", "acme/big-ita~3"]
+
+
+def test_a_slug_does_not_follow_a_better_spelling() -> None:
+    sold = portkey("host", "acme/big")
+
+    _, later = after(sold, then=[sold, featherless("acme/BIG")])
+
+    assert set(later.models) == {"acme/big"}
+    assert {placement.model for placement in later.placements.values()} == {"acme/big"}
+
+
+def test_of_two_models_that_turn_out_to_be_one_the_older_keeps_its_slug_and_the_other_leads_to_it() -> None:
+    sold, repository = portkey("host", "acme/big"), featherless("acme/big-1-it")
+    first = decide(repository).known(Known())
+    known = decide(repository, sold, known=first, revision=2).known(first)
+
+    merged = decide(repository, sold, openrouter("acme/big", repository="acme/big-1-it"), known=known, revision=3)
+
+    assert merged.models["acme/big"].redirect == "acme/big-1-it"
+    assert {placement.model for placement in merged.placements.values()} == {"acme/big-1-it"}
+    assert merged.names["acme/big"] == "acme/big-1-it"
+
+
+def test_a_model_that_is_alone_again_has_its_slug_again() -> None:
+    sold, repository = portkey("host", "acme/big"), featherless("acme/big-1-it")
+    apart = decide(repository, sold).known(Known())
+    told = [repository, sold, openrouter("acme/big", repository="acme/big-1-it")]
+    merged = decide(*told, known=apart, revision=2).known(apart)
+
+    parted = decide(repository, sold, known=merged, revision=3)
+
+    assert parted.placements[sold.key].model == "acme/big"
+    assert parted.placements[repository.key].model == "acme/big-1-it"
+    assert not any(model.redirect for model in parted.models.values())
+
+
+def test_a_model_whose_offers_have_gone_keeps_its_slug_for_the_next() -> None:
+    gone, other = openrouter("acme/big"), featherless("acme/other")
+
+    _, later = after(gone, other, then=[other])
+    back = decide(other, portkey("host", "ACME/Big"), known=later.known(Known()), revision=3)
+
+    assert later.models["acme/big"].redirect is None
+    assert back.placements["portkey", "@host/ACME/Big"].model == "acme/big"
+
+
+def test_an_offer_that_no_longer_tells_which_model_it_is_keeps_its_slug() -> None:
+    sold = portkey("host", "acme/big")
+
+    _, later = after(sold, then=[sold, featherless("acme/big"), featherless("acme/big-it")])
+
+    assert later.placements[sold.key].model == "acme/big"
+    assert later.placements["featherless", "acme/big"].model == "acme/big~2"

@@ -1,0 +1,95 @@
+"""Offers as tests arrange them, and small worlds of offers whose names are easily mistaken for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from catalog.identity.names import Namer
+from catalog.identity.offers import Alias, Known, Offer, Split, Statement, Tie
+from catalog.identity.resolution import Resolution, resolve
+from catalog.known_providers import KnownProvider, KnownProviders
+from catalog.records import ModelType
+
+
+def provider(slug: str, *aliases: str) -> KnownProvider:
+    return KnownProvider(slug=slug, name=slug, site_url=None, hugging_face=None, aliases=aliases, icon=None)
+
+
+NAMER = Namer(KnownProviders([provider("deepseek-ai", "deepseek"), provider("zai-org", "z-ai", "THUDM")]))
+
+
+def featherless(model_id: str) -> Offer:
+    return offer("featherless", model_id, hugging_face_id=model_id)
+
+
+def openrouter(model_id: str, *, repository: str | None = None, permanent: str | None = None) -> Offer:
+    return offer("openrouter", model_id, hugging_face_id=repository, canonical_slug=permanent or model_id)
+
+
+def chutes(model_id: str, *, root: str | None = None) -> Offer:
+    return offer("chutes", model_id, hugging_face_id=root)
+
+
+def portkey(host: str, model: str, **fields: Any) -> Offer:
+    maker = model.partition("/")[0] if "/" in model else host if host in {"anthropic", "deepseek", "openai"} else None
+    own = {"slug": model, "canonical_slug": model, "host": host, "provider_slug": maker}
+    return offer("portkey", f"@{host}/{model}", **(own | fields))
+
+
+def offer(gateway: str, model_id: str, **fields: Any) -> Offer:
+    maker = model_id.partition("/")[0] if "/" in model_id else gateway
+    own: dict[str, Any] = {"slug": model_id, "canonical_slug": model_id, "provider_slug": maker}
+    return Offer(gateway=gateway, id=model_id, **({"model_type": ModelType.LLM} | own | fields))
+
+
+def decide(
+    *offers: Offer, known: Known | None = None, statements: Iterable[Statement] = (), revision: int = 1
+) -> Resolution:
+    return resolve(offers, namer=NAMER, known=known, statements=statements, revision=revision)
+
+
+MAKERS = st.sampled_from(["deepseek", "deepseek-ai", "DeepSeek-AI", "acme"])
+NAMES = st.sampled_from(
+    [
+        "m", "M", "m_1", "m-1", "M.1", "m-it", "m-FP8", "m-turbo", "m-turbo-FP8", "m-2025-01-01", "m-20250202",
+        "m-1-2025-01-01", "m-latest", "m+", "模", "型", "..",
+    ]
+)  # fmt: skip
+IDS = st.builds("{}/{}".format, MAKERS, NAMES)
+
+
+def _of_openrouter(model_id: str, suffix: str, repository: str | None, longer: str) -> Offer:
+    return openrouter(model_id + suffix, repository=repository, permanent=model_id + longer)
+
+
+OFFERS = st.one_of(
+    st.builds(featherless, IDS),
+    st.builds(
+        _of_openrouter,
+        IDS,
+        st.sampled_from(["", ":free"]),
+        st.none() | IDS,
+        st.sampled_from(["", "-1", "-2025-01-01", "-it"]),
+    ),
+    st.builds(lambda model_id, root: chutes(model_id, root=root), IDS, st.none() | IDS),
+    st.builds(chutes, NAMES),
+    st.builds(portkey, st.sampled_from(["deepseek", "host"]), IDS | NAMES),
+)
+WORLDS = st.lists(OFFERS, max_size=12, unique_by=lambda listed: listed.key)
+
+
+@st.composite
+def statements(draw: st.DrawFn, resolution: Resolution) -> list[Statement]:
+    """What a curator might say of these offers; not all of it can be followed together."""
+    offers = st.sampled_from(sorted(resolution.placements))
+    models = st.sampled_from(sorted(resolution.models))
+    spellings = models | IDS | NAMES
+    said: st.SearchStrategy[Statement] = st.one_of(
+        st.builds(lambda offer, model: Tie(offer=offer, model=model), offers, models),
+        st.builds(lambda offer, model: Split(offer=offer, model=model), offers, st.none() | models),
+        st.builds(lambda spelling, model: Alias(spelling=spelling, model=model), spellings, models),
+    )
+    return draw(st.lists(said, max_size=3))

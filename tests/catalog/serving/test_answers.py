@@ -1,0 +1,218 @@
+"""What a finished answer is: its encodings and ETags, the question that a request means, and how many are kept."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+from urllib.parse import urlencode
+
+import brotli
+import pytest
+from django.http import QueryDict
+from django.urls import resolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.serving import answers
+from catalog.serving.answers import Answer, Shelf, canonical_query, negotiated
+from catalog.serving.filters import OfferFilterSet
+from catalog.serving.selection import Selection
+from tests.factories import offer_record, served_row, snapshot_of
+
+HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
+
+# --- encodings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("", "identity"),
+        ("identity", "identity"),
+        ("gzip", "gzip"),
+        ("x-gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("br", "br"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip;q=1.0, br;q=0.9", "gzip"),
+        ("gzip;q=0.001", "gzip"),
+        ("gzip;q=0", "identity"),
+        ("gzip;q=0.000, br;q=0", "identity"),
+        ("br;q=0, *", "gzip"),
+        ("*", "br"),
+        ("*;q=0", "identity"),  # nothing is welcome: the plain bytes are what everybody can read
+        ("identity;q=0", "identity"),
+        ("identity;q=0, gzip;q=0.1", "gzip"),
+        ("identity, gzip;q=0.5", "identity"),
+        ("gzip;q=0.5, *;q=0.8", "br"),
+        ("zstd", "identity"),
+        ("gzip;q=high", "identity"),
+        ("gzip ; q=0.5 , br ; q=0.4", "gzip"),
+        (",,;,", "identity"),
+    ],
+)
+def test_the_encoding_is_the_most_welcome_one(accepted: str, encoding: str) -> None:
+    assert negotiated(accepted) == encoding
+
+
+@given(st.text())
+def test_whatever_a_client_accepts_it_gets_an_encoding(accepted: str) -> None:
+    assert negotiated(accepted) in answers.ENCODERS
+
+
+def test_every_encoding_says_the_same_under_a_tag_of_its_own() -> None:
+    body = b'{"data": []}' * 100
+    answer = Answer(HEADERS, body)
+
+    plain, zipped, brotlied = (answer.variant(encoding) for encoding in ("identity", "gzip", "br"))
+
+    assert plain.body == gzip.decompress(zipped.body) == brotli.decompress(brotlied.body) == body
+    assert len({plain.etag, zipped.etag, brotlied.etag}) == 3
+    assert answer.variant("gzip") is zipped
+    for variant, encoding in ((plain, None), (zipped, "gzip"), (brotlied, "br")):
+        headers = dict(variant.headers)
+        assert len(headers) == len(variant.headers)
+        assert headers.get("Content-Encoding") == encoding
+        assert (headers["ETag"], headers["Content-Length"]) == (variant.etag, str(len(variant.body)))
+        assert (headers["Vary"], headers["Content-Type"]) == ("Accept-Encoding", "application/json")
+        assert dict(variant.not_modified_headers).keys() == {"Cache-Control", "ETag", "Vary"}
+
+
+def test_equal_bytes_have_equal_tags_and_others_have_not() -> None:
+    one, same, other = (Answer(HEADERS, body).variant("gzip").etag for body in (b"one", b"one", b"other"))
+
+    assert one == same != other
+
+
+@pytest.mark.parametrize("sent", ["{}", "W/{}", '"other", {}', '"other" ,W/{}', "*"])
+def test_a_client_that_has_the_bytes_is_recognised(sent: str) -> None:
+    variant = Answer(HEADERS, b"bytes").variant("identity")
+
+    assert variant.is_known_to(sent.format(variant.etag))
+    assert not variant.is_known_to('"other"')
+    assert not variant.is_known_to("")
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wordings", "question"),
+    [
+        (["", "limit=250", "gateway=all&offset=0", "sort=id"], ""),
+        (["limit=10&gateway=chutes", "gateway=chutes&limit=010&"], "gateway=chutes&limit=10"),
+        (["provider=Qwen", "provider=qwen", "provider=QWEN"], "provider=qwen"),
+        (["tags=hot,New", "tags=new&tags=HOT", "tags=hot,hot,new"], "tags=hot%2Cnew"),
+        (["model_type=image-generation,LLM", "model_type=LLM&model_type=Image+Generation"], None),
+    ],
+)
+def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], question: str | None) -> None:
+    meant = {canonical_query("/catalog/models", wording) for wording in wordings}
+
+    assert len(meant) == 1
+    assert question is None or meant == {question}
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/catalog/models", "limit=0"),
+        ("/catalog/models", "bogus=1"),
+        ("/catalog/models", "&".join(f"tags={number}" for number in range(2_000))),
+        ("/catalog/models", "tags=\u20ac"),
+        ("/catalog/gateways", ""),
+        ("/catalog/schema", ""),
+        ("/catalog/modelss", ""),
+        ("/healthz", ""),
+        ("/metrics", ""),
+        ("/admin/", ""),
+    ],
+)
+def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None:
+    assert canonical_query(path, query) is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/catalog/models", "/catalog/models/", "/catalog/models/a/b", "/catalog/providers", "/catalog/provider/"]
+)
+def test_every_endpoint_reads_the_parameters_that_its_view_reads(path: str) -> None:
+    filterset = next(filterset for pattern, filterset in answers.ENDPOINTS if pattern.fullmatch(path))
+
+    view: Any = resolve(path).func
+    assert view.view_class.filterset_class is filterset
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["gateway", "provider", "model_type", "tags", "sort", "limit", "offset"]),
+        st.sampled_from(["all", "chutes", "Qwen", "LLM,other", "other", "Hot", "hot,New", "-name", "3", "0", "250"]),
+    )
+)
+def test_the_canonical_query_asks_for_the_same_and_is_its_own(asked: dict[str, str]) -> None:
+    canonical = canonical_query("/catalog/models", urlencode(asked))
+    if canonical is None:
+        return
+    records = [offer_record(f"{n}/x", provider_slug=("Qwen", "q")[n % 2], tags=("Hot",) * (n % 3)) for n in range(9)]
+    everything = Selection.of(snapshot_of(*map(served_row, records)))
+
+    before, after = OfferFilterSet(QueryDict(urlencode(asked))), OfferFilterSet(QueryDict(canonical))
+
+    assert after.canonical() == canonical
+    assert before.narrowed(everything).rows == after.narrowed(everything).rows
+    assert all(before.values[name] == after.values[name] for name in ("gateway", "sort", "limit", "offset"))
+
+
+# --- the shelf -------------------------------------------------------------------------------------------------------
+
+
+def keep(shelf: Shelf, name: str, size: int, *, wording: str = "") -> None:
+    answer = shelf.answer((name,)) or Answer([], b"x" * size)
+    shelf.keep((name,), answer, wording=(name, wording), variant=answer.variant("identity"))
+
+
+def kept(shelf: Shelf, *names: str) -> list[bool]:
+    return [shelf.find((name, "")) is not None for name in names]
+
+
+def test_the_least_recently_asked_for_goes_first_and_the_bound_holds() -> None:
+    shelf = Shelf(None, most_bytes=100_000)
+    for name in "abcd":
+        keep(shelf, name, 20_000)
+    shelf.find(("a", ""))
+
+    keep(shelf, "e", 20_000)
+
+    assert kept(shelf, "a", "b", "c", "d", "e") == [True, False, True, True, True]
+    assert shelf.size <= 100_000
+
+
+def test_one_answer_cannot_drive_out_all_others() -> None:
+    shelf = Shelf(None, most_bytes=100_000)
+    keep(shelf, "a", 1_000)
+
+    keep(shelf, "huge", 30_000)
+
+    assert kept(shelf, "a", "huge") == [True, False]
+
+
+def test_spellings_of_one_question_share_one_answer_and_are_bounded() -> None:
+    shelf = Shelf(None, most_bytes=1_000_000)
+
+    for number in range(1_000):
+        keep(shelf, "a", 1_000, wording=str(number))
+
+    found = [shelf.find(("a", str(number))) for number in range(1_000)]
+    assert len([variant for variant in found if variant]) == answers.MOST_WORDINGS
+    assert len({id(variant) for variant in found if variant}) == 1
+    assert len(shelf) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 30_000), st.sampled_from("xyz")), max_size=60))
+def test_what_is_counted_is_what_is_kept(steps: list[tuple[str, int, str]]) -> None:
+    shelf = Shelf(None, most_bytes=100_000)
+
+    for name, size, wording in steps:
+        keep(shelf, name, size, wording=wording)
+
+    assert shelf.size == sum(answer.size for answer in shelf._answers.values()) <= 100_000
+    assert {question for question, _ in shelf._by_wording.values()} <= shelf._answers.keys()

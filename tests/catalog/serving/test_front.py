@@ -1,0 +1,352 @@
+"""Before Django: what may be answered there, and that such an answer is in nothing another than Django's."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import re
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO, StringIO
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import orjson
+import pytest
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from catalog.serving import access_log, snapshot
+from catalog.serving.counts import Counts
+from catalog.serving.front import CREDENTIALS, Front
+from gatewayz.settings import LOGGING
+from tests.factories import hourly, offer_record, publish
+
+LIST = "/catalog/models"
+CACHED = [LIST, "/catalog/models/", "/catalog/models/maker/model", "/catalog/providers", "/catalog/provider"]
+NEVER = ["/catalog/gateways", "/catalog/schema", "/healthz", "/readyz", "/metrics", "/nowhere", "/admin/login/"]
+HEX_ID = re.compile(r"[0-9a-f]{32}")
+VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
+
+
+@dataclass
+class Answered:
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def __getitem__(self, name: str) -> str | None:
+        found = [value for known, value in self.headers if known.lower() == name.lower()]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    @property
+    def lasting(self) -> tuple[str, list[tuple[str, str]], bytes]:
+        """All but the id of the request."""
+        return self.status, [header for header in self.headers if header[0] != "X-Request-ID"], self.body
+
+
+@dataclass
+class Web:
+    """A serving process, asked as its web server asks it."""
+
+    counts: Counts = field(default_factory=Counts)
+    asked_django: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        django = get_wsgi_application()
+
+        def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            self.asked_django.append(environ["PATH_INFO"])
+            return django(environ, start_response)
+
+        self.front = Front(application, counts=self.counts)
+
+    def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:
+        environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
+        environ |= {"HTTP_HOST": "localhost", "REMOTE_ADDR": "192.0.2.1", "wsgi.input": BytesIO(body), **headers}
+        if body:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        setup_testing_defaults(environ)
+        started: list[Any] = []
+        chunks = self.front(environ, lambda *given: started.extend(given))
+        return Answered(started[0], started[1], b"".join(chunks))
+
+
+@pytest.fixture(autouse=True)
+def one_connection() -> Iterator[None]:
+    """Django would close it at the end of each request, and with it the transaction of the test."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def web(db: None, settings: Settings) -> Web:
+    settings.RATE_LIMIT_PER_MINUTE = 0
+    publish(offer_record(), offer_record("maker/other"))
+    snapshot.refresh()
+    return Web()
+
+
+# --- a hit is Django's answer ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", CACHED)
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_second_answer_is_the_first_one_without_django(web: Web, path: str, encoding: str, method: str) -> None:
+    first, second = (web.ask(path, method=method, HTTP_ACCEPT_ENCODING=encoding) for _ in range(2))
+
+    assert web.asked_django == [path]
+    assert first.status == "200 OK"
+    assert first.lasting == second.lasting
+    assert (first.body == b"") == (method == "HEAD")
+    assert first["X-Request-ID"] != second["X-Request-ID"]
+    assert first["Access-Control-Allow-Origin"] == "*"
+
+
+def test_django_answers_the_same_bytes_and_headers_without_the_front(web: Web) -> None:
+    finished = web.ask(LIST)
+
+    from_django = web.ask(LIST, HTTP_COOKIE="a=b")
+
+    added = {"ETag", "Vary"}
+    assert from_django.body == finished.body
+    assert {name: value for name, value in finished.headers if name not in {*added, "X-Request-ID"}} == {
+        name: value for name, value in from_django.headers if name not in {"X-Request-ID", "Vary"}
+    }
+
+
+def test_a_hit_asks_the_database_nothing(web: Web, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(0):
+        for _ in range(2):
+            web.ask(LIST, "limit=1")
+            web.ask("/catalog/providers")
+
+
+def test_the_order_and_the_spelling_of_parameters_do_not_matter(web: Web) -> None:
+    answers = [web.ask(LIST, query) for query in ("limit=1&gateway=chutes", "gateway=chutes&limit=01")]
+
+    assert len(web.asked_django) == 1
+    assert len({answer.body for answer in answers}) == 1
+    assert orjson.loads(answers[0].body)["next"] == "/catalog/models?gateway=chutes&limit=1&offset=1"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_client_with_the_same_bytes_gets_none(web: Web, method: str) -> None:
+    tag = str(web.ask(LIST)["ETag"])
+
+    kept = web.ask(LIST, method=method, HTTP_IF_NONE_MATCH=f'"old", W/{tag}')
+    made = Web().ask(LIST, method=method, HTTP_IF_NONE_MATCH=tag)
+
+    assert kept.lasting == made.lasting
+    assert (kept.status, kept.body, kept["ETag"]) == ("304 Not Modified", b"", tag)
+    assert kept["Cache-Control"] == web.ask(LIST)["Cache-Control"]
+    assert kept["Content-Type"] is None
+    assert web.ask(LIST, HTTP_IF_NONE_MATCH=tag, HTTP_ACCEPT_ENCODING="gzip").status == "200 OK"
+
+
+# --- what never gets in ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NEVER)
+def test_what_is_not_the_snapshot_is_asked_of_django_each_time(web: Web, path: str) -> None:
+    for _ in range(2):
+        web.ask(path)
+
+    assert web.asked_django == [path, path]
+    assert len(web.front._shelf) == 0
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        *({header: "secret"} for header in CREDENTIALS),
+        {"method": "POST"},
+        {"method": "OPTIONS"},
+        {"body": b"{}"},
+        {"HTTP_ACCEPT": "text/xml"},
+        {"HTTP_HOST": "evil.example"},
+        {"query": "limit=0"},
+        {"path": "/catalog/models/nobody/nothing"},
+    ],
+    ids=str,
+)
+def test_whatever_is_not_public_is_neither_kept_nor_answered_from_what_is(web: Web, request_: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"path": LIST, **request_}
+    for _ in range(2):
+        web.ask(**asked)
+    assert len(web.asked_django) == 2
+    assert len(web.front._shelf) == 0
+    web.ask(LIST)
+
+    web.ask(**asked)
+
+    assert len(web.asked_django) == 4
+
+
+def test_an_answer_that_sets_a_cookie_or_is_not_public_is_not_kept(web: Web, db: None) -> None:
+    for header in (("Set-Cookie", "a=b"), ("Cache-Control", "private")):
+        headers = [("Content-Type", "text/plain"), ("Cache-Control", "public"), header]
+
+        def application(environ: Any, start_response: Any, headers: Any = headers) -> list[bytes]:
+            web.asked_django.append("")
+            start_response("200 OK", headers)
+            return [b"hello"]
+
+        web.front._application = application
+        web.asked_django.clear()
+
+        assert [web.ask(LIST).body for _ in range(2)] == [b"hello", b"hello"]
+        assert len(web.asked_django) == 2
+
+
+def test_http_is_redirected_even_if_the_answer_for_https_is_kept(web: Web, settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    web = Web()
+    assert web.ask(LIST, HTTP_X_FORWARDED_PROTO="https").status == "200 OK"
+
+    assert web.ask(LIST, HTTP_X_FORWARDED_PROTO="http").status.startswith("301")
+    assert web.ask(LIST).status.startswith("301")
+
+
+# --- under change ----------------------------------------------------------------------------------------------------
+
+
+def test_a_new_revision_drops_what_was_kept_and_frees_the_old_snapshot(web: Web) -> None:
+    old = web.ask(LIST)
+    before = weakref.ref(snapshot.current())
+    publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
+    snapshot.refresh()
+
+    new = web.ask(LIST)
+    gc.collect()
+
+    assert (orjson.loads(old.body)["revision"], orjson.loads(new.body)["revision"]) == (1, 2)
+    assert old["ETag"] != new["ETag"]
+    assert before() is None
+    assert len(web.front._shelf) == 1
+
+
+def test_an_answer_made_while_the_snapshot_was_swapped_is_given_and_not_kept(web: Web) -> None:
+    ask_django = web.front._application
+
+    def swap_and_answer(environ: Any, start_response: Any) -> Iterable[bytes]:
+        publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
+        snapshot.refresh()
+        return ask_django(environ, start_response)
+
+    web.front._application = swap_and_answer
+    shelf = web.front._current_shelf()
+
+    assert orjson.loads(web.ask(LIST).body)["revision"] == 2
+    assert len(shelf) == 0
+
+
+def test_before_anything_can_be_served_nothing_is_kept(db: None) -> None:
+    web = Web()
+    assert web.ask(LIST).status.startswith("503")
+    publish(offer_record())
+    snapshot.refresh()
+
+    assert web.ask(LIST).status == "200 OK"
+
+
+# --- what holds for every request ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [LIST, "/catalog/gateways", "/nowhere"])
+def test_every_request_has_a_new_id_whatever_the_client_says(web: Web, path: str) -> None:
+    found = [web.ask(path, HTTP_X_REQUEST_ID="forged\nline")["X-Request-ID"] for _ in range(3)]
+
+    assert len(set(found)) == 3
+    assert all(HEX_ID.fullmatch(str(request_id)) for request_id in found)
+
+
+def test_the_id_of_a_refusal_is_the_one_of_the_header(web: Web) -> None:
+    refused = web.ask(LIST, "limit=0")
+
+    assert orjson.loads(refused.body)["request_id"] == refused["X-Request-ID"]
+
+
+def test_hits_and_misses_share_one_limit_and_probes_have_none(web: Web, settings: Settings) -> None:
+    settings.RATE_LIMIT_PER_MINUTE = 3
+    web = Web()
+    statuses = [web.ask(path).status[:3] for path in (LIST, LIST, "/catalog/gateways", LIST, "/catalog/gateways")]
+
+    refused = web.ask(LIST)
+
+    assert statuses == ["200", "200", "200", "429", "429"]
+    assert web.ask("/healthz").status == "200 OK"
+    assert web.ask(LIST, REMOTE_ADDR="192.0.2.2").status == "200 OK"
+    problem = orjson.loads(refused.body)
+    assert refused["Content-Type"] == "application/problem+json"
+    assert 1 <= int(str(refused["Retry-After"])) <= 60
+    assert problem | {"detail": "", "request_id": ""} == {
+        "type": "/docs/problems/too-many-requests",
+        "title": "Too many requests",
+        "status": 429,
+        "detail": "",
+        "instance": LIST,
+        "request_id": "",
+    }
+    assert problem["request_id"] == refused["X-Request-ID"]
+
+
+def test_everything_is_counted_by_where_it_came_from(web: Web) -> None:
+    tag = str(web.ask(LIST)["ETag"])
+    web.ask(LIST)
+    web.ask(LIST, HTTP_IF_NONE_MATCH=tag)
+    web.ask(LIST, "limit=0")
+    web.ask("/healthz")
+
+    assert web.counts.requests == {
+        ("made", "200"): 1,
+        ("kept", "200"): 1,
+        ("kept", "304"): 1,
+        ("django", "400"): 1,
+        ("django", "200"): 1,
+    }
+    assert sum(web.counts.latencies["kept"].buckets) == 2
+    assert (web.counts.kept_answers, web.counts.kept_bytes) == (1, web.front._shelf.size)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_hit_is_logged_as_django_logs_a_miss(
+    web: Web, settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    formatters: Any = LOGGING["formatters"]
+    options = dict(formatters[log_format])
+    handler = logging.StreamHandler(StringIO())
+    handler.setFormatter(options.pop("()")(**options))
+    logger = logging.getLogger(access_log.LOGGER)
+    monkeypatch.setattr(logger, "handlers", [handler])
+    monkeypatch.setattr(logger, "propagate", False)
+    settings.LOG_FORMAT = log_format
+    before = logger.level
+    logger.setLevel(logging.INFO)
+
+    web = Web()
+    for _ in range(2):
+        web.ask(LIST, "limit=1&tags=%0A%1B")
+
+    logger.setLevel(before)
+    [made], [kept] = handler.stream.getvalue().splitlines(), capfd.readouterr().err.splitlines()
+    made, kept = (re.sub(VOLATILE, "…", line) for line in (made, kept))
+    assert json.loads(made) == json.loads(kept) if log_format == "json" else made == kept
+
+
+def test_where_requests_are_not_logged_hits_are_not_either(capfd: pytest.CaptureFixture[str], web: Web) -> None:
+    for _ in range(2):
+        web.ask(LIST)
+
+    assert capfd.readouterr().err == ""
