@@ -31,8 +31,8 @@ COPY manage.py ./
 COPY gatewayz gatewayz
 COPY catalog catalog
 COPY fixtures fixtures
-RUN --mount=type=bind,from=icons,source=/icons.tgz,target=/tmp/icons.tgz \
-    python manage.py logos /tmp/icons.tgz \
+RUN --mount=type=bind,from=icons,source=/icons.tgz,target=/icons.tgz \
+    python manage.py logos /icons.tgz \
  && python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
  && python -m compileall -q gatewayz catalog
