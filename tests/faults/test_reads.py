@@ -40,6 +40,7 @@ PAUSE_SECONDS = 0.005
 OFFERS = 12
 MOST_SECONDS_BEHIND = 2.0
 START_SECONDS = 60.0
+PATIENCE_SECONDS = 900.0 if PROVE else 90.0
 DECODERS = {None: bytes, "gzip": gzip.decompress, "br": brotli.decompress}
 
 ADDRESSES = [
@@ -176,10 +177,13 @@ def check(address: str, answer: Json, *, at_least: int) -> None:
 
 
 def read_again_and_again(port: int, history: History, *, seed: int) -> list[int]:
-    """The editions that were seen."""
-    dice, seen = random.Random(seed), []  # noqa: S311  the same questions in every run
+    """The editions that were seen, up to the last one that is published."""
+    dice = random.Random(seed)  # noqa: S311  the same questions in every run
+    seen: list[int] = []
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
     with closing(Client(port)) as client:
-        for _ in range(READS // READERS):
+        while len(seen) < READS // READERS or seen[-1] < PUBLICATIONS:
+            assert time.monotonic() < give_up_at
             if dice.random() < 0.02:
                 client.close()  # and connects anew
             address, encoding = dice.choice(ADDRESSES), dice.choice(["identity", "gzip", "br"])
@@ -200,4 +204,5 @@ def test_readers_see_one_revision_never_an_old_one_and_only_their_own_answers(po
             history.publish()
         seen = {edition for reader in reading for edition in reader.result()}
 
-    assert len(seen) > min(PUBLICATIONS, 5) // 2
+    assert PUBLICATIONS in seen
+    assert len(seen) > min(PUBLICATIONS, 5) // 4  # of a few, some fall between two looks at the database
