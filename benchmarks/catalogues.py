@@ -81,7 +81,6 @@ def _copied(version: Any, number: int) -> tuple[Any, str]:
         name=record.name,
         provider_id=model.provider_id,
         model_type=model.model_type,
-        model_key=model.model_key,
         upstream=records.dump(record),
         fingerprint="",
         source=model.source,
