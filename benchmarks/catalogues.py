@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 Json = Any
@@ -42,7 +43,7 @@ def build(count: int) -> None:
     call_command("migrate", verbosity=0)
     if not count:
         return
-    call_command("sync", *(["chutes"] if count <= 104 else []), source="bundled", stdout=open(os.devnull, "w"))  # noqa: SIM115
+    call_command("sync", *(["chutes"] if count <= 104 else []), source="bundled", stdout=StringIO())
     _copy(count)
 
 

@@ -51,7 +51,7 @@ class Server:
 
     def megabytes_of_a_worker(self) -> float:
         """Resident, of the larger of its two workers."""
-        workers = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        workers = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=True)
         sizes = [
             re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in workers.stdout.split()
         ]
@@ -72,15 +72,15 @@ class Bench:
     def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0) -> tuple[float, float]:
         """Requests per second, and the 99th percentile of the latency in milliseconds."""
         command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--latency", *options, address]
-        told = subprocess.run(  # noqa: S603
+        told = subprocess.run(
             command, env=os.environ | {"START": str(start)}, capture_output=True, text=True, check=True
         ).stdout
         time.sleep(1)  # a slow server still has requests in its queue, and would take time from the next one
         if "Non-2xx" in told or "Socket errors" in told:
             raise SystemExit(f"{address} answered with errors:\n{told}")
         rate, slowest = re.search(r"Requests/sec:\s+([\d.]+)", told), re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
-        assert rate  # noqa: S101  for the type checker
-        assert slowest  # noqa: S101
+        assert rate
+        assert slowest
         return float(rate[1]), float(slowest[1]) * {"us": 0.001, "ms": 1.0, "s": 1_000.0}[slowest[2]]
 
     def measure(self, name: str, address: str, *options: str, start: int = 0) -> None:
@@ -107,7 +107,7 @@ class Bench:
         # Nothing of the shell: granian copies the environment into each request.
         with (self.folder / f"server-{port}.log").open("wb") as log:
             clean = {"PATH": os.environ["PATH"], **environment}
-            process = subprocess.Popen(command, env=clean, cwd=HERE.parent, stderr=log)  # noqa: S603
+            process = subprocess.Popen(command, env=clean, cwd=HERE.parent, stderr=log)
         server = Server(process, port)
         try:
             wait_for(server.address(ready))
@@ -121,7 +121,7 @@ def wait_for(address: str) -> None:
     give_up_at = time.monotonic() + 120
     while time.monotonic() < give_up_at:
         try:
-            with urlopen(address, timeout=10):  # noqa: S310
+            with urlopen(address, timeout=10):
                 return
         except OSError:
             time.sleep(0.1)
@@ -129,7 +129,7 @@ def wait_for(address: str) -> None:
 
 
 def body_and_tag(address: str) -> tuple[bytes, str]:
-    with urlopen(Request(address), timeout=30) as response:  # noqa: S310
+    with urlopen(Request(address), timeout=30) as response:
         return response.read(), response.headers["ETag"]
 
 
@@ -141,7 +141,7 @@ def make_catalogues(folder: Path) -> None:
             name = str(folder / f"{size}.sqlite3")
             Path(name).unlink(missing_ok=True)
             for arguments in ([name, str(size)], [name, "--write", str(folder / f"{size}.jsonl")]):
-                subprocess.run([sys.executable, "-m", "benchmarks.catalogues", *arguments], cwd=HERE.parent, check=True)  # noqa: S603
+                subprocess.run([sys.executable, "-m", "benchmarks.catalogues", *arguments], cwd=HERE.parent, check=True)
 
 
 def ours(bench: Bench, size: int, **environment: str) -> Any:
@@ -170,7 +170,7 @@ def naive_drf(bench: Bench, size: int) -> Any:
     database, documents = str(bench.folder / f"naive-{size}.sqlite3"), str(bench.folder / f"{size}.jsonl")
     if not Path(database).exists():
         command = [sys.executable, "-m", "benchmarks.contenders.naive_drf", documents]
-        subprocess.run(command, env=os.environ | {"NAIVE_DATABASE": database}, cwd=HERE.parent, check=True)  # noqa: S603
+        subprocess.run(command, env=os.environ | {"NAIVE_DATABASE": database}, cwd=HERE.parent, check=True)
     arguments = GRANIAN.format("benchmarks.contenders.naive_drf:application")
     return bench.serving(arguments, ready=f"{LIST}?limit=1", NAIVE_DATABASE=database)
 
@@ -213,8 +213,8 @@ def with_syncs(bench: Bench, server: Server) -> None:
 @contextmanager
 def publishing(database: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "benchmarks.catalogues", str(database), "--publish-every", "1"]
-    publisher = subprocess.Popen(command, cwd=HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
-    assert publisher.stdout is not None  # noqa: S101  for the type checker
+    publisher = subprocess.Popen(command, cwd=HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert publisher.stdout is not None
     publisher.stdout.readline()  # it has begun
     try:
         yield

@@ -264,8 +264,8 @@ def _longest_read(count: int) -> float:
     rows = rows_like_the_real_ones(count)
     name = str(connection.settings_dict["NAME"])
     command = [sys.executable, "-m", "benchmarks.sync", "--read-from", name]
-    reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    assert reader.stdout is not None  # noqa: S101  for the type checker
+    reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert reader.stdout is not None
     reader.stdout.readline()  # it has begun
     sync(rows)
     longest, _ = reader.communicate()
@@ -308,7 +308,7 @@ def _memory(options: argparse.Namespace) -> float:
 
     def peak(rows: int) -> float:
         command = [sys.executable, "-m", "benchmarks.sync", "--measure-memory", str(rows)]
-        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     return peak(options.rows) - peak(0)
 
@@ -319,7 +319,7 @@ def _peak_memory_of(count: int) -> float:
         # The answer is made elsewhere, so that making it does not count.
         path = Path(os.environ["DATA_DIR"]) / "rows.json"
         maker = f"from benchmarks import sync; sync.write_rows({count}, {str(path)!r})"
-        subprocess.run([sys.executable, "-c", maker], check=True)  # noqa: S603
+        subprocess.run([sys.executable, "-c", maker], check=True)
         _sync_file(path)
         _sync_file(path.with_name("reordered.json"))
     # Not getrusage(): that remembers the peak of the process which started this one.

@@ -14,7 +14,7 @@ import django
 from django.conf import settings
 
 settings.configure(
-    SECRET_KEY="only-for-this-benchmark",  # noqa: S106
+    SECRET_KEY="only-for-this-benchmark",
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
     INSTALLED_APPS=["django.contrib.contenttypes", "rest_framework", "django_filters"],
@@ -29,10 +29,10 @@ settings.configure(
 )
 django.setup()
 
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.db import connection, models  # noqa: E402
-from django.urls import include, path  # noqa: E402
-from rest_framework import pagination, routers, serializers, viewsets  # noqa: E402
+from django.core.wsgi import get_wsgi_application
+from django.db import connection, models
+from django.urls import include, path
+from rest_framework import pagination, routers, serializers, viewsets
 
 INDEXED = ("gateway", "provider_slug", "model_type", "name")
 

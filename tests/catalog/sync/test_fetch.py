@@ -28,6 +28,7 @@ from catalog.records import OfferRecord
 from catalog.sync import fetch
 from catalog.sync.fetch import Fetcher, Limits
 from tests import upstream as faults
+from tests.services import find_free_port
 from tests.upstream import Fault, Upstream
 
 KEY = "sk-acme-0123456789abcdef"
@@ -338,6 +339,18 @@ def test_a_name_whose_lookup_hangs_ends_in_time_and_is_left_behind(monkeypatch: 
 
     assert time.monotonic() - began < 5
     is_over.set()
+
+
+def test_a_host_that_nobody_answers_at_is_asked_only_once_for_each_further_page(waits: list[float]) -> None:
+    nowhere = f"http://127.0.0.1:{find_free_port()}"
+
+    with fetcher_of(nowhere, limits=Limits(attempts=3), sleep=waits.append) as fetcher:
+        refusal(fetcher, Unreachable)
+        assert len(waits) == 2
+        refusal(fetcher, Unreachable)
+        refusal(fetcher, Unreachable)
+
+    assert len(waits) == 2
 
 
 def test_a_signal_ends_a_request_that_waits(upstream: Upstream) -> None:
