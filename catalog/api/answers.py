@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
 from catalog.normalize import dates
-from catalog.serving.filters import SelectionFilterSet
 from catalog.serving.index import Row
+from catalog.serving.parameters import SelectionFilterSet
 from catalog.serving.snapshot import Snapshot
 
 Json = Any

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import APIException
 
-from catalog.serving.filters import InvalidParameters
+from catalog.serving.parameters import InvalidParameters
 from catalog.serving.problems import problem_document
 from catalog.serving.snapshot import NotReady
 

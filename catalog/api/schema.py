@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
-from catalog.serving.filters import Parameter, SelectionFilterSet
+from catalog.serving.parameters import Parameter, SelectionFilterSet
 
 Endpoint = tuple[str, str, str, Any]
 """Path, pattern, method and view, as drf-spectacular's hooks are given them."""

@@ -19,14 +19,14 @@ from catalog import queries, registry
 from catalog.api import answers, serializers
 from catalog.normalize import dates
 from catalog.records import Source
-from catalog.serving import filters, providers, snapshot
+from catalog.serving import filters, parameters, providers, snapshot
 from catalog.serving.selection import Selection
 
 
 class CatalogView(APIView):
-    filterset_class: ClassVar[type[filters.SelectionFilterSet]] = filters.NoParameters
+    filterset_class: ClassVar[type[parameters.SelectionFilterSet]] = filters.NoParameters
 
-    def query(self, request: Request) -> filters.SelectionFilterSet:
+    def query(self, request: Request) -> parameters.SelectionFilterSet:
         """The request's parameters. Raises InvalidParameters."""
         return self.filterset_class(request.query_params)
 

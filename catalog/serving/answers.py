@@ -21,14 +21,13 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
 from catalog.serving.filters import (
-    InvalidParameters,
     OfferFilterSet,
     OfferOfIdFilterSet,
     ProviderFilterSet,
     ResolveFilterSet,
-    SelectionFilterSet,
     WorkloadFilterSet,
 )
+from catalog.serving.parameters import InvalidParameters, SelectionFilterSet
 
 ENDPOINTS: Sequence[tuple[re.Pattern[str], type[SelectionFilterSet]]] = (
     (re.compile(r"/catalog/models/?"), OfferFilterSet),

@@ -1,0 +1,31 @@
+"""Kinds of fields, each with its words for the OpenAPI document."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+MONEY = r"^[0-9]+(\.[0-9]+)?$"
+
+
+def text(help_text: str, *, null: bool = False) -> serializers.CharField:
+    return serializers.CharField(help_text=help_text, allow_null=null)
+
+
+def money(help_text: str, *, required: bool = True) -> serializers.RegexField:
+    return serializers.RegexField(MONEY, help_text=help_text, allow_null=required, required=required)
+
+
+def count(help_text: str, *, null: bool = False) -> serializers.IntegerField:
+    return serializers.IntegerField(help_text=help_text, allow_null=null)
+
+
+def words(help_text: str, *, null: bool = False) -> serializers.ListField:
+    return serializers.ListField(child=serializers.CharField(), help_text=help_text, allow_null=null)
+
+
+def choice(help_text: str, choices: list[str], *, null: bool = False) -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices, help_text=help_text, allow_null=null)
+
+
+def moment(help_text: str, *, null: bool = False) -> serializers.DateTimeField:
+    return serializers.DateTimeField(help_text=help_text, allow_null=null)

@@ -1,0 +1,51 @@
+"""The gateways, and the state of the service."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+from rest_framework.serializers import Serializer
+
+from catalog.api.serializers import fields
+from catalog.records import Source
+
+
+class GatewaySerializer(Serializer[object]):
+    slug = fields.text("The gateway's name in parameters.")
+    name = fields.text("As the vendor writes it.")
+    note = fields.text("The `note` of answers that show it alone.")
+    site_url = serializers.URLField(help_text="Its site.")
+    models = fields.count("Its offers that are not withdrawn.")
+    source = fields.choice("Where its offers were read.", [source.value for source in Source], null=True)
+    recorded_at = serializers.DateField(allow_null=True, help_text="The day of the facts, where they are bundled.")
+    state = fields.choice(
+        "`fresh` within two intervals of the last success, else `stale`; `failing` if the last run failed, `held` if "
+        "what it read was not believed and waits for a curator.",
+        ["fresh", "stale", "held", "failing", "never"],
+    )
+    last_checked = fields.moment("When the last run ended.", null=True)
+    last_success = fields.moment("When its listing was last read whole.", null=True)
+    age_seconds = fields.count("Since the last success.", null=True)
+    next_run = fields.moment("When it will be read again; null is as soon as possible.", null=True)
+    last_outcome = fields.text("How the last run ended.", null=True)
+    error = fields.text("Why the last run failed or is held.", null=True)
+    rejected = fields.count("Rows that the last run could not use.")
+    held_prices = fields.count("Prices that wait for a curator; the ones before them are served meanwhile.")
+
+
+class GatewayListSerializer(Serializer[object]):
+    data = GatewaySerializer(many=True)
+    total = fields.count("Gateways.")
+    returned = fields.count("Gateways in `data`.")
+    serving_revision = fields.count("The revision that this process serves.")
+    published_revision = fields.count("The newest revision in the database.")
+
+
+class HealthSerializer(Serializer[object]):
+    status = fields.choice("Always `ok`.", ["ok"])
+
+
+class ReadySerializer(Serializer[object]):
+    status = fields.choice("`ok`, or `not ready` with status 503.", ["ok", "not ready"])
+    problems = fields.words("What is missing.")
+    serving_revision = fields.count("The revision that this process serves.", null=True)
+    published_revision = fields.count("The newest revision in the database.", null=True)
