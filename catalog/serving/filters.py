@@ -31,8 +31,8 @@ def _offset() -> WholeNumber:
     return WholeNumber("Rows to skip.", least=0, most=LARGEST_OFFSET, default=0, example=0)
 
 
-class OfferFilterSet(SelectionFilterSet):
-    """The parameters of `/catalog/models`."""
+class NarrowingFilterSet(SelectionFilterSet):
+    """Which offers: the parameters of every endpoint that is about a set of them."""
 
     gateway = _gateway()
     provider = ProviderName(
@@ -42,6 +42,11 @@ class OfferFilterSet(SelectionFilterSet):
     )
     model_type = ModelTypes("Only models of any of these types.", narrow="of_model_types", example=["LLM"])
     tags = Tags("Only offers that have all of these tags.", narrow="with_all_tags", example=["hot"])
+
+
+class OfferFilterSet(NarrowingFilterSet):
+    """The parameters of `/catalog/models`."""
+
     sort = OneOf(
         "The order; a leading `-` turns it round.",
         choices=[sign + name for name in SORTS for sign in ("", "-")],
