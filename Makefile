@@ -11,7 +11,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes 
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
-.PHONY: help run test coverage prove bench bench-reads bench-sync logos env lint format types architecture admin lock
+.PHONY: help run test coverage prove bench bench-reads bench-sync docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -39,6 +39,9 @@ bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one ru
 	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
+
+docs: $(VENV)/runtime.stamp .env  ## write the generated tables of docs/api anew
+	@$(BIN)/python manage.py api_docs
 
 logos: $(VENV)/runtime.stamp .env  ## fetch the makers' marks for the pages (needs npm); without them letters stand in
 	@mkdir -p var
