@@ -151,7 +151,7 @@ def told_by(document: Json) -> dict[Key, str]:
     pricing = document["pricing"]
     base = {key: value for key, value in pricing.items() if key != "overrides" and value is not None}
     if document["price_basis"] == "hourly":
-        base = {"hourly_rate": base["hourly_rate"]}  # the others are its conversion
+        base = {key: value for key, value in base.items() if key not in {"prompt", "completion"}}  # its conversion
     told = _by_meter(base, "[]")
     for override in pricing.get("overrides", ()):
         conditions = json.dumps(override["conditions"], separators=(",", ":"))
@@ -198,6 +198,13 @@ def check_the_table() -> None:
         (1, Decision(State.DISCARDED)),
         (0, Edit("a/1", "prompt", None)),
         (1, Rebuild()),
+    ]
+)
+@example(
+    # billed by the hour in the end, beside the price of a tool
+    history=[
+        (0, Listing((("a/1", (("completion", "-1"), ("prompt", "-1"), ("web_search", "0.01")), None),))),
+        (1, Edit("a/1", "hourly_rate", "0.000003")),
     ]
 )
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
