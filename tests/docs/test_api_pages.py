@@ -14,15 +14,14 @@ import orjson
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.db import transaction
 from django.test import Client
 
-from catalog import registry
-from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
-from tests.catalog.syncing import sync
+from tests.catalog.bundled import _bundled_once, bundled
 
 Json = Any
+
+__all__ = ["_bundled_once", "bundled"]
 
 PAGES = sorted((Path(settings.BASE_DIR) / "docs" / "api").glob("*.md"))
 _EXAMPLE = re.compile(
@@ -42,16 +41,6 @@ def examples() -> Iterator[Any]:
     for page in PAGES:
         for number, found in enumerate(_EXAMPLE.finditer(page.read_text()), start=1):
             yield pytest.param(Example(**found.groupdict()), id=f"{page.stem}-{number}")
-
-
-@pytest.fixture(scope="module")
-def bundled(django_db_setup: None, django_db_blocker: Any) -> Iterator[Snapshot]:
-    """The bundled catalogues of all gateways; made once, for every example only reads."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        for slug in registry.GATEWAYS:
-            sync(slug, source="bundled")
-        yield snapshot.load()
-        transaction.set_rollback(True)
 
 
 def shows(answer: Json, excerpt: Json) -> bool:
@@ -98,12 +87,10 @@ def test_the_excerpts_of_examples_are_compared_with_care() -> None:
     assert not shows({"a": None}, {"a": 0})
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("example", list(examples()))
 def test_every_example_of_the_api_pages_answers_as_it_is_printed(
-    example: Example, bundled: Snapshot, client: Client, monkeypatch: pytest.MonkeyPatch
+    example: Example, bundled: Snapshot, client: Client
 ) -> None:
-    monkeypatch.setattr(snapshot, "_held", bundled)
     response = asked(client, example.command)
     text = b"".join(response) if response.streaming else response.content
     if example.kind == "json":
