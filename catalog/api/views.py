@@ -102,7 +102,7 @@ class GatewayList(CatalogView):
             states = queries.gateway_states(registry.GATEWAYS, now=timezone.now(), interval=interval)
             newest = queries.newest_revision()
         except (DatabaseError, InterfaceError) as error:
-            raise snapshot.NotReady("the database does not answer; lists of models are still served") from error
+            raise snapshot.NotReady("the database does not answer, which alone knows how gateways stand") from error
         data = [_gateway(state) for state in states.values()]
         return answers.json_response(
             {
@@ -140,7 +140,7 @@ class Ready(CatalogView):
             found["published_revision"] = queries.newest_revision().number
         except (DatabaseError, InterfaceError):
             problems.append("the database does not answer")
-        if snapshot.is_failing():
+        if snapshot.is_failing() and found["serving_revision"] is not None:
             problems.append("the newest revision cannot be read; the last one that could stays served")
         if found["published_revision"] == 0:
             problems.append("nothing has been published yet; the first sync does it")

@@ -48,6 +48,15 @@ def test_a_process_is_not_ready_before_it_has_read_what_is_published(client: Cli
     }
 
 
+def test_a_process_that_never_could_read_anything_claims_to_serve_nothing(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(offer_record())
+    monkeypatch.setattr(snapshot, "_is_failing", True)
+
+    assert not_ready(client)["problems"] == ["no published revision has been read yet"]
+
+
 def test_a_process_that_serves_what_is_published_is_ready(client: Client, db: None) -> None:
     publish(offer_record())
     snapshot.refresh()
