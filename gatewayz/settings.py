@@ -228,7 +228,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATION_PARAMETERS": False,
-    "PREPROCESSING_HOOKS": ["catalog.api.schema.without_trailing_slashes"],
+    "PREPROCESSING_HOOKS": ["catalog.api.schema.without_trailing_slashes", "catalog.api.schema.without_second_prefix"],
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -10,6 +10,7 @@ from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
 from catalog.serving.parameters import Parameter, SelectionFilterSet
+from catalog.serving.problems import DROP_IN
 
 Endpoint = tuple[str, str, str, Any]
 """Path, pattern, method and view, as drf-spectacular's hooks are given them."""
@@ -23,6 +24,8 @@ class CatalogSchema(AutoSchema):
         return [] if filterset is None else [_documented(name, p) for name, p in filterset.parameters().items()]
 
     def get_tags(self) -> list[str]:
+        if self.path.startswith((*DROP_IN, "/litellm/")):
+            return ["drop-in"]
         return ["catalogue" if self.path.startswith("/catalog") else "health"]
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
@@ -30,9 +33,11 @@ class CatalogSchema(AutoSchema):
         expected = {"400": "A parameter is wrong; `errors` names it.", "503": "Nothing can be served yet."}
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
+        is_drop_in = self.path.startswith(DROP_IN)
+        problem = serializers.DropInProblemSerializer if is_drop_in else serializers.ProblemSerializer
         for status, description in expected.items():
             if status not in bodies:
-                response = OpenApiResponse(serializers.ProblemSerializer, description=description)
+                response = OpenApiResponse(problem, description=description)
                 bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
                     response, status, media_types=["application/problem+json"], direction=direction
                 )
@@ -42,6 +47,11 @@ class CatalogSchema(AutoSchema):
 def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:
     """Each address once: lists answer with a trailing slash too."""
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
+
+
+def without_second_prefix(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """Each address once: what answers under `/api/v1` answers under `/v1` too."""
+    return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/v1/")]
 
 
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from catalog.api import canonical, views
+from catalog.api import canonical, drop_in, views
 from catalog.api.metrics import metrics
 
 
 def _list(address: str, view: type[views.CatalogView]) -> list[URLPattern]:
     return [path(address, view.as_view()), path(f"{address}/", view.as_view())]
+
+
+def _drop_in(prefix: str) -> list[URLPattern]:
+    return [
+        path(f"{prefix}/models", drop_in.Models.as_view()),
+        path(f"{prefix}/models/user", drop_in.ModelsOfUser.as_view()),
+        path(f"{prefix}/models/count", drop_in.ModelCount.as_view()),
+        path(f"{prefix}/models/<path:model_id>/endpoints", drop_in.Endpoints.as_view()),
+        path(f"{prefix}/models/<path:model_id>", drop_in.Model.as_view()),
+        path(f"{prefix}/model/<path:model_id>", drop_in.ModelInData.as_view()),
+        path(f"{prefix}/providers", drop_in.Providers.as_view()),
+    ]
 
 
 urlpatterns = [
@@ -21,6 +33,9 @@ urlpatterns = [
     path("catalog/canonical/<path:slug>", canonical.CanonicalDetail.as_view()),
     *_list("catalog/resolve", canonical.Resolve),
     *_list("catalog/gateways", views.GatewayList),
+    *_drop_in("api/v1"),
+    *_drop_in("v1"),
+    path("litellm/model_prices.json", drop_in.LiteLLMPrices.as_view()),
     path("catalog/schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),

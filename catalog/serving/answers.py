@@ -21,6 +21,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
 from catalog.serving.filters import (
+    DropInFilterSet,
+    NoParameters,
     OfferFilterSet,
     OfferOfIdFilterSet,
     ProviderFilterSet,
@@ -35,6 +37,9 @@ ENDPOINTS: Sequence[tuple[re.Pattern[str], type[SelectionFilterSet]]] = (
     (re.compile(r"/catalog/models/.+", re.DOTALL), OfferOfIdFilterSet),
     (re.compile(r"/catalog/canonical/.+", re.DOTALL), WorkloadFilterSet),
     (re.compile(r"/catalog/resolve/?"), ResolveFilterSet),
+    (re.compile(r"(/api)?/v1/models(/count|/user)?"), DropInFilterSet),
+    (re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), NoParameters),
+    (re.compile(r"/litellm/model_prices\.json"), NoParameters),
 )
 """The addresses that show nothing but the snapshot, with the parameters that they read; the first match holds."""
 

@@ -6,7 +6,16 @@ The API reads them, and the OpenAPI document is generated from them.
 from __future__ import annotations
 
 from catalog import registry
-from catalog.serving.parameters import ModelTypes, OneOf, ProviderName, SelectionFilterSet, Tags, WholeNumber, Word
+from catalog.serving.parameters import (
+    ModelTypes,
+    OneOf,
+    ProviderName,
+    SelectionFilterSet,
+    Tags,
+    WholeNumber,
+    Word,
+    Words,
+)
 from catalog.serving.selection import SORTS
 
 DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET = 250, 1_000, 1_000_000
@@ -95,6 +104,19 @@ class ResolveFilterSet(SelectionFilterSet):
     """The parameter of `/catalog/resolve`, which is needed."""
 
     id = Word("An id or a name of a model, in whatever spelling.", example="deepseek-r1")
+
+
+class DropInFilterSet(SelectionFilterSet):
+    """The parameters of `/api/v1/models`: those of OpenRouter's own list that the catalogue can answer."""
+
+    supported_parameters = Words(
+        "Only models that take all of these parameters of a request.", example=["tools", "reasoning"]
+    )
+    input_modalities = Words("Only models that all of these can go into.", example=["image"])
+    output_modalities = Words(
+        "Only models that any of these come out of; without it `text`, as at OpenRouter, and `all` for every model.",
+        example=["all"],
+    )
 
 
 class NoParameters(SelectionFilterSet):

@@ -22,7 +22,7 @@ from catalog.serving.access_log import AccessLog
 from catalog.serving.answers import Answer, Headers, Question, Shelf, Variant, Wording
 from catalog.serving.counts import Counts
 from catalog.serving.limits import Limiter, client_of
-from catalog.serving.problems import problem_document
+from catalog.serving.problems import DROP_IN, problem_document
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -30,7 +30,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROXY_AUTHORIZATION")
 """With one of these an answer may be meant for one client alone."""
-LIMITED = "/catalog/"
+LIMITED = ("/catalog/", "/litellm/", *DROP_IN)
 """Not the probes, the metrics and the admin: whoever watches over the service must always get through."""
 
 

@@ -7,6 +7,11 @@ from typing import Any
 
 Json = Any
 
+DROP_IN = ("/api/v1/", "/v1/")
+"""Where clients of OpenAI and OpenRouter ask, who look for the reason under `error`."""
+
+_ERROR_TYPES = {404: "not_found_error", 429: "rate_limit_error"}
+
 
 def problem_document(
     *,
@@ -28,4 +33,12 @@ def problem_document(
     if errors:
         body["errors"] = errors
     body["request_id"] = request_id
+    if instance.startswith(DROP_IN):
+        body["error"] = _error(status, detail, parameter=errors[0]["parameter"] if errors else None)
     return body
+
+
+def _error(status: int, message: str, *, parameter: str | None) -> Json:
+    """As OpenAI words it; the code is the status, as OpenRouter has it."""
+    kind = _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"message": message, "type": kind, "param": parameter, "code": status}

@@ -15,6 +15,25 @@ from catalog.api.serializers.canonical import (
     ResolveSerializer,
     WorkloadSerializer,
 )
+from catalog.api.serializers.drop_in import (
+    LITELLM_MAP,
+    CountSerializer,
+    DropInArchitectureSerializer,
+    DropInCountSerializer,
+    DropInListSerializer,
+    DropInModelInDataSerializer,
+    DropInModelSerializer,
+    DropInPricingSerializer,
+    DropInTopProviderSerializer,
+    EndpointListSerializer,
+    EndpointSerializer,
+    EndpointsSerializer,
+    KnownPricingSerializer,
+    LinksSerializer,
+    NoPagesSerializer,
+    SellerListSerializer,
+    SellerSerializer,
+)
 from catalog.api.serializers.gateways import GatewayListSerializer, GatewaySerializer, HealthSerializer, ReadySerializer
 from catalog.api.serializers.lists import ListSerializer, ModelDetailSerializer, ModelListSerializer, StampSerializer
 from catalog.api.serializers.offers import (
@@ -26,22 +45,44 @@ from catalog.api.serializers.offers import (
     PricingSerializer,
     TopProviderSerializer,
 )
-from catalog.api.serializers.problems import ParameterProblemSerializer, ProblemSerializer
+from catalog.api.serializers.problems import (
+    DropInProblemSerializer,
+    ErrorSerializer,
+    ParameterProblemSerializer,
+    ProblemSerializer,
+)
 from catalog.api.serializers.providers import ProviderListSerializer, ProviderSerializer
 
 __all__ = [
+    "LITELLM_MAP",
     "ArchitectureSerializer",
     "CandidateSerializer",
     "CanonicalDataSerializer",
     "CanonicalSerializer",
     "CheapestSerializer",
     "ComparedOfferSerializer",
+    "CountSerializer",
+    "DropInArchitectureSerializer",
+    "DropInCountSerializer",
+    "DropInListSerializer",
+    "DropInModelInDataSerializer",
+    "DropInModelSerializer",
+    "DropInPricingSerializer",
+    "DropInProblemSerializer",
+    "DropInTopProviderSerializer",
+    "EndpointListSerializer",
+    "EndpointSerializer",
+    "EndpointsSerializer",
+    "ErrorSerializer",
     "GatewayListSerializer",
     "GatewaySerializer",
     "HealthSerializer",
+    "KnownPricingSerializer",
+    "LinksSerializer",
     "ListSerializer",
     "ModelDetailSerializer",
     "ModelListSerializer",
+    "NoPagesSerializer",
     "OfferSerializer",
     "ParameterProblemSerializer",
     "PricePerMillionSerializer",
@@ -54,6 +95,8 @@ __all__ = [
     "ReadySerializer",
     "ResolveSerializer",
     "ResolvedSerializer",
+    "SellerListSerializer",
+    "SellerSerializer",
     "StampSerializer",
     "TopProviderSerializer",
     "WorkloadSerializer",

@@ -23,3 +23,16 @@ class ProblemSerializer(Serializer[object]):
     instance = fields.text("The path that was asked for.")
     errors = ParameterProblemSerializer(many=True, required=False)
     request_id = fields.text("Leads to the log lines of this request.", null=True)
+
+
+class ErrorSerializer(Serializer[object]):
+    message = fields.text("What is wrong this time.")
+    type = fields.text("The kind of error, in OpenAI's words.")
+    param = fields.text("The first wrong parameter; null where it is no parameter.", null=True)
+    code = fields.count("The HTTP status.")
+
+
+class DropInProblemSerializer(ProblemSerializer):
+    """The same error twice: for clients of RFC 9457, and under `error` for those of OpenAI and OpenRouter."""
+
+    error = ErrorSerializer()

@@ -45,7 +45,7 @@ def problem_of(response: Response, *, status: int) -> Json:
     assert response["Content-Type"] == "application/problem+json"
     assert response["Cache-Control"] == "no-store"
     problem = orjson.loads(response.content)
-    assert problem.keys() - {"errors"} == PROBLEM_FIELDS
+    assert problem.keys() - {"errors", "error"} == PROBLEM_FIELDS
     assert problem["status"] == status
     assert problem["type"].startswith("/docs/problems/")
     assert all(isinstance(problem[field], str) and problem[field] for field in PROBLEM_FIELDS - {"status"})

@@ -64,6 +64,25 @@ ANSWERED = {
     ("/catalog/resolve", "400"): "/catalog/resolve",
     ("/catalog/gateways", "200"): "/catalog/gateways",
     ("/catalog/gateways", "400"): "/catalog/gateways?limit=1",
+    ("/api/v1/models", "200"): "/api/v1/models",
+    ("/api/v1/models", "400"): "/api/v1/models?category=programming",
+    ("/api/v1/models/user", "200"): "/api/v1/models/user",
+    ("/api/v1/models/user", "400"): "/api/v1/models/user?category=programming",
+    ("/api/v1/models/count", "200"): "/api/v1/models/count",
+    ("/api/v1/models/count", "400"): "/api/v1/models/count?category=programming",
+    ("/api/v1/models/{model_id}", "200"): "/api/v1/models/deepseek-ai/DeepSeek-R1",
+    ("/api/v1/models/{model_id}", "400"): "/api/v1/models/deepseek-ai/DeepSeek-R1?limit=1",
+    ("/api/v1/models/{model_id}", "404"): "/api/v1/models/nobody/nothing",
+    ("/api/v1/model/{model_id}", "200"): "/api/v1/model/deepseek-ai/DeepSeek-R1",
+    ("/api/v1/model/{model_id}", "400"): "/api/v1/model/deepseek-ai/DeepSeek-R1?limit=1",
+    ("/api/v1/model/{model_id}", "404"): "/api/v1/model/nobody/nothing",
+    ("/api/v1/models/{model_id}/endpoints", "200"): "/api/v1/models/deepseek-ai/DeepSeek-R1/endpoints",
+    ("/api/v1/models/{model_id}/endpoints", "400"): "/api/v1/models/deepseek-ai/DeepSeek-R1/endpoints?limit=1",
+    ("/api/v1/models/{model_id}/endpoints", "404"): "/api/v1/models/nobody/nothing/endpoints",
+    ("/api/v1/providers", "200"): "/api/v1/providers",
+    ("/api/v1/providers", "400"): "/api/v1/providers?limit=1",
+    ("/litellm/model_prices.json", "200"): "/litellm/model_prices.json",
+    ("/litellm/model_prices.json", "400"): "/litellm/model_prices.json?limit=1",
     ("/healthz", "200"): "/healthz",
     ("/healthz", "400"): "/healthz?limit=1",
     ("/readyz", "200"): "/readyz",
@@ -78,8 +97,29 @@ UNREADY = {
     ("/catalog/provider", "503"): "/catalog/provider",
     ("/catalog/providers", "503"): "/catalog/providers",
     ("/catalog/gateways", "503"): "/catalog/gateways",
+    ("/api/v1/models", "503"): "/api/v1/models",
+    ("/api/v1/models/user", "503"): "/api/v1/models/user",
+    ("/api/v1/models/count", "503"): "/api/v1/models/count",
+    ("/api/v1/models/{model_id}", "503"): "/api/v1/models/deepseek-ai/DeepSeek-R1",
+    ("/api/v1/model/{model_id}", "503"): "/api/v1/model/deepseek-ai/DeepSeek-R1",
+    ("/api/v1/models/{model_id}/endpoints", "503"): "/api/v1/models/deepseek-ai/DeepSeek-R1/endpoints",
+    ("/api/v1/providers", "503"): "/api/v1/providers",
+    ("/litellm/model_prices.json", "503"): "/litellm/model_prices.json",
     ("/readyz", "503"): "/readyz",
 }
+
+
+@pytest.fixture
+def catalogue(catalogue: Snapshot) -> Snapshot:
+    """With an offer that is billed by tokens: the addresses of other services' clients show nothing else."""
+    prices = per_token(prompt="7E-7", completion="2.5E-6")
+    told = {"context_length": 64_000, "supported_parameters": ("tools",), "is_moderated": False, "prices": prices}
+    record = offer_record(
+        "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1", **told
+    )
+    publish(record, gateway="openrouter")
+    snapshot.refresh()
+    return snapshot.current()
 
 
 def formats() -> FormatChecker:
@@ -194,6 +234,16 @@ def test_all_bundled_offers_of_all_gateways_are_as_the_document_says(client: Cli
         assert rows
         for row in (rows[0], rows[-1]):
             assert complaints("/catalog/models/{model_id}", client.get(f"/catalog/models/{row['id']}")) == []
+
+
+def test_all_bundled_models_are_as_the_document_says_in_the_shapes_of_other_services(
+    client: Client, catalogues: Snapshot
+) -> None:
+    for path in ("/api/v1/models", "/api/v1/providers", "/litellm/model_prices.json"):
+        answer = client.get(path)
+
+        assert len(answer.content) > 2_000
+        assert complaints(path, answer) == []
 
 
 def test_a_held_gateway_is_as_the_document_says(client: Client, catalogue: Snapshot, fixtures_dir: Path) -> None:

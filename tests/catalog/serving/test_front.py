@@ -28,7 +28,17 @@ from gatewayz.settings import LOGGING
 from tests.factories import hourly, offer_record, publish
 
 LIST = "/catalog/models"
-CACHED = [LIST, "/catalog/models/", "/catalog/models/maker/model", "/catalog/providers", "/catalog/provider"]
+CACHED = [
+    LIST,
+    "/catalog/models/",
+    "/catalog/models/maker/model",
+    "/catalog/providers",
+    "/catalog/provider",
+    "/v1/models",
+    "/api/v1/models/count",
+    "/api/v1/providers",
+    "/litellm/model_prices.json",
+]
 NEVER = ["/catalog/gateways", "/catalog/schema", "/healthz", "/readyz", "/metrics", "/nowhere", "/admin/login/"]
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"

@@ -1,0 +1,189 @@
+"""The offers as LiteLLM's map of models and prices has them. Pure over a snapshot.
+
+LiteLLM takes a price that is not there for 0. So an offer stands in the map only if all of what it bills for its
+ordinary work can be said in LiteLLM's keys, and is known: an unknown price would be free there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import orjson
+
+from catalog.normalize import billing
+from catalog.serving.index import Row
+from catalog.serving.selection import Selection
+from catalog.serving.snapshot import Snapshot
+from catalog.serving.unhurried import unhurried
+
+Json = Any
+
+GATEWAYS: Mapping[str, str] = {"openrouter": "openrouter", "featherless": "featherless_ai", "chutes": "chutes"}
+"""LiteLLM's names of the gateways that one calls with a key of one's own."""
+HOSTS: Mapping[str, str] = {
+    "ai21": "ai21",
+    "anthropic": "anthropic",
+    "cerebras": "cerebras",
+    "cohere": "cohere_chat",
+    "dashscope": "dashscope",
+    "deepinfra": "deepinfra",
+    "deepseek": "deepseek",
+    "fireworks-ai": "fireworks_ai",
+    "google": "gemini",
+    "groq": "groq",
+    "mistral-ai": "mistral",
+    "moonshot": "moonshot",
+    "nebius": "nebius",
+    "novita-ai": "novita",
+    "openai": "openai",
+    "perplexity-ai": "perplexity",
+    "sambanova": "sambanova",
+    "together-ai": "together_ai",
+    "x-ai": "xai",
+    "z-ai": "zai",
+}
+"""LiteLLM's names of the hosts that Portkey leads to; what is not here is not in the map."""
+_BARE = {"ai21", "anthropic", "cohere", "cohere_chat", "openai"}
+"""Providers whose models LiteLLM knows by their own ids."""
+
+_MODES = {
+    "LLM": "chat",
+    "Embeddings": "embedding",
+    "Image Generation": "image_generation",
+    "Text to Speech": "audio_speech",
+    "Speech to Text": "audio_transcription",
+}
+_COSTS = {
+    "prompt": "input_cost_per_token",
+    "completion": "output_cost_per_token",
+    "input_cache_read": "cache_read_input_token_cost",
+    "input_cache_write": "cache_creation_input_token_cost",
+    "input_cache_write_1h": "cache_creation_input_token_cost_above_1hr",
+    "internal_reasoning": "output_cost_per_reasoning_token",
+    "audio": "input_cost_per_audio_token",
+    "audio_output": "output_cost_per_audio_token",
+    "image_token": "input_cost_per_image_token",
+    "image_output": "output_cost_per_image_token",
+}
+_CONDITIONAL = ("prompt", "completion", "input_cache_read", "input_cache_write")
+"""Prices that LiteLLM knows conditions of."""
+_EXECUTION_MODES = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
+_BY_PARAMETER = {
+    "tools": "supports_function_calling",
+    "tool_choice": "supports_tool_choice",
+    "parallel_tool_calls": "supports_parallel_function_calling",
+    "structured_outputs": "supports_response_schema",
+    "reasoning": "supports_reasoning",
+    "web_search_options": "supports_web_search",
+}
+_BY_INPUT = {
+    "image": "supports_vision",
+    "audio": "supports_audio_input",
+    "video": "supports_video_input",
+    "file": "supports_pdf_input",
+}
+
+_made: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()
+_making = Lock()
+
+
+def map_of(held: Snapshot) -> bytes:
+    """The whole map as JSON, made once for a snapshot, when it is first asked for."""
+    found = _made.get(held)
+    if found is None:
+        with _making:
+            found = _made.get(held) or _made.setdefault(held, _map(held))
+    return found
+
+
+def _map(held: Snapshot) -> bytes:
+    entries = dict(_entries(Selection.of(held).rows))
+    return orjson.dumps({key: entries[key] for key in sorted(entries)})
+
+
+def _entries(rows: Iterable[Row]) -> Iterator[tuple[str, orjson.Fragment]]:
+    for row in unhurried(rows):
+        document = orjson.loads(row.document)
+        provider = _provider(document)
+        if provider is not None and _is_sayable(document):
+            key = document["slug"] if provider in _BARE else f"{provider}/{_model(document)}"
+            yield key, orjson.Fragment(orjson.dumps(_entry(document, provider)))
+
+
+def _provider(document: Json) -> str | None:
+    host = document["host"]
+    found = GATEWAYS.get(document["source_gateway"]) if host is None else HOSTS.get(host)
+    return "cohere" if found == "cohere_chat" and document["model_type"] == "Embeddings" else found
+
+
+def _model(document: Json) -> str:
+    """The id without the host that it is asked at."""
+    return str(document["slug"] if document["host"] is not None else document["id"])
+
+
+def _is_sayable(document: Json) -> bool:
+    """Whether LiteLLM would bill what the gateway does: per token, both sides known, and no further charge."""
+    pricing, mode = document["pricing"], _MODES.get(document["model_type"])
+    sides = ("prompt",) if mode == "embedding" else ("prompt", "completion")
+    return (
+        mode is not None
+        and document["price_basis"] == "token"
+        and all(pricing.get(side) is not None for side in sides)
+        and pricing.get("request") in {None, "0"}
+    )
+
+
+def _entry(document: Json, provider: str) -> Json:
+    context, most = document["context_length"], document["top_provider"]["max_completion_tokens"]
+    told = {
+        "litellm_provider": provider,
+        "mode": _MODES[document["model_type"]],
+        "max_input_tokens": context,
+        "max_output_tokens": most,
+        "max_tokens": most if most is not None else context,
+        "deprecation_date": document["expires"],
+    }
+    known = {name: value for name, value in told.items() if value is not None}
+    return known | dict(_costs(document["pricing"])) | dict(_abilities(document))
+
+
+def _costs(pricing: Json) -> Iterator[tuple[str, orjson.Fragment]]:
+    for key, name in _COSTS.items():
+        if pricing.get(key) is not None:
+            yield name, _number(pricing[key])
+    for override in pricing.get("overrides", ()):
+        suffix = _suffix(override["conditions"])
+        for key in _CONDITIONAL if suffix else ():
+            if override.get(key) is not None:
+                yield _COSTS[key] + str(suffix), _number(override[key])
+
+
+def _suffix(conditions: Json) -> str | None:
+    """LiteLLM's words for a condition; None where it has none, as for hours of the day."""
+    match conditions:
+        case [[billing.PROMPT_TOKENS, ">=", int(tokens)]]:
+            thousands, rest = divmod(tokens - 1, 1_000)  # LiteLLM says "above"
+            return f"_above_{tokens - 1}_tokens" if rest else f"_above_{thousands}k_tokens"
+        case [[billing.EXECUTION_MODE, "=", mode]]:
+            return _EXECUTION_MODES.get(mode)
+    return None
+
+
+def _abilities(document: Json) -> Iterator[tuple[str, bool]]:
+    """Those that are told; of the others nobody said that they are missing."""
+    told = document["architecture"]
+    found = {
+        *(_BY_PARAMETER.get(name) for name in document["supported_parameters"] or ()),
+        *(_BY_INPUT.get(name) for name in told["input_modalities"] or ()),
+        "supports_audio_output" if "audio" in (told["output_modalities"] or ()) else None,
+        "supports_prompt_caching" if "input_cache_read" in document["pricing"] else None,
+    }
+    return ((name, True) for name in sorted(filter(None, found)))
+
+
+def _number(text: str) -> orjson.Fragment:
+    """A JSON number with the very digits of the price, which no float has touched."""
+    return orjson.Fragment(text)

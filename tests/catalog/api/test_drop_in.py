@@ -1,0 +1,333 @@
+"""Models as the clients of OpenRouter and OpenAI read them: nothing made up, no null that would cost them the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import openai
+import orjson
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from catalog import documents
+from catalog.records import Availability, OfferRecord
+from catalog.serving import comparison, drop_in, snapshot
+from catalog.serving.canonical import models_of
+from catalog.serving.index import Identity, Row
+from catalog.serving.snapshot import Snapshot
+from tests.catalog.api.reading import problem_of, read
+from tests.catalog.api.web_server import serving
+from tests.factories import hourly, offer_facts, offer_record, per_token, snapshot_of
+
+Json = Any
+
+ALL = "/api/v1/models?output_modalities=all"
+NULL_AT_OPENROUTER = {
+    "hugging_face_id",
+    "architecture.instruct_type",
+    "top_provider.context_length",
+    "top_provider.max_completion_tokens",
+    "per_request_limits",
+    "default_parameters",
+    "knowledge_cutoff",
+    "expiration_date",
+    "endpoints.max_completion_tokens",
+    "endpoints.max_prompt_tokens",
+    "endpoints.uptime_last_5m",
+    "endpoints.uptime_last_30m",
+    "endpoints.uptime_last_1d",
+    "endpoints.latency_last_30m",
+    "endpoints.throughput_last_30m",
+    "endpoints.variant",  # ours
+}
+"""Where its own answers have nulls, so that its clients can read them."""
+
+
+def told(model_id: str = "deepseek/deepseek-r1", **fields: Any) -> OfferRecord:
+    """An offer that everything is known of."""
+    own: dict[str, Any] = {
+        "prices": per_token(prompt="7E-7", completion="2.5E-6"),
+        "context_length": 64_000,
+        "supported_parameters": ("tools",),
+        "is_moderated": False,
+        "created": 1_737_381_095,
+    }
+    return offer_record(model_id, **(own | fields))
+
+
+def row(record: OfferRecord, *, gateway: str = "openrouter", model: str = "deepseek-ai/DeepSeek-R1") -> Row:
+    document = orjson.dumps(documents.build(record, offer_facts(gateway=gateway)))
+    return Row.of(document, Identity(model=model, variant="", rule="hugging_face_id", evidence="its id"))
+
+
+def listed(*rows: Row) -> list[Json]:
+    return [orjson.loads(model.body) for model in drop_in.listing_of(snapshot_of(*rows)).models.values()]
+
+
+def nulls(value: Json, where: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from nulls(inner, f"{where}.{name}" if where else name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nulls(inner, where)
+    elif value is None:
+        yield where
+
+
+def texts_of_prices(model: Json) -> Iterator[Json]:
+    for prices in (model["pricing"], *(endpoint["pricing"] for endpoint in model["endpoints"])):
+        yield from prices.values()
+
+
+# --- the bundled catalogues ------------------------------------------------------------------------------------------
+
+
+def test_no_row_has_a_null_where_openrouter_has_none_and_every_price_is_plain_text(
+    client: Client, catalogues: Snapshot
+) -> None:
+    rows = read(client, ALL)["data"]
+
+    assert len(rows) > 300
+    assert {where for model in rows for where in nulls(model)} <= NULL_AT_OPENROUTER
+    assert all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) for model in rows for text in texts_of_prices(model))
+    assert all({"prompt", "completion"} <= model["pricing"].keys() for model in rows)
+
+
+def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_no_free_tier(client: Client, catalogues: Snapshot) -> None:
+    for model in read(client, ALL)["data"]:
+        offers = comparison.compared(
+            models_of(catalogues).rows_of(model["canonical_slug"]), comparison.DEFAULT_WORKLOAD
+        )
+        comparable = [offer for offer in offers if offer.cost is not None]
+        lasting = [offer for offer in comparable if not offer.row.id.endswith(":free")]
+        [priced, *_] = lasting or comparable
+
+        assert model["pricing"].items() <= priced.document["pricing"].items()
+        shown = [(endpoint["source_gateway"], endpoint["model_id"]) for endpoint in model["endpoints"]]
+        active = [offer.row for offer in offers if offer.document["withdrawn_at"] is None]
+        assert shown == [(row.gateway, row.id) for row in active]
+        assert model["id"].endswith(":free") <= (not lasting)
+
+
+def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer_with_free_and_without(
+    client: Client, catalogues: Snapshot
+) -> None:
+    rows = read(client, ALL)["data"]
+    assert len({model["id"] for model in rows}) == len(rows)
+    ids = {model["id"] for model in rows}
+    for model in rows:
+        for endpoint in model["endpoints"]:
+            asked = endpoint["model_id"]
+            found = drop_in.find(catalogues, asked)
+            assert found is not None
+            assert found.id == model["id"]
+            bare = drop_in.find(catalogues, asked.removesuffix(":free"))
+            assert bare is not None
+            assert asked in ids or bare.id == model["id"]
+        always = drop_in.find(catalogues, f"{model['id'].removesuffix(':free')}:free")
+        assert always is not None
+        assert always.id == model["id"]
+        assert read(client, f"/v1/models/{quote(model['canonical_slug'], safe='')}")["id"] == model["id"]
+
+
+QUERIES = ["", "?output_modalities=all", "?supported_parameters=tools,reasoning", "?input_modalities=image"]
+
+
+def test_the_count_is_that_of_the_list_and_both_prefixes_answer_alike(client: Client, catalogues: Snapshot) -> None:
+    totals = []
+    for query in QUERIES:
+        answer = read(client, f"/api/v1/models{query}")
+        totals.append(len(answer["data"]))
+        assert answer["total_count"] == totals[-1]
+        assert read(client, f"/api/v1/models/count{query}") == {"data": {"count": totals[-1]}}
+        assert read(client, f"/v1/models{query}") == answer == read(client, f"/api/v1/models/user{query}")
+
+    assert totals[0] <= totals[1]
+    assert 0 < totals[2] < totals[1]
+    assert 0 < totals[3] < totals[1]
+
+
+def test_every_offer_leads_to_a_seller_of_the_list_of_providers(client: Client, catalogues: Snapshot) -> None:
+    sellers = {seller["slug"]: seller["name"] for seller in read(client, "/api/v1/providers")["data"]}
+
+    told = {(each["tag"], each["provider_name"]) for row in read(client, ALL)["data"] for each in row["endpoints"]}
+    assert told <= sellers.items()
+    assert {"openrouter", "portkey", "featherless", "chutes"} - sellers.keys() == {"portkey"}  # it leads to its hosts
+
+
+def test_the_database_is_not_asked(
+    client: Client, catalogues: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        read(client, ALL)
+        read(client, "/api/v1/models/deepseek/deepseek-r1/endpoints")
+        read(client, "/litellm/model_prices.json")
+
+
+# --- who is in the list ----------------------------------------------------------------------------------------------
+
+KNOWN: dict[str, Any] = {
+    "prices": per_token(prompt="7E-7", completion="2.5E-6"),
+    "context_length": 64_000,
+    "supported_parameters": ("tools",),
+    "is_moderated": True,
+}
+UNKNOWN: dict[str, Any] = dict.fromkeys(KNOWN) | {"prices": (hourly("22"),)}
+
+
+@given(st.lists(st.sets(st.sampled_from(sorted(KNOWN))), min_size=1, max_size=3))
+def test_a_model_is_listed_if_its_offers_tell_all_that_is_needed_and_nothing_else_is_in_its_row(
+    knowing: list[set[str]],
+) -> None:
+    """Each offer, of another gateway, knows some of it."""
+    gateways = ("openrouter", "featherless", "chutes")
+    records = [
+        told("maker/one", **{name: (KNOWN if name in known else UNKNOWN)[name] for name in KNOWN}) for known in knowing
+    ]
+
+    rows = listed(*(row(record, gateway=gateway) for record, gateway in zip(records, gateways, strict=False)))
+
+    assert bool(rows) == (set().union(*knowing) == KNOWN.keys())
+    for model in rows:
+        assert model["context_length"] == 64_000
+        assert model["supported_parameters"] == ["tools"]
+        assert model["top_provider"]["is_moderated"] is True
+        assert model["pricing"] == {"prompt": "0.0000007", "completion": "0.0000025"}
+        assert len(model["endpoints"]) == len(knowing)
+        for endpoint, known in zip(sorted(model["endpoints"], key=_in(gateways)), knowing, strict=True):
+            assert bool(endpoint["pricing"]) == ("prices" in known)  # an hourly rate is never shown as one per token
+            assert ("context_length" in endpoint) == ("context_length" in known)
+
+
+def _in(gateways: tuple[str, ...]) -> Any:
+    return lambda endpoint: gateways.index(endpoint["source_gateway"])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        told(prices=()),
+        told(prices=(), is_dynamic=True),
+        told(prices=per_token(prompt="1E-6")),
+        told(prices=per_token(prompt="0", completion="0"), zero_is_free=False),
+        told(input_modalities=None, output_modalities=None),
+    ],
+)
+def test_what_has_no_comparable_price_or_no_modalities_is_not_listed(record: OfferRecord) -> None:
+    assert listed(row(record)) == []
+
+
+def test_without_a_time_of_the_model_it_is_created_when_the_catalogue_first_had_it() -> None:
+    [model] = listed(row(told(created=None)))
+
+    assert model["created"] == int(offer_facts().first_seen_at.timestamp())
+
+
+def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier_at_the_price_of_another_offer() -> None:
+    free = told("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"))
+    elsewhere = told("@host/deepseek-ai/DeepSeek-R1", host="host", availability=Availability.ONLINE)
+
+    [only_free] = listed(row(free))
+    [free_and_paid] = listed(row(free), row(told()))
+    [free_and_elsewhere] = listed(row(free), row(elsewhere, gateway="portkey"))
+    rivals = listed(
+        row(elsewhere, gateway="portkey", model="maker/taken"), row(told("maker/taken"), model="maker/other")
+    )
+
+    assert (only_free["id"], only_free["pricing"]["prompt"]) == ("deepseek/deepseek-r1:free", "0")
+    assert (free_and_paid["id"], free_and_paid["pricing"]["prompt"]) == ("deepseek/deepseek-r1", "0.0000007")
+    assert (free_and_elsewhere["id"], free_and_elsewhere["pricing"]["prompt"]) == (
+        "deepseek-ai/DeepSeek-R1",
+        "0.0000007",
+    )
+    assert [model["id"] for model in rivals] == ["maker/taken", "portkey/@host/deepseek-ai/DeepSeek-R1"]
+    assert [endpoint.get("status") for endpoint in free_and_elsewhere["endpoints"]] == [None, 0]
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "kind", "param"),
+    [
+        ("/v1/models?category=programming", 400, "invalid_request_error", "category"),
+        ("/api/v1/models?supported_parameters=", 400, "invalid_request_error", "supported_parameters"),
+        ("/api/v1/models/nobody/nothing", 404, "not_found_error", None),
+        ("/v1/nowhere", 404, "not_found_error", None),
+    ],
+)
+def test_a_refusal_says_it_once_more_for_clients_of_openai(
+    client: Client, monkeypatch: pytest.MonkeyPatch, address: str, status: int, kind: str, param: str | None
+) -> None:
+    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(told())))
+
+    problem = problem_of(client.get(address), status=status)
+
+    assert problem["error"] == {"message": problem["detail"], "type": kind, "param": param, "code": status}
+    assert "error" not in problem_of(client.get("/catalog/nowhere"), status=404)
+
+
+# --- the client of OpenAI --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def base_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    free = told("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"))
+    other = row(told("openai/gpt-4o"), model="openai/gpt-4o")
+    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(told()), row(free), other))
+    with serving() as address:
+        yield f"{address}/v1"
+
+
+def test_the_openai_client_lists_and_retrieves_with_whatever_key_it_has(base_url: str) -> None:
+    with openai.OpenAI(base_url=base_url, api_key="sk-unknown", max_retries=0) as client:
+        models = list(client.models.list())
+        found = [
+            client.models.retrieve(asked)
+            for asked in (
+                "deepseek/deepseek-r1",
+                "deepseek%2Fdeepseek-r1",
+                "deepseek/deepseek-r1:free",
+                "deepseek-ai/DeepSeek-R1",
+            )
+        ]
+        with pytest.raises(openai.NotFoundError) as refused:
+            client.models.retrieve("nobody/nothing")
+
+    assert [(model.id, model.object, model.owned_by) for model in models] == [
+        ("deepseek/deepseek-r1", "model", "maker"),
+        ("openai/gpt-4o", "model", "maker"),
+    ]
+    assert [model.created for model in models] == [1_737_381_095] * 2
+    assert found == [models[0]] * 4
+    assert refused.value.type == "not_found_error"
+    assert isinstance(refused.value.body, dict)
+    assert refused.value.body["message"].startswith("No model of this list has the id.")
+
+
+def test_the_limit_of_requests_holds_here_too_and_the_openai_client_understands_it(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(told())))
+    settings.RATE_LIMIT_PER_MINUTE = 1
+
+    def ask_on(client: openai.OpenAI) -> None:
+        for _ in range(3):  # two of them at least within one minute of the clock
+            client.models.list()
+
+    with (
+        serving() as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="x", max_retries=0) as client,
+        pytest.raises(openai.RateLimitError) as refused,
+    ):
+        ask_on(client)
+
+    assert refused.value.type == "rate_limit_error"
