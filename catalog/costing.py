@@ -102,8 +102,8 @@ class Workload:
 
     def __post_init__(self) -> None:
         for name in (stated.name for stated in fields(self) if stated.name not in {"at", "execution_mode"}):
-            if (value := getattr(self, name)) is not None:
-                _check_quantity(name, value)
+            if (value := getattr(self, name)) is not None and (wrong := problem_of_quantity(value)):
+                raise ValueError(f"{name} {wrong}")
         if self.at is not None and self.at.tzinfo is not None:
             raise ValueError("at is a time of day in UTC and carries no zone")
         if self.execution_mode not in billing.EXECUTION_MODES:
@@ -298,15 +298,17 @@ def _is_of_mode(price: PriceRecord, mode: str) -> bool:
     return (billing.EXECUTION_MODE, "=", mode) in price.conditions
 
 
-def _check_quantity(name: str, value: object) -> None:
+def problem_of_quantity(value: object) -> str | None:
+    """What is wrong with it, to be read on after its name; None where it is a quantity."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError(f"{name} must be an int or a Decimal, not {type(value).__name__}")
+        return f"must be an int or a Decimal, not {type(value).__name__}"
     quantity = Decimal(value)
     if not quantity.is_finite() or quantity < 0:
-        raise ValueError(f"{name} must be 0 or more")
+        return "must be 0 or more"
     # The exponent bounds the length of the text, so look at it before writing that out.
     if abs(quantity.adjusted()) > MAX_QUANTITY_DIGITS or _digits(quantity) > MAX_QUANTITY_DIGITS:
-        raise ValueError(f"{name} must have at most {MAX_QUANTITY_DIGITS} digits")
+        return f"must have at most {MAX_QUANTITY_DIGITS} digits"
+    return None
 
 
 def _digits(quantity: Decimal) -> int:

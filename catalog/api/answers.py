@@ -19,6 +19,7 @@ Json = Any
 COMBINED_NOTE = "Combined OpenRouter, Portkey, Featherless, and Chutes catalog"
 """The contract fixes this sentence for `gateway=all`."""
 
+PRIVATE = "no-store"
 PUBLIC = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
 
 
@@ -48,16 +49,20 @@ def listing(
     )
 
 
-def published(snapshot: Snapshot, body: Json) -> HttpResponse:
+def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC) -> HttpResponse:
     """An answer that shows the published revision, and says which."""
     stamp = {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
-    return json_response(body | stamp, cache_control=PUBLIC)
+    return json_response(body | stamp, cache_control=cache_control)
 
 
-def json_response(body: Json, *, status: int = 200, cache_control: str = "no-store") -> HttpResponse:
+def json_response(body: Json, *, status: int = 200, cache_control: str = PRIVATE) -> HttpResponse:
+    return response(orjson.dumps(body), "application/json", status=status, cache_control=cache_control)
+
+
+def response(body: bytes, content_type: str, *, status: int = 200, cache_control: str = PRIVATE) -> HttpResponse:
     return HttpResponse(
-        orjson.dumps(body),
+        body,
         status=status,
-        content_type="application/json",
+        content_type=content_type,
         headers={"Cache-Control": cache_control, "Access-Control-Allow-Origin": "*"},
     )

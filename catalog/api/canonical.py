@@ -41,7 +41,7 @@ class CanonicalDetail(CatalogView):
         rows = models_of(held).rows_of(slug)
         if not rows or rows[0].identity is None:
             raise Http404("There is no model of this slug; /catalog/resolve?id= finds one by any name.")
-        offers = comparison.compared(rows, _workload(values))
+        offers = comparison.compared(rows, workload(values))
         return answers.published(
             held,
             {
@@ -91,7 +91,8 @@ class Resolve(CatalogView):
         )
 
 
-def _workload(values: dict[str, Any]) -> costing.Workload:
+def workload(values: dict[str, Any]) -> costing.Workload:
+    """What the parameters of a WorkloadFilterSet describe."""
     return costing.Workload(
         input_tokens=values["input_tokens"],
         cached_input_tokens=Decimal(values["input_tokens"] * values["cached_percent"]).scaleb(-2),

@@ -23,6 +23,8 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    413: "Content too large",
+    415: "Unsupported media type",
     500: "Internal server error",
     503: "Not ready",
 }

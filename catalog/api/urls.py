@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from catalog.api import canonical, drop_in, views
+from catalog.api import canonical, compare, drop_in, estimate, export, stats, views
 from catalog.api.metrics import metrics
 
 
@@ -32,6 +32,12 @@ urlpatterns = [
     *_list("catalog/provider", views.ProviderListAsFirstNamed),
     path("catalog/canonical/<path:slug>", canonical.CanonicalDetail.as_view()),
     *_list("catalog/resolve", canonical.Resolve),
+    *_list("catalog/compare", compare.Compare),
+    *_list("catalog/stats", stats.Stats),
+    *_list("catalog/estimate", estimate.Estimate),
+    path("catalog/export.json", export.ExportJson.as_view()),
+    path("catalog/export.ndjson", export.ExportNdjson.as_view()),
+    path("catalog/export.csv", export.ExportCsv.as_view()),
     *_list("catalog/gateways", views.GatewayList),
     *_drop_in("api/v1"),
     *_drop_in("v1"),

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -20,28 +20,8 @@ import brotli
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
-from catalog.serving.filters import (
-    DropInFilterSet,
-    NoParameters,
-    OfferFilterSet,
-    OfferOfIdFilterSet,
-    ProviderFilterSet,
-    ResolveFilterSet,
-    WorkloadFilterSet,
-)
-from catalog.serving.parameters import InvalidParameters, SelectionFilterSet
-
-ENDPOINTS: Sequence[tuple[re.Pattern[str], type[SelectionFilterSet]]] = (
-    (re.compile(r"/catalog/models/?"), OfferFilterSet),
-    (re.compile(r"/catalog/providers?/?"), ProviderFilterSet),
-    (re.compile(r"/catalog/models/.+", re.DOTALL), OfferOfIdFilterSet),
-    (re.compile(r"/catalog/canonical/.+", re.DOTALL), WorkloadFilterSet),
-    (re.compile(r"/catalog/resolve/?"), ResolveFilterSet),
-    (re.compile(r"(/api)?/v1/models(/count|/user)?"), DropInFilterSet),
-    (re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), NoParameters),
-    (re.compile(r"/litellm/model_prices\.json"), NoParameters),
-)
-"""The addresses that show nothing but the snapshot, with the parameters that they read; the first match holds."""
+from catalog.serving.endpoints import ENDPOINTS, JSON, Endpoint
+from catalog.serving.parameters import InvalidParameters
 
 Headers = list[tuple[str, str]]
 Wording = tuple[str, ...]
@@ -56,7 +36,15 @@ ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "identity": lambda body: body,
 }
 """The best first."""
+FAST_ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
+    **ENCODERS,
+    "br": lambda body: brotli.compress(body, quality=3),
+    "gzip": lambda body: gzip.compress(body, compresslevel=3, mtime=0),
+}
+"""For large answers: nobody should wait for the last tenth."""
 
+LARGE_BYTES = 4_000_000
+"""From here on an answer is kept as compressed bytes alone: a whole catalogue takes a twentieth of its room so."""
 OVERHEAD_BYTES = 2_000
 """Of an answer beside its bytes: headers, keys and Python's objects."""
 MOST_WORDINGS = 16
@@ -68,6 +56,9 @@ class Variant:
     """An answer in one encoding."""
 
     body: bytes
+    media_type: str
+    is_lasting: bool
+    """Whether it is kept; the plain bytes of a large answer are unpacked each time."""
     etag: str
     headers: Headers
     not_modified_headers: Headers
@@ -83,27 +74,30 @@ class Variant:
 class Answer:
     """What Django answered, in the encodings that were asked for so far."""
 
-    __slots__ = ("_body", "_headers", "_variants", "counted_size", "size", "wordings")
+    __slots__ = ("_body", "_headers", "_media_type", "_variants", "counted_size", "is_large", "size", "wordings")
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self._headers = [header for header in headers if header[0].lower() not in {"content-length", "vary"}]
-        self._body = body
+        self._media_type = _media_type(headers)
+        self.is_large = len(body) >= LARGE_BYTES
+        self._body = FAST_ENCODERS["br"](body) if self.is_large else body
         self._variants: dict[str, Variant] = {}
         self.wordings: list[Wording] = []
-        self.size = len(body) + OVERHEAD_BYTES
+        self.size = len(self._body) + OVERHEAD_BYTES
         self.counted_size = 0
         """As the shelf has counted it."""
 
     def variant(self, encoding: str) -> Variant:
         found = self._variants.get(encoding)
         if found is None:
-            found = self._variants[encoding] = self._encoded(encoding)
-            if encoding != "identity":
-                self.size += len(found.body) + OVERHEAD_BYTES
+            found = self._encoded(encoding)
+            if found.is_lasting:
+                self._variants[encoding] = found
+                self.size += 0 if found.body is self._body else len(found.body) + OVERHEAD_BYTES
         return found
 
     def _encoded(self, encoding: str) -> Variant:
-        body = ENCODERS[encoding](self._body)
+        body = self._bytes_in(encoding)
         # Of the bytes: every worker gives equal answers equal tags, and no restored revision repeats that of another.
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         described = [("ETag", etag), ("Vary", "Accept-Encoding")]
@@ -111,10 +105,22 @@ class Answer:
         lasting = [header for header in self._headers if not header[0].lower().startswith(("content-", "allow"))]
         return Variant(
             body=body,
+            media_type=self._media_type,
+            is_lasting=not self.is_large or encoding != "identity",
             etag=etag,
             headers=[*self._headers, *described, *encoded, ("Content-Length", str(len(body)))],
             not_modified_headers=[*lasting, *described],
         )
+
+    def _bytes_in(self, encoding: str) -> bytes:
+        if not self.is_large:
+            return ENCODERS[encoding](self._body)
+        return self._body if encoding == "br" else FAST_ENCODERS[encoding](brotli.decompress(self._body))
+
+
+def _media_type(headers: Headers) -> str:
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), JSON)
+    return content_type.partition(";")[0].strip()
 
 
 class Shelf:
@@ -156,7 +162,8 @@ class Shelf:
                 self._drop(question)
             if answer.size * 4 > self._most_bytes:
                 return
-            if len(answer.wordings) < MOST_WORDINGS and wording not in self._by_wording:
+            is_new = wording not in self._by_wording and len(answer.wordings) < MOST_WORDINGS
+            if is_new and variant.is_lasting:
                 answer.wordings.append(wording)
                 answer.size += OVERHEAD_BYTES + sum(map(len, wording))
                 self._by_wording[wording] = question, variant
@@ -174,25 +181,31 @@ class Shelf:
 
 
 # --- what a request asks for -----------------------------------------------------------------------------------------
+def endpoint_of(path: str) -> Endpoint | None:
+    """None where the address shows something else than the snapshot."""
+    return next((endpoint for endpoint in ENDPOINTS if endpoint.pattern.fullmatch(path)), None)
+
+
 def canonical_query(path: str, query: str) -> str | None:
     """The one query string of all that ask the same of this address; None where it is for Django alone.
 
     That is an address that shows something else than the snapshot, and a query that will be refused.
     """
-    filterset = next((filterset for pattern, filterset in ENDPOINTS if pattern.fullmatch(path)), None)
-    if filterset is None:
+    endpoint = endpoint_of(path)
+    if endpoint is None:
         return None
     try:
-        return filterset(QueryDict(query.encode("latin-1"))).canonical()
+        return endpoint.filterset(QueryDict(query.encode("latin-1"))).canonical()
     except (InvalidParameters, SuspiciousOperation, UnicodeError):
         return None
 
 
 @lru_cache(maxsize=1_024)
-def accepts_json(accept: str) -> bool:
-    """Whether Django would answer at all; what it would refuse (406) is left to it."""
+def accepts(accept: str, media_type: str) -> bool:
+    """Whether Django would answer at all in this media type; what it would refuse (406) is left to it."""
     accepted = {part.partition(";")[0].strip() for part in accept.split(",")}
-    return not accept or not accepted.isdisjoint({"*/*", "application/*", "application/json"})
+    kind = media_type.partition("/")[0]
+    return not accept or not accepted.isdisjoint({"*/*", f"{kind}/*", media_type})
 
 
 @lru_cache(maxsize=1_024)

@@ -57,6 +57,10 @@ class Models:
         """All offers of the model, withdrawn ones too, by id and gateway; the slug in any case."""
         return [self._held.index.rows[position] for position in sorted(self._positions.get(slug.casefold(), ()))]
 
+    def positions_of(self, slugs: Iterable[str]) -> list[int]:
+        """Of all offers of these models."""
+        return [position for slug in slugs for position in self._positions.get(slug.casefold(), ())]
+
     def meant_by(self, asked: str) -> Meant:
         gateway, _, rest = asked.partition("/")
         named = [row for row in self._held.rows_of_id(rest) if row.gateway == gateway]
@@ -74,6 +78,15 @@ class Models:
                 models = sorted(found)[:_MOST_CANDIDATES]
                 return Meant(rule=rule, models=models, evidence=evidence, is_sure=is_sure)
         return Meant(rule=None, models=(), evidence="no offer and no model is called so")
+
+    def model_meant_by(self, asked: str) -> str:
+        """The slug of the one model that is meant. Raises ValueError with the candidates where there are several."""
+        meant = self.meant_by(asked)
+        if len(meant.models) == 1 and meant.is_sure:
+            return meant.models[0]
+        if not meant.models:
+            raise ValueError(f"has {asked!r}, which is the name of no model that is known")
+        raise ValueError(f"has {asked!r}, which may mean {', '.join(meant.models)}: name one of these")
 
 
 _made: WeakKeyDictionary[Snapshot, Models] = WeakKeyDictionary()

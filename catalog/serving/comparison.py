@@ -19,6 +19,8 @@ DEFAULT_WORKLOAD = costing.Workload(input_tokens=750_000, output_tokens=250_000)
 """A million tokens, three parts input to one part output."""
 
 _COMPARED = ("context_length", "top_provider.max_completion_tokens", "quantization", "supported_parameters")
+WITHDRAWN = "its gateway has withdrawn it"
+"""Why an offer has no cost, whatever its prices were."""
 _NOT_COMPARABLE = {
     "dynamic": "its price is decided when a request runs",
     "hourly": "it is billed by the hour of an instance, not by tokens",
@@ -72,7 +74,7 @@ def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
     """Why an offer is not comparable at all, whatever the workload."""
     kind = document["price_status"] if document["price_status"] == "dynamic" else document["price_basis"]
     if document["withdrawn_at"] is not None:
-        return ("its gateway has withdrawn it",)
+        return (WITHDRAWN,)
     return (_NOT_COMPARABLE[kind],) if kind in _NOT_COMPARABLE else ()
 
 

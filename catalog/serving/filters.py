@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from catalog import registry
 from catalog.serving.parameters import (
+    Ids,
     ModelTypes,
     OneOf,
     ProviderName,
@@ -20,6 +21,7 @@ from catalog.serving.selection import SORTS
 
 DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET = 250, 1_000, 1_000_000
 LARGEST_QUANTITY = 10**15
+MOST_COMPARED = 10
 
 
 def _gateway() -> OneOf:
@@ -97,6 +99,16 @@ class WorkloadFilterSet(SelectionFilterSet):
         "Requests that these tokens are spread over, which tells how long a prompt is; 0 leaves it open.",
         default=0,
         example=0,
+    )
+
+
+class CompareFilterSet(WorkloadFilterSet):
+    """The parameters of `/catalog/compare`; `ids` is needed."""
+
+    ids = Ids(
+        "The models, each by its slug, by the id of an offer, by `gateway/id`, or by a name that only one model has.",
+        most=MOST_COMPARED,
+        example=["deepseek-ai/DeepSeek-R1", "Qwen/Qwen3-32B"],
     )
 
 

@@ -1,6 +1,6 @@
 """What stands before Django: request ids, limits, finished answers, counts. `gatewayz/wsgi.py` puts it there.
 
-Only public questions are answered here: GET and HEAD, without a credential, of the addresses in `answers.ENDPOINTS`.
+Only public questions are answered here: GET and HEAD, without a credential, of the addresses in `endpoints.ENDPOINTS`.
 Everything else goes on to Django as it came. Django's middleware does not see a hit, so whatever must hold for every
 request stands here and nowhere else.
 """
@@ -70,9 +70,10 @@ class Front:
             return "django", self._application(environ, reply)
         wording = _wording(environ)
         shelf = self._current_shelf()
-        if (variant := shelf.find(wording)) is not None:
+        variant = shelf.find(wording)
+        if variant is not None and _accepts(environ, variant.media_type):
             return "kept", _answer(environ, reply, variant)
-        query = answers.canonical_query(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+        query = _canonical_query(environ)
         if query is None:
             return "django", self._application(environ, reply)
         return self._made(environ, reply, shelf, wording=wording, query=query)
@@ -140,8 +141,19 @@ def _is_public(environ: Environ) -> bool:
         and not any(header in environ for header in CREDENTIALS)
         and environ.get("CONTENT_LENGTH", "") in {"", "0"}
         and "HTTP_TRANSFER_ENCODING" not in environ
-        and answers.accepts_json(environ.get("HTTP_ACCEPT", ""))
     )
+
+
+def _accepts(environ: Environ, media_type: str) -> bool:
+    return answers.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
+
+
+def _canonical_query(environ: Environ) -> str | None:
+    """None where the answer is Django's to give."""
+    endpoint = answers.endpoint_of(environ["PATH_INFO"])
+    if endpoint is None or not _accepts(environ, endpoint.media_type):
+        return None
+    return answers.canonical_query(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
 
 
 def _wording(environ: Environ) -> Wording:

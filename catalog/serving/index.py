@@ -39,6 +39,10 @@ FACETS: Mapping[str, Callable[[Json], Iterable[str]]] = {
     "gateway": lambda shown: [shown["source_gateway"]],
     "provider": lambda shown: [registry.PROVIDERS.key(shown["provider_slug"])] if shown["provider_slug"] else [],
     "model_type": lambda shown: [shown["model_type"]],
+    "price_status": lambda shown: [shown["price_status"]],
+    "price_basis": lambda shown: [shown["price_basis"]] if shown["price_basis"] else [],
+    "price_tier": lambda shown: [shown["price_tier"]] if shown["price_tier"] else [],
+    "availability": lambda shown: [shown["availability"]],
     "tags": lambda shown: (tag.lower() for tag in shown["tags"]),
     "status": lambda shown: ["active" if shown["withdrawn_at"] is None else "withdrawn"],
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
 import django_filters
@@ -27,6 +27,11 @@ class ParameterProblem:
     parameter: str
     value: str
     reason: str
+
+    @classmethod
+    def shown(cls, parameter: str, value: str, reason: str) -> Self:
+        """Repeats what was sent, but never more of it than a reader needs."""
+        return cls(_shown(parameter), _shown(value), reason.encode("utf-8", "replace").decode())
 
 
 class InvalidParameters(Exception):
@@ -122,6 +127,20 @@ class Words(Parameter):
         return {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}}
 
 
+class Ids(Words):
+    """Several ids, each once, in the order in which the answer is to have them."""
+
+    def __init__(self, label: str, *, most: int, **options: Any) -> None:
+        super().__init__(label, **options)
+        self.most = most
+
+    def spelled(self, value: Iterable[str]) -> str:
+        return ",".join(value)
+
+    def openapi(self) -> Json:
+        return super().openapi() | {"maxItems": self.most}
+
+
 class Tags(Words):
     """Several tags, in whatever case."""
 
@@ -185,12 +204,12 @@ class SelectionFilterSet(django_filters.FilterSet):
         if parameter is None:
             known = ", ".join(self.parameters())
             reason = f"is not a parameter here; {f'those are {known}' if known else 'there are none'}"
-            problems.append(_problem(name, texts[0], reason))
+            problems.append(ParameterProblem.shown(name, texts[0], reason))
         elif parameter.takes_several:
             words = [word.strip() for text in texts for word in text.split(",")]
             self.values[name] = [_cleaned(name, parameter, word, problems) for word in words]
         elif len(texts) > 1:
-            problems.append(_problem(name, texts[-1], "is given more than once"))
+            problems.append(ParameterProblem.shown(name, texts[-1], "is given more than once"))
         else:
             self.values[name] = _cleaned(name, parameter, texts[0], problems)
 
@@ -207,12 +226,7 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
             raise ValueError(f"must have at most {LONGEST_VALUE} characters")
         return parameter.parse(value)
     except ValueError as error:
-        problems.append(_problem(name, value, str(error)))
-
-
-def _problem(name: str, value: str, reason: str) -> ParameterProblem:
-    """Repeats what was sent, but never more of it than a reader needs."""
-    return ParameterProblem(_shown(name), _shown(value), reason)
+        problems.append(ParameterProblem.shown(name, value, str(error)))
 
 
 def _shown(sent: str) -> str:

@@ -39,7 +39,7 @@ def figures(selection: Selection, key: str) -> ProviderFigures:
     mine = selection.having("provider", key)
     known = registry.PROVIDERS.of(key)
     told = selection.snapshot.providers.get(key) or ProviderRow()
-    spelling = known.slug if known else _spelling(mine)
+    spelling = slug_of(selection, key)
     return ProviderFigures(
         slug=spelling,
         name=known.name if known else told.name or spelling,
@@ -57,6 +57,9 @@ def figures(selection: Selection, key: str) -> ProviderFigures:
     )
 
 
-def _spelling(selection: Selection) -> str:
-    """The most usual one of a provider of which nothing is known but its offers."""
-    return Counter(row.provider_slug for row in selection.rows if row.provider_slug).most_common(1)[0][0]
+def slug_of(selection: Selection, key: str) -> str:
+    """Its canonical spelling; of a provider of which nothing is known but its offers the most usual one."""
+    if (known := registry.PROVIDERS.of(key)) is not None:
+        return known.slug
+    spellings = Counter(row.provider_slug for row in selection.having("provider", key).rows if row.provider_slug)
+    return spellings.most_common(1)[0][0]

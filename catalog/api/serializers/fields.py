@@ -11,8 +11,10 @@ def text(help_text: str, *, null: bool = False) -> serializers.CharField:
     return serializers.CharField(help_text=help_text, allow_null=null)
 
 
-def money(help_text: str, *, required: bool = True) -> serializers.RegexField:
-    return serializers.RegexField(MONEY, help_text=help_text, allow_null=required, required=required)
+def money(help_text: str, *, required: bool = True, null: bool | None = None) -> serializers.RegexField:
+    """Null where it is unknown; one that need not be there is left out instead."""
+    allow_null = required if null is None else null
+    return serializers.RegexField(MONEY, help_text=help_text, allow_null=allow_null, required=required)
 
 
 def count(help_text: str, *, null: bool = False) -> serializers.IntegerField:

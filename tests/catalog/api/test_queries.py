@@ -21,6 +21,9 @@ from tests.catalog.syncing import sync
         "/catalog/models/deepseek-ai/DeepSeek-R1",
         "/catalog/providers",
         "/catalog/provider?gateway=chutes",
+        "/catalog/compare?ids=deepseek-ai/DeepSeek-R1,Qwen/Qwen3-32B",
+        "/catalog/stats",
+        "/catalog/export.json",
         "/healthz",
     ],
 )

@@ -133,13 +133,29 @@ def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/catalog/models", "/catalog/models/", "/catalog/models/a/b", "/catalog/providers", "/catalog/provider/"]
+    "path",
+    [
+        "/catalog/models",
+        "/catalog/models/",
+        "/catalog/models/a/b",
+        "/catalog/providers",
+        "/catalog/provider/",
+        "/catalog/canonical/a/b",
+        "/catalog/resolve",
+        "/catalog/compare/",
+        "/catalog/stats",
+        "/catalog/export.json",
+        "/catalog/export.ndjson",
+        "/catalog/export.csv",
+    ],
 )
 def test_every_endpoint_reads_the_parameters_that_its_view_reads(path: str) -> None:
-    filterset = next(filterset for pattern, filterset in answers.ENDPOINTS if pattern.fullmatch(path))
+    endpoint = answers.endpoint_of(path)
 
-    view: Any = resolve(path).func
-    assert view.view_class.filterset_class is filterset
+    view: Any = resolve(path).func.view_class  # type: ignore[attr-defined]  # Django puts it on the function
+    assert endpoint is not None
+    assert view.filterset_class is endpoint.filterset
+    assert [renderer.media_type for renderer in view.renderer_classes] == [endpoint.media_type]
 
 
 @given(
@@ -193,6 +209,23 @@ def test_one_answer_cannot_drive_out_all_others() -> None:
     keep(shelf, "huge", 30_000)
 
     assert kept(shelf, "a", "huge") == [True, False]
+
+
+@pytest.mark.parametrize("encoding", answers.ENCODERS)
+def test_a_large_answer_takes_the_room_of_its_compressed_bytes_and_is_found_again(encoding: str) -> None:
+    shelf, body = Shelf(None, most_bytes=1_000_000), b"0123456789" * (answers.LARGE_BYTES // 10)
+    answer = Answer([("Content-Type", "text/csv; charset=utf-8")], body)
+
+    variant = answer.variant(encoding)
+    shelf.keep(("a",), answer, wording=("a",), variant=variant)
+
+    unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}[encoding](variant.body)
+    assert unpacked == body
+    assert shelf.size < 100_000
+    assert variant.media_type == "text/csv"
+    assert shelf.answer(("a",)) is answer
+    assert (shelf.find(("a",)) is None) == (encoding == "identity")  # plain, it would take all its room after all
+    assert answer.variant(encoding).etag == variant.etag
 
 
 def test_spellings_of_one_question_share_one_answer_and_are_bounded() -> None:

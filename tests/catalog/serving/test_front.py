@@ -38,6 +38,10 @@ CACHED = [
     "/api/v1/models/count",
     "/api/v1/providers",
     "/litellm/model_prices.json",
+    "/catalog/stats",
+    "/catalog/export.json",
+    "/catalog/export.ndjson",
+    "/catalog/export.csv",
 ]
 NEVER = ["/catalog/gateways", "/catalog/schema", "/healthz", "/readyz", "/metrics", "/nowhere", "/admin/login/"]
 HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -162,6 +166,23 @@ def test_a_client_with_the_same_bytes_gets_none(web: Web, method: str) -> None:
     assert kept["Cache-Control"] == web.ask(LIST)["Cache-Control"]
     assert kept["Content-Type"] is None
     assert web.ask(LIST, HTTP_IF_NONE_MATCH=tag, HTTP_ACCEPT_ENCODING="gzip").status == "200 OK"
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "status"),
+    [
+        ("/catalog/export.csv", "text/csv", "200 OK"),
+        ("/catalog/export.csv", "text/*;q=0.5", "200 OK"),
+        ("/catalog/export.csv", "application/json", "406 Not Acceptable"),
+        ("/catalog/export.ndjson", "application/x-ndjson", "200 OK"),
+        (LIST, "text/csv", "406 Not Acceptable"),
+    ],
+)
+def test_an_answer_is_kept_and_found_by_its_own_media_type(web: Web, path: str, accept: str, status: str) -> None:
+    web.ask(path)
+
+    assert web.ask(path, HTTP_ACCEPT=accept).status == status
+    assert len(web.asked_django) == (1 if status == "200 OK" else 2)
 
 
 # --- what never gets in ----------------------------------------------------------------------------------------------

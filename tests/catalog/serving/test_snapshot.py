@@ -94,6 +94,10 @@ def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) 
         "gateway": {"chutes": 3},
         "provider": {"maker": 2},
         "model_type": {"LLM": 3},
+        "price_status": {"priced": 3},
+        "price_basis": {"hourly": 3},
+        "price_tier": {"standard": 3},
+        "availability": {"unknown": 3},
         "tags": {"hot": 1},
         "status": {"active": 3},
     }

@@ -1,0 +1,119 @@
+"""JSON bodies of requests: read exactly, checked by a pydantic model, refused by the names of what is wrong in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, DecimalException
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from catalog.serving.parameters import InvalidParameters, ParameterProblem
+
+Json = Any
+_Body = TypeVar("_Body", bound="Body")
+
+LARGEST_BYTES = 64 * 1024
+MEDIA_TYPE = "application/json"
+
+
+class Body(BaseModel):
+    """Takes no key that it does not name, and turns no text into a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_detail = f"The body must have at most {LARGEST_BYTES} bytes."
+
+
+class NotJson(APIException):
+    status_code = 415
+    default_detail = f"The body must be {MEDIA_TYPE}, in UTF-8."
+
+
+def read(request: Request, shape: type[_Body]) -> _Body:
+    """Raises TooLarge, NotJson, or InvalidParameters, which names every problem by its place: `workload.images`."""
+    length = _length(request)
+    if length > LARGEST_BYTES:
+        raise TooLarge
+    if length and not _is_json(request.META.get("CONTENT_TYPE", "")):
+        raise NotJson
+    try:
+        return shape.model_validate(_parsed(request.body if length else b""))
+    except ValidationError as error:
+        problems = [_problem(found) for found in error.errors(include_url=False)]
+        raise InvalidParameters(problems) from None
+
+
+def _length(request: Request) -> int:
+    """0 where it is not told: no server of ours passes a body on without its length."""
+    told = str(request.META.get("CONTENT_LENGTH") or "")
+    return int(told) if re.fullmatch(r"[0-9]{1,18}", told, re.ASCII) else 0
+
+
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.lower().partition(";")
+    return media_type.strip() == MEDIA_TYPE and parameters.replace('"', "").strip() in {"", "charset=utf-8"}
+
+
+def _parsed(body: bytes) -> Json:
+    """Numbers as int and Decimal, never through a float."""
+    try:
+        if not body.strip():
+            raise ValueError("must not be empty")
+        return json.loads(
+            body.decode(),
+            parse_int=_whole,
+            parse_float=_exact,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_without_repetition,
+        )
+    except RecursionError:
+        reason = "is nested too deeply"
+    except UnicodeDecodeError:
+        reason = "must be UTF-8 text"
+    except json.JSONDecodeError as error:
+        reason = f"must be JSON: {error.msg} at character {error.pos}"
+    except ValueError as error:
+        reason = str(error)
+    raise InvalidParameters([ParameterProblem.shown("body", "", reason)])
+
+
+def _whole(text: str) -> int | Decimal:
+    # Python refuses to convert thousands of digits.
+    return int(text) if len(text) <= 40 else _exact(text)
+
+
+def _exact(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except DecimalException:
+        raise ValueError(f"has a number out of all bounds: {text[:40]}") from None
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(f"must be JSON, which has no {name}")
+
+
+def _without_repetition(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"has {next(name for name in names if names.count(name) > 1)!r} twice in one object")
+    return found
+
+
+def _problem(error: ErrorDetails) -> ParameterProblem:
+    place = ".".join(map(str, error["loc"])) or "body"
+    if error["type"] == "missing":
+        return ParameterProblem.shown(place, "", "is needed")
+    if error["type"] == "extra_forbidden":
+        return ParameterProblem.shown(place, "", "is not a key here")
+    reason = re.sub(r"^[A-Z][a-z]+ should ", "must ", error["msg"].removeprefix("Value error, "))
+    return ParameterProblem.shown(place, str(error["input"])[:200], reason[:1].lower() + reason[1:])

@@ -1,0 +1,70 @@
+"""Up to ten models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from catalog.api import answers, serializers
+from catalog.api.canonical import workload
+from catalog.api.views import CatalogView
+from catalog.serving import filters, side_by_side, snapshot
+from catalog.serving.canonical import Models, models_of
+from catalog.serving.parameters import InvalidParameters, ParameterProblem
+
+Json = Any
+
+
+class Compare(CatalogView):
+    filterset_class = filters.CompareFilterSet
+
+    @extend_schema(
+        operation_id="compare_models",
+        summary="Up to ten models side by side, each at its cheapest offer for a workload",
+        responses=serializers.CompareSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        values = self.query(request).values
+        held = snapshot.current()
+        models = models_of(held)
+        asked = named_models(models, values["ids"] or ())
+        compared = side_by_side.side_by_side([models.rows_of(slug) for slug in asked.values()], workload(values))
+        named = [
+            {"asked": spelling, "canonical_model": slug, **model}
+            for (spelling, slug), model in zip(asked.items(), compared, strict=True)
+        ]
+        return answers.published(
+            held,
+            {
+                "data": {
+                    "workload": {name: values[name] for name in filters.WorkloadFilterSet.parameters()},
+                    "models": named,
+                    "differences": side_by_side.differences(compared),
+                }
+            },
+        )
+
+
+def named_models(models: Models, ids: Sequence[str], *, most: int = filters.MOST_COMPARED) -> dict[str, str]:
+    """The slugs of these models, by how they are asked for. Raises InvalidParameters."""
+    if not ids:
+        raise InvalidParameters([ParameterProblem("ids", "", "must name at least one model")])
+    if len(ids) > most:
+        raise InvalidParameters([ParameterProblem.shown("ids", ",".join(ids), f"must have at most {most} models")])
+    found: dict[str, str] = {}
+    problems: list[ParameterProblem] = []
+    for asked in ids:
+        try:
+            slug = models.model_meant_by(asked)
+            if slug in found.values():
+                raise ValueError(f"has {slug!r} more than once")
+            found[asked] = slug
+        except ValueError as error:
+            problems.append(ParameterProblem.shown("ids", asked, str(error)))
+    if problems:
+        raise InvalidParameters(problems)
+    return found

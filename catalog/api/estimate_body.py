@@ -1,0 +1,164 @@
+"""The body of `/catalog/estimate`: what it may have, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import time
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from django.http import QueryDict
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+from catalog import costing
+from catalog.api import bodies
+from catalog.api.serializers.fields import MONEY
+from catalog.normalize import money
+from catalog.serving.filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
+from catalog.serving.parameters import LONGEST_VALUE, InvalidParameters, ParameterProblem
+
+Json = Any
+
+MOST_IDS = 100
+
+
+def _quantity(value: object) -> Decimal:
+    if isinstance(value, str) and money.is_number(value):
+        value = Decimal(value)
+    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+        raise ValueError("must be a number, as such or as decimal text")
+    if problem := costing.problem_of_quantity(value):
+        raise ValueError(problem)
+    return Decimal(value)
+
+
+_QUANTITY = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": MONEY}]}
+Quantity = Annotated[Decimal, BeforeValidator(_quantity), WithJsonSchema(_QUANTITY)]
+
+
+def _of(label: str) -> Any:
+    """A quantity that is 0 where it is not given."""
+    return Field(Decimal(0), description=label)
+
+
+def _stated(label: str) -> Any:
+    """One that, not given, is not known."""
+    return Field(None, description=label)
+
+
+class WorkloadBody(bodies.Body):
+    """All that `costing.Workload` knows of; numbers, or decimal text for exact ones that are not whole."""
+
+    input_tokens: Quantity = _of("Tokens of text that go in, with all their parts.")
+    cached_input_tokens: Quantity = _of("The part of `input_tokens` that is read from a cache.")
+    cache_write_tokens: Quantity = _of("The part of `input_tokens` that is written to a cache, for the usual time.")
+    cache_write_1h_tokens: Quantity = _of("The part of `input_tokens` that is written to a cache for an hour.")
+    output_tokens: Quantity = _of("Tokens of text that come out, with those of reasoning.")
+    reasoning_tokens: Quantity = _of("The part of `output_tokens` that is spent on reasoning.")
+    audio_input_tokens: Quantity = _of("Tokens of audio that go in, with the cached ones.")
+    cached_audio_tokens: Quantity = _of("The part of `audio_input_tokens` that is read from a cache.")
+    audio_output_tokens: Quantity = _of("Tokens of audio that come out.")
+    images: Quantity = _of("Images that go in.")
+    image_tokens: Quantity = _of("The same images in tokens, for offers that bill them so.")
+    output_image_tokens: Quantity = _of("Tokens of images that come out.")
+    web_searches: Quantity = _of("Searches of the web.")
+    characters: Quantity = _of("Characters that are read aloud.")
+    pages: Quantity = _of("Pages of documents that go in.")
+    audio_minutes: Quantity = _of("Minutes of audio that go in, for offers that bill it so.")
+    generated_images: Quantity = _of("Images that come out, for offers that bill each.")
+    generated_video_seconds: Quantity = _of("Seconds of video that come out.")
+    rerank_searches: Quantity = _of("Searches whose results are sorted.")
+    steps: Quantity = _of("Steps of a diffusion model.")
+    requests: Quantity | None = _stated("Requests that all this is spread over; offers that charge for them need it.")
+    hours: Quantity | None = _stated("Hours of one instance; offers that are billed by the hour need it.")
+    prompt_tokens: Quantity | None = _stated(
+        "The size of each prompt; not given, it is all that goes in divided by `requests`."
+    )
+    at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = _stated(
+        "The time of day of all requests in UTC, such as `16:30`."
+    )
+    execution_mode: Literal["standard", "batch", "flex", "priority", "fast"] = Field(
+        "standard",
+        description="How soon requests are answered; another mode than `standard` has prices of its own at some.",
+    )
+
+
+_FILTERS = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        name: {**parameter.openapi(), "description": parameter.label}
+        for name, parameter in NarrowingFilterSet.parameters().items()
+    },
+}
+
+
+class EstimateBody(bodies.Body):
+    workload: Annotated[WorkloadBody, WithJsonSchema(WorkloadBody.model_json_schema())] = Field(
+        description="What is to be costed."
+    )
+    filters: Annotated[dict[str, Any], WithJsonSchema(_FILTERS)] = Field(
+        default_factory=dict, description="Which offers: the query parameters of `/catalog/models`, by name."
+    )
+    ids: list[Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)]] | None = Field(
+        None, description="Only offers of these models, each named as in `/catalog/compare`.", max_length=MOST_IDS
+    )
+    limit: int = Field(50, ge=0, le=LARGEST_LIMIT, description="Offers in `data`.")
+    offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="Offers to skip in `data`.")
+    uncosted_limit: int = Field(0, ge=0, le=LARGEST_LIMIT, description="Offers in `uncosted.offers`.")
+    uncosted_offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="Offers to skip there.")
+
+
+def given(body: WorkloadBody) -> dict[str, str]:
+    """What was given, as text in plain notation."""
+    told = body.model_dump(exclude_unset=True, exclude_none=True)
+    return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in told.items()}
+
+
+def workload(body: WorkloadBody) -> costing.Workload:
+    """Raises InvalidParameters where it contradicts itself or asks for nothing."""
+    stated = body.model_dump() | {"at": time.fromisoformat(body.at) if body.at else None}
+    try:
+        if not any(stated[name] for name in stated.keys() - {"prompt_tokens", "at", "execution_mode"}):
+            raise ValueError("must have a quantity above 0, or it costs nothing anywhere")
+        return costing.Workload(**stated)
+    except ValueError as error:
+        raise InvalidParameters([ParameterProblem.shown("workload", "", str(error))]) from None
+
+
+def filterset(given: Mapping[str, Json]) -> NarrowingFilterSet:
+    """Reads them as if they had come as a query string. Raises InvalidParameters."""
+    query, problems = QueryDict(mutable=True), []
+    for name, value in given.items():
+        try:
+            query.setlist(name, [_text(each) for each in _several(value)])
+        except ValueError as error:
+            problems.append(ParameterProblem.shown(f"filters.{name}", str(value)[:200], str(error)))
+    if problems:
+        raise InvalidParameters(problems)
+    try:
+        return NarrowingFilterSet(query)
+    except InvalidParameters as error:
+        raise InvalidParameters(
+            [replace(problem, parameter=f"filters.{problem.parameter}") for problem in error.problems]
+        ) from None
+
+
+def _several(value: Json) -> Sequence[Json]:
+    if not isinstance(value, list):
+        return [value]
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _text(value: Json) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int():
+            return str(value)
+        case Decimal() if value.is_finite() and abs(value.adjusted()) < money.MAX_DIGITS:
+            return money.plain(value)
+    raise ValueError("must be a text, a number, true or false, or a list of these")

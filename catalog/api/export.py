@@ -1,0 +1,88 @@
+"""Everything in one answer, in three formats."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+
+from catalog.api import answers, serializers, spreadsheet
+from catalog.api.views import CatalogView
+from catalog.serving import filters, snapshot
+from catalog.serving.selection import Selection
+
+
+class NdjsonRenderer(JSONRenderer):
+    """Only so that DRF knows what its view answers in; the view itself makes the bytes."""
+
+    media_type = "application/x-ndjson"
+    charset = "utf-8"
+
+
+class CsvRenderer(NdjsonRenderer):
+    media_type = "text/csv"
+
+
+class Export(CatalogView):
+    filterset_class = filters.NarrowingFilterSet
+
+    def selection(self, request: Request) -> Selection:
+        return self.query(request).narrowed(Selection.of(snapshot.current()))
+
+    # DRF would describe the address in JSON, in the name of its format.
+    def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+        return HttpResponse()
+
+
+class ExportJson(Export):
+    @extend_schema(
+        operation_id="export_json",
+        summary="All offers that match, in one JSON document",
+        responses=serializers.ExportSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        selection = self.selection(request)
+        data = answers.fragments(selection.rows)
+        return _named(
+            answers.published(selection.snapshot, {"data": data, "total": len(data)}), selection, extension="json"
+        )
+
+
+class ExportNdjson(Export):
+    renderer_classes = [NdjsonRenderer]
+
+    @extend_schema(
+        operation_id="export_ndjson",
+        summary="All offers that match, one JSON document on each line",
+        responses=OpenApiTypes.STR,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        selection = self.selection(request)
+        lines = b"".join(b"%b\n" % row.document for row in selection.rows)
+        answer = answers.response(lines, NdjsonRenderer.media_type, cache_control=answers.PUBLIC)
+        return _named(answer, selection, extension="ndjson")
+
+
+class ExportCsv(Export):
+    renderer_classes = [CsvRenderer]
+
+    @extend_schema(
+        operation_id="export_csv",
+        summary="All offers that match, as a table for spreadsheets",
+        responses=OpenApiTypes.STR,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        selection = self.selection(request)
+        table = spreadsheet.rows(row.document for row in selection.rows)
+        answer = answers.response(
+            table, f"{CsvRenderer.media_type}; charset=utf-8; header=present", cache_control=answers.PUBLIC
+        )
+        return _named(answer, selection, extension="csv")
+
+
+def _named(answer: HttpResponse, selection: Selection, *, extension: str) -> HttpResponse:
+    """To be saved under a name that says which revision it is."""
+    answer["Content-Disposition"] = f'attachment; filename="gatewayz-{selection.snapshot.revision}.{extension}"'
+    return answer

@@ -1,0 +1,90 @@
+"""Offers as CSV (RFC 4180): one row each, the same columns whatever the offers have.
+
+The columns follow the shape of an offer in the OpenAPI document. Nested fields are dotted (`pricing.prompt`), lists of
+words are joined by `|`, and what has no flat form is JSON. What is unknown is an empty cell.
+
+A spreadsheet would run a text that begins like a formula, and gateways' texts are not ours: such a text has an
+apostrophe before it, and so has one that begins with an apostrophe itself. A reader drops one leading apostrophe.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from io import StringIO
+from typing import Any
+
+import orjson
+from rest_framework.fields import BooleanField, CharField, DictField, Field, IntegerField, ListField, RegexField
+from rest_framework.serializers import ListSerializer, Serializer
+
+from catalog.api.serializers import OfferSerializer
+
+Json = Any
+
+_LIKE_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    path: tuple[str, ...]
+    text: Callable[[Json], str]
+    """Of a value that is not null."""
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+    def cell(self, document: Json) -> str:
+        for part in self.path:
+            if document is None:
+                return ""
+            document = document.get(part)
+        return "" if document is None else self.text(document)
+
+
+def rows(documents: Iterable[bytes]) -> bytes:
+    """The whole table, with its header."""
+    table = columns()
+    written = StringIO(newline="")
+    writer = csv.writer(written)
+    writer.writerow(column.name for column in table)
+    writer.writerows([column.cell(shown) for column in table] for shown in map(orjson.loads, documents))
+    return written.getvalue().encode()
+
+
+@lru_cache(maxsize=1)
+def columns() -> tuple[Column, ...]:
+    return tuple(_columns(OfferSerializer()))
+
+
+def safe(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_LIKE_A_FORMULA) else text
+
+
+def _columns(serializer: Serializer[Any], *above: str) -> Iterator[Column]:
+    for name, field in serializer.fields.items():
+        if isinstance(field, Serializer):
+            yield from _columns(field, *above, name)
+        else:
+            yield Column((*above, name), _writer(field))
+
+
+def _writer(field: Field[Any, Any, Any, Any]) -> Callable[[Json], str]:
+    match field:
+        case BooleanField():
+            return lambda value: "true" if value else "false"
+        case IntegerField() | RegexField():  # money is decimal text: it stays a number
+            return str
+        case ListField(child=CharField()):
+            return lambda words: safe("|".join(map(_escaped, words)))
+        case ListField() | DictField() | ListSerializer():
+            return lambda value: orjson.dumps(value).decode()
+    return safe
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("|", "\\|")

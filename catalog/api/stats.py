@@ -1,0 +1,26 @@
+"""Figures of the catalogue."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from catalog.api import answers, serializers
+from catalog.api.views import CatalogView
+from catalog.serving import filters, snapshot
+from catalog.serving.selection import Selection
+from catalog.serving.statistics import statistics
+
+
+class Stats(CatalogView):
+    filterset_class = filters.NarrowingFilterSet
+
+    @extend_schema(
+        operation_id="read_stats",
+        summary="How many offers of what, and how their prices are distributed",
+        responses=serializers.StatsSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        selection = self.query(request).narrowed(Selection.of(snapshot.current()))
+        return answers.published(selection.snapshot, {"data": statistics(selection)})

@@ -1,0 +1,38 @@
+"""The addresses that show nothing but the snapshot, so that their answers may be kept while it is served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from catalog.serving import filters
+from catalog.serving.parameters import SelectionFilterSet
+
+JSON = "application/json"
+
+
+class Endpoint(NamedTuple):
+    pattern: re.Pattern[str]
+    filterset: type[SelectionFilterSet]
+    """The parameters that its view reads."""
+    media_type: str = JSON
+    """Of what it answers."""
+
+
+ENDPOINTS: Sequence[Endpoint] = (
+    Endpoint(re.compile(r"/catalog/models/?"), filters.OfferFilterSet),
+    Endpoint(re.compile(r"/catalog/providers?/?"), filters.ProviderFilterSet),
+    Endpoint(re.compile(r"/catalog/models/.+", re.DOTALL), filters.OfferOfIdFilterSet),
+    Endpoint(re.compile(r"/catalog/canonical/.+", re.DOTALL), filters.WorkloadFilterSet),
+    Endpoint(re.compile(r"/catalog/resolve/?"), filters.ResolveFilterSet),
+    Endpoint(re.compile(r"/catalog/compare/?"), filters.CompareFilterSet),
+    Endpoint(re.compile(r"/catalog/stats/?"), filters.NarrowingFilterSet),
+    Endpoint(re.compile(r"/catalog/export\.json"), filters.NarrowingFilterSet),
+    Endpoint(re.compile(r"/catalog/export\.ndjson"), filters.NarrowingFilterSet, "application/x-ndjson"),
+    Endpoint(re.compile(r"/catalog/export\.csv"), filters.NarrowingFilterSet, "text/csv"),
+    Endpoint(re.compile(r"(/api)?/v1/models(/count|/user)?"), filters.DropInFilterSet),
+    Endpoint(re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), filters.NoParameters),
+    Endpoint(re.compile(r"/litellm/model_prices\.json"), filters.NoParameters),
+)
+"""The first match holds."""

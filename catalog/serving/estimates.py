@@ -1,0 +1,60 @@
+"""What a workload costs at every offer of a selection, cheapest first; and why it cannot be said of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from catalog import costing
+from catalog.serving.comparison import WITHDRAWN
+from catalog.serving.index import Row
+from catalog.serving.selection import Selection
+from catalog.serving.tariffs import tariffs_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    row: Row
+    bill: costing.Bill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Positions, so that only the offers of a page are looked at."""
+
+    selection: Selection
+    bills: Mapping[int, costing.Bill]
+    costed: Sequence[int]
+    """Cheapest first, equal ones by id and gateway."""
+    uncosted: Sequence[int]
+    """By id and gateway."""
+
+    def page(self, positions: Sequence[int], *, offset: int, limit: int) -> list[Estimated]:
+        rows = self.selection.snapshot.index.rows
+        chosen = positions[offset : offset + limit]
+        return [Estimated(row=rows[position], bill=self.bills[position]) for position in chosen]
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why offers have no cost, with their number, the most frequent first. An offer may have several."""
+        counted = Counter(reason for position in self.uncosted for reason in self.bills[position].reasons)
+        return sorted(counted.items(), key=lambda reason: (-reason[1], reason[0]))
+
+
+def estimate(selection: Selection, workload: costing.Workload) -> Estimate:
+    members, tariffs = selection.members, tariffs_of(selection.snapshot)
+    billed = {tariff: tariff.bill(workload) for tariff in {tariffs[position] for position in members}}
+    totals = {tariff: bill.total for tariff, bill in billed.items()}
+    withdrawn = selection.snapshot.index.having("status", "withdrawn")
+    bills = {position: _WITHDRAWN if position in withdrawn else billed[tariffs[position]] for position in members}
+    costed = [(totals[tariffs[position]], position) for position, bill in bills.items() if not bill.reasons]
+    return Estimate(
+        selection=selection,
+        bills=bills,
+        costed=[position for _, position in sorted(costed)],
+        uncosted=[position for position, bill in bills.items() if bill.reasons],
+    )
+
+
+_WITHDRAWN = costing.Bill(reasons=(WITHDRAWN,))

@@ -1,0 +1,130 @@
+"""Models side by side: what each can do at its best offer, what a workload costs, and in what they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from catalog import costing
+from catalog.normalize import money
+from catalog.serving.comparison import Compared, compared
+from catalog.serving.index import Row
+
+Json = Any
+
+FACTS = ("name", "provider_slug", "model_type", "hugging_face_id", "knowledge_cutoff")
+"""Told of a model by the first of its offers that tells them; offers of the model as it is before its variants."""
+
+LARGEST: Mapping[str, Sequence[str]] = {
+    "context_length": ("context_length",),
+    "max_completion_tokens": ("top_provider", "max_completion_tokens"),
+}
+"""Figures that depend on the host: the largest one at any."""
+
+ANYWHERE: Mapping[str, Sequence[str]] = {
+    "input_modalities": ("architecture", "input_modalities"),
+    "output_modalities": ("architecture", "output_modalities"),
+    "supported_parameters": ("supported_parameters",),
+}
+"""Abilities that depend on the host: what any has."""
+
+DIFFERING = ("model_type", "knowledge_cutoff", *LARGEST, *ANYWHERE, "lowest_cost")
+
+
+def side_by_side(model_rows: Sequence[Sequence[Row]], workload: costing.Workload) -> list[Json]:
+    """The facts and costs of each model, whose offers are given."""
+    return [_model(rows, workload) for rows in model_rows]
+
+
+def differences(models: Sequence[Json]) -> dict[str, list[Json]]:
+    """Fields in which the models differ, with the value of each in their order; of lists, what not all of them have.
+
+    What is not told differs not.
+    """
+    told = {field: [_shown(model, field) for model in models] for field in DIFFERING}
+    return {field: _apart(values) for field, values in told.items() if len({str(v) for v in values} - {"None"}) > 1}
+
+
+def _shown(model: Json, field: str) -> Json:
+    if field == "lowest_cost":
+        return model["cost"]["least"] if model["cost"] else None
+    return model[field]
+
+
+def _apart(values: Sequence[Json]) -> list[Json]:
+    lists = [set(value) for value in values if isinstance(value, list)]
+    if not lists:
+        return list(values)
+    shared = set.intersection(*lists)
+    return [None if value is None else [each for each in value if each not in shared] for value in values]
+
+
+def _model(rows: Sequence[Row], workload: costing.Workload) -> Json:
+    offers = compared(rows, workload)
+    served = [offer for offer in offers if offer.document["withdrawn_at"] is None] or offers
+    told = [offer.document for offer in sorted(served, key=_prominence)]
+    return {
+        **{fact: _first(document[fact] for document in told) for fact in FACTS},
+        **{name: _largest(_values(told, path)) for name, path in LARGEST.items()},
+        **{name: _union(_values(told, path)) for name, path in ANYWHERE.items()},
+        "gateways": sorted({offer.row.gateway for offer in served}),
+        "offers": len(served),
+        "cheapest": _cheapest(offers[0]),
+        "cost": _costs(offers),
+        "price_per_million": {side: _per_million(told, side) for side in ("input", "output")},
+    }
+
+
+def _prominence(offer: Compared) -> tuple[bool, str, str]:
+    is_variant = offer.row.identity is not None and bool(offer.row.identity.variant)
+    return is_variant, offer.row.id, offer.row.gateway
+
+
+def _cheapest(offer: Compared) -> Json:
+    if offer.cost is None:
+        return None
+    variant = offer.row.identity.variant if offer.row.identity else None
+    return {
+        "source_gateway": offer.row.gateway,
+        "id": offer.row.id,
+        "cost": offer.cost_text,
+        "variant": variant or None,
+        "notes": offer.notes,
+    }
+
+
+def _costs(offers: Sequence[Compared]) -> Json:
+    """From the cheapest to the dearest offer that can be compared."""
+    found = _span(offer.cost for offer in offers)
+    return found and {**found, "offers": sum(offer.cost is not None for offer in offers)}
+
+
+def _per_million(told: Iterable[Json], side: str) -> Json:
+    texts = [document["price_per_million"][side] for document in told if document["price_per_million"]]
+    return _span(None if text is None else Decimal(text) for text in texts)
+
+
+def _span(amounts: Iterable[Decimal | None]) -> Json:
+    known = [amount for amount in amounts if amount is not None]
+    return {"least": money.plain(min(known)), "most": money.plain(max(known))} if known else None
+
+
+def _values(told: Iterable[Json], path: Iterable[str]) -> list[Json]:
+    """What is told at this place, where it is."""
+    found = list(told)
+    for part in path:
+        found = [value[part] for value in found]
+    return [value for value in found if value is not None]
+
+
+def _first(values: Iterable[Json]) -> Json:
+    return next((value for value in values if value is not None), None)
+
+
+def _largest(values: Sequence[int]) -> int | None:
+    return max(values, default=None)
+
+
+def _union(values: Sequence[Sequence[str]]) -> list[str] | None:
+    return sorted({each for value in values for each in value}) if values else None

@@ -1,0 +1,153 @@
+"""`GET /catalog/export.json`, `.ndjson` and `.csv`: everything at once, in whatever form it is read."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import orjson
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.api import spreadsheet
+from catalog.serving.snapshot import Snapshot
+from tests.catalog.api.reading import problem_of, read
+from tests.factories import offer_record, served_row
+
+Json = Any
+TYPES = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+
+
+def lines(client: Client, query: str = "") -> list[Json]:
+    return [orjson.loads(line) for line in client.get(f"/catalog/export.ndjson?{query}").content.splitlines()]
+
+
+def table(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(content.decode(), newline=""), strict=True))
+
+
+def meant(cell: str) -> str:
+    """What a reader makes of a text."""
+    return cell.removeprefix("'")
+
+
+def words(cell: str) -> list[str]:
+    found, word, text = [], "", iter(meant(cell))
+    for character in text:
+        if character == "|":
+            found.append(word)
+            word = ""
+        else:
+            word += next(text) if character == "\\" else character
+    return [*found, word]
+
+
+@pytest.mark.parametrize(
+    ("query", "belongs"),
+    [
+        ("", lambda row: True),
+        ("gateway=chutes", lambda row: row["source_gateway"] == "chutes"),
+        ("model_type=Embeddings,LLM", lambda row: row["model_type"] in {"Embeddings", "LLM"}),
+        ("tags=hot&gateway=chutes", lambda row: "hot" in row["tags"] and row["source_gateway"] == "chutes"),
+    ],
+)
+def test_every_format_has_exactly_the_offers_that_the_list_has(
+    client: Client, catalogues: Snapshot, query: str, belongs: Any
+) -> None:
+    pages = [read(client, f"/catalog/models?limit=1000&offset={offset}")["data"] for offset in (0, 1000)]
+    wanted = [row for row in [*pages[0], *pages[1]] if belongs(row)]
+
+    assert wanted
+    assert lines(client, query) == wanted
+    exported = read(client, f"/catalog/export.json?{query}")
+    assert (exported["data"], exported["total"]) == (wanted, len(wanted))
+    rows = table(client.get(f"/catalog/export.csv?{query}").content)
+    assert [(meant(row["id"]), row["source_gateway"]) for row in rows] == [
+        (row["id"], row["source_gateway"]) for row in wanted
+    ]
+
+
+@pytest.mark.parametrize("extension", TYPES)
+def test_an_export_is_named_after_its_revision_and_comes_whole(
+    client: Client, catalogue: Snapshot, extension: str
+) -> None:
+    response = client.get(f"/catalog/export.{extension}", headers={"accept": TYPES[extension]})
+
+    assert response.headers["Content-Type"].partition(";")[0] == TYPES[extension]
+    name = f"gatewayz-{catalogue.revision}.{extension}"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert not response.streaming
+    assert "public" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("extension", TYPES)
+@pytest.mark.parametrize(("accept", "status"), [("*/*", 200), ("image/png", 406), ("text/html,*/*;q=0.8", 200)])
+def test_an_export_is_negotiated_by_its_own_media_type(
+    client: Client, catalogue: Snapshot, extension: str, accept: str, status: int
+) -> None:
+    response = client.get(f"/catalog/export.{extension}", headers={"accept": accept})
+
+    assert response.status_code == status
+    assert status == 200 or problem_of(response, status=406)
+
+
+def test_a_cell_has_the_value_of_the_document(client: Client, catalogues: Snapshot) -> None:
+    rows = table(client.get("/catalog/export.csv").content)
+
+    for document, row in zip(lines(client), rows, strict=True):
+        assert_same(document, row)
+
+
+@given(
+    name=st.text(min_size=1),
+    tags=st.lists(st.text(min_size=1), min_size=1).map(tuple),
+    hugging_face_id=st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'", "'=1", 'a"b,c\r\nd', "é|\\|"]),
+)
+def test_any_text_comes_back_and_none_is_a_formula(name: str, tags: tuple[str, ...], hugging_face_id: str) -> None:
+    document = served_row(offer_record(name=name, tags=tags, hugging_face_id=hugging_face_id)).document
+
+    [row] = table(spreadsheet.rows([document]))
+
+    assert_same(orjson.loads(document), row)
+    assert not [cell for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+
+
+def test_lines_end_as_rfc_4180_has_it_and_the_columns_are_the_same_without_any_offer() -> None:
+    header = spreadsheet.rows([])
+
+    assert header.endswith(b"\r\n")
+    assert spreadsheet.rows([served_row(offer_record()).document]).startswith(header)
+    assert {b"id", b"pricing.prompt", b"architecture.input_modalities", b"default_parameters"} <= {
+        *header.strip().split(b",")
+    }
+
+
+def assert_same(document: Json, row: dict[str, str]) -> None:
+    """Every leaf of a document stands in its column; what is unknown or empty is an empty cell."""
+    left = dict(row)
+    for path, value in leaves(document):
+        cell = left.pop(path)
+        if value is None or value == []:
+            assert cell == "", path
+        elif isinstance(value, bool):
+            assert cell == str(value).lower()
+        elif isinstance(value, list) and all(isinstance(each, str) for each in value):
+            assert words(cell) == value, path
+        elif isinstance(value, list | dict):
+            assert orjson.loads(cell) == value, path
+        elif path.startswith(("pricing.", "price_per_million.")):
+            assert Decimal(cell) == Decimal(value), path
+        else:
+            assert meant(cell) == str(value), path
+    assert not any(left.values())
+
+
+def leaves(value: Json, *above: str) -> list[tuple[str, Json]]:
+    nested = {"pricing", "price_per_million", "architecture", "top_provider"}
+    if above and above[-1] not in nested:
+        return [(".".join(above), value)]
+    return [leaf for name, inner in (value or {}).items() for leaf in leaves(inner, *above, name)]
