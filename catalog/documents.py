@@ -101,6 +101,12 @@ def describe(record: OfferRecord, gateway_name: str) -> str:
     return f"{sentence} Pricing: ${money.with_decimal(hourly)}/hr."
 
 
+def is_own_description(document: Mapping[str, Any]) -> bool:
+    """Whether a document's description is a sentence of `describe`, in which a price can stand."""
+    sentence = f" hosted {document['model_type']} model: {document['id']}."
+    return sentence in (document["description"] or "")
+
+
 def price_status(record: OfferRecord) -> str:
     """`dynamic`, `priced`, `free` (zeros with evidence) or `unknown`; an unknown price is never called free.
 
@@ -180,13 +186,14 @@ def _amounts(prices: Iterable[PriceRecord], *, known: Iterable[PriceRecord]) -> 
 
     Where images are billed by token alone, that price is `image` as well, as OpenRouter shows it.
     """
-    amounts = {price.meter: _text(price) for price in prices}
+    amounts = {price.meter: amount_text(price) for price in prices}
     if not any(price.meter == meters.INPUT_IMAGE for price in known) and meters.INPUT_IMAGE_TOKEN in amounts:
         amounts[meters.INPUT_IMAGE] = amounts[meters.INPUT_IMAGE_TOKEN]
     return {meter.pricing_key: amounts[meter.name] for meter in meters.METERS.values() if meter.name in amounts}
 
 
-def _text(price: PriceRecord) -> str:
+def amount_text(price: PriceRecord) -> str:
+    """A price as `pricing` shows it."""
     return money.with_decimal(price.amount) if price.meter == meters.COMPUTE_HOUR else money.plain(price.amount)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
 from catalog.normalize import dates
 from catalog.serving.index import Row
 from catalog.serving.parameters import SelectionFilterSet
-from catalog.serving.snapshot import Snapshot
+from catalog.serving.snapshot import NotReady, Snapshot
 
 Json = Any
 
@@ -26,6 +28,15 @@ PUBLIC = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
 def fragments(rows: Sequence[Row]) -> list[orjson.Fragment]:
     """The rows' documents, to be joined into an answer as the bytes that they are."""
     return [orjson.Fragment(row.document) for row in rows]
+
+
+@contextmanager
+def reading_tables() -> Iterator[None]:
+    """For views that need the database: where it does not answer, they cannot either (503)."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise NotReady("the database does not answer, which alone can tell this") from error
 
 
 def listing(

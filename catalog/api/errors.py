@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import APIException
 
+from catalog.history import Forgotten
 from catalog.serving.parameters import InvalidParameters
 from catalog.serving.problems import problem_document
 from catalog.serving.snapshot import NotReady
@@ -23,6 +24,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    410: "No longer kept",
     413: "Content too large",
     415: "Unsupported media type",
     500: "Internal server error",
@@ -38,6 +40,11 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse 
             return _invalid_parameters(request, error)
         case Http404():
             return problem(request, 404, detail=str(error))
+        case Forgotten():
+            begin = f"go on from since_revision={error.complete_since}"
+            return problem(
+                request, 410, detail=f"{error}; read /catalog/models anew and {begin}.", kind="no-longer-kept"
+            )
         case NotReady():
             return problem(request, 503, detail=str(error), headers={"Retry-After": "1"})
         case APIException():

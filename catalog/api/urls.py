@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from catalog.api import canonical, compare, drop_in, estimate, export, stats, views
+from catalog.api import canonical, compare, drop_in, estimate, export, feed, history, stats, views
 from catalog.api.metrics import metrics
 
 
@@ -27,6 +27,8 @@ def _drop_in(prefix: str) -> list[URLPattern]:
 
 urlpatterns = [
     *_list("catalog/models", views.ModelList),
+    # Before the models: a path that ends so is always the history, never a model's id.
+    path("catalog/models/<path:model_id>/history", history.ModelHistory.as_view()),
     path("catalog/models/<path:model_id>", views.ModelDetail.as_view()),
     *_list("catalog/providers", views.ProviderList),
     *_list("catalog/provider", views.ProviderListAsFirstNamed),
@@ -39,6 +41,8 @@ urlpatterns = [
     path("catalog/export.ndjson", export.ExportNdjson.as_view()),
     path("catalog/export.csv", export.ExportCsv.as_view()),
     *_list("catalog/gateways", views.GatewayList),
+    *_list("catalog/changes", history.ChangeList),
+    path("catalog/changes.atom", feed.ChangeFeed.as_view()),
     *_drop_in("api/v1"),
     *_drop_in("v1"),
     path("litellm/model_prices.json", drop_in.LiteLLMPrices.as_view()),

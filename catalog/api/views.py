@@ -98,11 +98,9 @@ class GatewayList(CatalogView):
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
         interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-        try:
+        with answers.reading_tables():
             states = queries.gateway_states(registry.GATEWAYS, now=timezone.now(), interval=interval)
             newest = queries.newest_revision()
-        except (DatabaseError, InterfaceError) as error:
-            raise snapshot.NotReady("the database does not answer, which alone knows how gateways stand") from error
         data = [_gateway(state) for state in states.values()]
         return answers.json_response(
             {

@@ -104,8 +104,8 @@ class OfferVersion(models.Model):
         ]
         indexes = [
             models.Index(fields=["offer", "from_revision"], name="version_by_offer"),
-            # Serving processes ask what was published since the revision that they hold.
-            models.Index(fields=["from_revision"], name="version_by_revision"),
+            # What was published since a revision: serving processes ask it each time, the feed of changes pages by it.
+            models.Index(fields=["from_revision", "offer"], name="version_in_order"),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from catalog.models.gateway import Gateway
 
@@ -26,11 +27,25 @@ class Revision(models.Model):
         related_name="+",
         help_text="The curator, where a curator published it.",
     )
+    is_curated = models.BooleanField(
+        "curated",
+        default=False,
+        help_text="It shows what a curator said of an offer, not what a gateway says.",
+    )
+    is_forgotten = models.BooleanField(
+        "forgotten", default=False, help_text="Not all of the versions that it began or ended are kept any more."
+    )
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     withdrawn = models.PositiveIntegerField(default=0)
 
     objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["published_at"], name="revision_by_time"),
+            models.Index(fields=["number"], condition=Q(is_forgotten=True), name="forgotten_revision"),
+        ]
 
     def __str__(self) -> str:
         return f"revision {self.number}"

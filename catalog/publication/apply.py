@@ -101,7 +101,7 @@ def republish_offer(offer: Offer, *, author: User | None, now: datetime) -> int:
     """
     standing = standings([offer]).get(offer.pk) or Standing()
     rendered = state(offer, records.load(offer.upstream), standing)
-    _, after = _publish([rendered], gateway=offer.gateway, author=author, now=now)
+    _, after = _publish([rendered], gateway=offer.gateway, author=author, now=now, is_curated=True)
     return after
 
 
@@ -166,11 +166,17 @@ def _count_misses(gateway: Gateway, *, missed: Collection[str], seen: Collection
 
 
 def _publish(
-    found: Sequence[State], *, gateway: Gateway, author: User | None, now: datetime, is_more: bool = False
+    found: Sequence[State],
+    *,
+    gateway: Gateway,
+    author: User | None,
+    now: datetime,
+    is_more: bool = False,
+    is_curated: bool = False,
 ) -> tuple[int, int]:
     """Open a new version of every offer whose document changed, and date its prices; the revisions before and after.
 
-    `is_more`: something else that is served has changed too.
+    `is_more`: something else that is served has changed too. `is_curated`: it is what a curator said.
     """
     if not found and not is_more:
         return (number := revision.current().number), number
@@ -179,7 +185,9 @@ def _publish(
     _write_prices(found, at=max(now, newest.published_at), now=now)
     if not news and not is_more:
         return newest.number, newest.number
-    after = revision.publish_next(newest, gateway=gateway, author=author, now=now, counts=_counts(news))
+    after = revision.publish_next(
+        newest, gateway=gateway, author=author, now=now, counts=_counts(news), is_curated=is_curated
+    )
     for batch in batches([offer.offer.pk for offer in news if offer.kind != "new"]):
         OfferVersion.objects.current().filter(offer__in=batch).update(to_revision=after.number)
     OfferVersion.objects.bulk_create([_version(offer, after.number) for offer in news], batch_size=BATCH)

@@ -23,11 +23,22 @@ def current() -> Revision:
 
 
 def publish_next(
-    newest: Revision, *, gateway: Gateway | None, author: User | None, now: datetime, counts: Mapping[str, int]
+    newest: Revision,
+    *,
+    gateway: Gateway | None,
+    author: User | None,
+    now: datetime,
+    counts: Mapping[str, int],
+    is_curated: bool = False,
 ) -> Revision:
     """The revision after `newest`, which must be locked (`locks.lock_revision`)."""
     # Two publications within one tick of a clock that was set back must still be in order.
     published_at = max(now, newest.published_at)
     return Revision.objects.create(
-        number=newest.number + 1, published_at=published_at, gateway=gateway, author=author, **counts
+        number=newest.number + 1,
+        published_at=published_at,
+        gateway=gateway,
+        author=author,
+        is_curated=is_curated,
+        **counts,
     )

@@ -47,6 +47,8 @@ LARGE_BYTES = 4_000_000
 """From here on an answer is kept as compressed bytes alone: a whole catalogue takes a twentieth of its room so."""
 OVERHEAD_BYTES = 2_000
 """Of an answer beside its bytes: headers, keys and Python's objects."""
+ALWAYS_ACCEPTED = frozenset({"application/atom+xml"})
+"""Formats that the address names: feed readers ask for many others, and get this one."""
 MOST_WORDINGS = 16
 """Of one question that are remembered, or a client could fill the memory with spellings."""
 
@@ -205,7 +207,7 @@ def accepts(accept: str, media_type: str) -> bool:
     """Whether Django would answer at all in this media type; what it would refuse (406) is left to it."""
     accepted = {part.partition(";")[0].strip() for part in accept.split(",")}
     kind = media_type.partition("/")[0]
-    return not accept or not accepted.isdisjoint({"*/*", f"{kind}/*", media_type})
+    return not accept or media_type in ALWAYS_ACCEPTED or not accepted.isdisjoint({"*/*", f"{kind}/*", media_type})
 
 
 @lru_cache(maxsize=1_024)

@@ -1,4 +1,7 @@
-"""The addresses that show nothing but the snapshot, so that their answers may be kept while it is served."""
+"""The addresses whose answers may be kept while a snapshot is served.
+
+They show nothing but the snapshot, or what the tables tell up to its revision.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ class Endpoint(NamedTuple):
 ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"/catalog/models/?"), filters.OfferFilterSet),
     Endpoint(re.compile(r"/catalog/providers?/?"), filters.ProviderFilterSet),
+    Endpoint(re.compile(r"/catalog/models/.+/history", re.DOTALL), filters.HistoryFilterSet),
     Endpoint(re.compile(r"/catalog/models/.+", re.DOTALL), filters.OfferOfIdFilterSet),
     Endpoint(re.compile(r"/catalog/canonical/.+", re.DOTALL), filters.WorkloadFilterSet),
     Endpoint(re.compile(r"/catalog/resolve/?"), filters.ResolveFilterSet),
@@ -31,6 +35,8 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"/catalog/export\.json"), filters.NarrowingFilterSet),
     Endpoint(re.compile(r"/catalog/export\.ndjson"), filters.NarrowingFilterSet, "application/x-ndjson"),
     Endpoint(re.compile(r"/catalog/export\.csv"), filters.NarrowingFilterSet, "text/csv"),
+    Endpoint(re.compile(r"/catalog/changes/?"), filters.ChangeFilterSet),
+    Endpoint(re.compile(r"/catalog/changes\.atom"), filters.ChangeFeedFilterSet, "application/atom+xml"),
     Endpoint(re.compile(r"(/api)?/v1/models(/count|/user)?"), filters.DropInFilterSet),
     Endpoint(re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), filters.NoParameters),
     Endpoint(re.compile(r"/litellm/model_prices\.json"), filters.NoParameters),

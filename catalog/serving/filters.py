@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from catalog import registry
 from catalog.serving.parameters import (
+    ChangeCursor,
+    ChangeKinds,
     Ids,
     ModelTypes,
     OneOf,
+    PastMoment,
     ProviderName,
+    RevisionNumber,
     SelectionFilterSet,
     Tags,
     WholeNumber,
@@ -129,6 +133,47 @@ class DropInFilterSet(SelectionFilterSet):
         "Only models that any of these come out of; without it `text`, as at OpenRouter, and `all` for every model.",
         example=["all"],
     )
+
+
+class HistoryFilterSet(SelectionFilterSet):
+    """The parameters of `/catalog/models/{id}/history`."""
+
+    gateway = _gateway()
+    as_of = PastMoment(
+        "Everything as it stood then: a time, or the beginning of a day, in UTC unless it says otherwise.",
+        example="2026-11-22T08:00:00Z",
+    )
+    limit = WholeNumber(
+        "Prices and changes in the answer, at most so many of each.",
+        least=1,
+        most=LARGEST_LIMIT,
+        default=DEFAULT_LIMIT,
+        example=10,
+    )
+    offset = WholeNumber("Prices and changes to skip.", least=0, most=LARGEST_OFFSET, default=0, example=0)
+
+
+class _WantedChangesFilterSet(SelectionFilterSet):
+    gateway = _gateway()
+    id = Word("Only changes of offers of this id.", example="deepseek-ai/DeepSeek-R1")
+    kind = ChangeKinds("Only changes of any of these kinds.", example=["repriced"])
+
+
+class ChangeFilterSet(_WantedChangesFilterSet):
+    """The parameters of `/catalog/changes`."""
+
+    since_revision = RevisionNumber("Changes after this revision; without a beginning, all that are kept.", example=0)
+    since = PastMoment("Changes from this time or day on, in UTC unless it says otherwise.", example="2026-11-22")
+    cursor = ChangeCursor("Changes after this place: only as the `next` of an answer has it.", example="57-1234")
+    limit = WholeNumber(
+        "The most changes in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
+    )
+
+
+class ChangeFeedFilterSet(_WantedChangesFilterSet):
+    """The parameters of `/catalog/changes.atom`."""
+
+    limit = WholeNumber("The most changes in the feed.", least=1, most=LARGEST_LIMIT, default=50, example=10)
 
 
 class NoParameters(SelectionFilterSet):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ import django_filters
 from django.http import QueryDict
 
 from catalog import registry
+from catalog.changes import Kind
 from catalog.records import ModelType
 from catalog.serving.selection import Selection
 
@@ -115,6 +117,55 @@ class WholeNumber(Parameter):
         return {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.default}
 
 
+class RevisionNumber(Parameter):
+    """The number of a revision; whether there is such a one is for the view to say."""
+
+    def parse(self, value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
+            raise ValueError("must be the number of a revision")
+        return int(value)
+
+    def openapi(self) -> Json:
+        return {"type": "integer", "minimum": 0}
+
+
+class ChangeCursor(Parameter):
+    """A place in the feed of changes: a revision and a number within it."""
+
+    def parse(self, value: str) -> tuple[int, int]:
+        if not re.fullmatch(r"[0-9]{1,15}-[0-9]{1,15}", value, re.ASCII):
+            raise ValueError("must be the cursor of a `next`, as it stood there")
+        revision, _, number = value.partition("-")
+        return int(revision), int(number)
+
+    def spelled(self, value: tuple[int, int]) -> str:
+        return "-".join(map(str, value))
+
+    def openapi(self) -> Json:
+        return {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,15}$", "examples": ["1-1"]}
+
+
+class PastMoment(Parameter):
+    """A time, or the beginning of a day, in UTC unless it says otherwise; to the second, as times are shown."""
+
+    def parse(self, value: str) -> datetime:
+        try:
+            given = datetime.fromisoformat(value.strip())
+            moment = given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            raise ValueError("must be a date or a time, such as 2026-11-22 or 2026-11-22T08:00:00Z") from None
+        if moment > datetime.now(UTC):
+            raise ValueError("must not lie in the future")
+        return moment.replace(microsecond=0)
+
+    def spelled(self, value: datetime) -> str:
+        return value.isoformat().replace("+00:00", "Z")
+
+    def openapi(self) -> Json:
+        formats = [{"format": "date-time"}, {"format": "date"}]
+        return {"type": "string", "anyOf": formats, "examples": ["2025-10-08T12:00:00Z", "2025-10-08"]}
+
+
 class Words(Parameter):
     """Several texts, comma-separated or by giving the parameter again."""
 
@@ -161,6 +212,18 @@ class ModelTypes(Words):
 
     def openapi(self) -> Json:
         return {"type": "array", "items": {"type": "string", "enum": [*self.known.values(), *self.known]}}
+
+
+class ChangeKinds(Words):
+    """Several kinds of changes."""
+
+    def parse(self, value: str) -> str:
+        if value not in list(Kind):
+            raise ValueError(f"must be one of {', '.join(Kind)}")
+        return value
+
+    def openapi(self) -> Json:
+        return {"type": "array", "items": {"type": "string", "enum": [kind.value for kind in Kind]}}
 
 
 class SelectionFilterSet(django_filters.FilterSet):

@@ -12,19 +12,18 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import reduce
 from operator import or_
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from catalog import registry
 from catalog.models import CanonicalModel, OfferVersion, Provider, Revision
+from catalog.models.moment import one_moment
 from catalog.serving.index import Identity, Index, Row
 from catalog.serving.unhurried import unhurried
 
@@ -100,7 +99,7 @@ def refresh() -> None:
 def load() -> Snapshot:
     """The newest revision, read whole."""
     began = time.perf_counter()
-    with _one_moment():
+    with one_moment():
         newest = Revision.objects.newest()
         rows = _rows(OfferVersion.objects.current())
         providers, redirects = _provider_facts(), _redirects()
@@ -113,7 +112,7 @@ def _caught_up(held: Snapshot) -> Snapshot | None:
     None where that cannot be: this one is no ancestor of it, or an offer went without a version that says so.
     """
     began = time.perf_counter()
-    with _one_moment():
+    with one_moment():
         newest = Revision.objects.newest()
         if not Revision.objects.filter(number=held.revision, published_at=held.published_at).exists():
             return None  # another database, be it an older state of the same
@@ -167,25 +166,6 @@ def _refresh_or_say_why() -> None:
         if _is_failing:
             logger.warning("The newest revision can be read again")
         _is_failing = False
-
-
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """All reads within see the database as it stood at one moment, and keep no writer waiting."""
-    if connection.in_atomic_block:
-        yield
-    elif connection.vendor == "sqlite":
-        # Not atomic(): that begins IMMEDIATE here (settings), which locks writers out.
-        with connection.cursor() as cursor:
-            cursor.execute("BEGIN")
-            try:
-                yield
-            finally:
-                cursor.execute("ROLLBACK")
-    else:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield
 
 
 def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:

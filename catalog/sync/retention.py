@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
 
 from catalog.models import Capture, Gateway, OfferVersion, Revision, RunPage, SyncRun
 
@@ -42,7 +44,14 @@ def _prune_versions(*, now: datetime) -> int:
     newest_old = (
         Revision.objects.filter(published_at__lt=old).order_by("-number").values_list("number", flat=True).first()
     )
-    count, _ = OfferVersion.objects.filter(to_revision__lte=newest_old or 0).delete()
+    with transaction.atomic():
+        versions = OfferVersion.objects.filter(to_revision__lte=newest_old or 0)
+        last = versions.aggregate(last=Max("to_revision"))["last"]
+        if last is None:
+            return 0
+        # Readers of changes are told where what is kept begins, or they would miss changes without knowing.
+        Revision.objects.filter(number__lte=last, is_forgotten=False).update(is_forgotten=True)
+        count, _ = versions.delete()
     return count
 
 

@@ -58,6 +58,15 @@ from catalog.api.serializers.drop_in import (
 )
 from catalog.api.serializers.exports import ExportSerializer
 from catalog.api.serializers.gateways import GatewayListSerializer, GatewaySerializer, HealthSerializer, ReadySerializer
+from catalog.api.serializers.history import (
+    ChangeListSerializer,
+    ChangeSerializer,
+    DatedPriceSerializer,
+    HistoryDataSerializer,
+    HistorySerializer,
+    OfferThenSerializer,
+    PriceChangeSerializer,
+)
 from catalog.api.serializers.lists import ListSerializer, ModelDetailSerializer, ModelListSerializer, StampSerializer
 from catalog.api.serializers.offers import (
     ArchitectureSerializer,
@@ -82,6 +91,8 @@ __all__ = [
     "CandidateSerializer",
     "CanonicalDataSerializer",
     "CanonicalSerializer",
+    "ChangeListSerializer",
+    "ChangeSerializer",
     "CheapestOfModelSerializer",
     "CheapestSerializer",
     "CompareSerializer",
@@ -91,6 +102,7 @@ __all__ = [
     "CostRangeSerializer",
     "CostedOfferSerializer",
     "CountSerializer",
+    "DatedPriceSerializer",
     "DistributionSerializer",
     "DistributionsSerializer",
     "DropInArchitectureSerializer",
@@ -112,6 +124,8 @@ __all__ = [
     "GatewayListSerializer",
     "GatewaySerializer",
     "HealthSerializer",
+    "HistoryDataSerializer",
+    "HistorySerializer",
     "KnownPricingSerializer",
     "LineSerializer",
     "LinksSerializer",
@@ -122,7 +136,9 @@ __all__ = [
     "NoPagesSerializer",
     "OfferCountsSerializer",
     "OfferSerializer",
+    "OfferThenSerializer",
     "ParameterProblemSerializer",
+    "PriceChangeSerializer",
     "PricePerMillionSerializer",
     "PricesOfModelSerializer",
     "PricesSerializer",

@@ -24,6 +24,7 @@ from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Se
 
 from catalog import registry
 from catalog.api.serializers import OfferSerializer
+from catalog.models import Revision
 from catalog.normalize.meters import METERS
 from catalog.records import PriceRecord
 from catalog.serving import snapshot
@@ -75,6 +76,14 @@ ANSWERED = {
     ("/catalog/export.ndjson", "400"): "/catalog/export.ndjson?limit=1",
     ("/catalog/export.csv", "200"): "/catalog/export.csv",
     ("/catalog/export.csv", "400"): "/catalog/export.csv?limit=1",
+    ("/catalog/models/{model_id}/history", "200"): "/catalog/models/deepseek-ai/DeepSeek-R1/history",
+    ("/catalog/models/{model_id}/history", "400"): "/catalog/models/deepseek-ai/DeepSeek-R1/history?as_of=2999-01-01",
+    ("/catalog/models/{model_id}/history", "404"): "/catalog/models/nobody/nothing/history",
+    ("/catalog/changes", "200"): "/catalog/changes",
+    ("/catalog/changes", "400"): "/catalog/changes?since_revision=1&since=2026-11-22",
+    ("/catalog/changes", "410"): "/catalog/changes?since_revision=0",
+    ("/catalog/changes.atom", "200"): "/catalog/changes.atom",
+    ("/catalog/changes.atom", "400"): "/catalog/changes.atom?since=2026-11-22",
     ("/catalog/gateways", "200"): "/catalog/gateways",
     ("/catalog/gateways", "400"): "/catalog/gateways?limit=1",
     ("/api/v1/models", "200"): "/api/v1/models",
@@ -119,6 +128,9 @@ UNREADY = {
     ("/catalog/export.json", "503"): "/catalog/export.json",
     ("/catalog/export.ndjson", "503"): "/catalog/export.ndjson",
     ("/catalog/export.csv", "503"): "/catalog/export.csv",
+    ("/catalog/models/{model_id}/history", "503"): "/catalog/models/deepseek-ai/DeepSeek-R1/history",
+    ("/catalog/changes", "503"): "/catalog/changes",
+    ("/catalog/changes.atom", "503"): "/catalog/changes.atom",
     ("/catalog/provider", "503"): "/catalog/provider",
     ("/catalog/providers", "503"): "/catalog/providers",
     ("/catalog/gateways", "503"): "/catalog/gateways",
@@ -236,6 +248,9 @@ def test_every_answer_of_the_document_is_tried() -> None:
 
 @pytest.mark.parametrize(("path", "status"), ANSWERED)
 def test_an_answer_is_as_the_document_says(client: Client, catalogue: Snapshot, path: str, status: str) -> None:
+    if status == "410":
+        Revision.objects.update(is_forgotten=True)
+
     response = client.get(ANSWERED[path, status])
 
     assert str(response.status_code) == status
@@ -371,8 +386,10 @@ def allowed_values(schema: Json) -> Iterator[str]:
         yield from allowed_values(schema["items"])
     elif "enum" in schema:
         yield from schema["enum"]
+    elif "examples" in schema:  # a form of its own
+        yield from schema["examples"]
     elif schema["type"] == "integer":
-        yield from (str(schema["minimum"]), str(schema["maximum"]))
+        yield from {str(schema["minimum"]), str(schema.get("maximum", schema["minimum"]))}
     else:
         yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
 
@@ -383,8 +400,10 @@ def forbidden_values(schema: Json) -> Iterator[str]:
         yield from forbidden_values(schema["items"])
     elif "enum" in schema:
         yield from (f"{schema['enum'][0]}s", "")
+    elif "examples" in schema:
+        yield from ("", "x", f"{schema['examples'][0]}x")
     elif schema["type"] == "integer":
-        yield from (str(schema["minimum"] - 1), str(schema["maximum"] + 1), "x")
+        yield from (str(schema["minimum"] - 1), str(schema.get("maximum", 10**15) + 1), "x")
     else:
         yield from ("", "x" * (schema["maxLength"] + 1))
 

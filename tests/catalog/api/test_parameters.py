@@ -172,7 +172,17 @@ def test_an_address_without_parameters_takes_none(client: Client, address: str) 
     assert error == {"parameter": "limit", "value": "1", "reason": "is not a parameter here; there are none"}
 
 
-@pytest.mark.parametrize("address", ["/catalog/providers", "/catalog/provider", "/catalog/models/maker/one"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/catalog/providers",
+        "/catalog/provider",
+        "/catalog/models/maker/one",
+        "/catalog/models/maker/one/history",
+        "/catalog/changes",
+        "/catalog/changes.atom",
+    ],
+)
 def test_every_other_address_is_as_strict(client: Client, address: str) -> None:
     assert refused(client, "gateway=bogus&sort=id&gateway=all", address=address) == {"gateway", "sort"}
 

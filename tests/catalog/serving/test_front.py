@@ -32,6 +32,9 @@ CACHED = [
     LIST,
     "/catalog/models/",
     "/catalog/models/maker/model",
+    "/catalog/models/maker/model/history",
+    "/catalog/changes",
+    "/catalog/changes.atom",
     "/catalog/providers",
     "/catalog/provider",
     "/v1/models",
@@ -152,6 +155,14 @@ def test_the_order_and_the_spelling_of_parameters_do_not_matter(web: Web) -> Non
     assert len(web.asked_django) == 1
     assert len({answer.body for answer in answers}) == 1
     assert orjson.loads(answers[0].body)["next"] == "/catalog/models?gateway=chutes&limit=1&offset=1"
+
+
+def test_what_names_its_format_in_its_address_is_kept_whatever_a_client_accepts(web: Web) -> None:
+    tag = str(web.ask("/catalog/changes.atom", HTTP_ACCEPT="application/atom+xml, text/xml;q=0.5")["ETag"])
+
+    again = web.ask("/catalog/changes.atom", HTTP_ACCEPT="text/html", HTTP_IF_NONE_MATCH=tag)
+
+    assert (again.status, len(web.asked_django)) == ("304 Not Modified", 1)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from catalog.models import OfferVersion, Revision
+from catalog.models.moment import one_moment
 from catalog.serving import snapshot
 from tests.factories import hourly, offer_record, publish
 
@@ -253,7 +254,7 @@ def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_keeps_no
 def test_what_is_read_is_of_one_moment_and_keeps_no_writer_waiting() -> None:
     publish(offer_record(prices=(hourly("1"),)))
 
-    with snapshot._one_moment():
+    with one_moment():
         before = Revision.objects.newest().number
         in_a_thread(lambda: publish(offer_record(prices=(hourly("2"),))))
         [document] = OfferVersion.objects.current().values_list("document", flat=True)

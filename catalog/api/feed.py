@@ -1,0 +1,146 @@
+"""The feed of changes as Atom 1.0 (RFC 4287), for feed readers."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+
+from catalog import history, registry
+from catalog.api import answers
+from catalog.api.history import wanted
+from catalog.api.views import CatalogView
+from catalog.changes import DESCRIBING, PRICED, Kind, PriceChange
+from catalog.history import Change
+from catalog.normalize.meters import METERS
+from catalog.serving import filters, snapshot
+
+MEDIA_TYPE = "application/atom+xml"
+
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML document can hold, be it escaped."""
+
+WORDS = {
+    Kind.ADDED: "new",
+    Kind.REMOVED: "no longer listed",
+    Kind.RETURNED: "listed again",
+    Kind.REPRICED: "another price",
+    Kind.DESCRIBED: "another description",
+    Kind.CHANGED: "changed",
+}
+
+
+class AddressNamesFormat(BaseContentNegotiation):
+    """Feed readers ask for many formats, and get the one that the address names."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class ChangeFeed(CatalogView):
+    filterset_class = filters.ChangeFeedFilterSet
+    content_negotiation_class = AddressNamesFormat
+    renderer_classes = [JSONRenderer]  # never used: the view answers finished bytes
+
+    @extend_schema(
+        operation_id="read_change_feed",
+        summary="The newest changes as an Atom feed",
+        responses={(200, MEDIA_TYPE): OpenApiTypes.STR},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = self.query(request)
+        held = snapshot.current()
+        with answers.reading_tables():
+            founded_at = history.founded_at()
+            changes = history.newest_changes(until=held.revision, wanted=wanted(query), limit=query.values["limit"])
+        feed = Feed(f"{request.path}?{query.canonical()}".rstrip("?"), founded_at=founded_at)
+        for change in changes:
+            feed.add(change)
+        return HttpResponse(
+            feed.writeString("utf-8"),
+            content_type=MEDIA_TYPE,
+            headers={"Cache-Control": answers.PUBLIC, "Access-Control-Allow-Origin": "*"},
+        )
+
+
+class Feed(Atom1Feed):
+    """Ids are made of what an entry tells and when, not of a host name: they stay the same wherever it is served."""
+
+    def __init__(self, address: str, *, founded_at: datetime) -> None:
+        """`address` is the feed's path and query; `founded_at` tells this catalogue from others."""
+        self._founded_at = founded_at
+        super().__init__(
+            title="Gatewayz: changes",
+            link=f"{settings.PUBLIC_URL}/catalog/changes",
+            description="What gateways sell and at what price, as it changes.",
+            language="en",
+            author_name="Gatewayz",
+            feed_url=f"{settings.PUBLIC_URL}{address}",
+            feed_guid=_urn("feed", founded_at.isoformat(), address),
+        )
+
+    def add(self, change: Change) -> None:
+        kinds = ", ".join(WORDS[kind] for kind in change.difference.kinds)
+        path = quote(f"/catalog/models/{change.id}/history", safe="/:@")
+        self.add_item(
+            title=_xml(f"{change.id} at {registry.GATEWAYS[change.gateway].name}: {kinds}"),
+            link=f"{settings.PUBLIC_URL}{path}?gateway={change.gateway}",
+            description=_xml(_summary(change)),
+            unique_id=_urn("change", change.published_at.isoformat(), change.gateway, change.id),
+            pubdate=change.published_at,
+            updateddate=change.published_at,
+            categories=list(change.difference.kinds),
+        )
+
+    def latest_post_date(self) -> datetime:
+        """Without an entry not the time of the request: equal feeds are equal bytes."""
+        return max((item["updateddate"] for item in self.items), default=self._founded_at)
+
+
+def _summary(change: Change) -> SafeString:
+    told = change.difference
+    own = PRICED | DESCRIBING
+    others = [] if Kind.ADDED in told.kinds else [field for field in told.after if field not in own]
+    parts = [
+        *(_price_line(price, is_first=Kind.ADDED in told.kinds) for price in told.prices),
+        *(format_html("{}: {}", field, told.after[field]) for field in ("name", "description") if field in told.after),
+        *([format_html("Also changed: {}", ", ".join(others))] if others else []),
+        *(["By a curator of this catalogue."] if change.is_curated else []),
+    ]
+    return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((part,) for part in parts)))
+
+
+def _price_line(price: PriceChange, *, is_first: bool) -> SafeString:
+    meter = METERS[price.meter]
+    amounts = [*([] if is_first else [price.before]), price.after]
+    conditions = " and ".join(" ".join(map(str, condition)) for condition in price.conditions)
+    return format_html(
+        "{}: {} US dollars per {}{}",
+        meter.pricing_key,
+        " → ".join(amount or "unknown" for amount in amounts),
+        meter.unit,
+        f", {conditions}" if conditions else "",
+    )
+
+
+def _urn(*parts: str) -> str:
+    return uuid5(NAMESPACE_URL, " ".join(("gatewayz", *parts))).urn
+
+
+def _xml(text: str) -> str:
+    return _NO_XML.sub("", text)

@@ -1,0 +1,193 @@
+"""What changed: of one model, and of the whole catalogue as a feed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from catalog import documents, history
+from catalog.api import answers, serializers
+from catalog.api.views import CatalogView
+from catalog.changes import PriceChange
+from catalog.history import Change, OfferThen, Position, Wanted
+from catalog.models import Price
+from catalog.normalize import dates
+from catalog.normalize.meters import METERS
+from catalog.records import PriceRecord
+from catalog.serving import filters, parameters, snapshot
+from catalog.serving.index import Row
+
+Json = Any
+
+BEGINNINGS = ("since_revision", "since", "cursor")
+"""The parameters that say where the changes are to begin."""
+
+
+class ModelHistory(CatalogView):
+    filterset_class = filters.HistoryFilterSet
+
+    @extend_schema(
+        operation_id="read_model_history",
+        summary="What one model cost and how it changed, at each gateway that sells it; or how it stood at some time",
+        responses=serializers.HistorySerializer,
+    )
+    def get(self, request: Request, model_id: str) -> HttpResponse:
+        query = self.query(request)
+        gateway, as_of, offset, limit = (query.values[name] for name in ("gateway", "as_of", "offset", "limit"))
+        held = snapshot.current()
+        rows = {row.gateway: row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}}
+        if not rows:
+            raise Http404("There is no model of this id here.")
+        with answers.reading_tables():
+            found = history.history_of(
+                model_id, gateways=rows, until=held.revision, as_of=as_of, offset=offset, limit=limit
+            )
+        has_more = offset + limit < max(found.prices_total, found.changes_total)
+        body = {
+            "data": {
+                "id": model_id,
+                "offers": [_offer(then, rows[then.gateway]) for then in found.offers],
+                "prices": [_dated_price(price) for price in found.prices],
+                "prices_total": found.prices_total,
+                "changes": [_change(change) for change in found.changes],
+                "changes_total": found.changes_total,
+                "complete_since": found.complete_since,
+            },
+            "offset": offset,
+            "limit": limit,
+            "next": _next(request, query.canonical(offset=offset + limit)) if has_more else None,
+        }
+        stamp = {"revision": found.revision.number, "timestamp": dates.iso(found.revision.published_at)}
+        return answers.json_response(body | stamp, cache_control=answers.PUBLIC)
+
+
+class ChangeList(CatalogView):
+    filterset_class = filters.ChangeFilterSet
+
+    @extend_schema(
+        operation_id="list_changes",
+        summary="What changed, in order and without a gap; `next` goes on where an answer ends, at once or later",
+        responses={
+            200: serializers.ChangeListSerializer,
+            (410, "application/problem+json"): serializers.ProblemSerializer,
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = self.query(request)
+        held = snapshot.current()
+        with answers.reading_tables():
+            page = _page(query, until=held.revision)
+        begin = dict.fromkeys(BEGINNINGS) | _beginning(page.end)
+        return answers.published(
+            held,
+            {
+                "data": [_change(change) for change in page.changes],
+                "returned": len(page.changes),
+                "limit": query.values["limit"],
+                "gateway": query.values["gateway"],
+                "has_more": page.has_more,
+                "next": _next(request, query.canonical(**begin)),
+                "complete_since": page.complete_since,
+            },
+        )
+
+
+def wanted(query: parameters.SelectionFilterSet) -> Wanted:
+    gateway = query.values["gateway"]
+    return Wanted(
+        gateway=None if gateway == "all" else gateway, id=query.values["id"], kinds=query.values["kind"] or ()
+    )
+
+
+def _page(query: parameters.SelectionFilterSet, *, until: int) -> history.Page:
+    given = [name for name in BEGINNINGS if query.values[name] is not None]
+    if len(given) > 1:
+        raise _invalid(query, given[1], f"cannot be given together with {given[0]}")
+    try:
+        return history.changes_after(_start(query), until=until, wanted=wanted(query), limit=query.values["limit"])
+    except history.NotPublished as error:
+        raise _invalid(query, given[0], f"names a revision that there is not; the newest is {error.newest}") from error
+
+
+def _start(query: parameters.SelectionFilterSet) -> Position | None:
+    since_revision, since, cursor = (query.values[name] for name in BEGINNINGS)
+    if cursor is not None:
+        return Position(*cursor)
+    if since is not None:
+        since_revision = history.last_revision_before(since)
+    return None if since_revision is None else Position.after(since_revision)
+
+
+def _beginning(position: Position) -> Json:
+    """The parameter that leads to this place."""
+    if position.offer:
+        return {"cursor": tuple(position)}
+    return {"since_revision": position.revision - 1}
+
+
+def _invalid(query: parameters.SelectionFilterSet, name: str, reason: str) -> parameters.InvalidParameters:
+    value = query.parameters()[name].spelled(query.values[name])
+    return parameters.InvalidParameters([parameters.ParameterProblem(name, value, reason)])
+
+
+def _next(request: Request, query: str) -> str:
+    """Relative: with a host, it would poison caches that several host names share."""
+    return f"{request.path}?{query}"
+
+
+def _offer(then: OfferThen, row: Row) -> Json:
+    # Which model it is of is not kept with the versions: the one of today is told, as everywhere.
+    document = None if then.document is None else Row.of(then.document.encode(), row.identity).document
+    return {
+        "gateway": then.gateway,
+        "offer": None if document is None else orjson.Fragment(document),
+        "reason": then.reason,
+    }
+
+
+def _dated_price(price: Price) -> Json:
+    told = PriceRecord(meter=price.meter, amount=Decimal(price.amount))
+    ended_at = price.ended_at  # type: ignore[attr-defined]  # `history` adds it
+    return {
+        "gateway": price.offer.gateway.slug,
+        **_meter(price.meter),
+        "conditions": orjson.loads(price.conditions_key),
+        "amount": documents.amount_text(told),
+        "currency": price.currency,
+        "valid_from": dates.iso(price.valid_from),
+        "valid_to": None if ended_at is None else dates.iso(ended_at),
+        "origin": "curator" if price.origin == Price.Origin.CURATOR else "gateway",
+    }
+
+
+def _change(change: Change) -> Json:
+    return {
+        "revision": change.position.revision,
+        "timestamp": dates.iso(change.published_at),
+        "gateway": change.gateway,
+        "id": change.id,
+        "kinds": change.difference.kinds,
+        "origin": "curator" if change.is_curated else "gateway",
+        "before": change.difference.before,
+        "after": change.difference.after,
+        "prices": [_price_change(price) for price in change.difference.prices],
+    }
+
+
+def _price_change(price: PriceChange) -> Json:
+    return {
+        **_meter(price.meter),
+        "conditions": price.conditions,
+        "before": price.before,
+        "after": price.after,
+    }
+
+
+def _meter(name: str) -> Json:
+    meter = METERS[name]
+    return {"pricing_key": meter.pricing_key, "meter": meter.name, "unit": meter.unit}
