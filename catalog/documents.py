@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -90,6 +90,15 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "source": facts.source,
         "recorded_at": facts.recorded_on,
     }
+
+
+def _fields() -> tuple[str, ...]:
+    nothing = OfferRecord(id="-", slug="-", canonical_slug="-", name="-", model_type=ModelType.OTHER)
+    moment = datetime.fromtimestamp(0, UTC)
+    facts = OfferFacts(
+        gateway="-", gateway_name="-", source=Source.API, recorded_on=None, first_seen_at=moment, withdrawn_at=None
+    )
+    return tuple(build(nothing, facts))
 
 
 def describe(record: OfferRecord, gateway_name: str) -> str:
@@ -228,3 +237,7 @@ def _meters_told(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[
     for meter in meters.METERS.values():
         if told.get(meter.pricing_key) is not None and meter.pricing_key not in skipped:
             yield meter.name, told[meter.pricing_key]
+
+
+FIELDS = _fields()
+"""The top-level fields of every document, in their order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,10 +39,22 @@ def reading_tables() -> Iterator[None]:
         raise NotReady("the database does not answer, which alone can tell this") from error
 
 
+def picked(rows: Sequence[Row], names: Collection[str]) -> list[Json]:
+    """The rows' documents with these fields alone, in their own order."""
+    documents = (orjson.loads(row.document) for row in rows)
+    return [{name: value for name, value in document.items() if name in names} for document in documents]
+
+
 def listing(
-    request: HttpRequest, snapshot: Snapshot, data: Sequence[Json], *, total: int, query: SelectionFilterSet
+    request: HttpRequest,
+    snapshot: Snapshot,
+    data: Sequence[Json],
+    *,
+    total: int,
+    query: SelectionFilterSet,
+    more: Mapping[str, Json] | None = None,
 ) -> HttpResponse:
-    """A page of a list. `data` is the page; `total` counts what the page is of."""
+    """A page of a list. `data` is the page; `total` counts what the page is of; `more` goes before what is usual."""
     offset, limit, gateway = (query.values[name] for name in ("offset", "limit", "gateway"))
     return published(
         snapshot,
@@ -55,9 +67,14 @@ def listing(
             "gateway": gateway,
             "note": COMBINED_NOTE if gateway == "all" else registry.GATEWAYS[gateway].note,
             # Relative: with a host, it would poison caches that several host names share.
-            "next": f"{request.path}?{query.canonical(offset=offset + limit)}" if offset + limit < total else None,
+            "next": next_page(request, query, offset=offset + limit) if offset + limit < total else None,
+            **(more or {}),
         },
     )
+
+
+def next_page(request: HttpRequest, query: SelectionFilterSet, **changes: Json) -> str:
+    return f"{request.path}?{query.canonical(**changes)}"
 
 
 def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC) -> HttpResponse:

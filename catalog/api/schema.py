@@ -57,10 +57,15 @@ def without_second_prefix(endpoints: list[Endpoint]) -> list[Endpoint]:
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:
     return OpenApiParameter(
         name,
-        type=parameter.openapi(),
+        # In the schema, not beside it: the page of the document would send every parameter's example at once.
+        type=parameter.openapi() | ({} if parameter.example is None else {"examples": [_example(parameter)]}),
         location=OpenApiParameter.QUERY,
         description=parameter.label,
         # Several values may be given comma-separated or by repeating the parameter; both are read.
         style="form" if parameter.takes_several else None,
         explode=True if parameter.takes_several else None,
     )
+
+
+def _example(parameter: Parameter) -> str | int | list[str] | None:
+    return str(parameter.example).split(",") if parameter.takes_several else parameter.example

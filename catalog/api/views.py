@@ -19,7 +19,7 @@ from catalog import queries, registry
 from catalog.api import answers, serializers
 from catalog.normalize import dates
 from catalog.records import Source
-from catalog.serving import filters, parameters, providers, snapshot
+from catalog.serving import facets, filters, pages, parameters, providers, snapshot
 from catalog.serving.selection import Selection
 
 
@@ -38,8 +38,15 @@ class ModelList(CatalogView):
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
         selection = query.narrowed(Selection.of(snapshot.current()))
-        page = selection.page(offset=query.values["offset"], limit=query.values["limit"])
-        return answers.listing(request, selection.snapshot, answers.fragments(page), total=len(selection), query=query)
+        page = pages.page_of(selection, query.values)
+        fields = query.values["fields"]
+        data = answers.picked(page.rows, set(fields)) if fields else answers.fragments(page.rows)
+        more: dict[str, object] = {"offset": page.offset, "next_cursor": page.next_cursor}
+        if page.offset is None:
+            more["next"] = page.following and answers.next_page(request, query, cursor=page.following)
+        if query.values["facets"]:
+            more |= _facets(selection, query)
+        return answers.listing(request, selection.snapshot, data, total=len(selection), query=query, more=more)
 
 
 class ModelDetail(CatalogView):
@@ -154,6 +161,20 @@ class Docs(SpectacularSwaggerView):
     # DRF would describe the page with a template that there is not; its own Response would look for one too.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()
+
+
+def _facets(selection: Selection, query: parameters.SelectionFilterSet) -> dict[str, object]:
+    """Each counted without the filters on itself, or a list to choose from would only offer what was chosen."""
+    found = {
+        name: facets.counted(query.narrowed(selection, without=query.filters_on(name)), name)
+        for name in sorted(set(query.values["facets"]))
+    }
+    return {
+        "facets": {
+            name: [{"value": value, "count": count} for value, count in facet.values] for name, facet in found.items()
+        },
+        "facet_sizes": {name: facet.size for name, facet in found.items()},
+    }
 
 
 def _gateway(state: queries.GatewayState) -> dict[str, object]:

@@ -6,10 +6,13 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+MIN_UNIX_SECONDS = -62_135_596_800
+"""The first second of the year 1."""
 MAX_UNIX_SECONDS = 253_402_300_799
 """The last second of the year 9999."""
 
 _NEVER_FROM_YEAR = 2090
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HHMM = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9])|24:?00", re.ASCII)
 
 
@@ -41,7 +44,7 @@ def unix_seconds(value: object) -> int | None:
     if isinstance(value, str):
         moment = _moment(value)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = int((moment - datetime.fromtimestamp(0, UTC)).total_seconds())
+        seconds = int((moment - _EPOCH).total_seconds())
     elif isinstance(value, int | Decimal) and not isinstance(value, bool):
         seconds = int(max(-1, min(value, MAX_UNIX_SECONDS + 1)))
     else:
@@ -49,6 +52,16 @@ def unix_seconds(value: object) -> int | None:
     if not 0 <= seconds <= MAX_UNIX_SECONDS:
         raise ValueError("must be a time from 1970 to 9999")
     return seconds or None
+
+
+def seconds_of(text: str) -> int:
+    """Unix seconds of an ISO-8601 date or time, UTC unless it says otherwise; a part of a second counts as a whole one.
+
+    Before 1970 they are negative. Raises ValueError.
+    """
+    moment = _moment(text)
+    passed = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    return passed.days * 86_400 + passed.seconds + (passed.microseconds > 0)
 
 
 def minute_of_day(value: object) -> int:

@@ -5,26 +5,39 @@ The API reads them, and the OpenAPI document is generated from them.
 
 from __future__ import annotations
 
-from catalog import registry
+from collections.abc import Collection, Iterator
+
+from catalog import documents, registry
+from catalog.records import Availability, Source
+from catalog.serving.facets import COUNTED
+from catalog.serving.pages import Cursor
 from catalog.serving.parameters import (
+    AnyOf,
     ChangeCursor,
     ChangeKinds,
     Ids,
+    Modalities,
     ModelTypes,
+    Moment,
+    Names,
     OneOf,
+    ParameterProblem,
     PastMoment,
-    ProviderName,
+    Providers,
     RevisionNumber,
     SelectionFilterSet,
     Tags,
+    UsDollars,
     WholeNumber,
     Word,
     Words,
+    YesNo,
 )
-from catalog.serving.selection import SORTS
+from catalog.serving.selection import SORTS, Selection
 
 DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET = 250, 1_000, 1_000_000
 LARGEST_QUANTITY = 10**15
+MOST_TOKENS = 10**12
 MOST_COMPARED = 10
 
 
@@ -46,31 +59,219 @@ def _offset() -> WholeNumber:
     return WholeNumber("Rows to skip.", least=0, most=LARGEST_OFFSET, default=0, example=0)
 
 
+def _tokens(label: str, *, narrow: str, of: str, example: int) -> WholeNumber:
+    return WholeNumber(label, least=0, most=MOST_TOKENS, narrow=narrow, of=of, example=example)
+
+
 class NarrowingFilterSet(SelectionFilterSet):
-    """Which offers: the parameters of every endpoint that is about a set of them."""
+    """Which offers: the parameters of every endpoint that is about a set of them.
+
+    All hold at once. An offer of which a fact is unknown is in no range of it.
+    """
 
     gateway = _gateway()
-    provider = ProviderName(
-        "Only models of this provider, by its slug or an alias of it, in upper or lower case.",
-        narrow="of_provider",
+    provider = Providers(
+        "Only models of any of these providers, by slug or by an alias, in upper or lower case.",
+        narrow="having_any",
+        of="provider",
         example="deepseek-ai",
     )
-    model_type = ModelTypes("Only models of any of these types.", narrow="of_model_types", example=["LLM"])
-    tags = Tags("Only offers that have all of these tags.", narrow="with_all_tags", example=["hot"])
+    host = Names(
+        "Only offers that any of these runs, where the gateway routes to others.",
+        narrow="having_any",
+        of="host",
+        example="deepinfra",
+    )
+    model_type = ModelTypes("Only models of any of these types.", narrow="having_any", of="model_type", example="LLM")
+    tags = Tags("Only offers that have all of these tags.", narrow="having_all", of="tags", example="hot")
+    tags_any = Tags("Only offers that have any of these tags.", narrow="having_any", of="tags", example="hot,new")
+    input_modalities = Names(
+        "Only models that take any of these in.", narrow="having_any", of="input_modalities", example="image"
+    )
+    output_modalities = Names(
+        "Only models that give any of these out.", narrow="having_any", of="output_modalities", example="text"
+    )
+    modality = Modalities(
+        "Only models with any of these notations of all that goes in and out.",
+        narrow="having_any",
+        of="modality",
+        example="text+image->text",
+    )
+    supported_parameters = Names(
+        "Only offers whose requests may have all of these parameters.",
+        narrow="having_all",
+        of="supported_parameters",
+        example="tools",
+    )
+    context_length_min = _tokens("Tokens of context, at least.", narrow="at_least", of="context_length", example=32768)
+    context_length_max = _tokens("Tokens of context, at most.", narrow="at_most", of="context_length", example=131072)
+    max_completion_tokens_min = _tokens(
+        "Tokens of one answer that the offer allows, at least.",
+        narrow="at_least",
+        of="max_completion_tokens",
+        example=8192,
+    )
+    prompt_price_min = UsDollars(
+        "US dollars per million input tokens, at least; only offers that are billed by token.",
+        narrow="at_least",
+        of="prompt_price",
+        example="0.1",
+    )
+    prompt_price_max = UsDollars(
+        "US dollars per million input tokens, at most; only offers that are billed by token.",
+        narrow="at_most",
+        of="prompt_price",
+        example="0.5",
+    )
+    completion_price_min = UsDollars(
+        "US dollars per million output tokens, at least; only offers that are billed by token.",
+        narrow="at_least",
+        of="completion_price",
+        example="0.1",
+    )
+    completion_price_max = UsDollars(
+        "US dollars per million output tokens, at most; only offers that are billed by token.",
+        narrow="at_most",
+        of="completion_price",
+        example="1.5",
+    )
+    hourly_rate_min = UsDollars(
+        "US dollars per hour of an instance, at least; by whatever the offer is billed.",
+        narrow="at_least",
+        of="hourly_rate",
+        example="2",
+    )
+    hourly_rate_max = UsDollars(
+        "US dollars per hour of an instance, at most; by whatever the offer is billed.",
+        narrow="at_most",
+        of="hourly_rate",
+        example="6",
+    )
+    price_tier = AnyOf(
+        "Only offers in any of these tiers of the hourly rate.",
+        choices=("free", "budget", "standard", "premium", "enterprise"),
+        narrow="having_any",
+        of="price_tier",
+        example="budget",
+    )
+    price_status = AnyOf(
+        "Only offers of whose price any of this is known.",
+        choices=("priced", "free", "dynamic", "unknown"),
+        narrow="having_any",
+        of="price_status",
+        example="priced",
+    )
+    price_basis = AnyOf(
+        "Only offers that are billed by any of these.",
+        choices=("token", "hourly", "unit"),
+        narrow="having_any",
+        of="price_basis",
+        example="token",
+    )
+    is_free = YesNo(
+        "`true`: only offers that are known to be free; `false`: only those that are known to cost something. Offers "
+        "whose price is unknown or decided at run time are neither.",
+        yes="free",
+        no="priced",
+        of="price_status",
+        example="true",
+    )
+    availability = AnyOf(
+        "Only offers in any of these states.",
+        choices=[state.value for state in Availability],
+        narrow="having_any",
+        of="availability",
+        example="unknown",
+    )
+    created_after = Moment(
+        "Only models made at this time (UTC unless it says otherwise) or later.",
+        narrow="at_least",
+        of="created",
+        example="2025-01-01",
+    )
+    created_before = Moment(
+        "Only models made before this time, not at it.", narrow="below", of="created", example="2026-01-01T00:00:00Z"
+    )
+    first_seen_after = Moment(
+        "Only offers that the catalogue first had at this time or later.",
+        narrow="at_least",
+        of="first_seen",
+        example="2025-01-01",
+    )
+    expires_before = Moment(
+        "Only offers that will no longer be sold from some day on that begins before this time.",
+        narrow="below",
+        of="expires",
+        example="2027-01-01",
+    )
+    canonical_model = Names(
+        "Only offers of any of these models, by slug in upper or lower case; the slug of a model that was merged into "
+        "another leads on to it.",
+        narrow="of_canonical_models",
+        example="deepseek-ai/DeepSeek-R1",
+    )
+    hugging_face_id = Names(
+        "Only models with any of these repositories of weights, in upper or lower case.",
+        narrow="having_any",
+        of="hugging_face_id",
+        example="deepseek-ai/DeepSeek-R1",
+    )
+    source = AnyOf(
+        "Only offers that were read here.",
+        choices=[source.value for source in Source],
+        narrow="having_any",
+        of="source",
+        example="bundled",
+    )
+    status = OneOf(
+        "Offers that their gateways list now, those that they no longer do, or both.",
+        choices=("active", "withdrawn", "all"),
+        default="active",
+        example="all",
+    )
+
+    def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
+        """Of all offers of the status that is asked for, whichever the selection given begins with."""
+        beginning = Selection.of(selection.snapshot, status=self.values["status"])
+        return super().narrowed(beginning, without=without)
 
 
 class OfferFilterSet(NarrowingFilterSet):
     """The parameters of `/catalog/models`."""
 
     sort = OneOf(
-        "The order; a leading `-` turns it round.",
+        "The order; a leading `-` turns it round. Unknown values come last in both directions, equal ones by id and "
+        "gateway.",
         choices=[sign + name for name in SORTS for sign in ("", "-")],
         default="id",
         narrow="sorted_by",
         example="name",
     )
+    fields = AnyOf(
+        "Only these top-level fields of each offer, in the usual order.",
+        choices=documents.FIELDS,
+        example="id,name,pricing",
+    )
+    facets = AnyOf(
+        "Count the offers by each value of these facts; each as if the filters on that very fact were not there.",
+        choices=COUNTED,
+        example="provider,model_type",
+    )
     limit = _limit()
     offset = _offset()
+    cursor = Cursor(
+        "Where a walk along all offers goes on: `start`, or the `next_cursor` of the page before. With another order "
+        "than by `id`, or with an offset, it is refused.",
+        example="start",
+    )
+
+    def contradictions(self) -> Iterator[ParameterProblem]:
+        yield from super().contradictions()
+        if self.values["cursor"] is not None:
+            if self.values["sort"] != "id":
+                yield self.problem("sort", "must be id, or left out, with a cursor: it walks by id and gateway")
+            if self.values["offset"]:
+                yield self.problem("offset", "must be left out with a cursor, which says where to go on")
 
 
 class ProviderFilterSet(SelectionFilterSet):
@@ -112,7 +313,7 @@ class CompareFilterSet(WorkloadFilterSet):
     ids = Ids(
         "The models, each by its slug, by the id of an offer, by `gateway/id`, or by a name that only one model has.",
         most=MOST_COMPARED,
-        example=["deepseek-ai/DeepSeek-R1", "Qwen/Qwen3-32B"],
+        example="deepseek-ai/DeepSeek-R1,Qwen/Qwen3-32B",
     )
 
 
@@ -125,13 +326,11 @@ class ResolveFilterSet(SelectionFilterSet):
 class DropInFilterSet(SelectionFilterSet):
     """The parameters of `/api/v1/models`: those of OpenRouter's own list that the catalogue can answer."""
 
-    supported_parameters = Words(
-        "Only models that take all of these parameters of a request.", example=["tools", "reasoning"]
-    )
-    input_modalities = Words("Only models that all of these can go into.", example=["image"])
+    supported_parameters = Words("Only models that take all of these parameters of a request.", example="tools")
+    input_modalities = Words("Only models that all of these can go into.", example="image")
     output_modalities = Words(
         "Only models that any of these come out of; without it `text`, as at OpenRouter, and `all` for every model.",
-        example=["all"],
+        example="all",
     )
 
 
@@ -156,7 +355,7 @@ class HistoryFilterSet(SelectionFilterSet):
 class _WantedChangesFilterSet(SelectionFilterSet):
     gateway = _gateway()
     id = Word("Only changes of offers of this id.", example="deepseek-ai/DeepSeek-R1")
-    kind = ChangeKinds("Only changes of any of these kinds.", example=["repriced"])
+    kind = ChangeKinds("Only changes of any of these kinds.", example="repriced")
 
 
 class ChangeFilterSet(_WantedChangesFilterSet):
@@ -164,7 +363,7 @@ class ChangeFilterSet(_WantedChangesFilterSet):
 
     since_revision = RevisionNumber("Changes after this revision; without a beginning, all that are kept.", example=0)
     since = PastMoment("Changes from this time or day on, in UTC unless it says otherwise.", example="2026-11-22")
-    cursor = ChangeCursor("Changes after this place: only as the `next` of an answer has it.", example="57-1234")
+    cursor = ChangeCursor("Changes after this place: only as the `next` of an answer has it.", example="1-1")
     limit = WholeNumber(
         "The most changes in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
     )

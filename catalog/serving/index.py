@@ -12,47 +12,76 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
-from heapq import merge
-from itertools import chain, islice
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import orjson
 from pyroaring import BitMap
 
 from catalog import registry
+from catalog.normalize import dates
+from catalog.serving.orders import Order, SortValue, in_order
 from catalog.serving.unhurried import unhurried
 
-_Item = TypeVar("_Item")
 Json = Any
 Facet = tuple[str, str]
 Facets = Mapping[str, Mapping[str, BitMap]]
-SortValue = Any
-"""Comparable with every other one of its order; None where it is unknown."""
 
 # --- what offers are found by: a further filter or order begins with a line here -------------------------------------
+_amount = lru_cache(maxsize=8_192)(Decimal)
+_seconds = lru_cache(maxsize=8_192)(dates.seconds_of)
+
+
+def _token_price(shown: Json, side: str) -> Decimal | None:
+    """US dollars per million tokens without any condition; with windows of the day, of those that cover most of it."""
+    told = shown["price_per_million"] or {}
+    return _amount(told[side]) if told.get(side) is not None else None
+
+
+def _folded(*values: str | None) -> list[str]:
+    return [value.casefold() for value in values if value is not None]
+
+
 FACETS: Mapping[str, Callable[[Json], Iterable[str]]] = {
     "gateway": lambda shown: [shown["source_gateway"]],
     "provider": lambda shown: [registry.PROVIDERS.key(shown["provider_slug"])] if shown["provider_slug"] else [],
+    "host": lambda shown: _folded(shown["host"]),
     "model_type": lambda shown: [shown["model_type"]],
-    "price_status": lambda shown: [shown["price_status"]],
-    "price_basis": lambda shown: [shown["price_basis"]] if shown["price_basis"] else [],
-    "price_tier": lambda shown: [shown["price_tier"]] if shown["price_tier"] else [],
-    "availability": lambda shown: [shown["availability"]],
     "tags": lambda shown: (tag.lower() for tag in shown["tags"]),
+    "modality": lambda shown: _folded(shown["architecture"]["modality"]),
+    "input_modalities": lambda shown: _folded(*shown["architecture"]["input_modalities"] or ()),
+    "output_modalities": lambda shown: _folded(*shown["architecture"]["output_modalities"] or ()),
+    "supported_parameters": lambda shown: _folded(*shown["supported_parameters"] or ()),
+    "price_status": lambda shown: [shown["price_status"]],
+    "price_basis": lambda shown: _folded(shown["price_basis"]),
+    "price_tier": lambda shown: _folded(shown["price_tier"]),
+    "availability": lambda shown: [shown["availability"]],
+    "source": lambda shown: [shown["source"]],
+    "quantization": lambda shown: _folded(shown["quantization"]),
     "status": lambda shown: ["active" if shown["withdrawn_at"] is None else "withdrawn"],
+    "canonical_model": lambda shown: _folded(shown["canonical_model"]),
+    "hugging_face_id": lambda shown: _folded(shown["hugging_face_id"]),
 }
 """The facts that offers share, read from the document."""
 
 SORT_VALUES: Mapping[str, Callable[[Json], SortValue]] = {
     "id": lambda shown: shown["id"],
     "name": lambda shown: shown["name"].casefold(),
+    "created": lambda shown: shown["created"],
+    "prompt_price": lambda shown: _token_price(shown, "input"),
+    "completion_price": lambda shown: _token_price(shown, "output"),
+    "hourly_rate": lambda shown: _amount(rate) if (rate := shown["pricing"].get("hourly_rate")) is not None else None,
+    "context_length": lambda shown: shown["context_length"],
+    "first_seen": lambda shown: _seconds(shown["first_seen"]),
+    "max_completion_tokens": lambda shown: shown["top_provider"]["max_completion_tokens"],
+    "expires": lambda shown: _seconds(shown["expires"]) if shown["expires"] is not None else None,
 }
-"""What offers are ordered by, read from the document."""
+"""What offers are ordered by and cut by, read from the document. Money is in US dollars, times are Unix seconds."""
 
 # --- positions -------------------------------------------------------------------------------------------------------
 SPACING = 4
@@ -118,97 +147,6 @@ def _facet(name: str, value: str) -> Facet:
     return name, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """All positions by one value. Ties stand by position in both directions, so that each order is total."""
-
-    number: int
-    """Of the value in `Row.sort_values`."""
-    rising: array[int]
-    falling_backwards: array[int]
-    """By value, ties by falling position: read from its end it is the falling order."""
-    unknown: BitMap
-    """Without a value: last in both directions."""
-
-    @classmethod
-    def of(cls, rows: Mapping[int, Row], positions: Sequence[int], *, number: int) -> Self:
-        def value(position: int) -> SortValue:
-            return rows[position].sort_values[number]
-
-        known = [position for position in unhurried(positions) if value(position) is not None]
-        return cls(
-            number=number,
-            rising=array("I", _sorted(known, value)),
-            falling_backwards=array("I", _sorted(known[::-1], value)),
-            unknown=BitMap(positions) - BitMap(known),
-        )
-
-    def moved(self, changed: Iterable[int], *, before: Mapping[int, Row], after: Mapping[int, Row]) -> Order:
-        """The order once the rows of these positions changed; `before` and `after` have the rows of all positions."""
-        moving = [position for position in changed if self._differs(before.get(position), after[position])]
-        if not moving:
-            return self
-        order = Order(
-            number=self.number,
-            rising=self.rising[:],
-            falling_backwards=self.falling_backwards[:],
-            unknown=self.unknown.copy(),
-        )
-        for position in unhurried(moving):
-            if position in before:
-                order._take_out(position, before)
-        for position in unhurried(moving):
-            order._put_in(position, after)
-        return order
-
-    def _differs(self, before: Row | None, after: Row) -> bool:
-        return before is None or before.sort_values[self.number] != after.sort_values[self.number]
-
-    def _take_out(self, position: int, rows: Mapping[int, Row]) -> None:
-        if rows[position].sort_values[self.number] is None:
-            self.unknown.remove(position)
-        else:
-            for order, place in self._places(position, rows):
-                del order[place]
-
-    def _put_in(self, position: int, rows: Mapping[int, Row]) -> None:
-        if rows[position].sort_values[self.number] is None:
-            self.unknown.add(position)
-        else:
-            for order, place in self._places(position, rows):
-                order.insert(place, position)
-
-    def _places(self, position: int, rows: Mapping[int, Row]) -> list[tuple[array[int], int]]:
-        def rising(other: int) -> tuple[SortValue, int]:
-            return rows[other].sort_values[self.number], other
-
-        def falling(other: int) -> tuple[SortValue, int]:
-            return rows[other].sort_values[self.number], -other
-
-        return [
-            (self.rising, bisect_left(self.rising, rising(position), key=rising)),
-            (self.falling_backwards, bisect_left(self.falling_backwards, falling(position), key=falling)),
-        ]
-
-    def picked(
-        self, rows: Mapping[int, Row], members: BitMap, *, is_falling: bool, start: int, stop: int
-    ) -> Iterable[int]:
-        """The members from `start` to `stop` in this order."""
-
-        def value(position: int) -> SortValue:
-            return rows[position].sort_values[self.number]
-
-        unknown = members & self.unknown
-        known = len(members) - len(unknown)
-        # Few members are sorted; of many, a walk along the whole order soon meets enough. A step costs a sixth.
-        if 6 * known * known < stop * len(rows):
-            found: Iterable[int] = sorted(members - unknown, key=value, reverse=is_falling)
-        else:
-            whole = reversed(self.falling_backwards) if is_falling else iter(self.rising)
-            found = filter(members.__contains__, whole)
-        return islice(chain(found, unknown), start, stop)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
     rows: Mapping[int, Row]
@@ -222,7 +160,7 @@ class Index:
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Self:
         """A new index of these offers, in whatever order they are given."""
-        by_position = {SPACING * number: row for number, row in enumerate(_sorted(rows, _identity), start=1)}
+        by_position = {SPACING * number: row for number, row in enumerate(in_order(rows, _identity), start=1)}
         positions = list(by_position)
         positions_of_id: dict[str, tuple[int, ...]] = {}
         members: dict[Facet, array[int]] = defaultdict(lambda: array("I"))
@@ -255,6 +193,11 @@ class Index:
                 return position
         return None
 
+    def position_after(self, identity: tuple[str, str]) -> int | None:
+        """Where the first offer stands whose id and gateway come after these."""
+        place = bisect_right(self.positions, identity, key=lambda position: _identity(self.rows[position]))
+        return self.positions[place] if place < len(self) else None
+
     def with_rows(self, rows: Sequence[Row]) -> Index:
         """The index once these offers, known or new, are as these rows say; every other one stays."""
         changed: dict[int, Row] = {}
@@ -282,7 +225,7 @@ class Index:
         """New offers at positions between those that they stand between; None where there is no room left."""
         placed: dict[int, Row] = {}
         by_gap: dict[int, list[Row]] = defaultdict(list)
-        for row in _sorted(rows, _identity):
+        for row in in_order(rows, _identity):
             gap = bisect_left(self.positions, _identity(row), key=lambda position: _identity(self.rows[position]))
             by_gap[gap].append(row)
         for gap, here in by_gap.items():
@@ -323,11 +266,3 @@ class Index:
 
 
 _NONE = BitMap()
-
-
-def _sorted(items: Iterable[_Item], key: Callable[[_Item], Any]) -> Iterator[_Item]:
-    """Sorted; ties stay as they stood. In runs, for one long sort would hold the interpreter all the while."""
-    given = list(items)
-    starts = range(0, len(given), 1_000)
-    runs = [sorted(given[start : start + 1_000], key=key) for start in unhurried(starts)]
-    return unhurried(merge(*runs, key=key))

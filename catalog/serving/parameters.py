@@ -6,9 +6,12 @@ What a filter narrows is a `Selection`, not an ORM queryset.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
@@ -17,11 +20,13 @@ from django.http import QueryDict
 
 from catalog import registry
 from catalog.changes import Kind
+from catalog.normalize import dates, modalities, money
 from catalog.records import ModelType
 from catalog.serving.selection import Selection
 
 Json = Any
 LONGEST_VALUE = 300
+_ENDS = (("_min", "_max"), ("_after", "_before"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +48,22 @@ class InvalidParameters(Exception):
 
 
 class Parameter(django_filters.Filter):
-    """One query parameter. `narrow` names the method of Selection to call; without it the view reads the value."""
+    """One query parameter. `narrow` names the method of Selection to call; without it the view reads the value.
+
+    `of` is the facet or the order that the method is to look at, where it is one for several.
+    """
 
     schema: ClassVar[Json] = {"type": "string"}
     takes_several = False
+    longest = LONGEST_VALUE
     default: Any = None
 
-    def __init__(self, label: str, *, narrow: str | None = None, example: Any = None) -> None:
+    def __init__(
+        self, label: str, *, narrow: str | None = None, of: str | None = None, example: str | int | None = None
+    ) -> None:
         super().__init__(label=label)
         self.narrow = narrow
+        self.of = of
         self.example = example
 
     def parse(self, value: str) -> Any:
@@ -66,7 +78,10 @@ class Parameter(django_filters.Filter):
         return self.schema
 
     def filter(self, selection: Selection, value: Any) -> Selection:
-        return selection if self.narrow is None else getattr(selection, self.narrow)(value)
+        if self.narrow is None:
+            return selection
+        narrowed: Selection = getattr(selection, self.narrow)(*([self.of] if self.of else []), value)
+        return narrowed
 
 
 class Word(Parameter):
@@ -74,13 +89,6 @@ class Word(Parameter):
 
     def openapi(self) -> Json:
         return {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
-
-
-class ProviderName(Word):
-    """A provider, by any of its spellings."""
-
-    def spelled(self, value: str) -> str:
-        return registry.PROVIDERS.key(value)
 
 
 class OneOf(Parameter):
@@ -101,7 +109,7 @@ class OneOf(Parameter):
 
 
 class WholeNumber(Parameter):
-    def __init__(self, label: str, *, least: int, most: int, default: int, **options: Any) -> None:
+    def __init__(self, label: str, *, least: int, most: int, default: int | None = None, **options: Any) -> None:
         super().__init__(label, **options)
         self.least, self.most, self.default = least, most, default
 
@@ -114,7 +122,73 @@ class WholeNumber(Parameter):
         return int(value)
 
     def openapi(self) -> Json:
-        return {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.default}
+        default = {} if self.default is None else {"default": self.default}
+        return {"type": "integer", "minimum": self.least, "maximum": self.most, **default}
+
+
+class YesNo(Parameter):
+    """True or false of a fact, each of which is one value of a facet; an unknown fact is neither."""
+
+    def __init__(self, label: str, *, yes: str, no: str, **options: Any) -> None:
+        super().__init__(label, narrow="having", **options)
+        self.meanings = {"true": yes, "false": no}
+
+    def parse(self, value: str) -> str:
+        if value not in self.meanings:
+            raise ValueError("must be one of true, false")
+        return self.meanings[value]
+
+    def spelled(self, value: str) -> str:
+        return "true" if value == self.meanings["true"] else "false"
+
+    def openapi(self) -> Json:
+        return {"type": "boolean"}
+
+
+class UsDollars(Parameter):
+    """An amount, as exact as prices are."""
+
+    pattern = r"[0-9]{1,9}(\.[0-9]{1,24})?"
+
+    def parse(self, value: str) -> Decimal:
+        if not re.fullmatch(self.pattern, value, re.ASCII):
+            raise ValueError(
+                "must be a decimal number such as 0.15, of at most 9 digits and 24 decimals, without sign and exponent"
+            )
+        return Decimal(value)
+
+    def spelled(self, value: Decimal) -> str:
+        return money.plain(value)
+
+    def openapi(self) -> Json:
+        return {"type": "string", "pattern": f"^{self.pattern}$"}
+
+
+class Moment(Parameter):
+    """A time, or the beginning of a day, in UTC unless it says otherwise; as Unix seconds.
+
+    Parts of a second are rounded up, as no fact of the catalogue has them.
+    In a query string `+` is a space, so a zone that was not encoded arrives with one.
+    """
+
+    pattern = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[-+]\d\d:\d\d)?)?"
+
+    def parse(self, value: str) -> Any:
+        text = value.upper().replace(" ", "+")
+        if re.fullmatch("-?[0-9]{1,12}", text, re.ASCII):
+            if dates.MIN_UNIX_SECONDS <= int(text) <= dates.MAX_UNIX_SECONDS:
+                return int(text)
+        elif re.fullmatch(self.pattern, text, re.ASCII):
+            with suppress(ValueError):
+                # A zone may lead out of the first and the last year, where there is nothing to be found.
+                return max(dates.MIN_UNIX_SECONDS, min(dates.seconds_of(text), dates.MAX_UNIX_SECONDS))
+        raise ValueError("must be a date such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or Unix seconds")
+
+    def openapi(self) -> Json:
+        forms = [{"type": "string", "format": form} for form in ("date", "date-time")]
+        return {
+            "anyOf": [*forms, {"type": "integer", "minimum": dates.MIN_UNIX_SECONDS, "maximum": dates.MAX_UNIX_SECONDS}]
+        }
 
 
 class RevisionNumber(Parameter):
@@ -142,28 +216,23 @@ class ChangeCursor(Parameter):
         return "-".join(map(str, value))
 
     def openapi(self) -> Json:
-        return {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,15}$", "examples": ["1-1"]}
+        return {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,15}$"}
 
 
-class PastMoment(Parameter):
-    """A time, or the beginning of a day, in UTC unless it says otherwise; to the second, as times are shown."""
+class PastMoment(Moment):
+    """A time that has been."""
 
     def parse(self, value: str) -> datetime:
-        try:
-            given = datetime.fromisoformat(value.strip())
-            moment = given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            raise ValueError("must be a date or a time, such as 2026-11-22 or 2026-11-22T08:00:00Z") from None
+        moment = datetime.fromtimestamp(super().parse(value), UTC)
         if moment > datetime.now(UTC):
             raise ValueError("must not lie in the future")
-        return moment.replace(microsecond=0)
+        return moment
 
     def spelled(self, value: datetime) -> str:
-        return value.isoformat().replace("+00:00", "Z")
+        return dates.iso(value)
 
     def openapi(self) -> Json:
-        formats = [{"format": "date-time"}, {"format": "date"}]
-        return {"type": "string", "anyOf": formats, "examples": ["2025-10-08T12:00:00Z", "2025-10-08"]}
+        return {"anyOf": [{"type": "string", "format": form} for form in ("date", "date-time")]}
 
 
 class Words(Parameter):
@@ -197,6 +266,47 @@ class Tags(Words):
 
     def parse(self, value: str) -> str:
         return value.lower()
+
+
+class Names(Words):
+    """Several names, in whatever case."""
+
+    def parse(self, value: str) -> str:
+        return value.casefold()
+
+
+class Providers(Words):
+    """Several providers, each by any of its spellings."""
+
+    def parse(self, value: str) -> str:
+        return registry.PROVIDERS.key(value)
+
+
+class Modalities(Words):
+    """Several notations such as `text+image->text`, in whatever order each side is written.
+
+    In a query string `+` is a space, so both are read.
+    """
+
+    def parse(self, value: str) -> str:
+        sides = (re.split(r"[+ ]+", side.strip(" +")) for side in value.split("->"))
+        return "->".join("+".join(modalities.canonical(side)) for side in sides)
+
+
+class AnyOf(Words):
+    """Any of a closed set."""
+
+    def __init__(self, label: str, *, choices: Iterable[str], **options: Any) -> None:
+        super().__init__(label, **options)
+        self.choices = tuple(choices)
+
+    def parse(self, value: str) -> str:
+        if value not in self.choices:
+            raise ValueError(f"must be one of {', '.join(self.choices)}")
+        return value
+
+    def openapi(self) -> Json:
+        return {"type": "array", "items": {"type": "string", "enum": list(self.choices)}}
 
 
 class ModelTypes(Words):
@@ -238,29 +348,41 @@ class SelectionFilterSet(django_filters.FilterSet):
         problems: list[ParameterProblem] = []
         for name, texts in data.lists():
             self._read(name, texts, problems)
-        if problems:
+        if problems := problems or list(self.contradictions()):
             raise InvalidParameters(problems)
+
+    def contradictions(self) -> Iterator[ParameterProblem]:
+        """What is wrong with parameters together, each of which is right: here a range that ends before it begins."""
+        for low, high in _ranges(tuple(self.parameters())):
+            least, most = self.values[low], self.values[high]
+            if least is not None and most is not None and least > most:
+                for name, reason in ((low, f"must not be above {high}"), (high, f"must not be below {low}")):
+                    yield self.problem(name, reason)
+
+    def problem(self, name: str, reason: str) -> ParameterProblem:
+        return ParameterProblem.shown(name, self.parameters()[name].spelled(self.values[name]), reason)
 
     @classmethod
     def parameters(cls) -> Mapping[str, Parameter]:
         found: Mapping[str, Parameter] = cls.base_filters
         return found
 
-    def narrowed(self, selection: Selection) -> Selection:
-        for name, parameter in self.parameters().items():
-            if self.values[name] is not None:
-                selection = parameter.filter(selection, self.values[name])
+    def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
+        """What all parameters leave of it, except those without which it is asked for."""
+        for name, value in self.values.items():
+            if value is not None and name not in without:
+                selection = self.parameters()[name].filter(selection, value)
         return selection
+
+    def filters_on(self, facet: str) -> set[str]:
+        """The parameters that narrow by this facet."""
+        return {name for name, parameter in self.parameters().items() if facet in {name, parameter.of}}
 
     def canonical(self, **changes: Any) -> str:
         """The one query of all that ask the same, whatever their order and spelling; with these values instead."""
-        asked = self.values | changes
-        given = [
-            (name, parameter.spelled(asked[name]))
-            for name, parameter in sorted(self.parameters().items())
-            if asked[name] != parameter.default
-        ]
-        return urlencode(given)
+        parameters, asked = self.parameters(), (self.values | changes).items()
+        given = [(name, parameters[name].spelled(value)) for name, value in asked if value != parameters[name].default]
+        return urlencode(sorted(given))
 
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
@@ -277,6 +399,13 @@ class SelectionFilterSet(django_filters.FilterSet):
             self.values[name] = _cleaned(name, parameter, texts[0], problems)
 
 
+@cache
+def _ranges(names: tuple[str, ...]) -> Sequence[tuple[str, str]]:
+    """The pairs of parameters that are the two ends of one range."""
+    ends = [(name, f"{name.removesuffix(low)}{high}") for name in names for low, high in _ENDS if name.endswith(low)]
+    return [(low, high) for low, high in ends if high in names]
+
+
 def _cleaned(name: str, parameter: Parameter, value: str, problems: list[ParameterProblem]) -> Any:
     try:
         if not value.strip():
@@ -285,8 +414,8 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
             raise ValueError("must not contain a NUL character")
         if "\ufffd" in value:  # what Django puts in the place of bytes that are no UTF-8
             raise ValueError("must be UTF-8 text")
-        if len(value) > LONGEST_VALUE:
-            raise ValueError(f"must have at most {LONGEST_VALUE} characters")
+        if len(value) > parameter.longest:
+            raise ValueError(f"must have at most {parameter.longest} characters")
         return parameter.parse(value)
     except ValueError as error:
         problems.append(ParameterProblem.shown(name, value, str(error)))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from pyroaring import BitMap
 
 from catalog import registry
 from catalog.serving.index import SORT_VALUES, Row
+from catalog.serving.orders import SortValue
 from catalog.serving.snapshot import Snapshot
 
-SORTS = tuple(SORT_VALUES)
+SORTS = tuple(name for name in SORT_VALUES if name not in {"max_completion_tokens", "expires"})
 """What lists can be sorted by; a leading `-` turns the order round."""
 
 
@@ -25,9 +27,10 @@ class Selection:
     sort: str = "id"
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Selection:
-        """The offers that lists show: all that are not withdrawn, by id and gateway."""
-        return cls(snapshot, snapshot.index.having("status", "active"))
+    def of(cls, snapshot: Snapshot, *, status: str = "active") -> Selection:
+        """The offers that lists show: all that are not withdrawn, by id and gateway; or `withdrawn`, or `all`."""
+        index = snapshot.index
+        return cls(snapshot, index.positions if status == "all" else index.having("status", status))
 
     def __len__(self) -> int:
         return len(self.members)
@@ -38,14 +41,10 @@ class Selection:
     def of_provider(self, spelling: str) -> Selection:
         return self.having("provider", registry.PROVIDERS.key(spelling))
 
-    def of_model_types(self, model_types: Iterable[str]) -> Selection:
-        return self.having_any("model_type", model_types)
-
-    def with_all_tags(self, tags: Iterable[str]) -> Selection:
-        selection = self
-        for tag in tags:
-            selection = selection.having("tags", tag.lower())
-        return selection
+    def of_canonical_models(self, slugs: Iterable[str]) -> Selection:
+        """Of any of these models, in whatever case; the slug of a merged one leads on to the model it is part of."""
+        led = (self.snapshot.redirects.get(slug.casefold(), slug).casefold() for slug in slugs)
+        return self.having_any("canonical_model", led)
 
     def having(self, name: str, value: str) -> Selection:
         """Those with this value of a facet (`index.FACETS`)."""
@@ -54,6 +53,22 @@ class Selection:
     def having_any(self, name: str, values: Iterable[str]) -> Selection:
         wanted = BitMap.union(BitMap(), *(self.snapshot.index.having(name, value) for value in values))
         return replace(self, members=self.members & wanted)
+
+    def having_all(self, name: str, values: Iterable[str]) -> Selection:
+        return reduce(lambda selection, value: selection.having(name, value), values, self)
+
+    def at_least(self, name: str, value: SortValue) -> Selection:
+        """Those whose value (`index.SORT_VALUES`) is this or a higher one. An unknown one is in no range."""
+        index = self.snapshot.index
+        return replace(self, members=index.orders[name].at_least(self.members, value, index.rows))
+
+    def at_most(self, name: str, value: SortValue) -> Selection:
+        index = self.snapshot.index
+        return replace(self, members=index.orders[name].at_most(self.members, value, index.rows))
+
+    def below(self, name: str, value: SortValue) -> Selection:
+        index = self.snapshot.index
+        return replace(self, members=index.orders[name].below(self.members, value, index.rows))
 
     def counts(self, name: str) -> dict[str, int]:
         """How many have each value of a facet; values that none has are left out."""
@@ -73,6 +88,11 @@ class Selection:
     def page(self, *, offset: int, limit: int) -> Sequence[Row]:
         rows = self.snapshot.index.rows
         return [rows[position] for position in self._positions(offset, offset + limit)]
+
+    def offset_after(self, place: tuple[str, str]) -> int:
+        """How many come up to this id and gateway, in the order of these; nothing of that name need be there."""
+        next_position = self.snapshot.index.position_after(place)
+        return len(self) if next_position is None else self.members.rank(next_position - 1)
 
     def _positions(self, start: int, stop: int) -> Iterable[int]:
         """Those of the rows from `start` to `stop` in the order asked for."""

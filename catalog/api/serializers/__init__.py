@@ -67,7 +67,14 @@ from catalog.api.serializers.history import (
     OfferThenSerializer,
     PriceChangeSerializer,
 )
-from catalog.api.serializers.lists import ListSerializer, ModelDetailSerializer, ModelListSerializer, StampSerializer
+from catalog.api.serializers.lists import (
+    FacetValueSerializer,
+    ListSerializer,
+    ModelDetailSerializer,
+    ModelListSerializer,
+    PickedOfferSerializer,
+    StampSerializer,
+)
 from catalog.api.serializers.offers import (
     ArchitectureSerializer,
     OfferSerializer,
@@ -120,6 +127,7 @@ __all__ = [
     "EstimateSerializer",
     "EstimatedOfferSerializer",
     "ExportSerializer",
+    "FacetValueSerializer",
     "FiguresSerializer",
     "GatewayListSerializer",
     "GatewaySerializer",
@@ -138,6 +146,7 @@ __all__ = [
     "OfferSerializer",
     "OfferThenSerializer",
     "ParameterProblemSerializer",
+    "PickedOfferSerializer",
     "PriceChangeSerializer",
     "PricePerMillionSerializer",
     "PricesOfModelSerializer",

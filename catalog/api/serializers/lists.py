@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import Field
 from rest_framework.serializers import Serializer
 
 from catalog import registry
@@ -24,8 +28,38 @@ class ListSerializer(StampSerializer):
     next = fields.text("The next page, relative to this address; null on the last.", null=True)
 
 
+class PickedOfferSerializer(OfferSerializer):
+    """An offer; with the parameter `fields`, only these fields of it."""
+
+    def get_fields(self) -> dict[str, Field[Any, Any, Any, Any]]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
+
+
+class FacetValueSerializer(Serializer[object]):
+    value = fields.text("The value, as the filter on this fact takes it.")
+    count = fields.count("The offers with it.")
+
+
 class ModelListSerializer(ListSerializer):
-    data = OfferSerializer(many=True)
+    data = PickedOfferSerializer(many=True)
+    offset = fields.count("Rows skipped; null where a cursor says where to go on.", null=True)
+    next_cursor = fields.text(
+        "Where a walk by id and gateway goes on after this page; null on the last, and in another order.", null=True
+    )
+    facets = serializers.DictField(
+        child=FacetValueSerializer(many=True),
+        required=False,
+        help_text="Only where `facets` was asked for: the values of each fact, the most frequent ones first, at most "
+        "100. Each is counted as if the filters on that very fact were not there.",
+    )
+    facet_sizes = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Beside `facets`: how many different values each fact has, shown or not.",
+    )
 
 
 class ModelDetailSerializer(StampSerializer):

@@ -38,7 +38,19 @@ EXAMPLE = json.loads("""
   "architecture": { "modality": "text->text", "input_modalities": ["text"], "output_modalities": ["text"] }
 }
 """)
-ENVELOPE = {"data", "total", "returned", "offset", "limit", "gateway", "note", "next", "revision", "timestamp"}
+ENVELOPE = {
+    "data",
+    "total",
+    "returned",
+    "offset",
+    "limit",
+    "gateway",
+    "note",
+    "next",
+    "next_cursor",
+    "revision",
+    "timestamp",
+}
 BOTH_SPELLINGS = pytest.mark.parametrize("address", ["/catalog/models", "/catalog/models/"])
 
 
@@ -77,7 +89,7 @@ def test_the_envelope_counts_what_is_found_and_what_is_shown(client: Client, cat
     answer = read(client, f"{address}?gateway=chutes&limit=10")
 
     assert answer.keys() == ENVELOPE
-    assert answer | {"data": [], "next": "", "timestamp": ""} == {
+    assert answer | {"data": [], "next": "", "next_cursor": "", "timestamp": ""} == {
         "data": [],
         "total": 104,
         "returned": 10,
@@ -86,6 +98,7 @@ def test_the_envelope_counts_what_is_found_and_what_is_shown(client: Client, cat
         "gateway": "chutes",
         "note": "Chutes.ai catalog",
         "next": "",
+        "next_cursor": "",
         "revision": 1,
         "timestamp": "",
     }
@@ -349,3 +362,62 @@ def test_every_order_is_total_with_ties_by_id(client: Client, db: None, sort: st
 
     assert ids(read(client, f"/catalog/models?sort={sort}")) == expected
     assert [found for page in walk(client, f"/catalog/models?sort={sort}&limit=1") for found in ids(page)] == expected
+
+
+# --- fields, facets and walks ----------------------------------------------------------------------------------------
+
+
+def test_rows_have_just_the_fields_that_are_asked_for_in_the_usual_order(client: Client, catalogue: Snapshot) -> None:
+    whole = read(client, "/catalog/models?limit=3")["data"]
+
+    picked = read(client, "/catalog/models?limit=3&fields=pricing,name&fields=id")["data"]
+
+    assert [list(row) for row in picked] == [["id", "name", "pricing"]] * 3
+    assert picked == [{name: row[name] for name in ("id", "name", "pricing")} for row in whole]
+
+
+def test_facets_stand_in_the_answer_where_they_are_asked_for(client: Client, catalogue: Snapshot) -> None:
+    answer = read(client, "/catalog/models?model_type=Video&facets=model_type,price_tier&limit=1")
+
+    assert answer["total"] == 1
+    assert [(each["value"], each["count"]) for each in answer["facets"]["model_type"]][:3] == [
+        ("LLM", 69),
+        ("Image Generation", 19),
+        ("Content Moderation", 5),
+    ]
+    assert sum(each["count"] for each in answer["facets"]["price_tier"]) == 1
+    assert answer["facet_sizes"] == {"model_type": 9, "price_tier": 1}
+
+
+@pytest.mark.parametrize("limit", [1, 7, 104, 1000])
+def test_a_walk_by_cursor_or_by_its_next_shows_every_offer_once(
+    client: Client, catalogue: Snapshot, limit: int
+) -> None:
+    by_next = list(walk(client, f"/catalog/models?cursor=start&limit={limit}"))
+    by_cursor, cursor = [], "start"
+    while cursor:
+        by_cursor.append(read(client, f"/catalog/models?limit={limit}&cursor={cursor}"))
+        cursor = by_cursor[-1]["next_cursor"]
+
+    assert by_next == by_cursor
+    assert [found for page in by_next for found in ids(page)] == [row.id for row in catalogue.rows]
+    assert {page["offset"] for page in by_next} == {None}
+    assert {page["total"] for page in by_next} == {104}
+
+
+def test_a_walk_can_go_on_from_a_page_that_was_asked_for_by_offset(client: Client, catalogue: Snapshot) -> None:
+    page = read(client, "/catalog/models?limit=10&offset=20")
+
+    following = read(client, f"/catalog/models?limit=10&cursor={page['next_cursor']}")
+
+    assert ids(following) == ids(read(client, page["next"]))
+
+
+def test_withdrawn_offers_are_shown_where_they_are_asked_for(client: Client, db: None) -> None:
+    publish(offer_record("maker/kept"), offer_record("maker/gone"))
+    publish(offer_record("maker/kept"))
+    snapshot.refresh()
+
+    found = {status: ids(read(client, f"/catalog/models?status={status}")) for status in ("active", "withdrawn", "all")}
+
+    assert found == {"active": ["maker/kept"], "withdrawn": ["maker/gone"], "all": ["maker/gone", "maker/kept"]}

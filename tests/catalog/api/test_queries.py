@@ -18,6 +18,8 @@ from tests.catalog.syncing import sync
     [
         "/catalog/models",
         "/catalog/models?gateway=chutes&provider=qwen&model_type=LLM&tags=hot&sort=-name&limit=5&offset=5",
+        "/catalog/models?hourly_rate_max=6&canonical_model=deepseek-ai/DeepSeek-R1&facets=tags,provider&fields=id",
+        "/catalog/models?cursor=start&limit=5",
         "/catalog/models/deepseek-ai/DeepSeek-R1",
         "/catalog/providers",
         "/catalog/provider?gateway=chutes",

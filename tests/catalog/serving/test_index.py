@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.records import ModelType
-from catalog.serving import index
+from catalog.serving import index, orders
 from catalog.serving.index import Index, Row
+from tests.catalog.serving.generated import rows
 from tests.factories import offer_record, served_row
 
-WITHDRAWN_AT = datetime(2026, 11, 22, 8, tzinfo=UTC)
 Step = dict[tuple[str, str], Row]
-
-
-@st.composite
-def rows(draw: st.DrawFn) -> Row:
-    record = offer_record(
-        draw(st.text("abc", min_size=1, max_size=2)),
-        name=draw(st.sampled_from(["Alpha", "alpha", "Beta"])),
-        provider_slug=draw(st.sampled_from(["Qwen", "qwen", "nobody-else", None])),
-        model_type=draw(st.sampled_from([ModelType.LLM, ModelType.OTHER])),
-        tags=tuple(draw(st.lists(st.sampled_from(["hot", "Hot", "new"]), unique=True))),
-    )
-    withdrawn_at = draw(st.sampled_from([None, WITHDRAWN_AT]))
-    return served_row(record, gateway=draw(st.sampled_from(["chutes", "openrouter"])), withdrawn_at=withdrawn_at)
 
 
 def publications() -> st.SearchStrategy[list[list[Row]]]:
@@ -49,7 +34,13 @@ def told(found: Index) -> Any:
         {offer_id: documents(positions) for offer_id, positions in found.positions_of_id.items()},
         {name: {value: documents(at) for value, at in values.items()} for name, values in found.facets.items()},
         {
-            name: (documents(order.rising), documents(reversed(order.falling_backwards)), documents(order.unknown))
+            name: (
+                documents(order.rising),
+                documents(reversed(order.falling_backwards)),
+                [order.ranks[position] for position in order.rising],
+                [documents(block) for block in order.blocks],
+                documents(order.unknown),
+            )
             for name, order in found.orders.items()
         },
     )
@@ -59,6 +50,13 @@ def told(found: Index) -> Any:
 def rebuilds(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "REBUILD_SHARE", request.param)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def small_blocks() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orders, "BLOCK", 2)
         yield
 
 
@@ -86,6 +84,28 @@ def test_values_that_are_unknown_come_last_in_both_directions(steps: list[list[R
         assert told(followed) == told(Index.of(followed.rows.values()))
         for is_falling in (False, True):
             check_order(followed, is_falling=is_falling)
+
+
+@given(publications(), st.sampled_from([4095, 4096, 5000, 32768, 32769]))
+def test_a_range_of_an_order_is_what_its_values_say(steps: list[list[Row]], value: int) -> None:
+    name = "context_length"
+    number = list(index.SORT_VALUES).index(name)
+    followed = Index.of([])
+    for step in steps:
+        followed = followed.with_rows(step)
+        known = {at: row.sort_values[number] for at, row in followed.rows.items() if row.sort_values[number]}
+        members, order = followed.having("status", "active"), followed.orders[name]
+
+        assert order.number == number
+        assert set(order.at_least(members, value, followed.rows)) == {
+            at for at in members if at in known and known[at] >= value
+        }
+        assert set(order.at_most(members, value, followed.rows)) == {
+            at for at in members if at in known and known[at] <= value
+        }
+        assert set(order.below(members, value, followed.rows)) == {
+            at for at in members if at in known and known[at] < value
+        }
 
 
 def check_order(found: Index, *, is_falling: bool) -> None:

@@ -91,16 +91,26 @@ def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) 
     assert [row.id for row in held.rows] == ["maker/a", "maker/z", "unmade"]
     assert [held.rows_of_id(row.id) for row in held.rows] == [[row] for row in held.rows]
     facets = held.index.facets.items()
-    assert {name: {value: len(offers) for value, offers in found.items()} for name, found in facets} == {
+    counts = {name: {value: len(offers) for value, offers in found.items()} for name, found in facets}
+    assert counts | {"canonical_model": {}} == {
         "gateway": {"chutes": 3},
         "provider": {"maker": 2},
+        "host": {},
         "model_type": {"LLM": 3},
+        "tags": {"hot": 1},
+        "modality": {"text->text": 3},
+        "input_modalities": {"text": 3},
+        "output_modalities": {"text": 3},
+        "supported_parameters": {},
         "price_status": {"priced": 3},
         "price_basis": {"hourly": 3},
         "price_tier": {"standard": 3},
         "availability": {"unknown": 3},
-        "tags": {"hot": 1},
+        "source": {"bundled": 3},
+        "quantization": {},
         "status": {"active": 3},
+        "canonical_model": {},
+        "hugging_face_id": {},
     }
 
 

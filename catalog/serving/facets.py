@@ -1,0 +1,51 @@
+"""How many offers of a selection have each value of a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog import registry
+from catalog.serving.selection import Selection
+
+COUNTED = (
+    "gateway",
+    "provider",
+    "host",
+    "model_type",
+    "tags",
+    "input_modalities",
+    "output_modalities",
+    "modality",
+    "supported_parameters",
+    "price_tier",
+    "price_status",
+    "price_basis",
+    "availability",
+    "source",
+    "quantization",
+)
+"""The facets that can be counted: those that many offers share."""
+
+MOST_VALUES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """One facet of a selection."""
+
+    values: Sequence[tuple[str, int]]
+    """The most frequent ones with their offers, then by value."""
+    size: int
+    """Of how many values these are."""
+
+
+def counted(selection: Selection, name: str) -> Counted:
+    counts = sorted(selection.counts(name).items(), key=lambda pair: -pair[1])  # stable: equal ones stay by value
+    shown = [(_spelled(name, value), count) for value, count in counts[:MOST_VALUES]]
+    return Counted(values=shown, size=len(counts))
+
+
+def _spelled(name: str, value: str) -> str:
+    known = registry.PROVIDERS.of(value) if name == "provider" else None
+    return known.slug if known else value

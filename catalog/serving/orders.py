@@ -1,0 +1,161 @@
+"""The offers of an index in the order of one value, and those whose value lies in a range. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import chain, groupby, islice
+from typing import Any, Protocol, Self, TypeVar
+
+from pyroaring import BitMap
+
+from catalog.serving.unhurried import unhurried
+
+BLOCK = 1_024
+
+_Item = TypeVar("_Item")
+SortValue = Any
+"""Comparable with every other one of its order; None where it is unknown."""
+
+
+class Sortable(Protocol):
+    """What an order knows of an offer."""
+
+    @property
+    def sort_values(self) -> tuple[SortValue, ...]: ...
+
+
+Rows = Mapping[int, Sortable]
+"""By position."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """All positions by one value. Ties stand by position in both directions, so that each order is total."""
+
+    number: int
+    """Of the value in `sort_values`."""
+    rising: array[int]
+    falling_backwards: array[int]
+    """By value, ties by falling position: read from its end it is the falling order."""
+    ranks: array[int]
+    """The places in `rising`, by position: numbers are compared faster than what they stand for."""
+    blocks: Sequence[BitMap]
+    """The positions of `rising`, so many at a time: what a range is put together from."""
+    unknown: BitMap
+    """Without a value: last in both directions, and in no range."""
+
+    @classmethod
+    def of(cls, rows: Rows, positions: Sequence[int], *, number: int) -> Self:
+        def value(position: int) -> SortValue:
+            return rows[position].sort_values[number]
+
+        known = [position for position in unhurried(positions) if value(position) is not None]
+        return cls._of(
+            array("I", in_order(known, value)),
+            array("I", in_order(known[::-1], value)),
+            BitMap(positions) - BitMap(known),
+            number=number,
+            size=1 + max(rows, default=0),
+        )
+
+    @classmethod
+    def _of(cls, rising: array[int], falling_backwards: array[int], unknown: BitMap, *, number: int, size: int) -> Self:
+        ranks, blocks = array("I", bytes(4 * size)), []
+        for start in unhurried(range(0, len(rising), BLOCK)):
+            block = rising[start : start + BLOCK]
+            blocks.append(BitMap(block))
+            for place, position in enumerate(block, start):
+                ranks[position] = place
+        return cls(
+            number=number,
+            rising=rising,
+            falling_backwards=falling_backwards,
+            ranks=ranks,
+            blocks=blocks,
+            unknown=unknown,
+        )
+
+    def moved(self, changed: Iterable[int], *, before: Rows, after: Rows) -> Order:
+        """The order once the rows of these positions changed; `before` and `after` have the rows of all positions."""
+        moving = [position for position in changed if self._differs(before.get(position), after[position])]
+        if not moving:
+            return self
+        orders = self.rising[:], self.falling_backwards[:]
+        for position in unhurried(moving):
+            if position in before and self._value(position, before) is not None:
+                for order, place in zip(orders, self._places(orders, position, before), strict=True):
+                    del order[place]
+        for position in unhurried(moving):
+            if self._value(position, after) is not None:
+                for order, place in zip(orders, self._places(orders, position, after), strict=True):
+                    order.insert(place, position)
+        unknown = (self.unknown - BitMap(moving)) | BitMap(at for at in moving if self._value(at, after) is None)
+        return self._of(*orders, unknown, number=self.number, size=1 + max(after))
+
+    def _differs(self, before: Sortable | None, after: Sortable) -> bool:
+        return before is None or before.sort_values[self.number] != after.sort_values[self.number]
+
+    def _value(self, position: int, rows: Rows) -> SortValue:
+        return rows[position].sort_values[self.number]
+
+    def _places(self, orders: tuple[array[int], array[int]], position: int, rows: Rows) -> tuple[int, int]:
+        def rising(other: int) -> tuple[SortValue, int]:
+            return self._value(other, rows), other
+
+        def falling(other: int) -> tuple[SortValue, int]:
+            return self._value(other, rows), -other
+
+        return (
+            bisect_left(orders[0], rising(position), key=rising),
+            bisect_left(orders[1], falling(position), key=falling),
+        )
+
+    def picked(self, rows: Rows, members: BitMap, *, is_falling: bool, start: int, stop: int) -> Iterable[int]:
+        """The members from `start` to `stop` in this order."""
+        unknown = members & self.unknown
+        known = len(members) - len(unknown)
+        # Few members are sorted; of many, a walk along the whole order soon meets enough. A step costs half.
+        if 2 * known * known < stop * len(self.rising):
+            few = sorted((members - unknown).to_array(), key=self.ranks.__getitem__)
+            ties = groupby(reversed(few), key=lambda at: self._value(at, rows))
+            found = chain.from_iterable(reversed(list(tied)) for _, tied in ties) if is_falling else iter(few)
+        else:
+            whole = reversed(self.falling_backwards) if is_falling else iter(self.rising)
+            found = filter(members.__contains__, whole)
+        return islice(chain(found, unknown), start, stop)
+
+    def at_least(self, members: BitMap, value: SortValue, rows: Rows) -> BitMap:
+        """The members with this value or a higher one."""
+        return self._cut(members, bisect_left(self.rising, value, key=lambda at: self._value(at, rows)), is_above=True)
+
+    def at_most(self, members: BitMap, value: SortValue, rows: Rows) -> BitMap:
+        """The members with this value or a lower one."""
+        place = bisect_right(self.rising, value, key=lambda at: self._value(at, rows))
+        return self._cut(members, place, is_above=False)
+
+    def below(self, members: BitMap, value: SortValue, rows: Rows) -> BitMap:
+        """The members with a lower value than this."""
+        return self._cut(members, bisect_left(self.rising, value, key=lambda at: self._value(at, rows)), is_above=False)
+
+    def _cut(self, members: BitMap, place: int, *, is_above: bool) -> BitMap:
+        """The members that stand from this place of the rising order on, or before it; by the shorter part of it."""
+        low_is_shorter = 2 * place < len(self.rising)
+        block = place // BLOCK
+        if low_is_shorter:
+            shorter = BitMap.union(BitMap(self.rising[block * BLOCK : place]), *self.blocks[:block])
+        else:
+            rest = self.rising[place : (block + 1) * BLOCK]
+            shorter = BitMap.union(BitMap(rest), *self.blocks[block + 1 :])
+        return members & shorter if low_is_shorter != is_above else members - self.unknown - shorter
+
+
+def in_order(items: Iterable[_Item], key: Callable[[_Item], Any]) -> Iterator[_Item]:
+    """Sorted; ties stay as they stood. In runs, for one long sort would hold the interpreter all the while."""
+    given = list(items)
+    starts = range(0, len(given), 1_000)
+    runs = [sorted(given[start : start + 1_000], key=key) for start in unhurried(starts)]
+    return unhurried(merge(*runs, key=key))
