@@ -6,6 +6,7 @@ The API reads them, and the OpenAPI document is generated from them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any, ClassVar
 
 from catalog import documents, registry
 from catalog.records import Availability, Source
@@ -25,6 +26,7 @@ from catalog.serving.parameters import (
     PastMoment,
     Providers,
     RevisionNumber,
+    SearchText,
     SelectionFilterSet,
     Tags,
     UsDollars,
@@ -33,7 +35,7 @@ from catalog.serving.parameters import (
     Words,
     YesNo,
 )
-from catalog.serving.selection import SORTS, Selection
+from catalog.serving.selection import RELEVANCE, SORTS, Selection
 
 DEFAULT_LIMIT, LARGEST_LIMIT, LARGEST_OFFSET = 250, 1_000, 1_000_000
 LARGEST_QUANTITY = 10**15
@@ -69,6 +71,12 @@ class NarrowingFilterSet(SelectionFilterSet):
     All hold at once. An offer of which a fact is unknown is in no range of it.
     """
 
+    q = SearchText(
+        "Words in the id, name, provider, tags or description, all of which must be met: by a word, by the beginning "
+        "of one, or, if nothing has that, by one of a name that is spelled nearly so.",
+        narrow="matching",
+        example="deepseek r1",
+    )
     gateway = _gateway()
     provider = Providers(
         "Only models of any of these providers, by slug or by an alias, in upper or lower case.",
@@ -241,8 +249,8 @@ class OfferFilterSet(NarrowingFilterSet):
 
     sort = OneOf(
         "The order; a leading `-` turns it round. Unknown values come last in both directions, equal ones by id and "
-        "gateway.",
-        choices=[sign + name for name in SORTS for sign in ("", "-")],
+        "gateway. `relevance`, the likeliest first, needs `q`, and is the order with it where no other is asked for.",
+        choices=[*(sign + name for name in SORTS for sign in ("", "-")), RELEVANCE],
         default="id",
         narrow="sorted_by",
         example="name",
@@ -264,9 +272,16 @@ class OfferFilterSet(NarrowingFilterSet):
         "than by `id`, or with an offset, it is refused.",
         example="start",
     )
+    depending: ClassVar[tuple[str, ...]] = ("sort",)
+
+    def default(self, name: str) -> Any:
+        is_search = name == "sort" and self.values["q"] is not None and self.values["cursor"] is None
+        return RELEVANCE if is_search else super().default(name)
 
     def contradictions(self) -> Iterator[ParameterProblem]:
         yield from super().contradictions()
+        if self.values["sort"] == RELEVANCE and self.values["q"] is None:
+            yield self.problem("sort", "needs q: it is the order of what is found")
         if self.values["cursor"] is not None:
             if self.values["sort"] != "id":
                 yield self.problem("sort", "must be id, or left out, with a cursor: it walks by id and gateway")

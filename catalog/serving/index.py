@@ -25,8 +25,9 @@ from pyroaring import BitMap
 
 from catalog import registry
 from catalog.normalize import dates
-from catalog.serving.orders import Order, SortValue, in_order
-from catalog.serving.unhurried import unhurried
+from catalog.serving.orders import Order, SortValue
+from catalog.serving.search import Search
+from catalog.serving.unhurried import sorted_unhurriedly, unhurried
 
 Json = Any
 Facet = tuple[str, str]
@@ -156,11 +157,12 @@ class Index:
     positions_of_id: Mapping[str, tuple[int, ...]]
     facets: Facets
     orders: Mapping[str, Order]
+    search: Search
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Self:
         """A new index of these offers, in whatever order they are given."""
-        by_position = {SPACING * number: row for number, row in enumerate(in_order(rows, _identity), start=1)}
+        by_position = {SPACING * number: row for number, row in enumerate(sorted_unhurriedly(rows, _identity), start=1)}
         positions = list(by_position)
         positions_of_id: dict[str, tuple[int, ...]] = {}
         members: dict[Facet, array[int]] = defaultdict(lambda: array("I"))
@@ -177,6 +179,7 @@ class Index:
             positions_of_id=positions_of_id,
             facets=facets,
             orders={name: Order.of(by_position, positions, number=n) for n, name in enumerate(SORT_VALUES)},
+            search=Search.of(by_position),
         )
 
     def __len__(self) -> int:
@@ -219,13 +222,14 @@ class Index:
             positions_of_id=self._with_ids(placed),
             facets=self._with_facets(changed),
             orders={name: order.moved(changed, before=self.rows, after=after) for name, order in self.orders.items()},
+            search=self.search.with_rows(changed, before=self.rows, after=after),
         )
 
     def _placed(self, rows: Iterable[Row]) -> dict[int, Row] | None:
         """New offers at positions between those that they stand between; None where there is no room left."""
         placed: dict[int, Row] = {}
         by_gap: dict[int, list[Row]] = defaultdict(list)
-        for row in in_order(rows, _identity):
+        for row in sorted_unhurriedly(rows, _identity):
             gap = bisect_left(self.positions, _identity(row), key=lambda position: _identity(self.rows[position]))
             by_gap[gap].append(row)
         for gap, here in by_gap.items():

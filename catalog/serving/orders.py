@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import merge
 from itertools import chain, groupby, islice
 from typing import Any, Protocol, Self, TypeVar
 
 from pyroaring import BitMap
 
-from catalog.serving.unhurried import unhurried
+from catalog.serving.unhurried import sorted_unhurriedly, unhurried
 
 BLOCK = 1_024
 
@@ -55,8 +54,8 @@ class Order:
 
         known = [position for position in unhurried(positions) if value(position) is not None]
         return cls._of(
-            array("I", in_order(known, value)),
-            array("I", in_order(known[::-1], value)),
+            array("I", sorted_unhurriedly(known, value)),
+            array("I", sorted_unhurriedly(known[::-1], value)),
             BitMap(positions) - BitMap(known),
             number=number,
             size=1 + max(rows, default=0),
@@ -151,11 +150,3 @@ class Order:
             rest = self.rising[place : (block + 1) * BLOCK]
             shorter = BitMap.union(BitMap(rest), *self.blocks[block + 1 :])
         return members & shorter if low_is_shorter != is_above else members - self.unknown - shorter
-
-
-def in_order(items: Iterable[_Item], key: Callable[[_Item], Any]) -> Iterator[_Item]:
-    """Sorted; ties stay as they stood. In runs, for one long sort would hold the interpreter all the while."""
-    given = list(items)
-    starts = range(0, len(given), 1_000)
-    runs = [sorted(given[start : start + 1_000], key=key) for start in unhurried(starts)]
-    return unhurried(merge(*runs, key=key))

@@ -22,6 +22,7 @@ from catalog import registry
 from catalog.changes import Kind
 from catalog.normalize import dates, modalities, money
 from catalog.records import ModelType
+from catalog.serving import search_words
 from catalog.serving.selection import Selection
 
 Json = Any
@@ -89,6 +90,13 @@ class Word(Parameter):
 
     def openapi(self) -> Json:
         return {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
+
+
+class SearchText(Word):
+    """Words that are looked for; what stands between them and their case do not matter."""
+
+    def spelled(self, value: str) -> str:
+        return " ".join(search_words.asked(value)) or value  # of signs alone there is nothing to spell
 
 
 class OneOf(Parameter):
@@ -343,11 +351,17 @@ class SelectionFilterSet(django_filters.FilterSet):
     answering (3.6 ms with 44 of them).
     """
 
+    depending: ClassVar[tuple[str, ...]] = ()
+    """The parameters whose default depends on others."""
+
     def __init__(self, data: QueryDict) -> None:
         self.values: dict[str, Any] = {name: parameter.default for name, parameter in self.parameters().items()}
         problems: list[ParameterProblem] = []
         for name, texts in data.lists():
             self._read(name, texts, problems)
+        for name in self.depending:
+            if name not in data:
+                self.values[name] = self.default(name)
         if problems := problems or list(self.contradictions()):
             raise InvalidParameters(problems)
 
@@ -367,6 +381,10 @@ class SelectionFilterSet(django_filters.FilterSet):
         found: Mapping[str, Parameter] = cls.base_filters
         return found
 
+    def default(self, name: str) -> Any:
+        """What holds where the parameter is not given beside these others."""
+        return self.parameters()[name].default
+
     def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
         """What all parameters leave of it, except those without which it is asked for."""
         for name, value in self.values.items():
@@ -381,7 +399,7 @@ class SelectionFilterSet(django_filters.FilterSet):
     def canonical(self, **changes: Any) -> str:
         """The one query of all that ask the same, whatever their order and spelling; with these values instead."""
         parameters, asked = self.parameters(), (self.values | changes).items()
-        given = [(name, parameters[name].spelled(value)) for name, value in asked if value != parameters[name].default]
+        given = [(name, parameters[name].spelled(value)) for name, value in asked if value != self.default(name)]
         return urlencode(sorted(given))
 
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:

@@ -11,10 +11,13 @@ from pyroaring import BitMap
 from catalog import registry
 from catalog.serving.index import SORT_VALUES, Row
 from catalog.serving.orders import SortValue
+from catalog.serving.search import Found
 from catalog.serving.snapshot import Snapshot
 
 SORTS = tuple(name for name in SORT_VALUES if name not in {"max_completion_tokens", "expires"})
 """What lists can be sorted by; a leading `-` turns the order round."""
+RELEVANCE = "relevance"
+"""The order of what was found, the likeliest first; it cannot be turned round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Selection:
     members: BitMap
     """Positions. Not to be changed: it may be the index's own."""
     sort: str = "id"
+    found: Found | None = None
+    """What the text means that was asked for; `relevance` is the order of it."""
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, status: str = "active") -> Selection:
@@ -53,6 +58,11 @@ class Selection:
     def having_any(self, name: str, values: Iterable[str]) -> Selection:
         wanted = BitMap.union(BitMap(), *(self.snapshot.index.having(name, value) for value in values))
         return replace(self, members=self.members & wanted)
+
+    def matching(self, text: str) -> Selection:
+        """Those that have all words of the text, or nearly so (`search.py`)."""
+        found = self.snapshot.index.search.find(text)
+        return replace(self, members=self.members & found.positions, found=found)
 
     def having_all(self, name: str, values: Iterable[str]) -> Selection:
         return reduce(lambda selection, value: selection.having(name, value), values, self)
@@ -99,5 +109,7 @@ class Selection:
         if self.sort == "id":
             return self.members[start:stop]  # the order of the positions themselves
         index = self.snapshot.index
+        if self.sort == RELEVANCE and self.found:
+            return index.search.page(self.found, self.members, start=start, stop=stop)
         order = index.orders[self.sort.removeprefix("-")]
         return order.picked(index.rows, self.members, is_falling=self.sort.startswith("-"), start=start, stop=stop)

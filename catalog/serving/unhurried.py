@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
 
@@ -24,3 +25,11 @@ def unhurried(items: Iterable[_Item]) -> Iterator[_Item]:
         if time.perf_counter() > pause_at:
             time.sleep(PAUSE_SECONDS)
             pause_at = time.perf_counter() + STEP_SECONDS
+
+
+def sorted_unhurriedly(items: Iterable[_Item], key: Callable[[_Item], Any]) -> Iterator[_Item]:
+    """Sorted; ties stay as they stood. In runs, for one long sort would hold the interpreter all the while."""
+    given = list(items)
+    starts = range(0, len(given), 1_000)
+    runs = [sorted(given[start : start + 1_000], key=key) for start in unhurried(starts)]
+    return unhurried(merge(*runs, key=key))

@@ -222,6 +222,7 @@ def test_a_list_with_an_empty_place_is_refused(client: Client, name: str, value:
         ("format=xml", "format"),
         ("page=2", "page"),
         ("q%00=1", "q\x00"),
+        ("Q=1", "Q"),
         ("=1", ""),
         ("limit;offset=1", "limit;offset"),
     ],
