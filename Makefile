@@ -28,7 +28,7 @@ coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reac
 	@COVERAGE=1 $(BIN)/python -m tests.suite
 
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, a kill at every statement, long series of examples
-	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite tests/faults $(PROVE_OPTIONS)
+	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py $(PROVE_OPTIONS)
 
 bench: bench-reads bench-sync  ## both benchmarks, one after the other
 

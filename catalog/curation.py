@@ -19,7 +19,7 @@ from catalog.models import CanonicalModel, IdentityStatement, Offer, Override, P
 from catalog.models.canonical import MAX_SLUG
 from catalog.normalize import text
 from catalog.normalize.meters import METERS
-from catalog.publication import apply, identify, locks, plausible
+from catalog.publication import apply, identify, locks, parts, plausible
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
 
 __all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
@@ -140,7 +140,7 @@ def checked_statement(
     try:
         spelling = text.line(spelling, longest=MAX_SLUG) if spelling else ""
         row = IdentityStatement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason.strip())
-        identify.check_statement(identify.statement_of(row))
+        identify.check_statement(parts.statement_of(row))
     except ValueError as error:
         raise InvalidStatement(str(error)) from error
     return row

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from catalog import curation
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator
-from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer
+from catalog.models import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement, Offer
 
 Json = Any
 
@@ -68,6 +68,16 @@ class IdentityCandidateAdmin(ReadOnlyAdmin):
         asked = {"kind": "alias", "spelling": candidate.model.slug, "model": candidate.may_be_id}
         address = f"{reverse('admin:catalog_identitystatement_add')}?{urlencode(asked)}"
         return format_html('<a href="{}">They are one</a>', address)
+
+
+@admin.register(IdentityLink)
+class IdentityLinkAdmin(ReadOnlyAdmin):
+    """What is decided together."""
+
+    list_display = ("name", "offer", "model")
+    list_select_related = ("offer", "model")
+    search_fields = ("name", "offer__model_id", "model__slug")
+    ordering = ("name", "pk")
 
 
 class IdentityStatementForm(forms.ModelForm):

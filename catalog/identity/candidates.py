@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.identity.clusters import OWN
-from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names
+from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names, squashed, unnumbered
 from catalog.identity.offers import Offer, OfferKey, Split, Statement
 from catalog.identity.resolution import Resolution
 
@@ -108,4 +108,5 @@ def _called_the_same(model: str, other: str, reason: str) -> Candidate:
 
 
 def _squashed(model: str) -> str:
-    return "".join(filter(str.isalnum, model.rpartition("/")[2].casefold()))
+    """What a model is called, its maker aside. One with a number is called nothing: the name belongs to another."""
+    return squashed(model.rpartition("/")[2].casefold()) if unnumbered(model) == model else model

@@ -104,6 +104,7 @@ class Namer:
     def __init__(self, providers: KnownProviders) -> None:
         self._providers = providers
         self._makers: dict[str, tuple[str, str]] = {}
+        self._names: dict[Offer, Names] = {}
         self._moving = frozenset(map(self.key, _MOVING))
 
     def key(self, spelling: str) -> str:
@@ -121,6 +122,11 @@ class Namer:
         return f"{self._maker(before)[0]}/{_folded(_without_suffixes(name)[0])}"
 
     def names(self, offer: Offer) -> Names:
+        if offer not in self._names:  # for the rules, the candidates and the links each ask
+            self._names[offer] = self._names_of(offer)
+        return self._names[offer]
+
+    def _names_of(self, offer: Offer) -> Names:
         owner = model_ids.owner(offer.slug)
         maker, shown = self._maker(owner or offer.provider_slug or "")
         # Without a maker the name is the host's. No maker's key begins so.
@@ -191,10 +197,13 @@ def numbered(slug: str, number: int) -> str:
     return slug if number == 1 else f"{slug}~{number}"
 
 
-def slug_stem(slug: str) -> str:
-    """What slugs that could be one, case and numbers aside, have in common."""
-    maker, _, name = _NUMBER.sub("", slug).partition("/")
-    return f"{maker.casefold()}/{_folded(name)}"
+def unnumbered(slug: str) -> str:
+    return _NUMBER.sub("", slug)
+
+
+def squashed(name: str) -> str:
+    """What people read alike."""
+    return "".join(filter(str.isalnum, name))
 
 
 def variant_of(parts: tuple[str, ...]) -> str | None:

@@ -205,16 +205,29 @@ class _Pass:
                 now[own].add(placement.model)
 
         def end(slug: str) -> str:
-            if (alias := self._told.end_of(slug)) != slug:
-                return end(alias)
+            slug = self._last(slug)
             if slug in self._claims:
                 return self._slugs[self._claims[slug]]
-            if merged_into := self._known.models[slug].merged_into:
-                return end(merged_into)
             # Nobody goes by its name; where all its offers went together, it leads after them.
             return next(iter(now[slug])) if len(now.get(slug, ())) == 1 else slug
 
         return {slug: end(slug) for slug in self._known.models}
+
+    def _last(self, slug: str) -> str:
+        """The slug at which aliases and mergers end."""
+        passed: list[str] = []
+        while onward := self._onward(slug):
+            if slug in passed:
+                # A model became the alias of one that had been merged into it. Whichever is a model now is it.
+                return next((each for each in passed if each in self._claims), slug)
+            passed.append(slug)
+            slug = onward
+        return slug
+
+    def _onward(self, slug: str) -> str | None:
+        if (alias := self._told.end_of(slug)) != slug:
+            return alias
+        return None if slug in self._claims else self._known.models[slug].merged_into
 
 
 def _unless_same(slug: str, end: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityStatement
+from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement
 from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
 from catalog.models.offer import Offer, OfferVersion, Provider
@@ -16,6 +16,7 @@ __all__ = [
     "Capture",
     "Gateway",
     "IdentityCandidate",
+    "IdentityLink",
     "IdentityStatement",
     "Offer",
     "OfferVersion",

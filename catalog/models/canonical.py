@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from catalog.identity import links
+
 MAX_SLUG = 400
 MAX_RULE = 20
 MAX_VARIANT = 100
@@ -38,6 +40,33 @@ class CanonicalModel(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class IdentityLink(models.Model):
+    """A name by which an offer or a model can concern others: what has none in common is decided apart.
+
+    The row of neither says by which rules all the others were made; without it they are made anew.
+    """
+
+    name = models.CharField(max_length=links.LONGEST)
+    # The constraints have indexes of both.
+    offer = models.ForeignKey(
+        "catalog.Offer", null=True, blank=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    model = models.ForeignKey(
+        CanonicalModel, null=True, blank=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["name"], name="identity_link_by_name")]
+        constraints = [
+            models.UniqueConstraint(fields=["offer", "name"], name="one_link_of_offer"),
+            models.UniqueConstraint(fields=["model", "name"], name="one_link_of_model"),
+            models.CheckConstraint(condition=Q(offer=None) | Q(model=None), name="identity_link_is_of_one"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class IdentityStatement(models.Model):

@@ -77,8 +77,10 @@ def publish_listing(
                 newest = locks.lock_revision()
                 _save(drafts)
             is_more = providers.save_facts(listing.providers)
-            if any(draft.is_renamed or draft.is_withdrawal for draft in drafts):
-                is_more = identify.update_if_possible(newest.number) or is_more
+            renamed = {draft.offer.pk for draft in drafts if draft.is_renamed or draft.is_withdrawal}
+            if drafts and (renamed or is_replay):
+                changed = None if is_replay else renamed
+                is_more = identify.update_if_possible(newest.number, changed=changed) or is_more
             if not is_replay:
                 listed_somehow = plan.unchanged | (present & stored.keys())
                 seen = {key for key in listed_somehow if stored[key].missed_runs}

@@ -11,7 +11,7 @@ from decimal import Decimal
 from catalog import records
 from catalog.models import Gateway, Offer, PriceHold, SyncRun
 from catalog.normalize import money
-from catalog.publication import identify
+from catalog.publication import parts
 from catalog.publication.holds import with_holds
 from catalog.publication.listing import AcceptedListing, Guard, Loss
 from catalog.publication.siblings import Siblings, siblings
@@ -42,8 +42,7 @@ class Draft:
         self.is_renamed = (
             not offer.pk
             or offer.withdrawn_at is not None
-            or identify.published_fact(offer.gateway.slug, offer.upstream)
-            != identify.facts_of(offer.gateway.slug, record)
+            or parts.published_fact(offer.gateway.slug, offer.upstream) != parts.facts_of(offer.gateway.slug, record)
         )
         offer.upstream = records.dump(record)
         offer.fingerprint = fingerprint

@@ -8,24 +8,21 @@ offers without it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
-import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from catalog import registry
+from catalog.identity import links as rules
 from catalog.identity.candidates import candidates
 from catalog.identity.curators import StatementError
-from catalog.identity.names import Namer
-from catalog.identity.offers import Alias, Known, Model, OfferKey, Split, Statement, Tie
-from catalog.identity.offers import Offer as Facts
-from catalog.identity.resolution import Placement, Resolution, check, resolve
-from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer
-from catalog.publication import locks, revision
+from catalog.identity.offers import Model, OfferKey, Statement
+from catalog.identity.resolution import Placement, Resolution, check
+from catalog.models import CanonicalModel, IdentityCandidate, Offer
+from catalog.publication import links, locks, parts, revision
+from catalog.publication.parts import Identified, Part
 from catalog.publication.states import BATCH, batches
-from catalog.records import ModelType, OfferRecord
 
 logger = logging.getLogger(__name__)
 
@@ -42,117 +39,53 @@ def identify(*, now: datetime, author: User | None) -> int:
         return revision.publish_next(newest, gateway=None, author=author, now=now, counts=counts).number
 
 
-def update_if_possible(newest: int) -> bool:
+def update_if_possible(newest: int, *, changed: Collection[int] | None) -> bool:
     """For a sync, which no statement may stop: where they contradict each other by now, all stays as it was told."""
     try:
-        return update(newest)
+        return update(newest, changed=changed)
     except StatementError:
         # Checked when they were made; a later edit of the providers' spellings can still turn two names into one.
         logger.exception("What curators said of models cannot be followed any more; offers keep the models they had")
+        links.forget()  # what this publication brought has to be decided once they can be followed again
         return False
 
 
-def update(newest: int) -> bool:
+def update(newest: int, *, changed: Collection[int] | None = None) -> bool:
     """Write what has changed since the revision `newest`, which must be locked; whether anything has.
 
-    Raises StatementError, and writes nothing then.
+    `changed`: the primary keys of the offers that alone came, went or are called otherwise. Without it all is decided
+    anew. Raises StatementError, and writes nothing then.
     """
-    offers, told = published_facts(), stored_statements()
-    found = resolve(offers.values(), namer=Namer(registry.PROVIDERS), revision=newest, known=known(), statements=told)
-    models = _write_models(found.models)
-    moved = _moved(found.placements)
+    part = parts.whole() if changed is None else parts.around(changed)
+    found = part.resolution(revision=newest)
+    models = _write_models(part.models, found.models)
+    moved = {key: part.stored[key] for key in part.offers if _is_moved(part.stored[key], found.placements[key])}
     _write_placements(moved, found.placements, models, number=newest + 1)
-    return _write_candidates(offers, found, models, told) or bool(moved)
-
-
-def resolution(*, revision: int, beside: Mapping[OfferKey, Facts]) -> Resolution:
-    """Which model each offer would be of with those `beside`, which are not published yet, or otherwise."""
-    return resolve(
-        {**published_facts(), **beside}.values(),
-        namer=Namer(registry.PROVIDERS),
-        revision=revision,
-        known=known(),
-        statements=stored_statements(),
-    )
+    links.write(_links(part, found, models), of_all=part.is_all)
+    return _write_candidates(part, found, models) or bool(moved)
 
 
 def check_statement(new: Statement) -> None:
     """Raises StatementError where a curator's new statement cannot be followed, or would do harm."""
+    all_of_it = parts.whole()
     check(
         new,
-        among=stored_statements(),
-        offers=published_facts().values(),
-        known=known(),
-        namer=Namer(registry.PROVIDERS),
+        among=all_of_it.statements,
+        offers=all_of_it.offers.values(),
+        known=all_of_it.known,
+        namer=all_of_it.namer,
     )
 
 
-def facts_of(gateway: str, record: OfferRecord) -> Facts:
-    return Facts.of(gateway, record)
-
-
-def published_facts() -> dict[OfferKey, Facts]:
-    """What the rules read of every offer that is not withdrawn."""
-    rows = Offer.objects.filter(withdrawn_at=None).values_list("gateway__slug", "upstream")
-    return {facts.key: facts for facts in (published_fact(slug, text) for slug, text in rows.iterator())}
-
-
-def published_fact(gateway: str, upstream: str) -> Facts:
-    """What the rules read of a stored record."""
-    # Not records.load: that validates every field of a record, and a fifth of them is read here.
-    told = orjson.loads(upstream)
-    return Facts(
-        gateway=gateway,
-        id=told["id"],
-        slug=told["slug"],
-        canonical_slug=told["canonical_slug"],
-        model_type=ModelType(told["model_type"]),
-        provider_slug=told["provider_slug"],
-        hugging_face_id=told["hugging_face_id"],
-        host=told["host"],
-    )
-
-
-def known() -> Known:
-    """What was decided before."""
-    models = CanonicalModel.objects.values_list("slug", "born", "merged_into__slug", "redirect__slug")
-    placed = Offer.objects.exclude(own_canonical=None).values_list("gateway__slug", "model_id", "own_canonical__slug")
-    return Known(
-        models={
-            slug: Model(born=born, merged_into=merged, redirect=redirect)
-            for slug, born, merged, redirect in models.iterator()
-        },
-        placed={(gateway, model_id): slug for gateway, model_id, slug in placed.iterator()},
-    )
-
-
-def stored_statements() -> list[Statement]:
-    rows = IdentityStatement.objects.select_related("offer__gateway", "model").order_by("pk")
-    return [statement_of(row) for row in rows]
-
-
-def statement_of(row: IdentityStatement) -> Statement:
-    """A stored statement as the rules take it."""
-    model = row.model.slug if row.model else None
-    if row.kind == IdentityStatement.Kind.ALIAS:
-        return Alias(spelling=row.spelling, model=model or "")
-    assert row.offer is not None  # noqa: S101  the table holds every other kind to have one
-    offer = (row.offer.gateway.slug, row.offer.model_id)
-    if row.kind == IdentityStatement.Kind.TIE:
-        return Tie(offer=offer, model=model or "")
-    return Split(offer=offer, model=model)
-
-
-def _write_models(models: Mapping[str, Model]) -> dict[str, int]:
+def _write_models(known: Mapping[str, CanonicalModel], models: Mapping[str, Model]) -> dict[str, int]:
     """Have a row for each model, leading where it leads; their primary keys by slug."""
-    stored = {model.slug: model for model in CanonicalModel.objects.all()}
     new = [
         CanonicalModel(slug=slug, key=slug.casefold(), born=model.born)
         for slug, model in models.items()
-        if slug not in stored
+        if slug not in known
     ]
     CanonicalModel.objects.bulk_create(new, batch_size=BATCH)
-    stored |= {model.slug: model for model in new}
+    stored = {**known, **{model.slug: model for model in new}}
     led = []
     for slug, model in models.items():
         row = stored[slug]
@@ -164,15 +97,24 @@ def _write_models(models: Mapping[str, Model]) -> dict[str, int]:
     return {slug: row.pk for slug, row in stored.items()}
 
 
-def _write_candidates(
-    offers: Mapping[OfferKey, Facts], found: Resolution, models: Mapping[str, int], told: Iterable[Statement]
-) -> bool:
-    """Have a row for each question; whether there are others than before."""
-    asked = candidates(offers.values(), found, namer=Namer(registry.PROVIDERS), statements=told)
-    wanted = {(models[each.model], models[each.may_be], each.reason, each.evidence) for each in asked}
-    stored = {
-        (row.model_id, row.may_be_id, row.reason, row.evidence): row.pk for row in IdentityCandidate.objects.all()
+def _links(part: Part, found: Resolution, models: Mapping[str, int]) -> dict[links.Owner, frozenset[str]]:
+    """By which each offer and each model can be found from now on; a withdrawn offer concerns nobody."""
+    of_offers: dict[links.Owner, frozenset[str]] = {}
+    for key, offer in part.stored.items():
+        own = found.placements[key].own or offer.own if offer.facts else None
+        of_offers[offer.pk, None] = rules.of_offer(offer.facts, part.namer, own=own) if offer.facts else frozenset()
+    of_models: dict[links.Owner, frozenset[str]] = {
+        (None, models[slug]): rules.of_model(slug, part.namer, merged_into=model.merged_into)
+        for slug, model in found.models.items()
     }
+    return of_offers | of_models
+
+
+def _write_candidates(part: Part, found: Resolution, models: Mapping[str, int]) -> bool:
+    """Have a row for each question about these models; whether there are others than before."""
+    asked = candidates(part.offers.values(), found, namer=part.namer, statements=part.statements)
+    wanted = {(models[each.model], models[each.may_be], each.reason, each.evidence) for each in asked}
+    stored = {(row.model_id, row.may_be_id, row.reason, row.evidence): row.pk for row in _asked_before(part)}
     for batch in batches([pk for key, pk in stored.items() if key not in wanted]):
         IdentityCandidate.objects.filter(pk__in=batch).delete()
     new = [
@@ -183,32 +125,32 @@ def _write_candidates(
     return wanted != stored.keys()
 
 
-def _moved(placements: Mapping[OfferKey, Placement]) -> dict[int, OfferKey]:
-    """The offers, by primary key, of which something else is known now."""
-    rows = Offer.objects.filter(withdrawn_at=None).values_list(
-        "pk",
-        "gateway__slug",
-        "model_id",
-        "canonical__slug",
-        "own_canonical__slug",
-        "variant",
-        "identity_rule",
-        "identity_evidence",
-    )
-    found = {}
-    for pk, gateway, model_id, *before in rows.iterator():
-        now = placements[gateway, model_id]
-        if before != [now.model, now.own or before[1], now.variant or "", now.rule, now.evidence]:
-            found[pk] = (gateway, model_id)
-    return found
+def _asked_before(part: Part) -> Iterator[IdentityCandidate]:
+    if part.is_all:
+        yield from IdentityCandidate.objects.all()
+        return
+    # Both models of a question are of one part.
+    for batch in batches(sorted(row.pk for row in part.models.values())):
+        yield from IdentityCandidate.objects.filter(model__in=batch)
+
+
+def _is_moved(offer: Identified, now: Placement) -> bool:
+    before = (offer.model, offer.own, offer.variant, offer.rule, offer.evidence)
+    return before != (now.model, now.own or offer.own, now.variant or "", now.rule, now.evidence)
 
 
 def _write_placements(
-    moved: Mapping[int, OfferKey], placements: Mapping[OfferKey, Placement], models: Mapping[str, int], *, number: int
+    moved: Mapping[OfferKey, Identified],
+    placements: Mapping[OfferKey, Placement],
+    models: Mapping[str, int],
+    *,
+    number: int,
 ) -> None:
-    for offers in _in_batches(moved):
+    keys = {offer.pk: key for key, offer in moved.items()}
+    for batch in batches(sorted(keys)):
+        offers = list(Offer.objects.filter(pk__in=batch))
         for offer in offers:
-            placement = placements[moved[offer.pk]]
+            placement = placements[keys[offer.pk]]
             offer.canonical_id = models[placement.model]
             offer.own_canonical_id = models[placement.own] if placement.own else offer.own_canonical_id
             offer.variant = placement.variant or ""
@@ -216,8 +158,3 @@ def _write_placements(
             offer.identity_evidence = placement.evidence
             offer.identified_in = number
         Offer.objects.bulk_create(offers, update_conflicts=True, unique_fields=["id"], update_fields=_WRITTEN)
-
-
-def _in_batches(pks: Collection[int]) -> Iterator[list[Offer]]:
-    for batch in batches(sorted(pks)):
-        yield list(Offer.objects.filter(pk__in=batch))

@@ -13,7 +13,7 @@ from catalog.identity.offers import Offer as Facts
 from catalog.identity.offers import OfferKey
 from catalog.models import CanonicalModel, Gateway, Offer, Price
 from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
-from catalog.publication import identify, revision
+from catalog.publication import parts, revision
 from catalog.publication.holds import PriceKey
 from catalog.publication.states import batches
 from catalog.records import OfferRecord
@@ -68,17 +68,20 @@ def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> di
     """The model of each offer, as it is known; of those that are new or go by other names now, as it will be."""
     known: dict[str, int] = {}
     unknown: dict[OfferKey, Facts] = {}
+    stored: set[int] = set()
     for offer, record in priced:
-        facts = identify.facts_of(gateway.slug, record)
-        if offer.canonical_id and identify.published_fact(gateway.slug, offer.upstream) == facts:
+        facts = parts.facts_of(gateway.slug, record)
+        if offer.canonical_id and parts.published_fact(gateway.slug, offer.upstream) == facts:
             known[record.id] = offer.canonical_id
         else:
             unknown[facts.key] = facts
+            stored |= {offer.pk} if offer.pk else set()
     slugs = CanonicalModel.objects.in_bulk(set(known.values()))
     found = {offer_id: slugs[pk].slug for offer_id, pk in known.items()}
     if unknown:
         try:
-            placements = identify.resolution(revision=revision.current().number, beside=unknown).placements
+            part = parts.around(stored, beside=list(unknown.values()))
+            placements = part.resolution(revision=revision.current().number, beside=unknown).placements
         except StatementError:
             return found  # `identify` says so in the log
         found |= {key[1]: placements[key].model for key in unknown}

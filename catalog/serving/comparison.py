@@ -18,7 +18,14 @@ Json = Any
 DEFAULT_WORKLOAD = costing.Workload(input_tokens=750_000, output_tokens=250_000)
 """A million tokens, three parts input to one part output."""
 
-_COMPARED = ("context_length", "top_provider.max_completion_tokens", "quantization", "supported_parameters")
+_COMPARED = (
+    "price_per_million.input",
+    "price_per_million.output",
+    "context_length",
+    "top_provider.max_completion_tokens",
+    "quantization",
+    "supported_parameters",
+)
 WITHDRAWN = "its gateway has withdrawn it"
 """Why an offer has no cost, whatever its prices were."""
 _NOT_COMPARABLE = {
@@ -79,6 +86,7 @@ def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def _value(document: Json, path: str) -> Json:
+    """None where the document tells it not, or tells nothing that it would stand in."""
     for part in path.split("."):
-        document = document[part]
+        document = document[part] if document is not None else None
     return document

@@ -72,7 +72,11 @@ def test_all_offers_of_a_model_are_listed_cheapest_first_and_what_cannot_be_comp
     ]
     assert answer["data"]["cheapest"]["id"] == "deepseek/deepseek-r1:free"
     assert answer["data"]["gateways"] == ["chutes", "featherless", "openrouter", "portkey"]
-    assert answer["data"]["differences"] == {"context_length": [None, None, 64_000, 128_000, None]}
+    assert answer["data"]["differences"] == {
+        "price_per_million.input": ["0", "0.5", "0.4", None, None],
+        "price_per_million.output": ["0", "1", "2", None, None],
+        "context_length": [None, None, 64_000, 128_000, None],
+    }
     told = {offer["offer"]["id"]: (offer["variant"], offer["identity_rule"]) for offer in answer["data"]["offers"]}
     assert told["deepseek/deepseek-r1:free"] == ("free", "hugging_face")
     assert told[f"@host/{R1}"] == (None, "equal_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.identity import curators
-from catalog.identity.offers import Alias, Known, Offer, Split, Statement, Tie
+from catalog.identity.offers import Alias, Known, Model, Offer, Split, Statement, Tie
 from catalog.identity.resolution import Resolution, check
 from tests.catalog.identity.worlds import NAMER, chutes, decide, featherless, openrouter, portkey
 
@@ -134,3 +134,11 @@ def test_a_merger_stands_whatever_comes_after_it() -> None:
     judge(Split(offer=BARE.key), alias, world=world)
 
     assert found.placements["featherless", "unsloth/big"].model == "acme/big"
+
+
+def test_an_alias_of_what_was_merged_into_it_before_leads_in_no_circle() -> None:
+    models = {"acme/heron": Model(born=1), "acme/egret": Model(born=2, merged_into="acme/heron")}
+
+    found = decide(known=Known(models=models), statements=[Alias(spelling="acme/heron", model="acme/egret")])
+
+    assert {slug: found.end_of(slug) for slug in models} == dict.fromkeys(models, "acme/heron")

@@ -59,34 +59,49 @@ NAMES = st.sampled_from(
     ]
 )  # fmt: skip
 IDS = st.builds("{}/{}".format, MAKERS, NAMES)
+SPREAD_NAMES = st.builds(
+    "{}{}".format,
+    st.sampled_from(["crane", "egret", "heron", "ibis", "stork", "rail"]),
+    st.sampled_from(["", "", "-it", "-1", "-FP8", "-turbo", "-2025-01-01", "-20250202", "-latest", "+"]),
+)
+"""Of models that mostly have nothing to do with each other."""
 
 
 def _of_openrouter(model_id: str, suffix: str, repository: str | None, longer: str) -> Offer:
     return openrouter(model_id + suffix, repository=repository, permanent=model_id + longer)
 
 
-OFFERS = st.one_of(
-    st.builds(featherless, IDS),
-    st.builds(
-        _of_openrouter,
-        IDS,
-        st.sampled_from(["", ":free"]),
-        st.none() | IDS,
-        st.sampled_from(["", "-1", "-2025-01-01", "-it"]),
-    ),
-    st.builds(lambda model_id, root: chutes(model_id, root=root), IDS, st.none() | IDS),
-    st.builds(chutes, NAMES),
-    st.builds(portkey, st.sampled_from(["deepseek", "host"]), IDS | NAMES),
-)
-WORLDS = st.lists(OFFERS, max_size=12, unique_by=lambda listed: listed.key)
+def offers_called(names: st.SearchStrategy[str]) -> st.SearchStrategy[Offer]:
+    ids = st.builds("{}/{}".format, MAKERS, names)
+    return st.one_of(
+        st.builds(featherless, ids),
+        st.builds(
+            _of_openrouter,
+            ids,
+            st.sampled_from(["", ":free"]),
+            st.none() | ids,
+            st.sampled_from(["", "-1", "-2025-01-01", "-it"]),
+        ),
+        st.builds(lambda model_id, root: chutes(model_id, root=root), ids, st.none() | ids),
+        st.builds(chutes, names),
+        st.builds(portkey, st.sampled_from(["deepseek", "host"]), ids | names),
+    )
+
+
+def worlds(offers: st.SearchStrategy[Offer], *, size: int = 12) -> st.SearchStrategy[list[Offer]]:
+    return st.lists(offers, max_size=size, unique_by=lambda listed: listed.key)
+
+
+OFFERS = offers_called(NAMES)
+WORLDS = worlds(OFFERS)
 
 
 @st.composite
-def statements(draw: st.DrawFn, resolution: Resolution) -> list[Statement]:
+def statements(draw: st.DrawFn, resolution: Resolution, names: st.SearchStrategy[str] = NAMES) -> list[Statement]:
     """What a curator might say of these offers; not all of it can be followed together."""
     offers = st.sampled_from(sorted(resolution.placements))
     models = st.sampled_from(sorted(resolution.models))
-    spellings = models | IDS | NAMES
+    spellings = models | st.builds("{}/{}".format, MAKERS, names) | names
     said: st.SearchStrategy[Statement] = st.one_of(
         st.builds(lambda offer, model: Tie(offer=offer, model=model), offers, models),
         st.builds(lambda offer, model: Split(offer=offer, model=model), offers, st.none() | models),

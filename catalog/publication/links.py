@@ -1,0 +1,88 @@
+"""The stored links of offers and models: what can change together is found by them, without reading all offers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from django.db.models import QuerySet
+
+from catalog import registry
+from catalog.identity import links as rules
+from catalog.models import IdentityLink
+from catalog.publication.states import BATCH, batches
+
+Owner = tuple[int | None, int | None]
+"""The primary key of an offer, or that of a model."""
+
+
+def are_current() -> bool:
+    """Whether they are those of everything that was decided, by the rules as they are."""
+    return IdentityLink.objects.filter(offer=None, model=None, name=_stamp()).exists()
+
+
+def forget() -> None:
+    """Have everything decided anew the next time."""
+    IdentityLink.objects.filter(offer=None, model=None).delete()
+
+
+class Reach:
+    """The offers and models to which links lead from some names, by their primary keys."""
+
+    def __init__(self, start: Collection[str]) -> None:
+        self.offers: set[int] = set()
+        self.models: set[int] = set()
+        rules.reached(start, self._beside)
+
+    def _beside(self, names: Collection[str]) -> set[str]:
+        offers: set[int] = set()
+        models: set[int] = set()
+        for batch in batches(sorted(names)):
+            for offer, model in IdentityLink.objects.filter(name__in=batch).values_list("offer", "model"):
+                if offer:
+                    offers.add(offer)
+                elif model:
+                    models.add(model)
+        new = names_of(offers=offers - self.offers, models=models - self.models)
+        self.offers |= offers
+        self.models |= models
+        return new
+
+
+def names_of(*, offers: Collection[int] = (), models: Collection[int] = ()) -> set[str]:
+    return {name for rows in _rows_of(offers, models) for name in rows.values_list("name", flat=True)}
+
+
+def write(wanted: Mapping[Owner, Collection[str]], *, of_all: bool) -> None:
+    """Have these links of these owners, and no others of theirs; `of_all`: and none of anybody else."""
+    offers = [offer for offer, _ in wanted if offer]
+    models = [model for _, model in wanted if model]
+    found = [IdentityLink.objects.all()] if of_all else _rows_of(offers, models)
+    stored = {
+        (offer, model, name): pk
+        for rows in found
+        for pk, offer, model, name in rows.values_list("pk", "offer", "model", "name").iterator()
+    }
+    rows = {(*owner, name) for owner, names in wanted.items() for name in names}
+    if of_all:
+        rows.add((None, None, _stamp()))
+    _delete(pk for row, pk in stored.items() if row not in rows)
+    new = sorted(rows - stored.keys(), key=repr)
+    links = [IdentityLink(offer_id=offer, model_id=model, name=name) for offer, model, name in new]
+    IdentityLink.objects.bulk_create(links, batch_size=BATCH)
+
+
+def _delete(pks: Iterable[int]) -> None:
+    for batch in batches(sorted(pks)):
+        IdentityLink.objects.filter(pk__in=batch).delete()
+
+
+def _rows_of(offers: Collection[int], models: Collection[int]) -> Iterator[QuerySet[IdentityLink]]:
+    for batch in batches(sorted(offers)):
+        yield IdentityLink.objects.filter(offer__in=batch)
+    for batch in batches(sorted(models)):
+        yield IdentityLink.objects.filter(model__in=batch)
+
+
+def _stamp() -> str:
+    """Of the rules and of the makers' spellings. No link has a space."""
+    return f"rules {rules.RULES} {registry.PROVIDERS.digest}"
