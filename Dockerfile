@@ -31,6 +31,7 @@ COPY manage.py ./
 COPY gatewayz gatewayz
 COPY catalog catalog
 COPY fixtures fixtures
+COPY docs docs
 RUN --mount=type=bind,from=icons,source=/icons.tgz,target=/icons.tgz \
     python manage.py logos /icons.tgz \
  && python manage.py collectstatic --noinput --verbosity 0 \

@@ -42,6 +42,10 @@ def newest_revision() -> Revision:
     return Revision.objects.newest()
 
 
+def sync_run(run_id: int) -> SyncRun | None:
+    return SyncRun.objects.select_related("gateway").filter(pk=run_id).first()
+
+
 def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
     last_run = SyncRun.objects.filter(gateway=gateway.pk).asking().finished().order_by("-started_at").first()
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)

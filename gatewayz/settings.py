@@ -29,6 +29,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # --- where things are kept -------------------------------------------------------------------------------------------
 DATA_DIR = env.folder("DATA_DIR", default=BASE_DIR / "var")
 LOGOS_DIR = BASE_DIR / "logos"
+DOCS_DIR = BASE_DIR / "docs"
 FIXTURES_DIR = env.path("FIXTURES_DIR", default=BASE_DIR / "fixtures")
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gatewayz.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -105,6 +106,9 @@ KEEP_VERSIONS_DAYS = env.whole_number("KEEP_VERSIONS_DAYS", default=0, least=0, 
 SNAPSHOT_POLL_SECONDS = env.whole_number("SNAPSHOT_POLL_SECONDS", default=1, least=1, most=60)
 ANSWERS_MAX_MEBIBYTES = env.whole_number("ANSWERS_MAX_MEBIBYTES", default=32, least=0, most=4_096)
 RATE_LIMIT_PER_MINUTE = env.whole_number("RATE_LIMIT_PER_MINUTE", default=600, least=0, most=999_999_999)
+API_KEY_RATE_LIMIT_PER_MINUTE = env.whole_number(
+    "API_KEY_RATE_LIMIT_PER_MINUTE", default=6_000, least=0, most=999_999_999
+)
 TRUSTED_PROXY_HOPS = env.whole_number("TRUSTED_PROXY_HOPS", default=0, least=0, most=10)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
@@ -174,6 +178,7 @@ APPEND_SLASH = False  # both spellings of a list are routed; a redirect would co
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "catalog/web/templates", BASE_DIR / "catalog/admin/templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -194,6 +199,7 @@ LANGUAGE_CODE = "en-gb"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "catalog/web/static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()  # `make run` collects nothing; the Docker build does
 
@@ -207,6 +213,7 @@ SECURE_HSTS_PRELOAD = _https
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "catalog.api.errors.csrf_failure"
 if env.flag("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -229,6 +236,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATION_PARAMETERS": False,
     "PREPROCESSING_HOOKS": ["catalog.api.schema.without_trailing_slashes", "catalog.api.schema.without_second_prefix"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "catalog.api.schema.with_security_schemes",
+    ],
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

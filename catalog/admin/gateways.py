@@ -26,8 +26,14 @@ class GatewayAdmin(ReadOnlyAdmin):
     def sync_now(self, request: HttpRequest, queryset: QuerySet[Gateway]) -> None:
         slugs = list(queryset.order_by("slug").values_list("slug", flat=True))
         for slug in slugs:
-            schedule.request_run(slug)
-        self.message_user(request, f"Asked the worker to sync {', '.join(slugs)}; see the sync runs.", messages.SUCCESS)
+            schedule.request_run(slug, now=timezone.now())
+        try:
+            schedule.send_due()
+        except schedule.NoBroker as error:
+            self.message_user(request, f"{', '.join(slugs)}: {error}", messages.WARNING)
+        else:
+            said = f"Asked the worker to sync {', '.join(slugs)}; see the sync runs."
+            self.message_user(request, said, messages.SUCCESS)
 
     def has_sync_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("catalog.change_gateway")

@@ -34,10 +34,11 @@ class CanonicalDetail(CatalogView):
         responses=serializers.CanonicalSerializer,
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
-        values = self.query(request).values
+        query = self.query(request)
+        values = query.values
         held = snapshot.current()
         if (merged := held.redirects.get(slug.casefold())) is not None:
-            return PermanentRedirect(f"/catalog/canonical/{merged}")
+            return _moved(merged, query.canonical())
         rows = models_of(held).rows_of(slug)
         if not rows or rows[0].identity is None:
             raise Http404("There is no model of this slug; /catalog/resolve?id= finds one by any name.")
@@ -89,6 +90,12 @@ class Resolve(CatalogView):
                 }
             },
         )
+
+
+def _moved(slug: str, query: str) -> HttpResponse:
+    address = f"/catalog/canonical/{slug}" + (f"?{query}" if query else "")
+    # Without a word about it, caches would remember this for ever, and a curator may part the models again.
+    return PermanentRedirect(address, headers={"Cache-Control": answers.PUBLIC})
 
 
 def workload(values: dict[str, Any]) -> costing.Workload:

@@ -1,35 +1,32 @@
-"""Every error of the service as `application/problem+json` (RFC 9457)."""
+"""Every error of the service as `application/problem+json` (RFC 9457); pages of the admin keep Django's own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
+from django.views import csrf, defaults
 from rest_framework.exceptions import APIException
 
 from catalog.history import Forgotten
+from catalog.serving.keys import NotRead
 from catalog.serving.parameters import InvalidParameters
 from catalog.serving.problems import problem_document
 from catalog.serving.snapshot import NotReady
 
+logger = logging.getLogger(__name__)
+
 Json = Any
 
-TITLES = {
-    400: "Bad request",
-    403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    406: "Not acceptable",
-    410: "No longer kept",
-    413: "Content too large",
-    415: "Unsupported media type",
-    500: "Internal server error",
-    503: "Not ready",
-}
+PAGES = "/admin/"
+"""People read these; whatever else there is, programs do."""
 
 
 def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
@@ -42,15 +39,22 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse 
             return problem(request, 404, detail=str(error))
         case Forgotten():
             begin = f"go on from since_revision={error.complete_since}"
-            return problem(
-                request, 410, detail=f"{error}; read /catalog/models anew and {begin}.", kind="no-longer-kept"
-            )
-        case NotReady():
+            return problem(request, 410, detail=f"{error}; read /catalog/models anew and {begin}.")
+        case PermissionDenied():
+            return problem(request, 403, detail=str(error) or "You may not do this.")
+        case NotReady() | NotRead():
             return problem(request, 503, detail=str(error), headers={"Retry-After": "1"})
+        case OperationalError() | InterfaceError():
+            logger.warning("The database does not answer: %s", error)
+            return problem(request, 503, detail="The database does not answer.", headers={"Retry-After": "5"})
         case APIException():
-            headers = {"Allow": request.META["ALLOW"]} if "ALLOW" in request.META else {}
-            return problem(request, error.status_code, detail=str(error.detail), headers=headers)
+            return problem(request, error.status_code, detail=str(error.detail), headers=_headers_of(request, error))
     return None
+
+
+def _headers_of(request: HttpRequest, error: APIException) -> dict[str, str]:
+    found = {"Allow": request.META.get("ALLOW"), "WWW-Authenticate": getattr(error, "auth_header", None)}
+    return {name: value for name, value in found.items() if value}
 
 
 def problem(
@@ -58,23 +62,20 @@ def problem(
     status: int,
     *,
     detail: str,
-    title: str = "",
     kind: str = "",
     errors: Sequence[Json] = (),
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
+    """`kind` is a name of `problems.KINDS`, needed where the status alone does not say it."""
     body = problem_document(
         status=status,
-        title=title or TITLES.get(status, "Error"),
         detail=detail,
         instance=escape_uri_path(request.path),
         request_id=structlog.contextvars.get_contextvars().get("request_id"),
         kind=kind,
         errors=errors,
     )
-    response = HttpResponse(
-        orjson.dumps(body), status=status, content_type="application/problem+json", headers=headers or {}
-    )
+    response = HttpResponse(orjson.dumps(body), status=status, content_type="application/problem+json", headers=headers)
     response["Cache-Control"] = "no-store"
     response["Access-Control-Allow-Origin"] = "*"
     return response
@@ -82,20 +83,39 @@ def problem(
 
 def _invalid_parameters(request: HttpRequest, error: InvalidParameters) -> HttpResponse:
     errors = [{"parameter": p.parameter, "value": p.value, "reason": p.reason} for p in error.problems]
-    return problem(request, 400, detail=str(error), title="Invalid parameter", kind="invalid-parameter", errors=errors)
+    return problem(request, 400, detail=str(error), kind="invalid-parameter", errors=errors)
 
 
+# --- what Django itself refuses --------------------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_page(request):
+        return defaults.bad_request(request, exception)
     return problem(request, 400, detail="The request could not be understood.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_page(request):
+        return defaults.permission_denied(request, exception)
     return problem(request, 403, detail="You may not do this.")
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if _is_page(request):
+        return csrf.csrf_failure(request, reason=reason)
+    return problem(request, 403, detail=f"The request could have come from another site: {reason}")
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_page(request):
+        return defaults.page_not_found(request, exception)
     return problem(request, 404, detail="There is nothing at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    if _is_page(request):
+        return defaults.server_error(request)
     return problem(request, 500, detail="Something went wrong on our side; the request id leads to it in the logs.")
+
+
+def _is_page(request: HttpRequest) -> bool:
+    return request.path.startswith(PAGES) and "text/html" in request.headers.get("Accept", "")

@@ -12,12 +12,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from catalog import queries
+from catalog.api import errors
 from catalog.serving import snapshot
 from catalog.serving.counts import BOUNDS_SECONDS, counts
 
@@ -27,8 +28,10 @@ FIGURES_SECONDS = 10.0
 _figures: tuple[float, queries.RunFigures] | None = None
 
 
-@require_safe
+@csrf_exempt  # nothing is written: whoever tries is told that, not that a token is missing
 def metrics(request: HttpRequest) -> HttpResponse:
+    if request.method not in {"GET", "HEAD"}:
+        return errors.problem(request, 405, detail="This can only be read.", headers={"Allow": "GET, HEAD"})
     if not _may_read(request):
         raise Http404("There is nothing at this address.")  # as where there are no metrics
     registry = CollectorRegistry()
@@ -56,7 +59,8 @@ class CatalogueCollector(Collector):
 def _of_requests() -> Iterator[Metric]:
     requests = CounterMetricFamily(
         "gatewayz_requests",
-        "Requests; kept: answered from memory, made: for the first time, django: by Django alone, refused: too many.",
+        "Requests; kept: answered from memory, made: for the first time, django: by Django alone, preflight: what a "
+        "browser asks before, refused: too many, too large or with a wrong key.",
         labels=["from", "status"],
     )
     for (came_from, status), count in sorted(counts.requests.items()):

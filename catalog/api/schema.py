@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
+from catalog.serving.front import LIMITED
 from catalog.serving.parameters import Parameter, SelectionFilterSet
 from catalog.serving.problems import DROP_IN
+
+Json = Any
+KEY_WORDS = "A key, made in the admin: a limit of its own, and whatever its scopes allow. Reading needs none."
+SESSION_WORDS = "A member of staff who is logged in to the admin; `X-CSRFToken` is needed too."
+KEY_SCHEMES: dict[str, Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "gwz_…", "description": KEY_WORDS},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY_WORDS},
+}
 
 Endpoint = tuple[str, str, str, Any]
 """Path, pattern, method and view, as drf-spectacular's hooks are given them."""
@@ -30,18 +40,44 @@ class CatalogSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
-        expected = {"400": "A parameter is wrong; `errors` names it.", "503": "Nothing can be served yet."}
-        if "{" in self.path:
-            expected["404"] = "There is nothing at this address."
         is_drop_in = self.path.startswith(DROP_IN)
         problem = serializers.DropInProblemSerializer if is_drop_in else serializers.ProblemSerializer
-        for status, description in expected.items():
+        for status, description in self._expected_problems().items():
             if status not in bodies:
                 response = OpenApiResponse(problem, description=description)
                 bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
                     response, status, media_types=["application/problem+json"], direction=direction
                 )
         return bodies
+
+    def _expected_problems(self) -> dict[str, str]:
+        """What may go wrong, by status."""
+        expected = {"400": "A parameter is wrong; `errors` names it.", "503": "Nothing can be served yet."}
+        if "{" in self.path:
+            expected["404"] = "There is nothing at this address."
+        if self.path.startswith(LIMITED):
+            expected["401"] = "The key that was sent is wrong, or one is needed and none was sent."
+            expected["429"] = "Too many requests; `Retry-After` says how long to wait."
+        if self._needs_key():
+            expected["403"] = "The key lacks the scope, or the account the permission."
+        return expected
+
+    def _needs_key(self) -> bool:
+        return bool(self.view.authentication_classes)
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """Keys are welcome everywhere that has a limit, and needed where something is done."""
+        if not self.path.startswith(LIMITED):
+            return []
+        known: list[dict[str, list[str]]] = [{name: []} for name in KEY_SCHEMES]
+        return [*known, {"session": []}] if self._needs_key() else [{}, *known]
+
+
+def with_security_schemes(result: Json, **options: object) -> Json:
+    """How to say who one is, for the document's components."""
+    session = {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": SESSION_WORDS}
+    result["components"]["securitySchemes"] = {**KEY_SCHEMES, "session": session}
+    return result
 
 
 def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:

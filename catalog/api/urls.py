@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, path
-from drf_spectacular.views import SpectacularJSONAPIView
 
-from catalog.api import canonical, compare, drop_in, estimate, export, feed, history, stats, views
+from catalog.api import canonical, compare, drop_in, estimate, export, feed, history, stats, sync, views
 from catalog.api.metrics import metrics
 
 
@@ -43,10 +42,12 @@ urlpatterns = [
     *_list("catalog/gateways", views.GatewayList),
     *_list("catalog/changes", history.ChangeList),
     path("catalog/changes.atom", feed.ChangeFeed.as_view()),
+    path("catalog/sync/runs/<int:run_id>", sync.SyncRunDetail.as_view()),
+    path("catalog/sync/<str:gateway>", sync.SyncStart.as_view()),
     *_drop_in("api/v1"),
     *_drop_in("v1"),
     path("litellm/model_prices.json", drop_in.LiteLLMPrices.as_view()),
-    path("catalog/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("catalog/schema", views.Schema.as_view(), name="schema"),
     path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),
     path("readyz", views.Ready.as_view()),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
+from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from catalog import queries, registry
@@ -155,8 +160,51 @@ class Ready(CatalogView):
         )
 
 
+class Schema(CatalogView):
+    """The OpenAPI document, in one form whatever of JSON is asked for."""
+
+    renderer_classes = (OpenApiJsonRenderer, JSONRenderer)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        self.query(request)
+        return HttpResponse(
+            _openapi(), content_type=OpenApiJsonRenderer.media_type, headers={"Cache-Control": answers.PUBLIC}
+        )
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {"Allow": ", ".join(self.allowed_methods)}  # and no Vary: the bytes are the same
+
+
+@cache
+def _openapi() -> bytes:
+    """Made once: it takes a good part of a second, and only a new version changes it."""
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # typed in part
+    rendered: bytes = OpenApiJsonRenderer().render(document, renderer_context={})
+    return rendered
+
+
+class AnyRenderer(TemplateHTMLRenderer):
+    """A page is what it is, whatever a client would rather have."""
+
+    media_type = "*/*"
+
+
 class Docs(SpectacularSwaggerView):
     """The page of the OpenAPI document."""
+
+    renderer_classes = [AnyRenderer]
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        filters.NoParameters(request.query_params)
+        response: Response = super().get(request)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+        # The page is the same for everybody: a token would set a cookie, and be no other reader's.
+        response.data["csrf_token"] = ""
+        response.content_type = "text/html; charset=utf-8"
+        response["Cache-Control"] = answers.PUBLIC
+        return response
 
     # DRF would describe the page with a template that there is not; its own Response would look for one too.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]

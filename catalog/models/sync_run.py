@@ -11,17 +11,23 @@ from catalog.records import Source
 
 class SyncRunQuerySet(models.QuerySet["SyncRun"]):
     def finished(self) -> SyncRunQuerySet:
-        return self.exclude(outcome=SyncRun.Outcome.RUNNING)
+        return self.exclude(outcome__in=[SyncRun.Outcome.WAITING, SyncRun.Outcome.RUNNING])
+
+    def waiting(self) -> SyncRunQuerySet:
+        """Runs that somebody asked for and that have not begun."""
+        return self.filter(outcome=SyncRun.Outcome.WAITING)
 
     def asking(self) -> SyncRunQuerySet:
         """Runs that asked the gateway, and did not only read again what was captured before."""
-        return self.filter(trigger__in=[SyncRun.Trigger.SCHEDULE, SyncRun.Trigger.COMMAND])
+        asking = [SyncRun.Trigger.SCHEDULE, SyncRun.Trigger.COMMAND, SyncRun.Trigger.REQUEST]
+        return self.filter(trigger__in=asking)
 
 
 class SyncRun(models.Model):
     """One attempt to read one gateway."""
 
     class Outcome(models.TextChoices):
+        WAITING = "waiting", "asked for, waits to begin"
         RUNNING = "running"
         PUBLISHED = "published"
         UNCHANGED = "unchanged"
@@ -35,6 +41,7 @@ class SyncRun(models.Model):
     class Trigger(models.TextChoices):
         SCHEDULE = "schedule"
         COMMAND = "command"
+        REQUEST = "request", "asked for by a client or in the admin"
         RELEASE = "release", "release of a held run"
         REBUILD = "rebuild", "rebuild from captures"
 
@@ -69,6 +76,10 @@ class SyncRun(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["gateway", "-started_at"], name="runs_of_gateway")]
+        constraints = [
+            # Whoever asks while another one waits is served by the same run.
+            models.UniqueConstraint(fields=["gateway"], condition=models.Q(outcome="waiting"), name="one_waiting_run")
+        ]
 
     def __str__(self) -> str:
         return f"run {self.pk}"

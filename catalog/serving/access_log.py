@@ -19,34 +19,39 @@ LOGGER = "django_structlog.middlewares.request"
 
 class AccessLog:
     def __init__(self, log_format: str) -> None:
-        self._is_wanted = logging.getLogger(LOGGER).isEnabledFor(logging.INFO)
+        logger = logging.getLogger(LOGGER)
+        self._wanted = {level: logger.isEnabledFor(level) for level in (logging.INFO, logging.WARNING, logging.ERROR)}
         self._line = _json_line if log_format == "json" else _console_line
 
     def write(self, *, method: str, path: str, query: str, code: int, request_id: str) -> None:
-        if not self._is_wanted:
+        level = logging.INFO if code < 400 else logging.WARNING if code < 500 else logging.ERROR
+        if not self._wanted[level]:
             return
         request = f"{method} {path}?{query}" if query else f"{method} {path}"
         with suppress(OSError):  # a log that is gone must not keep anybody from an answer
-            os.write(sys.stderr.fileno(), self._line(request, code, request_id).encode("utf-8", "replace"))
+            os.write(
+                sys.stderr.fileno(),
+                self._line(request, code, request_id, logging.getLevelName(level).lower()).encode("utf-8", "replace"),
+            )
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _json_line(request: str, code: int, request_id: str) -> str:
+def _json_line(request: str, code: int, request_id: str, level: str) -> str:
     shown = {
         "code": code,
         "request": request.encode("utf-8", "replace").decode(),
         "event": "request_finished",
         "request_id": request_id,
-        "level": "info",
+        "level": level,
         "logger": LOGGER,
         "timestamp": _now(),
     }
     return orjson.dumps(shown).decode() + "\n"
 
 
-def _console_line(request: str, code: int, request_id: str) -> str:
+def _console_line(request: str, code: int, request_id: str, level: str) -> str:
     said = f"code={code} request={request!r} request_id={request_id}"
-    return f"{_now()} [info     ] {'request_finished':<30} [{LOGGER}] {said}\n"
+    return f"{_now()} [{level:<9}] {'request_finished':<30} [{LOGGER}] {said}\n"

@@ -47,8 +47,8 @@ LARGE_BYTES = 4_000_000
 """From here on an answer is kept as compressed bytes alone: a whole catalogue takes a twentieth of its room so."""
 OVERHEAD_BYTES = 2_000
 """Of an answer beside its bytes: headers, keys and Python's objects."""
-ALWAYS_ACCEPTED = frozenset({"application/atom+xml"})
-"""Formats that the address names: feed readers ask for many others, and get this one."""
+ALWAYS_ACCEPTED = frozenset({"application/atom+xml", "text/html", "image/svg+xml"})
+"""Where nothing is negotiated: feed readers ask for many formats and get the one that the address names."""
 MOST_WORDINGS = 16
 """Of one question that are remembered, or a client could fill the memory with spellings."""
 

@@ -40,5 +40,10 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"(/api)?/v1/models(/count|/user)?"), filters.DropInFilterSet),
     Endpoint(re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), filters.NoParameters),
     Endpoint(re.compile(r"/litellm/model_prices\.json"), filters.NoParameters),
+    # What only a new version changes.
+    Endpoint(re.compile(r"/catalog/schema"), filters.NoParameters, "application/vnd.oai.openapi+json"),
+    Endpoint(re.compile(r"/catalog/docs"), filters.NoParameters, "text/html"),
+    Endpoint(re.compile(r"/catalog/logos/.+\.svg", re.DOTALL), filters.NoParameters, "image/svg+xml"),
+    Endpoint(re.compile(r"/docs/.*", re.DOTALL), filters.NoParameters, "text/html"),
 )
 """The first match holds."""

@@ -1,36 +1,39 @@
-"""What stands before Django: request ids, limits, finished answers, counts. `gatewayz/wsgi.py` puts it there.
+"""What stands before Django: request ids, keys and limits, preflights, finished answers, counts.
 
-Only public questions are answered here: GET and HEAD, without a credential, of the addresses in `endpoints.ENDPOINTS`.
-Everything else goes on to Django as it came. Django's middleware does not see a hit, so whatever must hold for every
-request stands here and nowhere else.
+`gatewayz/wsgi.py` puts it there. Django's middleware does not see a hit, so whatever must hold for every request stands
+here and nowhere else. Only the addresses in PERSONAL are told who asks: everything else is the same for everybody, and
+a GET or HEAD of an address in `endpoints.ENDPOINTS` is answered from memory if the same was asked before.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
 
-import orjson
 from django.conf import settings
 
-from catalog.serving import answers, snapshot
+from catalog.serving import answers, cors, keys, refusals, snapshot
 from catalog.serving.access_log import AccessLog
 from catalog.serving.answers import Answer, Headers, Question, Shelf, Variant, Wording
 from catalog.serving.counts import Counts
-from catalog.serving.limits import Limiter, client_of
-from catalog.serving.problems import DROP_IN, problem_document
+from catalog.serving.keys import Key
+from catalog.serving.limits import Limiter, Standing, client_of
+from catalog.serving.refusals import Refusal
+
+logger = logging.getLogger(__name__)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROXY_AUTHORIZATION")
-"""With one of these an answer may be meant for one client alone."""
-LIMITED = ("/catalog/", "/litellm/", *DROP_IN)
+PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
+"""What may depend on who asks. From every other request the credentials are taken away, so nothing can."""
+LIMITED = ("/catalog/", "/api/", "/v1/", "/litellm/")
 """Not the probes, the metrics and the admin: whoever watches over the service must always get through."""
 
 
@@ -41,7 +44,9 @@ class Front:
         self._counts = counts
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._shelf = Shelf(None, most_bytes=self._most_bytes)
-        self._limiter = Limiter(settings.RATE_LIMIT_PER_MINUTE)
+        self._limiter = Limiter()
+        self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
+        self._most_sent = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         self._trusted_hops = settings.TRUSTED_PROXY_HOPS
         self._log = AccessLog(settings.LOG_FORMAT)
 
@@ -49,10 +54,11 @@ class Front:
         began = time.perf_counter()
         # Always a new one: a client's own would be written into the logs.
         request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
-        reply = Reply(start_response, request_id)
-        came_from, body = self._respond(environ, reply)
+        environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
+        reply = Reply(start_response, request_id, is_shared=not environ["PATH_INFO"].startswith(cors.NEVER))
+        came_from, body = self._respond_whatever_happens(environ, reply)
         self._counts.add(came_from, reply.status[:3], time.perf_counter() - began)
-        if came_from in {"kept", "refused"}:
+        if came_from in {"kept", "refused", "preflight"}:
             self._log.write(
                 method=environ["REQUEST_METHOD"],
                 path=environ["PATH_INFO"],
@@ -60,13 +66,28 @@ class Front:
                 code=int(reply.status[:3]),
                 request_id=request_id,
             )
-        return body
+        return body if environ["REQUEST_METHOD"] != "HEAD" else _closed(body)
+
+    def _respond_whatever_happens(self, environ: Environ, reply: Reply) -> tuple[str, Iterable[bytes]]:
+        try:
+            return self._respond(environ, reply)
+        except Exception:
+            # Django answers for its own defects; this one is in front of it, or took Django with it.
+            logger.exception("Request %s failed before or beside Django", environ["HTTP_X_REQUEST_ID"])
+            return "refused", _refuse(environ, reply, refusals.BROKEN)
 
     def _respond(self, environ: Environ, reply: Reply) -> tuple[str, Iterable[bytes]]:
         """Where the answer comes from, and its body."""
-        if environ["PATH_INFO"].startswith(LIMITED) and (wait := self._seconds_to_wait(environ)):
-            return "refused", _refusal(environ, reply, wait)
-        if not _is_public(environ):
+        path: str = environ["PATH_INFO"]
+        if environ["REQUEST_METHOD"] == "OPTIONS" and cors.is_preflight(environ):
+            reply.send("204 No Content", cors.preflight_headers(path))
+            return "preflight", []
+        if path.startswith(LIMITED) and (refusal := self._refusal(environ, reply)) is not None:
+            return "refused", _refuse(environ, reply, refusal)
+        if not path.startswith(PERSONAL):
+            for header in CREDENTIALS:
+                environ.pop(header, None)
+        if not _is_read(environ):
             return "django", self._application(environ, reply)
         wording = _wording(environ)
         shelf = self._current_shelf()
@@ -78,8 +99,35 @@ class Front:
             return "django", self._application(environ, reply)
         return self._made(environ, reply, shelf, wording=wording, query=query)
 
-    def _seconds_to_wait(self, environ: Environ) -> int:
-        return self._limiter.seconds_to_wait(client_of(environ, trusted_hops=self._trusted_hops))
+    def _refusal(self, environ: Environ, reply: Reply) -> Refusal | None:
+        """Why this request is not answered. Counts it: for its key, else, also with a wrong one, for its address."""
+        key: Key | None = None
+        wrong: Refusal | None = None
+        try:
+            key = keys.key_of(environ)
+        except keys.WrongKey as error:
+            wrong = refusals.wrong_key(str(error))
+        except keys.NotRead as error:
+            wrong = refusals.not_ready(str(error))
+        standing = self._standing(environ, key)
+        is_over = standing is not None and standing.is_over
+        if key is not None or is_over:
+            reply.standing = standing
+        if standing is not None and is_over:
+            return refusals.too_many(standing)
+        if wrong is None and _sent_bytes(environ) > self._most_sent:
+            return refusals.too_large(self._most_sent)
+        return wrong
+
+    def _standing(self, environ: Environ, key: Key | None) -> Standing | None:
+        """None where there is no limit."""
+        if key is None:
+            if not self._per_address:
+                return None
+            client = client_of(environ, trusted_hops=self._trusted_hops)
+            return self._limiter.count(client, policy="address", limit=self._per_address)
+        limit = self._per_key if key.per_minute is None else key.per_minute
+        return self._limiter.count(f"key {key.id}", policy="key", limit=limit) if limit else None
 
     def _current_shelf(self) -> Shelf:
         """The answers of the snapshot that is served now; those of the one before go with it."""
@@ -101,8 +149,8 @@ class Front:
             status, headers, body = self._ask_django({**environ, "REQUEST_METHOD": "GET"})
             if not _may_be_kept(status, headers):
                 reply(status, headers)
-                return "django", [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
-            came_from, answer = "made", Answer(headers, body)
+                return "django", [body]
+            came_from, answer = "made", Answer(cors.shared(headers), body)
         variant = answer.variant(answers.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
         if self._current_shelf() is shelf:  # else Django may have answered from another snapshot than this shelf's
             shelf.keep(question, answer, wording=wording, variant=variant)
@@ -121,24 +169,39 @@ class Front:
 
 
 class Reply:
-    """Django's `start_response`: adds the request id, and notes the status."""
+    """Django's `start_response`: adds what every answer has, and notes the status."""
 
-    __slots__ = ("_request_id", "_start_response", "status")
+    __slots__ = ("_is_shared", "_request_id", "_start_response", "standing", "status")
 
-    def __init__(self, start_response: StartResponse, request_id: str) -> None:
+    def __init__(self, start_response: StartResponse, request_id: str, *, is_shared: bool) -> None:
         self._start_response = start_response
         self._request_id = request_id
+        self._is_shared = is_shared
         self.status = "500"
+        self.standing: Standing | None = None
+        """Told with requests that have a key, and to whoever asks too often."""
 
     def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
+        return self.send(status, cors.shared(headers) if self._is_shared else headers, *exc_info)
+
+    def send(self, status: str, headers: Headers, *exc_info: Any) -> Any:
+        """Headers that other pages' scripts are let through to already."""
         self.status = status
+        if self.standing is not None:
+            headers = [*map(_private, headers), *self.standing.headers]
         return self._start_response(status, [*headers, ("X-Request-ID", self._request_id)], *exc_info)
 
 
-def _is_public(environ: Environ) -> bool:
+def _private(header: tuple[str, str]) -> tuple[str, str]:
+    """An answer that says how one client stands must not be kept for others; `public` would let X-API-Key's be."""
+    name, value = header
+    return (name, value.replace("public", "private", 1)) if name == "Cache-Control" else header
+
+
+def _is_read(environ: Environ) -> bool:
+    """Whether it may have a finished answer."""
     return (
         environ["REQUEST_METHOD"] in {"GET", "HEAD"}
-        and not any(header in environ for header in CREDENTIALS)
         and environ.get("CONTENT_LENGTH", "") in {"", "0"}
         and "HTTP_TRANSFER_ENCODING" not in environ
     )
@@ -154,6 +217,13 @@ def _canonical_query(environ: Environ) -> str | None:
     if endpoint is None or not _accepts(environ, endpoint.media_type):
         return None
     return answers.canonical_query(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+
+
+def _sent_bytes(environ: Environ) -> int:
+    try:
+        return int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0  # as Django takes it
 
 
 def _wording(environ: Environ) -> Wording:
@@ -177,28 +247,20 @@ def _may_be_kept(status: str, headers: Headers) -> bool:
 def _answer(environ: Environ, reply: Reply, variant: Variant) -> Iterable[bytes]:
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and variant.is_known_to(known):
-        reply("304 Not Modified", variant.not_modified_headers)
+        reply.send("304 Not Modified", variant.not_modified_headers)
         return []
-    reply("200 OK", variant.headers)
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [variant.body]
+    reply.send("200 OK", variant.headers)
+    return [variant.body]
 
 
-def _refusal(environ: Environ, reply: Reply, wait: int) -> Iterable[bytes]:
-    body = orjson.dumps(
-        problem_document(
-            status=429,
-            title="Too many requests",
-            detail=f"This address has asked too often; the next request is answered in {wait} seconds.",
-            instance=quote(environ["PATH_INFO"], encoding="latin-1"),
-            request_id=environ["HTTP_X_REQUEST_ID"],
-        )
-    )
-    described = {
-        "Content-Type": "application/problem+json",
-        "Cache-Control": "no-store",
-        "Retry-After": str(wait),
-        "Access-Control-Allow-Origin": "*",
-        "Content-Length": str(len(body)),
-    }
-    reply("429 Too Many Requests", list(described.items()))
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+def _refuse(environ: Environ, reply: Reply, refusal: Refusal) -> Iterable[bytes]:
+    headers, body = refusal.answer(path=environ["PATH_INFO"], request_id=environ["HTTP_X_REQUEST_ID"])
+    reply(refusal.status_line, headers)
+    return [body]
+
+
+def _closed(chunks: Iterable[bytes]) -> Iterable[bytes]:
+    """The body of a HEAD."""
+    if (close := getattr(chunks, "close", None)) is not None:
+        close()
+    return []

@@ -5,51 +5,85 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 WINDOW_SECONDS = 60
 MOST_CLIENTS = 100_000
 """In one window; the counts are then begun anew, so that no flood of addresses fills the memory."""
+LONGEST_ADDRESS = 100
+"""Characters, with brackets, zone and port; whatever is longer is no address."""
+
+
+class Standing(NamedTuple):
+    """How a client stands in the current window, its newest request counted."""
+
+    policy: str
+    """Whom the limit is for: `address` or `key`."""
+    limit: int
+    used: int
+    seconds_left: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.used > self.limit
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """As the IETF's draft of RateLimit header fields has them (draft-ietf-httpapi-ratelimit-headers)."""
+        remaining = max(0, self.limit - self.used)
+        return [
+            ("RateLimit-Policy", f'"{self.policy}";q={self.limit};w={WINDOW_SECONDS}'),
+            ("RateLimit", f'"{self.policy}";r={remaining};t={self.seconds_left}'),
+        ]
 
 
 class Limiter:
-    """So many requests per client and minute; 0 is no limit."""
+    """Counts requests per client and minute."""
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
+    def __init__(self) -> None:
         self._window = -1
         self._counts: dict[str, int] = {}
 
-    def seconds_to_wait(self, client: str) -> int:
-        """Counts a request; 0 if it may be answered, else the seconds until the next one may."""
-        if not self._per_minute:
-            return 0
+    def count(self, client: str, *, policy: str, limit: int) -> Standing:
+        """Counts a request."""
         now = int(time.monotonic())
         window = now // WINDOW_SECONDS
         if window != self._window or len(self._counts) > MOST_CLIENTS:
             self._window, self._counts = window, {}
-        count = self._counts[client] = self._counts.get(client, 0) + 1
-        return 0 if count <= self._per_minute else WINDOW_SECONDS - now % WINDOW_SECONDS
+        used = self._counts[client] = self._counts.get(client, 0) + 1
+        return Standing(policy=policy, limit=limit, used=used, seconds_left=WINDOW_SECONDS - now % WINDOW_SECONDS)
 
 
 def client_of(environ: Mapping[str, str], *, trusted_hops: int) -> str:
     """Whom to count a request for.
 
     Each proxy appends the address that it was asked from to X-Forwarded-For, so with n trusted proxies the n-th from
-    its end is the client's; what stands before that the client may have invented.
+    its end is the client's; what stands before that the client may have invented. Several lines of the header come
+    joined by commas. A `Forwarded` header is not read: two headers that say the same invite a client to write one.
     """
-    address = environ.get("REMOTE_ADDR", "")
+    asked_from = environ.get("REMOTE_ADDR", "")
     if trusted_hops and (forwarded := environ.get("HTTP_X_FORWARDED_FOR")):
-        address = forwarded.split(",")[-trusted_hops:][0].strip()
-    return _network(address) if ":" in address else address
+        # What is no address comes from no proxy of ours, so the proxy itself is counted.
+        return _client(forwarded.split(",")[-trusted_hops:][0]) or _client(asked_from) or asked_from
+    return _client(asked_from) or asked_from
 
 
 @lru_cache(maxsize=4_096)
-def _network(address: str) -> str:
-    """An IPv6 address as the /64 that one customer has; IPv4 within IPv6 as itself."""
+def _client(written: str) -> str | None:
+    """An address without brackets, port and zone. An IPv6 one as the /64 that one customer has."""
+    address = _parsed(written.strip()) if len(written) <= LONGEST_ADDRESS else None
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
+    return str(address) if address else None
+
+
+def _parsed(written: str) -> IPv4Address | IPv6Address | None:
+    if written.startswith("["):
+        written = written[1:].partition("]")[0]
+    elif written.count(":") == 1:  # IPv4 and a port
+        written = written.partition(":")[0]
     try:
-        found = ip_address(address.strip("[]"))
+        return ip_address(written)
     except ValueError:
-        return address  # with a port, or no address at all
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or IPv6Network((int(found), 64), strict=False))
+        return None

@@ -1,8 +1,12 @@
-"""Errors as RFC 9457 describes them, whoever refuses. Pure."""
+"""Errors as RFC 9457 describes them, whoever refuses. Pure.
+
+Each kind has a page, `docs/problems/<kind>.md`, and its `type` leads there; a test compares the two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Json = Any
@@ -13,19 +17,55 @@ DROP_IN = ("/api/v1/", "/v1/")
 _ERROR_TYPES = {404: "not_found_error", 429: "rate_limit_error"}
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    status: int
+    title: str
+
+    @property
+    def name(self) -> str:
+        return self.title.lower().replace(" ", "-")
+
+
+_KINDS = (
+    # Of several with one status the first is what is meant where nobody says more.
+    Kind(400, "Bad request"),
+    Kind(400, "Invalid parameter"),
+    Kind(401, "Unauthorized"),
+    Kind(403, "Forbidden"),
+    Kind(404, "Not found"),
+    Kind(405, "Method not allowed"),
+    Kind(406, "Not acceptable"),
+    Kind(410, "No longer kept"),
+    Kind(413, "Content too large"),
+    Kind(415, "Unsupported media type"),
+    Kind(429, "Too many requests"),
+    Kind(500, "Internal server error"),
+    Kind(503, "Not ready"),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
+
+
+def kind_of(status: int) -> Kind:
+    """What is meant by a status alone; one that no kind has is the general one of its class."""
+    general = 500 if status >= 500 else 400
+    return next(kind for wanted in (status, general) for kind in _KINDS if kind.status == wanted)
+
+
 def problem_document(
     *,
     status: int,
-    title: str,
     detail: str,
     instance: str,
     request_id: str | None,
     kind: str = "",
     errors: Sequence[Json] = (),
 ) -> Json:
+    """`kind` is a name of KINDS, needed where the status alone does not say it."""
+    found = KINDS[kind] if kind else kind_of(status)
     body: Json = {
-        "type": f"/docs/problems/{kind or title.lower().replace(' ', '-')}",
-        "title": title,
+        "type": f"/docs/problems/{found.name}",
+        "title": found.title,
         "status": status,
         "detail": detail,
         "instance": instance,

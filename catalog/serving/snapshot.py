@@ -24,6 +24,7 @@ from django.db.models import Q, QuerySet
 from catalog import registry
 from catalog.models import CanonicalModel, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
+from catalog.serving import keys
 from catalog.serving.index import Identity, Index, Row
 from catalog.serving.unhurried import unhurried
 
@@ -157,6 +158,7 @@ def _refresh_or_say_why() -> None:
     global _is_failing
     try:
         refresh()
+        keys.refresh()
     except Exception:
         if not _is_failing:
             logger.exception("The newest revision cannot be read; the last one that could stays served")

@@ -260,7 +260,7 @@ def _was_said_before(run: SyncRun, missing_key: str) -> bool:
     """Whether the runs before this one, over a day, were held for the same missing offers."""
     alike = 1
     earlier = SyncRun.objects.filter(gateway=run.gateway).asking().exclude(pk=run.pk)
-    told = earlier.exclude(outcome__in=[Outcome.FAILED, Outcome.LOST, Outcome.RUNNING])
+    told = earlier.finished().exclude(outcome__in=[Outcome.FAILED, Outcome.LOST])
     for before in told.order_by("-pk")[:500]:
         if before.outcome != Outcome.HELD or before.missing_key != missing_key:
             return False
@@ -324,19 +324,23 @@ def _lease_end() -> datetime:
 def _begin(task: Task, *, token: int) -> SyncRun:
     gateway = Gateway.objects.select_related("accepted_run").get(slug=task.adapter.slug)
     now = timezone.now()
-    run = SyncRun(
-        gateway=gateway,
-        lease_token=token,
-        trigger=task.trigger,
-        source=task.source,
-        reader=_reader(task),
-        started_at=now,
-    )
     if not task.dry_run:
         # Whoever held the lease before and never ended has lost it.
         lost = SyncRun.objects.filter(gateway=gateway, outcome=Outcome.RUNNING)
         lost.update(outcome=Outcome.LOST, finished_at=now)
-        # This run is what was asked for; whoever asks from now on, while it reads, asks for another one.
+        # This run is what was asked for; whoever asks from now on, while it reads, asks for another one. This comes
+        # before the look for a waiting run: one that is missed there leaves the gateway due.
         Gateway.objects.filter(pk=gateway.pk, next_run_at=None).update(next_run_at=now + schedule.RETRY_AFTER)
+    run = _run_asked_for(task, gateway) or SyncRun(trigger=task.trigger)
+    run.gateway, run.lease_token, run.outcome = gateway, token, Outcome.RUNNING
+    run.source, run.reader, run.started_at = task.source, _reader(task), now
+    if not task.dry_run:
         run.save()
     return run
+
+
+def _run_asked_for(task: Task, gateway: Gateway) -> SyncRun | None:
+    """The one that waits to begin; only asking the gateway is what it waits for."""
+    if task.dry_run or task.held is not None or task.is_fallback:
+        return None
+    return SyncRun.objects.waiting().filter(gateway=gateway).first()

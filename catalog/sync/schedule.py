@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 from celery import current_app
@@ -10,15 +9,17 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from catalog import registry
-from catalog.models import Gateway
-
-logger = logging.getLogger(__name__)
+from catalog.models import Gateway, SyncRun
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(hours=6)
 """However often it failed, a gateway is asked again after this time."""
 RETRY_AFTER = timedelta(minutes=5)
 """A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
+
+
+class NoBroker(Exception):
+    """No message can be sent. What is due stands in the database, so nothing is lost."""
 
 
 def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
@@ -44,14 +45,24 @@ def claim_due(*, now: datetime) -> list[str]:
     ]
 
 
-def request_run(slug: str) -> None:
-    """Have the gateway read at once; if no message can be sent, with the next beat."""
-    Gateway.objects.filter(slug=slug).update(next_run_at=None)
-    transaction.on_commit(_nudge)
+def request_run(slug: str, *, now: datetime) -> SyncRun:
+    """Have the gateway read as soon as possible. Returns the run that will; while one waits to begin, that one.
+
+    A run that is being read already is none that was asked for: what it read may be older than the request.
+    """
+    Gateway.objects.ensure([slug])
+    with transaction.atomic():
+        Gateway.objects.filter(slug=slug).update(next_run_at=None)
+        fresh = {"trigger": SyncRun.Trigger.REQUEST, "lease_token": 0, "started_at": now}
+        run, _ = SyncRun.objects.waiting().get_or_create(
+            gateway=Gateway.objects.get(slug=slug), outcome=SyncRun.Outcome.WAITING, defaults=fresh
+        )
+    return run
 
 
-def _nudge() -> None:
+def send_due() -> None:
+    """Have the worker look at once for what is due. Raises NoBroker; then the next beat does it."""
     try:
         current_app.send_task("catalog.dispatch_due", retry=False, expires=55)
-    except (OperationalError, OSError):
-        logger.warning("No message broker answers; the next beat will send what is due")
+    except (OperationalError, OSError) as error:
+        raise NoBroker("no message broker answers; the next beat will send what is due") from error

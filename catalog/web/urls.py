@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from catalog.web import logos
+from catalog.web import documents, logos
 
 urlpatterns = [
-    path("catalog/logos/<path:key>.svg", logos.logo),
+    path("catalog/logos/<path:key>.svg", logos.Logo.as_view()),
+    path("docs", documents.Contents.as_view()),
+    path("docs/", documents.Contents.as_view()),
+    *(path(f"docs/{folder}/", documents.Contents.as_view(), {"folder": folder}) for folder in documents.FOLDERS),
+    path("docs/<str:folder>/<str:name>", documents.Document.as_view()),
 ]

@@ -91,6 +91,7 @@ from catalog.api.serializers.problems import (
     ProblemSerializer,
 )
 from catalog.api.serializers.providers import ProviderListSerializer, ProviderSerializer
+from catalog.api.serializers.sync import RunAnswerSerializer, RunCountsSerializer, RunSerializer
 
 __all__ = [
     "LITELLM_MAP",
@@ -161,6 +162,9 @@ __all__ = [
     "ReasonSerializer",
     "ResolveSerializer",
     "ResolvedSerializer",
+    "RunAnswerSerializer",
+    "RunCountsSerializer",
+    "RunSerializer",
     "SellerListSerializer",
     "SellerSerializer",
     "StampSerializer",

@@ -10,9 +10,10 @@ from catalog import registry
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.serving.fresh import nothing_served_yet
+from tests.catalog.serving.web import one_connection
 from tests.catalog.syncing import sync
 
-__all__ = ["break_database", "catalogue", "nothing_served_yet"]
+__all__ = ["break_database", "catalogue", "nothing_served_yet", "one_connection"]
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ ENDPOINTS = [
     "/catalog/gateways",
     "/catalog/schema",
     "/catalog/docs",
+    "/catalog/logos/deepseek.svg",
+    "/docs/",
+    "/docs/problems/not-found",
     "/healthz",
     "/readyz",
 ]
@@ -59,6 +62,13 @@ def test_what_is_only_read_refuses_to_be_written(client: Client, address: str, m
 
     assert problem_of(response, status=405)["title"] == "Method not allowed"
     assert response["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_a_method_that_the_metrics_do_not_take_is_told_too(client: Client) -> None:
+    response = Client(enforce_csrf_checks=True).post("/metrics")
+
+    assert problem_of(response, status=405)["title"] == "Method not allowed"
+    assert response["Allow"] == "GET, HEAD"
 
 
 @over_all_endpoints
@@ -95,6 +105,37 @@ def test_who_takes_json_among_others_gets_json(client: Client, catalogue: Snapsh
     response = client.get("/catalog/models", headers={"accept": accept})
 
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_what_comes_without_its_csrf_token_is_forbidden(method: str) -> None:
+    careful = Client(enforce_csrf_checks=True)
+
+    assert "another site" in problem_of(careful.generic(method, "/"), status=403)["detail"]
+
+
+def test_the_admin_keeps_its_pages_for_whoever_reads_pages(client: Client, db: None) -> None:
+    page = {"accept": "text/html,*/*;q=0.8"}
+    careful = Client(enforce_csrf_checks=True)
+    refused = [
+        (404, client.get("/admin/nothing/", headers=page), client.get("/admin/nothing/")),
+        (403, careful.post("/admin/login/", headers=page), careful.post("/admin/login/")),
+        (400, client.get("/admin/", headers=page | {"host": "x.y"}), client.get("/admin/", headers={"host": "x.y"})),
+    ]
+
+    for status, for_people, for_programs in refused:
+        if status == 404:  # whoever is not logged in is asked to be
+            assert for_people.status_code == for_programs.status_code == 302
+            continue
+        assert (for_people.status_code, for_people["Content-Type"]) == (status, "text/html; charset=utf-8")
+        problem_of(for_programs, status=status)
+    assert client.get("/admin")["Location"] == "/admin/"
+
+
+def test_a_page_of_the_admin_that_there_is_not_is_a_page(admin_client: Client) -> None:
+    response = admin_client.get("/admin/nothing/", headers={"accept": "text/html"})
+
+    assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_a_host_that_is_not_ours_is_a_bad_request(client: Client, catalogue: Snapshot) -> None:

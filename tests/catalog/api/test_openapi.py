@@ -14,26 +14,31 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import pytest
+from celery import current_app
 from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator, FormatChecker
+from pytest_django.fixtures import Settings
 from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Serializer
 
 from catalog import registry
 from catalog.api.serializers import OfferSerializer
-from catalog.models import Revision
+from catalog.models import ApiKey, Revision, SyncRun
 from catalog.normalize.meters import METERS
 from catalog.records import PriceRecord
-from catalog.serving import snapshot
+from catalog.serving import keys, snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import Response, problem_of, read
-from tests.catalog.syncing import sync_rows
+from tests.catalog.serving.web import Web
+from tests.catalog.syncing import sync, sync_rows
 from tests.factories import offer_record, per_token, publish
 
 Json = Any
+
+pytestmark = pytest.mark.usefixtures("one_connection")
 
 DOCUMENT: Json = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
 OPERATIONS = {
@@ -45,13 +50,22 @@ PARAMETERS = [
     for parameter in operation.get("parameters", ())
     if parameter["in"] == "query"
 ]
-EXAMPLE_PATHS = {"model_id": "deepseek-ai/DeepSeek-R1", "slug": "deepseek-ai/DeepSeek-R1"}
+EXAMPLE_PATHS = {
+    "model_id": "deepseek-ai/DeepSeek-R1",
+    "slug": "deepseek-ai/DeepSeek-R1",
+    "gateway": "chutes",
+    "run_id": "1",
+}
 NEEDED = {"/catalog/compare": {"ids": "deepseek-ai/DeepSeek-R1"}}
 """Parameters without which an address answers nothing."""
 WORKLOAD = {"workload": {"input_tokens": 1_000_000, "hours": 1}, "uncosted_limit": 5}
 
 ASKED_BESIDE = {("sort", "relevance"): {"q": "deepseek"}}
 """What a value of a parameter needs of others."""
+OF_THE_FRONT = {"401", "429"}
+"""What is refused before Django hears of it, at every address with a limit."""
+OF_SYNC = {path for path in DOCUMENT["paths"] if path.startswith("/catalog/sync/")}
+"""Addresses that need a key: tried apart."""
 
 ANSWERED = {
     # every answer that the document promises, and a request that gets it
@@ -251,7 +265,12 @@ def test_a_schema_says_which_fields_are_always_there(name: str) -> None:
 
 
 def test_every_answer_of_the_document_is_tried() -> None:
-    promised = {(path, status) for (path, _), operation in OPERATIONS.items() for status in operation["responses"]}
+    promised = {
+        (path, status)
+        for (path, _), operation in OPERATIONS.items()
+        for status in operation["responses"].keys() - OF_THE_FRONT
+        if path not in OF_SYNC
+    }
     never_given = {("/healthz", "503")}  # drf-spectacular gives every operation its errors
 
     assert promised - never_given == ANSWERED.keys() | POSTED.keys() | UNREADY.keys() | {("/catalog/estimate", "503")}
@@ -295,6 +314,65 @@ def test_an_answer_while_nothing_can_be_served_is_as_the_document_says(
 
     assert str(response.status_code) == status
     assert complaints(path, response) == []
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _ in OPERATIONS}))
+def test_what_the_front_refuses_is_as_the_document_says(db: None, settings: Settings, path: str) -> None:
+    settings.RATE_LIMIT_PER_MINUTE = 1
+    keys.refresh()
+    web, method = Web(), next(iter(DOCUMENT["paths"][path]))
+    refused = [web.ask(example_address(path), method=method.upper(), HTTP_X_API_KEY="gwz_wrong") for _ in range(2)]
+
+    promised = DOCUMENT["paths"][path][method]["responses"].keys() & OF_THE_FRONT
+
+    assert promised == {answer.status[:3] for answer in refused} & OF_THE_FRONT
+    for answer in refused if promised else ():
+        response = HttpResponse(answer.body, status=int(answer.status[:3]), content_type=answer["Content-Type"])
+        assert complaints(path, response) == []
+
+
+def test_every_answer_about_runs_is_as_the_document_says(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current_app, "send_task", lambda *args, **options: None)
+    headers = {}
+    for scope in ("none", "sync"):
+        _, secret = ApiKey.objects.issue(name=scope, scopes=[scope])
+        headers[scope] = {"x-api-key": secret}
+    keys.refresh()
+
+    def ask(method: str, address: str, scope: str = "sync") -> Response:
+        return client.generic(method.upper(), address, headers=headers.get(scope))
+
+    found = set()
+    for path, method in (("/catalog/sync/{gateway}", "post"), ("/catalog/sync/runs/{run_id}", "get")):
+        address = f"/catalog/sync/runs/{SyncRun.objects.get().pk}" if method == "get" else "/catalog/sync/chutes"
+        missing = address.replace("chutes", "acme") + ("0000" if method == "get" else "")
+        asked = [ask(method, address), ask(method, f"{address}?x=1"), ask(method, missing)]
+        for response in [*asked, ask(method, address, "none"), ask(method, address, "")]:
+            found.add((path, str(response.status_code)))
+            assert complaints(path, response) == []
+        sync()
+        assert method == "post" or complaints(path, ask(method, address)) == []
+
+    promised = {
+        (path, status) for path in OF_SYNC for op in DOCUMENT["paths"][path].values() for status in op["responses"]
+    }
+    assert promised - found == {(path, status) for path in OF_SYNC for status in ("429", "503")}
+
+
+def test_the_document_says_how_to_send_a_key_and_where_one_is_needed() -> None:
+    schemes = DOCUMENT["components"]["securitySchemes"]
+
+    assert {name: scheme["type"] for name, scheme in schemes.items()} == {
+        "bearer": "http",
+        "header": "apiKey",
+        "session": "apiKey",
+    }
+    for (path, _), operation in OPERATIONS.items():
+        welcome = operation.get("security", [])
+        assert {name for choice in welcome for name in choice} <= set(schemes)
+        assert ({} in welcome or not welcome) == (path not in OF_SYNC)
 
 
 def test_the_document_would_notice_a_wrong_answer() -> None:

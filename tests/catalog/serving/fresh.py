@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.serving import snapshot
+from catalog.serving import keys, snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +12,4 @@ def nothing_served_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process serves would outlive the test that put it there."""
     monkeypatch.setattr(snapshot, "_held", None)
     monkeypatch.setattr(snapshot, "_is_failing", False)
+    monkeypatch.setattr(keys, "_held", None)

@@ -121,7 +121,7 @@ def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], q
         ("/catalog/models", "&".join(f"tags={number}" for number in range(2_000))),
         ("/catalog/models", "tags=\u20ac"),
         ("/catalog/gateways", ""),
-        ("/catalog/schema", ""),
+        ("/catalog/sync/runs/1", ""),
         ("/catalog/modelss", ""),
         ("/healthz", ""),
         ("/metrics", ""),

@@ -7,24 +7,18 @@ import json
 import logging
 import re
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from io import BytesIO, StringIO
+from collections.abc import Iterable
+from io import StringIO
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 import orjson
 import pytest
-from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from catalog.serving import access_log, snapshot
-from catalog.serving.counts import Counts
-from catalog.serving.front import CREDENTIALS, Front
 from gatewayz.settings import LOGGING
+from tests.catalog.serving.web import Web
 from tests.factories import hourly, offer_record, publish
 
 LIST = "/catalog/models"
@@ -37,72 +31,28 @@ CACHED = [
     "/catalog/changes.atom",
     "/catalog/providers",
     "/catalog/provider",
-    "/v1/models",
-    "/api/v1/models/count",
-    "/api/v1/providers",
-    "/litellm/model_prices.json",
+    "/catalog/canonical/maker/model",
+    "/catalog/resolve",
+    "/catalog/schema",
+    "/catalog/docs",
+    "/catalog/logos/maker.svg",
     "/catalog/stats",
     "/catalog/export.json",
     "/catalog/export.ndjson",
     "/catalog/export.csv",
+    "/docs/",
+    "/docs/api/http",
+    "/docs/problems/not-found",
+    "/v1/models",
+    "/api/v1/models/count",
+    "/api/v1/providers",
+    "/litellm/model_prices.json",
 ]
-NEVER = ["/catalog/gateways", "/catalog/schema", "/healthz", "/readyz", "/metrics", "/nowhere", "/admin/login/"]
+QUERIES = {"/catalog/resolve": "id=model"}
+NEVER = ["/catalog/gateways", "/healthz", "/readyz", "/metrics", "/nowhere", "/admin/login/"]
+pytestmark = pytest.mark.usefixtures("one_connection")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
-
-
-@dataclass
-class Answered:
-    status: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-    def __getitem__(self, name: str) -> str | None:
-        found = [value for known, value in self.headers if known.lower() == name.lower()]
-        assert len(found) <= 1
-        return found[0] if found else None
-
-    @property
-    def lasting(self) -> tuple[str, list[tuple[str, str]], bytes]:
-        """All but the id of the request."""
-        return self.status, [header for header in self.headers if header[0] != "X-Request-ID"], self.body
-
-
-@dataclass
-class Web:
-    """A serving process, asked as its web server asks it."""
-
-    counts: Counts = field(default_factory=Counts)
-    asked_django: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        django = get_wsgi_application()
-
-        def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            self.asked_django.append(environ["PATH_INFO"])
-            return django(environ, start_response)
-
-        self.front = Front(application, counts=self.counts)
-
-    def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:
-        environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
-        environ |= {"HTTP_HOST": "localhost", "REMOTE_ADDR": "192.0.2.1", "wsgi.input": BytesIO(body), **headers}
-        if body:
-            environ["CONTENT_LENGTH"] = str(len(body))
-        setup_testing_defaults(environ)
-        started: list[Any] = []
-        chunks = self.front(environ, lambda *given: started.extend(given))
-        return Answered(started[0], started[1], b"".join(chunks))
-
-
-@pytest.fixture(autouse=True)
-def one_connection() -> Iterator[None]:
-    """Django would close it at the end of each request, and with it the transaction of the test."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture
@@ -120,7 +70,8 @@ def web(db: None, settings: Settings) -> Web:
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_second_answer_is_the_first_one_without_django(web: Web, path: str, encoding: str, method: str) -> None:
-    first, second = (web.ask(path, method=method, HTTP_ACCEPT_ENCODING=encoding) for _ in range(2))
+    query = QUERIES.get(path, "")
+    first, second = (web.ask(path, query, method=method, HTTP_ACCEPT_ENCODING=encoding) for _ in range(2))
 
     assert web.asked_django == [path]
     assert first.status == "200 OK"
@@ -128,12 +79,13 @@ def test_the_second_answer_is_the_first_one_without_django(web: Web, path: str, 
     assert (first.body == b"") == (method == "HEAD")
     assert first["X-Request-ID"] != second["X-Request-ID"]
     assert first["Access-Control-Allow-Origin"] == "*"
+    assert first["Vary"] == "Accept-Encoding"
 
 
 def test_django_answers_the_same_bytes_and_headers_without_the_front(web: Web) -> None:
     finished = web.ask(LIST)
 
-    from_django = web.ask(LIST, HTTP_COOKIE="a=b")
+    from_django = web.ask(LIST, HTTP_TRANSFER_ENCODING="chunked")  # which keeps the front from answering
 
     added = {"ETag", "Vary"}
     assert from_django.body == finished.body
@@ -211,7 +163,6 @@ def test_what_is_not_the_snapshot_is_asked_of_django_each_time(web: Web, path: s
 @pytest.mark.parametrize(
     "request_",
     [
-        *({header: "secret"} for header in CREDENTIALS),
         {"method": "POST"},
         {"method": "OPTIONS"},
         {"body": b"{}"},
@@ -318,30 +269,6 @@ def test_the_id_of_a_refusal_is_the_one_of_the_header(web: Web) -> None:
     refused = web.ask(LIST, "limit=0")
 
     assert orjson.loads(refused.body)["request_id"] == refused["X-Request-ID"]
-
-
-def test_hits_and_misses_share_one_limit_and_probes_have_none(web: Web, settings: Settings) -> None:
-    settings.RATE_LIMIT_PER_MINUTE = 3
-    web = Web()
-    statuses = [web.ask(path).status[:3] for path in (LIST, LIST, "/catalog/gateways", LIST, "/catalog/gateways")]
-
-    refused = web.ask(LIST)
-
-    assert statuses == ["200", "200", "200", "429", "429"]
-    assert web.ask("/healthz").status == "200 OK"
-    assert web.ask(LIST, REMOTE_ADDR="192.0.2.2").status == "200 OK"
-    problem = orjson.loads(refused.body)
-    assert refused["Content-Type"] == "application/problem+json"
-    assert 1 <= int(str(refused["Retry-After"])) <= 60
-    assert problem | {"detail": "", "request_id": ""} == {
-        "type": "/docs/problems/too-many-requests",
-        "title": "Too many requests",
-        "status": 429,
-        "detail": "",
-        "instance": LIST,
-        "request_id": "",
-    }
-    assert problem["request_id"] == refused["X-Request-ID"]
 
 
 def test_everything_is_counted_by_where_it_came_from(web: Web) -> None:

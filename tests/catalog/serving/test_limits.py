@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import re
 import time
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from catalog.serving import limits
 from catalog.serving.limits import Limiter, client_of
 
 
+def seconds_to_wait(limiter: Limiter, client: str, *, limit: int) -> int:
+    standing = limiter.count(client, policy="address", limit=limit)
+    return standing.seconds_left if standing.is_over else 0
+
+
 def test_a_client_is_told_how_long_to_wait_and_others_are_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [120.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    limiter = Limiter(2)
-    assert [limiter.seconds_to_wait("a") for _ in range(2)] == [0, 0]
+    limiter = Limiter()
+    assert [seconds_to_wait(limiter, "a", limit=2) for _ in range(2)] == [0, 0]
     now[0] = 150.5
 
-    assert [limiter.seconds_to_wait(client) for client in ("a", "b")] == [30, 0]
+    assert [seconds_to_wait(limiter, client, limit=2) for client in ("a", "b")] == [30, 0]
     now[0] = 180.0
-    assert limiter.seconds_to_wait("a") == 0
+    assert seconds_to_wait(limiter, "a", limit=2) == 0
 
 
-def test_without_a_limit_nobody_waits() -> None:
-    limiter = Limiter(0)
+def test_how_a_client_stands_is_told_as_the_draft_of_the_headers_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 138.0)
+    limiter = Limiter()
 
-    assert {limiter.seconds_to_wait("a") for _ in range(10_000)} == {0}
+    told = [dict(limiter.count("a", policy="key", limit=2).headers)["RateLimit"] for _ in range(4)]
+
+    assert told == ['"key";r=1;t=42', '"key";r=0;t=42', '"key";r=0;t=42', '"key";r=0;t=42']
+    assert limiter.count("b", policy="key", limit=2).headers[0] == ("RateLimit-Policy", '"key";q=2;w=60')
 
 
 def test_a_flood_of_addresses_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_CLIENTS", 100)
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    limiter = Limiter(1)
+    limiter = Limiter()
 
     for number in range(1_000):
-        limiter.seconds_to_wait(str(number))
+        limiter.count(str(number), policy="address", limit=1)
 
     assert len(limiter._counts) <= 101
 
@@ -53,7 +66,13 @@ def test_a_flood_of_addresses_does_not_fill_the_memory(monkeypatch: pytest.Monke
         (1, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         (1, "::ffff:203.0.113.7", "203.0.113.7"),
         (1, "[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
-        (1, "not:an:address", "not:an:address"),
+        (1, "203.0.113.7:5678", "203.0.113.7"),
+        (1, "[2001:db8:1:2::9]:5678", "2001:db8:1:2::/64"),
+        (1, "fe80::1%eth0", "fe80::/64"),
+        (1, "not:an:address", "192.0.2.1"),  # no proxy of ours says that, so the proxy itself is counted
+        (1, "unknown", "192.0.2.1"),
+        (1, "203.0.113.7, ", "192.0.2.1"),
+        (1, "9" * 100_000, "192.0.2.1"),
     ],
 )
 def test_a_client_is_who_the_last_trusted_proxy_says(hops: int, forwarded: str | None, client: str) -> None:
@@ -62,3 +81,45 @@ def test_a_client_is_who_the_last_trusted_proxy_says(hops: int, forwarded: str |
         environ["HTTP_X_FORWARDED_FOR"] = forwarded
 
     assert client_of(environ, trusted_hops=hops) == client
+
+
+def test_another_header_that_says_who_asks_is_not_read() -> None:
+    environ = {"REMOTE_ADDR": "192.0.2.1", "HTTP_FORWARDED": "for=203.0.113.7", "HTTP_X_REAL_IP": "203.0.113.7"}
+
+    assert client_of(environ, trusted_hops=1) == "192.0.2.1"
+
+
+def spellings(address: IPv4Address | IPv6Address) -> st.SearchStrategy[str]:
+    """As proxies write an address: with or without a port, brackets and spaces, in full or short."""
+    ports = st.integers(0, 65535)
+    if isinstance(address, IPv4Address):
+        bare = st.sampled_from([str(address), f"::ffff:{address}"])
+        return bare | ports.map(lambda port: f"{address}:{port}")
+    written = st.sampled_from([str(address), address.exploded, address.exploded.upper()])
+    in_brackets = written.map(lambda text: f"[{text}]")
+    return written | in_brackets | st.tuples(in_brackets, ports).map(lambda pair: f"{pair[0]}:{pair[1]}")
+
+
+@given(data=st.data(), address=st.ip_addresses(), hops=st.integers(1, 4), invented=st.text(max_size=30))
+def test_however_an_address_is_written_and_whatever_a_client_invents_it_is_one_client(
+    data: st.DataObject, address: IPv4Address | IPv6Address, hops: int, invented: str
+) -> None:
+    first, second = (data.draw(spellings(address)) for _ in range(2))
+    nearer = data.draw(st.lists(st.ip_addresses().map(str), min_size=hops - 1, max_size=hops - 1))
+    environ = {"REMOTE_ADDR": "192.0.2.1"}
+
+    told = [
+        client_of(environ | {"HTTP_X_FORWARDED_FOR": ",".join(entries)}, trusted_hops=hops)
+        for entries in ([first, *nearer], [invented, f" {second}\t", *nearer], [invented, invented, second, *nearer])
+    ]
+
+    assert len(set(told)) == 1
+
+
+@given(forwarded=st.text(max_size=60), hops=st.integers(0, 10))
+def test_no_header_makes_a_client_of_anything_but_an_address(forwarded: str, hops: int) -> None:
+    environ = {"REMOTE_ADDR": "192.0.2.1", "HTTP_X_FORWARDED_FOR": forwarded}
+
+    client = client_of(environ, trusted_hops=hops)
+
+    assert re.fullmatch(r"[0-9.]+|[0-9a-f:]+/64", client)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +13,6 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu.exceptions import OperationalError
-from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from catalog import registry
@@ -142,39 +140,39 @@ def test_of_callers_at_once_only_one_is_given_each_gateway(monkeypatch: pytest.M
 
 
 @pytest.mark.django_db
-def test_a_run_that_is_asked_for_is_due_at_once_and_beat_is_not_waited_for(
-    settings: Settings,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_run_that_is_asked_for_is_due_at_once_and_stands_in_the_runs() -> None:
     Gateway.objects.create(slug="chutes", next_run_at=NOW + timedelta(hours=1))
-    sent: list[str] = []
-    monkeypatch.setattr(current_app, "send_task", lambda name, **options: sent.append(name))
 
-    with django_capture_on_commit_callbacks(execute=True):
-        schedule.request_run("chutes")
-        assert sent == []
+    run = schedule.request_run("chutes", now=NOW)
 
-    assert sent == ["catalog.dispatch_due"]
+    assert (run.gateway.slug, run.outcome, run.trigger) == ("chutes", "waiting", "request")
     assert "chutes" in schedule.claim_due(now=NOW)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("error", [OperationalError("no broker"), ConnectionRefusedError()])
-def test_a_run_that_is_asked_for_while_no_broker_answers_waits_for_the_next_beat(
-    error: Exception,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    Gateway.objects.create(slug="chutes", next_run_at=NOW + timedelta(hours=1))
+def test_whoever_asks_while_a_run_waits_gets_that_one_and_others_one_of_their_own() -> None:
+    first, second, other = (schedule.request_run(slug, now=NOW) for slug in ("chutes", "chutes", "portkey"))
 
+    assert first == second != other
+
+
+def test_beat_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, **options: sent.append(name))
+
+    schedule.send_due()
+
+    assert sent == ["catalog.dispatch_due"]
+
+
+@pytest.mark.parametrize("error", [OperationalError("no broker"), ConnectionRefusedError()])
+def test_without_a_broker_somebody_is_told_that_the_next_beat_does_it(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(name: str, **options: object) -> None:
         raise error
 
     monkeypatch.setattr(current_app, "send_task", refuse)
-    with caplog.at_level(logging.WARNING), django_capture_on_commit_callbacks(execute=True):
-        schedule.request_run("chutes")
 
-    assert "the next beat will send what is due" in caplog.text
-    assert "chutes" in schedule.claim_due(now=NOW)
+    with pytest.raises(schedule.NoBroker, match="the next beat will send what is due"):
+        schedule.send_due()

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.core.management import call_command
+from django.utils import timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Refused, Unreachable
 from catalog.models import Gateway, Offer, SyncRun
-from catalog.sync import run, schedule
+from catalog.sync import decisions, run, schedule
 from catalog.sync.task import Report
 from tests.catalog.syncing import Network, Shop, published, served, stored, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, openrouter_rows, write_listing
@@ -305,7 +306,7 @@ def test_a_run_that_was_asked_for_while_one_was_under_way_is_still_due(
     get = auto.get
 
     def get_while_somebody_asks(slug: str, request: object) -> bytes:
-        schedule.request_run("shop")
+        schedule.request_run("shop", now=timezone.now())
         if fails:
             raise Unreachable("no answer")
         return get(slug, request)  # type: ignore[arg-type]
@@ -314,3 +315,23 @@ def test_a_run_that_was_asked_for_while_one_was_under_way_is_still_due(
     sync("shop")
 
     assert shop_row().next_run_at is None
+
+
+def test_a_run_that_was_asked_for_is_the_next_one_that_asks_the_gateway(auto: Network) -> None:
+    """Neither a trial, nor a bridge, nor what is only read again."""
+    sync("shop")
+    asked = schedule.request_run("shop", now=timezone.now())
+    assert asked.outcome == Outcome.WAITING
+
+    sync("shop", dry_run=True)
+    decisions.rebuild("shop")
+    asked.refresh_from_db()
+    assert asked.outcome == Outcome.WAITING
+
+    report = sync("shop")
+
+    asked.refresh_from_db()
+    assert report.run == asked
+    assert (asked.outcome, asked.trigger) == (Outcome.UNCHANGED, SyncRun.Trigger.REQUEST)
+    assert asked.lease_token == shop_row().lease_token
+    assert SyncRun.objects.asking().finished().filter(pk=asked.pk).exists()

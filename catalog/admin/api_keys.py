@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from catalog.admin.readonly import curator
+from catalog.models import ApiKey
+from catalog.models.api_key import SCOPES
+
+
+class ApiKeyForm(forms.ModelForm):
+    scopes = forms.MultipleChoiceField(
+        choices=SCOPES.items(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it may do, beside reading with a limit of its own.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "scopes", "requests_per_minute", "expires_at")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):
+    form = ApiKeyForm
+    list_display = (
+        "name",
+        "prefix",
+        "scopes",
+        "requests_per_minute",
+        "created_by",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    )
+    list_filter = ("revoked_at", "expires_at")
+    list_select_related = ("created_by",)
+    search_fields = ("name", "prefix")
+    ordering = ("-created_at",)
+    fields = ("name", "scopes", "requests_per_minute", "expires_at", "prefix", "created_by", "created_at", "revoked_at")
+    readonly_fields = ("prefix", "created_by", "created_at", "revoked_at")
+    actions = ("revoke",)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if not change:
+            obj.created_by = curator(request)
+            request.secret_of_new_key = obj.renew()  # type: ignore[attr-defined]  # for the one page that shows it
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        """Shows the secret, at once and in no message: those are kept until they are read."""
+        shown = {"title": "The new key", "key": obj, "secret": request.secret_of_new_key, "opts": self.opts}  # type: ignore[attr-defined]
+        context = self.admin_site.each_context(request) | shown
+        return TemplateResponse(request, "admin/catalog/apikey/made.html", context)
+
+    @admin.action(description="Revoke: within seconds the key is refused", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        self.message_user(request, f"Revoked {count} of {queryset.count()}.", messages.SUCCESS)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a revoked one says who had it

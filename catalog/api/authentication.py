@@ -1,0 +1,44 @@
+"""Who may do more than read: a key with a scope, or a member of staff who is logged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from catalog.models.api_key import SYNC
+from catalog.serving import keys
+from catalog.serving.refusals import CHALLENGE
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer gwz_…` or `X-API-Key`; `request.auth` is the key. Another service's token is none."""
+
+    def authenticate(self, request: Request) -> tuple[Any, keys.Key] | None:
+        try:
+            key = keys.key_of(request.META)
+        except keys.WrongKey as error:
+            raise AuthenticationFailed(str(error)) from error
+        return None if key is None else (None, key)
+
+    def authenticate_header(self, request: Request) -> str:
+        return CHALLENGE
+
+
+class MaySync(BasePermission):
+    message = "This needs a key with the scope sync, or a member of staff who may change gateways."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, keys.Key):
+            return SYNC in request.auth.scopes
+        user = request.user
+        return isinstance(user, User) and user.is_staff and user.has_perm("catalog.change_gateway")
+
+
+AUTHENTICATION = (KeyAuthentication, SessionAuthentication)
+"""The key first: it says how to authenticate where nobody did."""

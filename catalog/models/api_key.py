@@ -1,0 +1,67 @@
+"""The keys of clients. Only the hash of a key is kept, so none can be read here."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+PREFIX = "gwz_"
+"""All keys begin so: they are told from the tokens of other services, in requests and in leaked files."""
+SYNC = "sync"
+SCOPES = {SYNC: "sync: start runs, and read how they went"}
+_SHOWN = len(PREFIX) + 6
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a key. It has 256 random bits, so a plain hash tells nothing of it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def valid(self, *, now: datetime) -> ApiKeyQuerySet:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+
+    def issue(self, **fields: Any) -> tuple[ApiKey, str]:
+        """A new key, and its secret, which nobody can be told again."""
+        key = ApiKey(**fields)
+        secret = key.renew()
+        key.save()
+        return key, secret
+
+
+class ApiKey(models.Model):
+    name = models.CharField(max_length=100, help_text="Who uses it, and for what.")
+    prefix = models.CharField(max_length=_SHOWN, editable=False, help_text="How it begins; the rest is not kept.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list, blank=True, help_text="What it may do, beside reading with its own limit.")
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="To each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField("created", auto_now_add=True)
+    expires_at = models.DateTimeField("expires", null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def renew(self) -> str:
+        """Give it a secret, and tell it."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        self.prefix, self.digest = secret[:_SHOWN], digest_of(secret)
+        return secret

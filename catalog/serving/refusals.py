@@ -1,0 +1,71 @@
+"""What is refused before Django hears of it, as the problem that the client gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+import orjson
+
+from catalog.serving.limits import Standing
+from catalog.serving.problems import problem_document
+
+Headers = list[tuple[str, str]]
+
+CHALLENGE = 'Bearer realm="gatewayz"'
+"""How to say who one is (RFC 6750)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    status: int
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
+
+    def answer(self, *, path: str, request_id: str) -> tuple[Headers, bytes]:
+        """The headers and the body; `path` is the server's, each character a byte."""
+        body = orjson.dumps(
+            problem_document(
+                status=self.status,
+                detail=self.detail,
+                instance=quote(path, safe="/~:@!$&'()*+,;=", encoding="latin-1"),
+                request_id=request_id,
+            )
+        )
+        described = [
+            ("Content-Type", "application/problem+json"),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Content-Length", str(len(body))),
+        ]
+        return [*described, *self.headers], body
+
+
+BROKEN = Refusal(status=500, detail="Something went wrong on our side; the request id leads to it in the logs.")
+
+
+def wrong_key(reason: str) -> Refusal:
+    challenge = f'{CHALLENGE}, error="invalid_token"'
+    return Refusal(status=401, detail=reason, headers=(("WWW-Authenticate", challenge),))
+
+
+def not_ready(reason: str) -> Refusal:
+    return Refusal(status=503, detail=reason, headers=(("Retry-After", "1"),))
+
+
+def too_large(most: int) -> Refusal:
+    return Refusal(status=413, detail=f"More than {most} bytes were sent.")
+
+
+def too_many(standing: Standing) -> Refusal:
+    wait = standing.seconds_left
+    return Refusal(
+        status=429,
+        detail=f"This {standing.policy} has asked too often; the next request is answered in {wait} seconds.",
+        headers=(("Retry-After", str(wait)),),
+    )

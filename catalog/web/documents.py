@@ -1,0 +1,84 @@
+"""The documents of the API as pages: `docs/api/*.md`, and `docs/problems/*.md`, where the `type` of an error leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from posixpath import join, normpath
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.template.loader import render_to_string
+from rest_framework.request import Request
+
+from catalog.web import markdown
+from catalog.web.pages import Page
+
+FOLDERS = {"api": "The API", "problems": "Errors"}
+HEADERS = {
+    "Cache-Control": "public, max-age=3600",
+    # Nothing but the page itself and our own style: no script, no frame, no form.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+}
+
+
+class Document(Page):
+    def get(self, request: Request, folder: str, name: str) -> HttpResponse:
+        self.check_parameters(request)
+        file = _files().get(f"{folder}/{name}")
+        if file is None:
+            raise Http404("There is no document of this name; /docs/ lists those there are.")
+        return HttpResponse(_page(file, folder), headers=HEADERS)
+
+
+class Contents(Page):
+    """All documents, or those of one folder."""
+
+    def get(self, request: Request, folder: str = "") -> HttpResponse:
+        self.check_parameters(request)
+        return HttpResponse(_contents(folder), headers=HEADERS)
+
+
+@cache
+def _files() -> Mapping[str, Path]:
+    """The documents by address. Whatever else is asked for is none: no name becomes a path."""
+    root: Path = settings.DOCS_DIR
+    found = [file for folder in FOLDERS for file in sorted((root / folder).glob("*.md"))]
+    return {f"{file.parent.name}/{file.stem}": file for file in found}
+
+
+@cache
+def _page(file: Path, folder: str) -> str:
+    read = markdown.rendered(file.read_text("utf-8"), link=lambda address: _link(address, folder))
+    shown = {"title": read.title, "html": read.html, "folder": folder, "folder_title": FOLDERS[folder]}
+    return render_to_string("web/document.html", shown)
+
+
+@cache
+def _contents(folder: str) -> str:
+    parts = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
+    return render_to_string("web/contents.html", {"title": FOLDERS.get(folder, "Documents"), "parts": parts})
+
+
+def _titles(folder: str) -> list[tuple[str, str]]:
+    """Address and title of each document."""
+    found = [(f"/docs/{address}", file) for address, file in _files().items() if address.startswith(f"{folder}/")]
+    return [(address, markdown.rendered(file.read_text("utf-8"), link=str).title) for address, file in found]
+
+
+def _link(address: str, folder: str) -> str | None:
+    """Documents link to each other as files; here they are pages. Other files of the project are not served."""
+    parts = urlsplit(address)
+    if parts.scheme in {"http", "https"} or address.startswith(("#", "/")):
+        return address
+    path = normpath(join(folder, parts.path))
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    if path in FOLDERS:
+        return f"/docs/{path}/{fragment}"
+    known = path.removesuffix(".md")
+    return f"/docs/{known}{fragment}" if path.endswith(".md") and known in _files() else None
