@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
 from catalog.normalize import dates
+from catalog.serving.filterset import SelectionFilterSet
 from catalog.serving.index import Row
-from catalog.serving.parameters import SelectionFilterSet
 from catalog.serving.snapshot import NotReady, Snapshot
 
 Json = Any

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from catalog.serving.parameters import InvalidParameters, ParameterProblem
+from catalog.serving.filterset import InvalidParameters, ParameterProblem
 
 Json = Any
 _Body = TypeVar("_Body", bound="Body")

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from catalog import costing
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.serving import comparison, filters, parameters, snapshot
+from catalog.serving import comparison, filters, filterset, snapshot
 from catalog.serving.canonical import models_of
 from catalog.serving.comparison import Compared
 
@@ -70,8 +70,8 @@ class Resolve(CatalogView):
         asked = self.query(request).values["id"]
         held = snapshot.current()
         if asked is None:
-            problem = parameters.ParameterProblem("id", "", "is needed: the id to find a model by")
-            raise parameters.InvalidParameters([problem])
+            problem = filterset.ParameterProblem("id", "", "is needed: the id to find a model by")
+            raise filterset.InvalidParameters([problem])
         models = models_of(held)
         meant = models.meant_by(asked)
         [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]

@@ -14,7 +14,7 @@ from catalog.api.canonical import workload
 from catalog.api.views import CatalogView
 from catalog.serving import filters, side_by_side, snapshot
 from catalog.serving.canonical import Models, models_of
-from catalog.serving.parameters import InvalidParameters, ParameterProblem
+from catalog.serving.filterset import InvalidParameters, ParameterProblem
 
 Json = Any
 

@@ -16,8 +16,8 @@ from django.views import csrf, defaults
 from rest_framework.exceptions import APIException
 
 from catalog.history import Forgotten
+from catalog.serving.filterset import InvalidParameters
 from catalog.serving.keys import NotRead
-from catalog.serving.parameters import InvalidParameters
 from catalog.serving.problems import problem_document
 from catalog.serving.snapshot import NotReady
 

@@ -16,7 +16,8 @@ from catalog.api import bodies
 from catalog.api.serializers.fields import MONEY
 from catalog.normalize import money
 from catalog.serving.filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
-from catalog.serving.parameters import LONGEST_VALUE, InvalidParameters, ParameterProblem
+from catalog.serving.filterset import InvalidParameters, ParameterProblem
+from catalog.serving.parameters import LONGEST_VALUE
 
 Json = Any
 

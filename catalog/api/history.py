@@ -19,7 +19,7 @@ from catalog.models import Price
 from catalog.normalize import dates
 from catalog.normalize.meters import METERS
 from catalog.records import PriceRecord
-from catalog.serving import filters, parameters, snapshot
+from catalog.serving import filters, filterset, snapshot
 from catalog.serving.index import Row
 
 Json = Any
@@ -97,14 +97,14 @@ class ChangeList(CatalogView):
         )
 
 
-def wanted(query: parameters.SelectionFilterSet) -> Wanted:
+def wanted(query: filterset.SelectionFilterSet) -> Wanted:
     gateway = query.values["gateway"]
     return Wanted(
         gateway=None if gateway == "all" else gateway, id=query.values["id"], kinds=query.values["kind"] or ()
     )
 
 
-def _page(query: parameters.SelectionFilterSet, *, until: int) -> history.Page:
+def _page(query: filterset.SelectionFilterSet, *, until: int) -> history.Page:
     given = [name for name in BEGINNINGS if query.values[name] is not None]
     if len(given) > 1:
         raise _invalid(query, given[1], f"cannot be given together with {given[0]}")
@@ -114,7 +114,7 @@ def _page(query: parameters.SelectionFilterSet, *, until: int) -> history.Page:
         raise _invalid(query, given[0], f"names a revision that there is not; the newest is {error.newest}") from error
 
 
-def _start(query: parameters.SelectionFilterSet) -> Position | None:
+def _start(query: filterset.SelectionFilterSet) -> Position | None:
     since_revision, since, cursor = (query.values[name] for name in BEGINNINGS)
     if cursor is not None:
         return Position(*cursor)
@@ -130,9 +130,9 @@ def _beginning(position: Position) -> Json:
     return {"since_revision": position.revision - 1}
 
 
-def _invalid(query: parameters.SelectionFilterSet, name: str, reason: str) -> parameters.InvalidParameters:
+def _invalid(query: filterset.SelectionFilterSet, name: str, reason: str) -> filterset.InvalidParameters:
     value = query.parameters()[name].spelled(query.values[name])
-    return parameters.InvalidParameters([parameters.ParameterProblem(name, value, reason)])
+    return filterset.InvalidParameters([filterset.ParameterProblem(name, value, reason)])
 
 
 def _next(request: Request, query: str) -> str:

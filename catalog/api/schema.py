@@ -10,8 +10,9 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
+from catalog.serving.filterset import SelectionFilterSet
 from catalog.serving.front import LIMITED
-from catalog.serving.parameters import Parameter, SelectionFilterSet
+from catalog.serving.parameters import Parameter
 from catalog.serving.problems import DROP_IN
 
 Json = Any

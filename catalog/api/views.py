@@ -24,14 +24,14 @@ from catalog import queries, registry
 from catalog.api import answers, serializers
 from catalog.normalize import dates
 from catalog.records import Source
-from catalog.serving import facets, filters, pages, parameters, providers, snapshot
+from catalog.serving import facets, filters, filterset, pages, providers, snapshot
 from catalog.serving.selection import Selection
 
 
 class CatalogView(APIView):
-    filterset_class: ClassVar[type[parameters.SelectionFilterSet]] = filters.NoParameters
+    filterset_class: ClassVar[type[filterset.SelectionFilterSet]] = filters.NoParameters
 
-    def query(self, request: Request) -> parameters.SelectionFilterSet:
+    def query(self, request: Request) -> filterset.SelectionFilterSet:
         """The request's parameters. Raises InvalidParameters."""
         return self.filterset_class(request.query_params)
 
@@ -211,7 +211,7 @@ class Docs(SpectacularSwaggerView):
         return HttpResponse()
 
 
-def _facets(selection: Selection, query: parameters.SelectionFilterSet) -> dict[str, object]:
+def _facets(selection: Selection, query: filterset.SelectionFilterSet) -> dict[str, object]:
     """Each counted without the filters on itself, or a list to choose from would only offer what was chosen."""
     found = {
         name: facets.counted(query.narrowed(selection, without=query.filters_on(name)), name)

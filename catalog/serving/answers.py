@@ -21,7 +21,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
 from catalog.serving.endpoints import ENDPOINTS, JSON, Endpoint
-from catalog.serving.parameters import InvalidParameters
+from catalog.serving.filterset import InvalidParameters
 
 Headers = list[tuple[str, str]]
 Wording = tuple[str, ...]

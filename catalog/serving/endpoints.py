@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from catalog.serving import filters
-from catalog.serving.parameters import SelectionFilterSet
+from catalog.serving.filterset import SelectionFilterSet
 
 JSON = "application/json"
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from catalog import documents, registry
 from catalog.records import Availability, Source
 from catalog.serving.facets import COUNTED
+from catalog.serving.filterset import ParameterProblem, SelectionFilterSet
 from catalog.serving.pages import Cursor
 from catalog.serving.parameters import (
     AnyOf,
@@ -22,12 +23,10 @@ from catalog.serving.parameters import (
     Moment,
     Names,
     OneOf,
-    ParameterProblem,
     PastMoment,
     Providers,
     RevisionNumber,
     SearchText,
-    SelectionFilterSet,
     Tags,
     UsDollars,
     WholeNumber,

@@ -23,9 +23,9 @@ from catalog.records import Availability, Source
 from catalog.serving.answers import canonical_query
 from catalog.serving.facets import COUNTED, MOST_VALUES, counted
 from catalog.serving.filters import NarrowingFilterSet, OfferFilterSet
+from catalog.serving.filterset import InvalidParameters
 from catalog.serving.index import FACETS, Index, Row
 from catalog.serving.pages import page_of
-from catalog.serving.parameters import InvalidParameters
 from catalog.serving.selection import SORTS, Selection
 from tests.catalog.serving.generated import GATEWAYS, MODELS, SECONDS, SOME_TYPES, catalogues, rows
 from tests.factories import offer_facts, offer_record, per_token, served_row, snapshot_of

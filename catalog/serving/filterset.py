@@ -1,0 +1,135 @@
+"""How the query parameters of one request are read: whatever is wrong with them is said, and said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Self
+from urllib.parse import urlencode
+
+import django_filters
+from django.http import QueryDict
+
+from catalog.serving.parameters import Parameter
+from catalog.serving.selection import Selection
+
+_ENDS = (("_min", "_max"), ("_after", "_before"))
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterProblem:
+    parameter: str
+    value: str
+    reason: str
+
+    @classmethod
+    def shown(cls, parameter: str, value: str, reason: str) -> Self:
+        """Repeats what was sent, but never more of it than a reader needs."""
+        return cls(_shown(parameter), _shown(value), reason.encode("utf-8", "replace").decode())
+
+
+class InvalidParameters(Exception):
+    def __init__(self, problems: Sequence[ParameterProblem]) -> None:
+        super().__init__("; ".join(f"{problem.parameter} {problem.reason}" for problem in problems))
+        self.problems = problems
+
+
+class SelectionFilterSet(django_filters.FilterSet):
+    """Reads the parameters of one request; an unknown, repeated, empty or wrong one is refused, all of them at once.
+
+    Only the parameters that are present are cleaned: building a form of every declared one costs far more than
+    answering (3.6 ms with 44 of them).
+    """
+
+    depending: ClassVar[tuple[str, ...]] = ()
+    """The parameters whose default depends on others."""
+
+    def __init__(self, data: QueryDict) -> None:
+        self.values: dict[str, Any] = {name: parameter.default for name, parameter in self.parameters().items()}
+        problems: list[ParameterProblem] = []
+        for name, texts in data.lists():
+            self._read(name, texts, problems)
+        for name in self.depending:
+            if name not in data:
+                self.values[name] = self.default(name)
+        if problems := problems or list(self.contradictions()):
+            raise InvalidParameters(problems)
+
+    def contradictions(self) -> Iterator[ParameterProblem]:
+        """What is wrong with parameters together, each of which is right: here a range that ends before it begins."""
+        for low, high in _ranges(tuple(self.parameters())):
+            least, most = self.values[low], self.values[high]
+            if least is not None and most is not None and least > most:
+                for name, reason in ((low, f"must not be above {high}"), (high, f"must not be below {low}")):
+                    yield self.problem(name, reason)
+
+    def problem(self, name: str, reason: str) -> ParameterProblem:
+        return ParameterProblem.shown(name, self.parameters()[name].spelled(self.values[name]), reason)
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, Parameter]:
+        found: Mapping[str, Parameter] = cls.base_filters
+        return found
+
+    def default(self, name: str) -> Any:
+        """What holds where the parameter is not given beside these others."""
+        return self.parameters()[name].default
+
+    def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
+        """What all parameters leave of it, except those without which it is asked for."""
+        for name, value in self.values.items():
+            if value is not None and name not in without:
+                selection = self.parameters()[name].filter(selection, value)
+        return selection
+
+    def filters_on(self, facet: str) -> set[str]:
+        """The parameters that narrow by this facet."""
+        return {name for name, parameter in self.parameters().items() if facet in {name, parameter.of}}
+
+    def canonical(self, **changes: Any) -> str:
+        """The one query of all that ask the same, whatever their order and spelling; with these values instead."""
+        parameters, asked = self.parameters(), (self.values | changes).items()
+        given = [(name, parameters[name].spelled(value)) for name, value in asked if value != self.default(name)]
+        return urlencode(sorted(given))
+
+    def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
+        parameter = self.parameters().get(name)
+        if parameter is None:
+            known = ", ".join(self.parameters())
+            reason = f"is not a parameter here; {f'those are {known}' if known else 'there are none'}"
+            problems.append(ParameterProblem.shown(name, texts[0], reason))
+        elif parameter.takes_several:
+            words = [word.strip() for text in texts for word in text.split(",")]
+            self.values[name] = [_cleaned(name, parameter, word, problems) for word in words]
+        elif len(texts) > 1:
+            problems.append(ParameterProblem.shown(name, texts[-1], "is given more than once"))
+        else:
+            self.values[name] = _cleaned(name, parameter, texts[0], problems)
+
+
+@cache
+def _ranges(names: tuple[str, ...]) -> Sequence[tuple[str, str]]:
+    """The pairs of parameters that are the two ends of one range."""
+    ends = [(name, f"{name.removesuffix(low)}{high}") for name in names for low, high in _ENDS if name.endswith(low)]
+    return [(low, high) for low, high in ends if high in names]
+
+
+def _cleaned(name: str, parameter: Parameter, value: str, problems: list[ParameterProblem]) -> Any:
+    try:
+        if not value.strip():
+            raise ValueError("must not be empty")
+        if "\x00" in value:
+            raise ValueError("must not contain a NUL character")
+        if "\ufffd" in value:  # what Django puts in the place of bytes that are no UTF-8
+            raise ValueError("must be UTF-8 text")
+        if len(value) > parameter.longest:
+            raise ValueError(f"must have at most {parameter.longest} characters")
+        return parameter.parse(value)
+    except ValueError as error:
+        problems.append(ParameterProblem.shown(name, value, str(error)))
+
+
+def _shown(sent: str) -> str:
+    clean = sent.encode("utf-8", "replace").decode()
+    return clean if len(clean) <= 100 else f"{clean[:100]}…"
