@@ -1,6 +1,6 @@
 """What curators said, read whole: which statements hold together, and which would do harm.
 
-StatementError → UnknownModel · UnknownOffer · AliasCycle · Contradiction · Clash
+StatementError → UnknownModel · UnknownOffer · AliasCycle · Contradiction · Repetition · Clash
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ class AliasCycle(StatementError):
 
 class Contradiction(StatementError):
     """Two statements say what cannot both be."""
+
+
+class Repetition(StatementError):
+    """It has been said, and holds."""
 
 
 class Clash(StatementError):

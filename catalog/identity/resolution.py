@@ -240,6 +240,8 @@ def check(new: Statement, *, among: Iterable[Statement], offers: Iterable[Offer]
     Harm is to make one model of two that a seller sells side by side: that is what shows them to be two.
     """
     listed, told = list(offers), list(among)
+    if new in told:
+        raise curators.Repetition("this has been said already")
     if isinstance(new, Tie | Split) and new.offer not in {offer.key for offer in listed}:
         raise curators.UnknownOffer(f"there is no offer {' '.join(new.offer)}")
     curators.read([*told, new], models=known.models, key_of=namer.key)

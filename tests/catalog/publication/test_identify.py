@@ -169,6 +169,20 @@ def test_what_cannot_be_followed_or_does_harm_is_refused_and_nothing_changes(
     assert stored() == before
 
 
+@pytest.mark.parametrize("kind", ["tie", "split", "alias"])
+def test_what_was_said_already_is_not_said_again(sold_twice: None, kind: str) -> None:
+    publish(record("acme/stork"), gateway="featherless")
+    said: dict[str, Any] = {"model": model("acme/heron")}
+    said |= {"spelling": "acme/stork"} if kind == "alias" else {"offer": offer("acme/stork", "featherless")}
+    say(kind, **said)
+    before = stored()
+
+    with pytest.raises(InvalidStatement, match="has been said already"):
+        say(kind, **said)
+
+    assert stored() == before
+
+
 def test_a_cycle_of_aliases_is_refused(sold_twice: None) -> None:
     publish(record("acme/stork"), gateway="featherless")
     say("alias", spelling="acme/stork", model=model("acme/heron"))
