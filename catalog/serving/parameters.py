@@ -205,10 +205,10 @@ class ChangeCursor(Parameter):
 
 
 class PastMoment(Moment):
-    """A time that has been."""
+    """A time that has been; parts of a second are left out, as times are shown without them."""
 
     def parse(self, value: str) -> datetime:
-        moment = datetime.fromtimestamp(super().parse(value), UTC)
+        moment = datetime.fromtimestamp(super().parse(re.sub(r"\.\d{1,9}", "", value)), UTC)
         if moment > datetime.now(UTC):
             raise ValueError("must not lie in the future")
         return moment

@@ -134,8 +134,6 @@ def test_next_keeps_what_was_asked_for_and_waits_where_the_feed_ends(client: Cli
     [
         ("since=2999-01-01", "since"),
         ("since=yesterday", "since"),
-        ("since=0001-01-01T00:00:00%2B14:00", "since"),
-        ("since=2100-11-22T08:00:00+01:00", "since"),  # a plus that was not encoded
         ("since_revision=-1", "since_revision"),
         ("since_revision=9", "since_revision"),
         ("since_revision=99999999999999999999", "since_revision"),
