@@ -254,6 +254,8 @@ def supervise(stop: StopRequest) -> None:
     address = Address(
         env.text("BIND", default="127.0.0.1"), env.whole_number("PORT", default=8000, least=1, most=65_535)
     )
+    if not env.text("PUBLIC_URL"):
+        os.environ["PUBLIC_URL"] = address.url("")  # for the links of feeds, in the processes that are started here
     web_workers = env.whole_number("WEB_WORKERS", default=min(os.cpu_count() or 1, 2), least=1, most=64)
     with claimed_folder(settings.DATA_DIR):
         if problems := find_port_problems(address) + find_settings_problems():

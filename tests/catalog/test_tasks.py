@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -43,9 +42,15 @@ PATIENCE_SECONDS = 60.0
 def queue() -> Iterator[Path]:
     """The folder in which the messages of an installation without Redis wait."""
     folder: Path = settings.BROKER_DIR / "queue"
-    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)
+    _empty(folder)
     yield folder
-    shutil.rmtree(settings.BROKER_DIR, ignore_errors=True)
+    _empty(folder)
+
+
+def _empty(folder: Path) -> None:
+    """The folder itself stays: a connection that another test has opened writes there again."""
+    for message in folder.glob("*"):
+        message.unlink()
 
 
 def seconds_between(planned: Json) -> float:

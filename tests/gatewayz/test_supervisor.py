@@ -98,10 +98,13 @@ class Supervised:
         return [pid for pid, line in processes_of(self.data_dir).items() if words in line and pid > other_than]
 
     def json_of(self, path: str) -> Any:
+        return json.loads(self.body_of(path))
+
+    def body_of(self, path: str) -> bytes:
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             client.request("GET", path)
-            return json.loads(client.getresponse().read())
+            return client.getresponse().read()
         finally:
             client.close()
 
@@ -177,6 +180,10 @@ def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running:
     counts = (("openrouter", 357, 0), ("portkey", 1039, 3), ("featherless", 250, 0), ("chutes", 104, 0))
     for gateway, models, held in counts:
         assert re.search(rf"^{gateway} +fresh +{models} +{held}  bundled ", running.output, flags=re.MULTILINE)
+
+
+def test_the_links_of_its_feed_lead_to_where_it_serves(running: Supervised) -> None:
+    assert f'href="http://localhost:{running.port}/catalog/' in running.body_of("/catalog/changes.atom").decode()
 
 
 def test_a_second_one_on_the_same_data_folder_is_refused(running: Supervised) -> None:

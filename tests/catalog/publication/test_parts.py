@@ -69,9 +69,12 @@ def identity() -> dict[str, set[tuple[Json, ...]]]:
     )
     models = CanonicalModel.objects.values_list("slug", "born", "merged_into__slug", "redirect__slug")
     asked = IdentityCandidate.objects.values_list("model__slug", "may_be__slug", "reason", "evidence")
-    owned = IdentityLink.objects.exclude(offer=None, model=None)
-    linked = owned.values_list("offer__gateway__slug", "offer__model_id", "model__slug", "name")
-    return {"offers": set(offers), "models": set(models), "candidates": set(asked), "links": set(linked)}
+    # Not by joins: within a transaction PostgreSQL knows nothing yet of how many there are.
+    keys = {pk: key for pk, *key in Offer.objects.values_list("pk", "gateway__slug", "model_id")}
+    slugs = dict(CanonicalModel.objects.values_list("pk", "slug"))
+    owned = IdentityLink.objects.exclude(offer=None, model=None).values_list("offer", "model", "name")
+    linked = {(*keys.get(offer, ()), slugs.get(model), name) for offer, model, name in owned}
+    return {"offers": set(offers), "models": set(models), "candidates": set(asked), "links": linked}
 
 
 def as_if_all_were_decided(change: Callable[[], object]) -> dict[str, set[tuple[Json, ...]]]:
