@@ -21,6 +21,8 @@ Json = Any
 NAME, PROVIDER, TAG, DESCRIPTION = FIELDS = range(4)
 """Where a word stands, the weightiest first. The maker's part of an id is a word of the provider."""
 
+UNASKED = frozenset({"instruct", "it"})
+"""Words that makers write into names or leave out, and people rarely ask for."""
 LONGEST_WORD = 40
 """What is longer is no word of a language; its beginning is enough."""
 LONGEST_QUESTION = 300
@@ -77,7 +79,7 @@ def lengths(shown: Json) -> tuple[int, int]:
 
 
 def _length(name: str) -> int:
-    words = _words(_with_points(_folded(name)))
+    words = (word for word in _words(_with_points(_folded(name))) if word not in UNASKED)
     return min(sum(len(parts(word.removeprefix("v"))) for word in words), LONGEST_LENGTH)
 
 
