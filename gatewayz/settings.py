@@ -235,6 +235,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATION_PARAMETERS": False,
+    "TAGS": [{"name": "catalogue"}, {"name": "drop-in"}, {"name": "health"}],  # in this order on the page
     "PREPROCESSING_HOOKS": ["catalog.api.schema.without_trailing_slashes", "catalog.api.schema.without_second_prefix"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
