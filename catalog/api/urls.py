@@ -30,6 +30,7 @@ urlpatterns = [
     path("catalog/models/<path:model_id>/history", history.ModelHistory.as_view()),
     path("catalog/models/<path:model_id>", views.ModelDetail.as_view()),
     *_list("catalog/providers", views.ProviderList),
+    path("catalog/providers/<path:provider>", views.ProviderDetail.as_view()),
     *_list("catalog/provider", views.ProviderListAsFirstNamed),
     path("catalog/canonical/<path:slug>", canonical.CanonicalDetail.as_view()),
     *_list("catalog/resolve", canonical.Resolve),

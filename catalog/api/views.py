@@ -101,6 +101,23 @@ class ProviderListAsFirstNamed(ProviderList):
         return super().get(request)
 
 
+class ProviderDetail(CatalogView):
+    filterset_class = filters.OfferOfIdFilterSet
+
+    @extend_schema(
+        operation_id="read_provider",
+        summary="One provider with its figures, by any of its spellings",
+        responses=serializers.ProviderDetailSerializer,
+    )
+    def get(self, request: Request, provider: str) -> HttpResponse:
+        held = snapshot.current()
+        selection = self.query(request).narrowed(Selection.of(held))
+        key = registry.PROVIDERS.key(provider)
+        if not selection.having("provider", key).members:
+            raise Http404("There is no provider of this name here; /catalog/providers lists them.")
+        return answers.published(held, {"data": asdict(providers.figures(selection, key))})
+
+
 class GatewayList(CatalogView):
     @extend_schema(
         operation_id="list_gateways",

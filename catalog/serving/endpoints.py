@@ -26,6 +26,7 @@ class Endpoint(NamedTuple):
 ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"/catalog/models/?"), filters.OfferFilterSet),
     Endpoint(re.compile(r"/catalog/providers?/?"), filters.ProviderFilterSet),
+    Endpoint(re.compile(r"/catalog/providers/.+", re.DOTALL), filters.OfferOfIdFilterSet),
     Endpoint(re.compile(r"/catalog/models/.+/history", re.DOTALL), filters.HistoryFilterSet),
     Endpoint(re.compile(r"/catalog/models/.+", re.DOTALL), filters.OfferOfIdFilterSet),
     Endpoint(re.compile(r"/catalog/canonical/.+", re.DOTALL), filters.WorkloadFilterSet),

@@ -90,7 +90,7 @@ from catalog.api.serializers.problems import (
     ParameterProblemSerializer,
     ProblemSerializer,
 )
-from catalog.api.serializers.providers import ProviderListSerializer, ProviderSerializer
+from catalog.api.serializers.providers import ProviderDetailSerializer, ProviderListSerializer, ProviderSerializer
 from catalog.api.serializers.sync import RunAnswerSerializer, RunCountsSerializer, RunSerializer
 
 __all__ = [
@@ -155,6 +155,7 @@ __all__ = [
     "PricingOverrideSerializer",
     "PricingSerializer",
     "ProblemSerializer",
+    "ProviderDetailSerializer",
     "ProviderListSerializer",
     "ProviderSerializer",
     "RangeSerializer",

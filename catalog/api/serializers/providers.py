@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog.api.serializers import fields
-from catalog.api.serializers.lists import ListSerializer
+from catalog.api.serializers.lists import ListSerializer, StampSerializer
 
 
 class ProviderSerializer(Serializer[object]):
@@ -27,3 +27,7 @@ class ProviderSerializer(Serializer[object]):
 
 class ProviderListSerializer(ListSerializer):
     data = ProviderSerializer(many=True)
+
+
+class ProviderDetailSerializer(StampSerializer):
+    data = ProviderSerializer()

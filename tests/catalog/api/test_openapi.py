@@ -55,6 +55,7 @@ EXAMPLE_PATHS = {
     "slug": "deepseek-ai/DeepSeek-R1",
     "gateway": "chutes",
     "run_id": "1",
+    "provider": "DeepSeek",
 }
 NEEDED = {"/catalog/compare": {"ids": "deepseek-ai/DeepSeek-R1"}}
 """Parameters without which an address answers nothing."""
@@ -78,6 +79,9 @@ ANSWERED = {
     ("/catalog/provider", "400"): "/catalog/provider?offset=-1",
     ("/catalog/providers", "200"): "/catalog/providers",
     ("/catalog/providers", "400"): "/catalog/providers?sort=id",
+    ("/catalog/providers/{provider}", "200"): "/catalog/providers/DeepSeek",
+    ("/catalog/providers/{provider}", "400"): "/catalog/providers/DeepSeek?gateway=bogus",
+    ("/catalog/providers/{provider}", "404"): "/catalog/providers/nobody",
     ("/catalog/canonical/{slug}", "200"): "/catalog/canonical/deepseek-ai/DeepSeek-R1",
     ("/catalog/canonical/{slug}", "400"): "/catalog/canonical/deepseek-ai/DeepSeek-R1?cached_percent=101",
     ("/catalog/canonical/{slug}", "404"): "/catalog/canonical/nobody/nothing",
@@ -138,6 +142,7 @@ UNREADY = {
     # the same before any revision was read, while the database is down
     ("/catalog/models", "503"): "/catalog/models",
     ("/catalog/models/{model_id}", "503"): "/catalog/models/deepseek-ai/DeepSeek-R1",
+    ("/catalog/providers/{provider}", "503"): "/catalog/providers/DeepSeek",
     ("/catalog/canonical/{slug}", "503"): "/catalog/canonical/deepseek-ai/DeepSeek-R1",
     ("/catalog/resolve", "503"): "/catalog/resolve?id=deepseek-r1",
     ("/catalog/compare", "503"): "/catalog/compare?ids=deepseek-ai/DeepSeek-R1",

@@ -8,7 +8,7 @@ from django.test import Client
 from catalog.records import ModelType
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
-from tests.catalog.api.reading import read
+from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 
 
@@ -44,6 +44,17 @@ def test_the_figures_of_a_provider_are_those_of_its_list_of_models(client: Clien
         assert set(provider["model_types"]) == {row["model_type"] for row in listed["data"]}
         assert provider["source_gateways"] == ["chutes"]
     assert sum(provider["model_count"] for provider in providers) == 104
+
+
+def test_one_provider_is_found_by_any_spelling_and_told_as_the_list_tells_it(
+    client: Client, catalogue: Snapshot
+) -> None:
+    [listed] = [row for row in read(client, "/catalog/providers")["data"] if row["slug"] == "deepseek-ai"]
+
+    for spelling in ("deepseek-ai", "DEEPSEEK", "DeepSeek-AI"):
+        assert read(client, f"/catalog/providers/{spelling}")["data"] == listed
+        assert problem_of(client.get(f"/catalog/providers/{spelling}?gateway=openrouter"), status=404)
+    assert problem_of(client.get("/catalog/providers/nobody"), status=404)
 
 
 def test_spellings_that_differ_in_case_are_one_provider_named_as_most_spell_it(

@@ -31,6 +31,7 @@ CACHED = [
     "/catalog/changes.atom",
     "/catalog/providers",
     "/catalog/provider",
+    "/catalog/providers/maker",
     "/catalog/canonical/maker/model",
     "/catalog/resolve",
     "/catalog/schema",
