@@ -13,7 +13,7 @@ from django.conf import settings
 from tests.settings import _scratch as SCRATCH
 
 # Time is measured in benchmarks/: on a busy machine a deadline fails tests that are right.
-hypothesis.settings.register_profile("sample", deadline=None, max_examples=60)
+hypothesis.settings.register_profile("sample", deadline=None, max_examples=40)
 hypothesis.settings.register_profile("prove", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample"))
 

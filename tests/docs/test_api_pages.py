@@ -17,11 +17,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from catalog.serving.snapshot import Snapshot
-from tests.catalog.bundled import _bundled_once, bundled
 
 Json = Any
-
-__all__ = ["_bundled_once", "bundled"]
 
 PAGES = sorted((Path(settings.BASE_DIR) / "docs" / "api").glob("*.md"))
 _EXAMPLE = re.compile(

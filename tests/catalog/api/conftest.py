@@ -9,11 +9,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from catalog import registry
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
+from tests.catalog.bundled import _bundled_once, bundled
 from tests.catalog.serving.fresh import nothing_served_yet
 from tests.catalog.serving.web import one_connection
 from tests.catalog.syncing import sync
 
-__all__ = ["break_database", "catalogue", "nothing_served_yet", "one_connection"]
+__all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_served_yet", "one_connection"]
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def texts_of_prices(model: Json) -> Iterator[Json]:
 
 
 def test_no_row_has_a_null_where_openrouter_has_none_and_every_price_is_plain_text(
-    client: Client, catalogues: Snapshot
+    client: Client, bundled: Snapshot
 ) -> None:
     rows = read(client, ALL)["data"]
 
@@ -101,11 +101,9 @@ def test_no_row_has_a_null_where_openrouter_has_none_and_every_price_is_plain_te
     assert all({"prompt", "completion"} <= model["pricing"].keys() for model in rows)
 
 
-def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_no_free_tier(client: Client, catalogues: Snapshot) -> None:
+def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_no_free_tier(client: Client, bundled: Snapshot) -> None:
     for model in read(client, ALL)["data"]:
-        offers = comparison.compared(
-            models_of(catalogues).rows_of(model["canonical_slug"]), comparison.DEFAULT_WORKLOAD
-        )
+        offers = comparison.compared(models_of(bundled).rows_of(model["canonical_slug"]), comparison.DEFAULT_WORKLOAD)
         comparable = [offer for offer in offers if offer.cost is not None]
         lasting = [offer for offer in comparable if not offer.row.id.endswith(":free")]
         [priced, *_] = lasting or comparable
@@ -118,7 +116,7 @@ def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_no_free_tier(client:
 
 
 def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer_with_free_and_without(
-    client: Client, catalogues: Snapshot
+    client: Client, bundled: Snapshot
 ) -> None:
     rows = read(client, ALL)["data"]
     assert len({model["id"] for model in rows}) == len(rows)
@@ -126,13 +124,13 @@ def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer_with_free_a
     for model in rows:
         for endpoint in model["endpoints"]:
             asked = endpoint["model_id"]
-            found = drop_in.find(catalogues, asked)
+            found = drop_in.find(bundled, asked)
             assert found is not None
             assert found.id == model["id"]
-            bare = drop_in.find(catalogues, asked.removesuffix(":free"))
+            bare = drop_in.find(bundled, asked.removesuffix(":free"))
             assert bare is not None
             assert asked in ids or bare.id == model["id"]
-        always = drop_in.find(catalogues, f"{model['id'].removesuffix(':free')}:free")
+        always = drop_in.find(bundled, f"{model['id'].removesuffix(':free')}:free")
         assert always is not None
         assert always.id == model["id"]
         assert read(client, f"/v1/models/{quote(model['canonical_slug'], safe='')}")["id"] == model["id"]
@@ -141,7 +139,7 @@ def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer_with_free_a
 QUERIES = ["", "?output_modalities=all", "?supported_parameters=tools,reasoning", "?input_modalities=image"]
 
 
-def test_the_count_is_that_of_the_list_and_both_prefixes_answer_alike(client: Client, catalogues: Snapshot) -> None:
+def test_the_count_is_that_of_the_list_and_both_prefixes_answer_alike(client: Client, bundled: Snapshot) -> None:
     totals = []
     for query in QUERIES:
         answer = read(client, f"/api/v1/models{query}")
@@ -155,7 +153,7 @@ def test_the_count_is_that_of_the_list_and_both_prefixes_answer_alike(client: Cl
     assert 0 < totals[3] < totals[1]
 
 
-def test_every_offer_leads_to_a_seller_of_the_list_of_providers(client: Client, catalogues: Snapshot) -> None:
+def test_every_offer_leads_to_a_seller_of_the_list_of_providers(client: Client, bundled: Snapshot) -> None:
     sellers = {seller["slug"]: seller["name"] for seller in read(client, "/api/v1/providers")["data"]}
 
     told = {(each["tag"], each["provider_name"]) for row in read(client, ALL)["data"] for each in row["endpoints"]}
@@ -164,7 +162,7 @@ def test_every_offer_leads_to_a_seller_of_the_list_of_providers(client: Client, 
 
 
 def test_the_database_is_not_asked(
-    client: Client, catalogues: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+    client: Client, bundled: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):
         read(client, ALL)

@@ -56,7 +56,7 @@ def words(cell: str) -> list[str]:
     ],
 )
 def test_every_format_has_exactly_the_offers_that_the_list_has(
-    client: Client, catalogues: Snapshot, query: str, belongs: Any
+    client: Client, bundled: Snapshot, query: str, belongs: Any
 ) -> None:
     pages = [read(client, f"/catalog/models?limit=1000&offset={offset}")["data"] for offset in (0, 1000)]
     wanted = [row for row in [*pages[0], *pages[1]] if belongs(row)]
@@ -73,12 +73,12 @@ def test_every_format_has_exactly_the_offers_that_the_list_has(
 
 @pytest.mark.parametrize("extension", TYPES)
 def test_an_export_is_named_after_its_revision_and_comes_whole(
-    client: Client, catalogue: Snapshot, extension: str
+    client: Client, bundled: Snapshot, extension: str
 ) -> None:
     response = client.get(f"/catalog/export.{extension}", headers={"accept": TYPES[extension]})
 
     assert response.headers["Content-Type"].partition(";")[0] == TYPES[extension]
-    name = f"gatewayz-{catalogue.revision}.{extension}"
+    name = f"gatewayz-{bundled.revision}.{extension}"
     assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     assert not response.streaming
     assert "public" in response.headers["Cache-Control"]
@@ -87,7 +87,7 @@ def test_an_export_is_named_after_its_revision_and_comes_whole(
 @pytest.mark.parametrize("extension", TYPES)
 @pytest.mark.parametrize(("accept", "status"), [("*/*", 200), ("image/png", 406), ("text/html,*/*;q=0.8", 200)])
 def test_an_export_is_negotiated_by_its_own_media_type(
-    client: Client, catalogue: Snapshot, extension: str, accept: str, status: int
+    client: Client, bundled: Snapshot, extension: str, accept: str, status: int
 ) -> None:
     response = client.get(f"/catalog/export.{extension}", headers={"accept": accept})
 
@@ -95,7 +95,7 @@ def test_an_export_is_negotiated_by_its_own_media_type(
     assert status == 200 or problem_of(response, status=406)
 
 
-def test_a_cell_has_the_value_of_the_document(client: Client, catalogues: Snapshot) -> None:
+def test_a_cell_has_the_value_of_the_document(client: Client, bundled: Snapshot) -> None:
     rows = table(client.get("/catalog/export.csv").content)
 
     for document, row in zip(lines(client), rows, strict=True):

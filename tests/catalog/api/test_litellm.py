@@ -37,10 +37,10 @@ def entries(*rows: Row) -> Json:
     return json.loads(litellm_map.map_of(snapshot_of(*rows)), parse_float=Decimal)
 
 
-def test_every_number_of_the_map_has_the_very_digits_of_the_price(client: Client, catalogues: Snapshot) -> None:
+def test_every_number_of_the_map_has_the_very_digits_of_the_price(client: Client, bundled: Snapshot) -> None:
     found = json.loads(client.get(ADDRESS).content, parse_float=str, parse_int=str)
 
-    shown = [orjson.loads(row.document) for row in Selection.of(catalogues).rows if row.gateway == "openrouter"]
+    shown = [orjson.loads(row.document) for row in Selection.of(bundled).rows if row.gateway == "openrouter"]
     priced = {f"openrouter/{offer['id']}": offer["pricing"] for offer in shown if offer["price_basis"] == "token"}
     listed = {key: entry for key, entry in found.items() if key.startswith("openrouter/")}
     assert listed.keys() <= priced.keys()
@@ -153,7 +153,7 @@ json.dump([fetched, told("openrouter/deepseek/deepseek-r1"), told("gemini/gemini
 """
 
 
-def test_litellm_fetches_the_map_and_reckons_with_it(client: Client, catalogues: Snapshot, tmp_path: Path) -> None:
+def test_litellm_fetches_the_map_and_reckons_with_it(client: Client, bundled: Snapshot, tmp_path: Path) -> None:
     answer = client.get(ADDRESS).content
     few = {key: orjson.loads(answer)[key] for key in ("openrouter/deepseek/deepseek-r1", "gemini/gemini-2.5-pro")}
     with serving() as address:

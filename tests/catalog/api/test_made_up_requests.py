@@ -26,9 +26,6 @@ from schemathesis.specs.openapi.checks import (
 from catalog.serving.counts import Counts
 from catalog.serving.front import Front
 from catalog.serving.snapshot import Snapshot
-from tests.catalog.bundled import _bundled_once, bundled
-
-__all__ = ["_bundled_once", "bundled"]
 
 DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

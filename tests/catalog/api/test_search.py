@@ -36,7 +36,7 @@ def search(client: Client, **asked: object) -> Json:
 
 
 def test_what_people_ask_for_comes_first_in_the_bundled_catalogues(
-    client: Client, catalogues: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+    client: Client, bundled: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with SEARCHES.open(encoding="utf-8", newline="") as file:
         searches = list(csv.DictReader(file))

@@ -48,7 +48,7 @@ def test_prices_are_exact_and_free_ones_are_counted_apart(client: Client, db: No
 
 
 @pytest.mark.parametrize("query", ["", "gateway=portkey", "provider=qwen&model_type=LLM", "tags=nobody-has-this"])
-def test_figures_are_those_of_the_rows_that_the_list_shows(client: Client, catalogues: Snapshot, query: str) -> None:
+def test_figures_are_those_of_the_rows_that_the_list_shows(client: Client, bundled: Snapshot, query: str) -> None:
     figures = read(client, f"/catalog/stats?{query}")["data"]
 
     rows = read(client, f"/catalog/export.json?{query}")["data"]
