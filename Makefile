@@ -11,6 +11,12 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes 
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
+# What is tried in full by `make prove`, and as a sample by `make test`.
+PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py \
+         tests/catalog/serving/test_index.py tests/catalog/serving/test_filters.py tests/catalog/serving/test_search.py \
+         tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
+         tests/catalog/api/test_made_up_requests.py
+
 .PHONY: help run test coverage prove bench bench-reads bench-sync docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
@@ -28,7 +34,7 @@ coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reac
 	@COVERAGE=1 $(BIN)/python -m tests.suite
 
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, a kill at every statement, long series of examples
-	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py $(PROVE_OPTIONS)
+	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite $(PROVEN) $(PROVE_OPTIONS)
 
 bench: bench-reads bench-sync  ## both benchmarks, one after the other
 
