@@ -24,9 +24,8 @@ from django.db.models import Q, QuerySet
 from catalog import registry
 from catalog.models import CanonicalModel, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
-from catalog.serving import keys
+from catalog.serving import keys, unhurried
 from catalog.serving.index import Identity, Index, Row
-from catalog.serving.unhurried import unhurried
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +139,8 @@ def _snapshot(
 
 def start_following() -> None:
     """Read the newest revision now, and from then on in a thread of this process."""
-    _refresh_or_say_why()
+    with unhurried.alone():
+        _refresh_or_say_why()
     threading.Thread(target=_follow, name="snapshot", daemon=True).start()
 
 
@@ -180,7 +180,7 @@ def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:
             document.encode(),
             Identity(model=slug, variant=variant, rule=sys.intern(rule), evidence=evidence) if slug else None,
         )
-        for document, slug, variant, rule, evidence in unhurried(told.iterator(chunk_size=100))
+        for document, slug, variant, rule, evidence in unhurried.unhurried(told.iterator(chunk_size=100))
     ]
 
 
