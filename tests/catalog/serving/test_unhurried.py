@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from catalog.serving import unhurried
@@ -12,8 +14,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Each pause; and every step takes as long as one may."""
     taken: list[float] = []
     moments = iter(range(1_000))
-    monkeypatch.setattr(unhurried.time, "sleep", taken.append)
-    monkeypatch.setattr(unhurried.time, "perf_counter", lambda: next(moments) * 2 * unhurried.STEP_SECONDS)
+    clock = SimpleNamespace(sleep=taken.append, perf_counter=lambda: next(moments) * 2 * unhurried.STEP_SECONDS)
+    monkeypatch.setattr(unhurried, "time", clock)
     return taken
 
 
