@@ -65,7 +65,7 @@ class Models:
         gateway, _, rest = asked.partition("/")
         named = [row for row in self._held.rows_of_id(rest) if row.gateway == gateway]
         if rows := self._held.rows_of_id(asked):
-            return _meant("id", rows, f"{len(rows)} offers have this id")
+            return _meant("id", rows, f"{len(rows)} offers have this id" if len(rows) > 1 else "an offer has this id")
         if named:
             return _meant("gateway_and_id", named, f"{gateway} has an offer of this id")
         if asked.casefold() in self._positions or asked.casefold() in self._held.redirects:
