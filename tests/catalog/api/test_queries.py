@@ -20,12 +20,20 @@ from tests.catalog.syncing import sync
         "/catalog/models?gateway=chutes&provider=qwen&model_type=LLM&tags=hot&sort=-name&limit=5&offset=5",
         "/catalog/models?hourly_rate_max=6&canonical_model=deepseek-ai/DeepSeek-R1&facets=tags,provider&fields=id",
         "/catalog/models?cursor=start&limit=5",
+        "/catalog/models?q=deepsek+r1",
         "/catalog/models/deepseek-ai/DeepSeek-R1",
         "/catalog/providers",
         "/catalog/provider?gateway=chutes",
         "/catalog/compare?ids=deepseek-ai/DeepSeek-R1,Qwen/Qwen3-32B",
         "/catalog/stats",
+        "/catalog/providers/deepseek",
+        "/catalog/canonical/deepseek-ai/DeepSeek-R1",
+        "/catalog/resolve?id=deepseek-r1",
         "/catalog/export.json",
+        "/api/v1/models",
+        "/api/v1/models/count",
+        "/api/v1/providers",
+        "/litellm/model_prices.json",
         "/healthz",
     ],
 )
@@ -34,6 +42,19 @@ def test_reading_the_catalogue_asks_the_database_nothing(
 ) -> None:
     with django_assert_num_queries(0):
         read(client, address)
+
+
+def test_neither_an_estimate_nor_an_export_nor_a_page_asks_the_database_anything(
+    client: Client, catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        body = {"workload": {"input_tokens": 1, "hours": 1}, "limit": 100}
+        asked = [client.post("/catalog/estimate", body, content_type="application/json")]
+        for address in ("export.ndjson", "export.csv", "schema", "docs", "logos/deepseek-ai.svg"):
+            asked.append(client.get(f"/catalog/{address}"))
+        asked.append(client.get("/docs/api/models"))
+
+    assert [response.status_code for response in asked] == [200] * 7
 
 
 def test_a_refusal_asks_the_database_nothing(
