@@ -169,9 +169,9 @@ def bare_bulk_load() -> float:
     """The finished rows of a first ingest, read back and loaded again into the emptied tables."""
     from django.db import transaction
 
-    from catalog.models import Offer, OfferVersion, Price
+    from catalog.models import IdentityLink, Offer, OfferVersion, Price
 
-    tables = (Offer, OfferVersion, Price)
+    tables = (Offer, OfferVersion, Price, IdentityLink)
     finished = {table: list(table.objects.order_by("pk")) for table in tables}
 
     def load() -> None:
@@ -197,10 +197,21 @@ def _settle() -> None:
 
 
 def empty() -> None:
-    from catalog.models import Capture, Gateway, Offer, OfferVersion, Price, Provider, Revision, RunPage, SyncRun
+    from catalog.models import (
+        Capture,
+        Gateway,
+        IdentityLink,
+        Offer,
+        OfferVersion,
+        Price,
+        Provider,
+        Revision,
+        RunPage,
+        SyncRun,
+    )
 
     Gateway.objects.update(accepted_run=None)
-    for table in (Price, OfferVersion, Offer, Provider, RunPage, Capture):
+    for table in (IdentityLink, Price, OfferVersion, Offer, Provider, RunPage, Capture):
         table.objects.all()._raw_delete("default")
     Revision.objects.exclude(number=0).delete()
     SyncRun.objects.all().delete()
