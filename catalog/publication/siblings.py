@@ -105,10 +105,10 @@ def _billed(
 def _listed(
     gateway: Gateway, priced: Mapping[str, OfferRecord], models: Mapping[str, str]
 ) -> Iterator[tuple[str, PriceKey, str, Decimal]]:
-    for key, record in priced.items():
-        for price in record.prices:
+    for key, model in models.items():  # of an offer whose model nobody can tell, no price is a sibling
+        for price in priced[key].prices:
             if price.key in _COMPARED:
-                yield models[key], price.key, _owner(gateway.slug, key), price.amount
+                yield model, price.key, _owner(gateway.slug, key), price.amount
 
 
 def _owner(gateway: str, offer_id: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from catalog import registry
 from catalog.identity.names import Namer
-from catalog.serving.index import Row
+from catalog.serving import derived
+from catalog.serving.index import Index, Row
 from catalog.serving.snapshot import Snapshot
 
 _MOST_CANDIDATES = 20
@@ -29,16 +29,17 @@ class Meant:
 
 
 class Models:
-    """What is looked up by model, made once for a snapshot when it is first asked for."""
+    """What is looked up by model."""
 
-    def __init__(self, held: Snapshot) -> None:
-        self._held = held
+    def __init__(self, index: Index, *, redirects: Mapping[str, str]) -> None:
+        self._index = index
+        self._redirects = redirects
         self._namer = Namer(registry.PROVIDERS)
         self._positions: dict[str, list[int]] = defaultdict(list)
         by_id: dict[str, set[str]] = defaultdict(set)
         by_key: dict[str, set[str]] = defaultdict(set)
         by_name: dict[str, set[str]] = defaultdict(set)
-        for position, row in held.index.rows.items():
+        for position, row in index.rows.items():
             if row.identity is None:
                 continue
             slug = row.identity.model
@@ -55,7 +56,7 @@ class Models:
 
     def rows_of(self, slug: str) -> list[Row]:
         """All offers of the model, withdrawn ones too, by id and gateway; the slug in any case."""
-        return [self._held.index.rows[position] for position in sorted(self._positions.get(slug.casefold(), ()))]
+        return [self._index.rows[position] for position in sorted(self._positions.get(slug.casefold(), ()))]
 
     def positions_of(self, slugs: Iterable[str]) -> list[int]:
         """Of all offers of these models."""
@@ -63,13 +64,13 @@ class Models:
 
     def meant_by(self, asked: str) -> Meant:
         gateway, _, rest = asked.partition("/")
-        named = [row for row in self._held.rows_of_id(rest) if row.gateway == gateway]
-        if rows := self._held.rows_of_id(asked):
+        named = [row for row in self._index.rows_of_id(rest) if row.gateway == gateway]
+        if rows := self._index.rows_of_id(asked):
             return _meant("id", rows, f"{len(rows)} offers have this id" if len(rows) > 1 else "an offer has this id")
         if named:
             return _meant("gateway_and_id", named, f"{gateway} has an offer of this id")
-        if asked.casefold() in self._positions or asked.casefold() in self._held.redirects:
-            slug = self._held.redirects.get(asked.casefold(), asked)
+        if asked.casefold() in self._positions or asked.casefold() in self._redirects:
+            slug = self._redirects.get(asked.casefold(), asked)
             return _meant("slug", self.rows_of(slug), "it is the slug of a model, or of one that was merged into it")
         spellings = (asked.casefold(), self._namer.key(asked), self._namer.key(asked).rpartition("/")[2])
         for (rule, known, evidence), spelling in zip(self._steps, spellings, strict=True):
@@ -89,14 +90,9 @@ class Models:
         raise ValueError(f"has {asked!r}, which may mean {', '.join(meant.models)}: name one of these")
 
 
-_made: WeakKeyDictionary[Snapshot, Models] = WeakKeyDictionary()
-
-
+@derived.once
 def models_of(held: Snapshot) -> Models:
-    found = _made.get(held)
-    if found is None:
-        found = _made[held] = Models(held)
-    return found
+    return Models(held.index, redirects=held.redirects)
 
 
 def _meant(rule: str, rows: Iterable[Row], evidence: str) -> Meant:

@@ -10,15 +10,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import Any
 from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
 import orjson
 
 from catalog import registry
-from catalog.serving import comparison
+from catalog.serving import comparison, derived
 from catalog.serving.canonical import models_of
 from catalog.serving.comparison import Compared
 from catalog.serving.index import Row
@@ -94,19 +92,6 @@ class Listing:
     """Who serves the models: OpenRouter calls them providers."""
 
 
-_made: WeakKeyDictionary[Snapshot, Listing] = WeakKeyDictionary()
-_making = Lock()
-
-
-def listing_of(held: Snapshot) -> Listing:
-    """Made once for a snapshot, when it is first asked for."""
-    found = _made.get(held)
-    if found is None:
-        with _making:  # who comes meanwhile waits, rather than making it too
-            found = _made.get(held) or _made.setdefault(held, _listing(held))
-    return found
-
-
 def find(held: Snapshot, asked: str) -> Model | None:
     """The row that an id means: its own, or that of any offer of its model, in whatever spelling is clear."""
     listing = listing_of(held)
@@ -129,7 +114,8 @@ def endpoints(model: Model) -> Json:
 
 
 # --- making it -------------------------------------------------------------------------------------------------------
-def _listing(held: Snapshot) -> Listing:
+@derived.once
+def listing_of(held: Snapshot) -> Listing:
     offers: dict[str, list[Row]] = defaultdict(list)
     openrouter: set[str] = set()
     for row in unhurried(Selection.of(held).rows):

@@ -189,6 +189,10 @@ class Index:
         """The positions of the offers with this fact. Not to be changed."""
         return self.facets[name].get(value, _NONE)
 
+    def rows_of_id(self, offer_id: str) -> list[Row]:
+        """By gateway."""
+        return [self.rows[position] for position in self.positions_of_id.get(offer_id, ())]
+
     def position_of(self, row: Row) -> int | None:
         """Where the offer stands of which this may be another version."""
         for position in self.positions_of_id.get(row.id, ()):

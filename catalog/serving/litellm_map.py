@@ -7,13 +7,12 @@ ordinary work can be said in LiteLLM's keys, and is known: an unknown price woul
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import orjson
 
 from catalog.normalize import billing
+from catalog.serving import derived
 from catalog.serving.index import Row
 from catalog.serving.selection import Selection
 from catalog.serving.snapshot import Snapshot
@@ -86,20 +85,10 @@ _BY_INPUT = {
     "file": "supports_pdf_input",
 }
 
-_made: WeakKeyDictionary[Snapshot, bytes] = WeakKeyDictionary()
-_making = Lock()
 
-
+@derived.once
 def map_of(held: Snapshot) -> bytes:
-    """The whole map as JSON, made once for a snapshot, when it is first asked for."""
-    found = _made.get(held)
-    if found is None:
-        with _making:
-            found = _made.get(held) or _made.setdefault(held, _map(held))
-    return found
-
-
-def _map(held: Snapshot) -> bytes:
+    """The whole map as JSON."""
     entries = dict(_entries(Selection.of(held).rows))
     return orjson.dumps({key: entries[key] for key in sorted(entries)})
 

@@ -67,7 +67,7 @@ class Snapshot:
 
     def rows_of_id(self, offer_id: str) -> list[Row]:
         """By gateway."""
-        return [self.index.rows[position] for position in self.index.positions_of_id.get(offer_id, ())]
+        return self.index.rows_of_id(offer_id)
 
 
 _held: Snapshot | None = None

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from weakref import WeakKeyDictionary
 
 import orjson
 
 from catalog import costing, documents
 from catalog.records import PriceRecord
+from catalog.serving import derived
 from catalog.serving.snapshot import Snapshot
 
 # Of a document from its prices to the key behind them. The quotes of a text in it would be escaped, so neither stands
@@ -55,7 +55,9 @@ def _amount(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _tariffs(held: Snapshot) -> Mapping[int, Tariff]:
+@derived.once
+def tariffs_of(held: Snapshot) -> Mapping[int, Tariff]:
+    """By position."""
     read: dict[bytes, Tariff] = {}
     found: dict[int, Tariff] = {}
     for position, row in held.index.rows.items():
@@ -63,15 +65,4 @@ def _tariffs(held: Snapshot) -> Mapping[int, Tariff]:
         text = row.document[start : row.document.index(_BEHIND, start)]
         tariff = read.get(text)
         found[position] = tariff if tariff is not None else read.setdefault(text, _read(text))
-    return found
-
-
-_made: WeakKeyDictionary[Snapshot, Mapping[int, Tariff]] = WeakKeyDictionary()
-
-
-def tariffs_of(held: Snapshot) -> Mapping[int, Tariff]:
-    """By position."""
-    found = _made.get(held)
-    if found is None:
-        found = _made[held] = _tariffs(held)
     return found

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from catalog import curation
 from catalog.curation import InvalidStatement
 from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer, Revision
 from catalog.records import OfferRecord
-from tests.catalog.syncing import stored
-from tests.factories import offer_record, publish
+from tests.catalog.syncing import stored, sync_rows
+from tests.factories import offer_record, openrouter_row, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -98,8 +100,9 @@ def test_a_publication_that_brings_no_name_decides_nothing(sold_twice: None, mon
 
 
 def test_statements_that_contradict_each_other_by_now_stop_no_sync(
-    sold_twice: None, caplog: pytest.LogCaptureFixture
+    sold_twice: None, caplog: pytest.LogCaptureFixture, fixtures_dir: Path, settings: Settings
 ) -> None:
+    settings.GUARD_MISSING_PERCENT = 100
     heron = model("acme/heron")
     for spelling, target in (("acme/egret", heron), ("acme/Egret", model("Qwen/Qwen3-8B"))):
         IdentityStatement.objects.create(
@@ -112,6 +115,11 @@ def test_statements_that_contradict_each_other_by_now_stop_no_sync(
     assert outcome.new == 1
     assert placed() == before | {"chutes acme/stork": (None, "", "")}
     assert "cannot be followed any more" in caplog.text
+
+    # Nor a run whose guard holds each price beside others' of the same model.
+    priced = openrouter_row("acme/crane", pricing={"prompt": "0.000001", "completion": "0.000002"})
+    assert sync_rows(fixtures_dir, [priced], slug="openrouter").run.error == ""
+    assert Offer.objects.filter(model_id="acme/crane").exists()
 
 
 # --- what curators say -----------------------------------------------------------------------------------------------
