@@ -38,6 +38,7 @@ from gatewayz.settings import env
 PAGES = ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/")
 ANSWER_SECONDS = 60.0  # from the start of the web to its first answer, on a slow machine
 LOOK_SECONDS = 0.1
+AGAIN_SECONDS = 0.01
 # Celery warns of root because of pickled messages; only JSON is accepted here.
 QUIET_AS_ROOT = ("-W", "ignore:You're running the worker with superuser privileges")
 
@@ -192,6 +193,14 @@ def is_something_published() -> bool:
 
 
 # --- serving ---------------------------------------------------------------------------------------------------------
+class Interrupted(BaseException):
+    """A signal ended the preparation.
+
+    No KeyboardInterrupt: one that passes through `exec`, as in the making of a dataclass, marks the interpreter, which
+    then dies of SIGINT at its end although somebody caught it.
+    """
+
+
 class StopRequest:
     """What Ctrl-C, SIGTERM and the end of the terminal leave behind."""
 
@@ -204,12 +213,20 @@ class StopRequest:
             # nohup has asked to survive the terminal.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._take)
+        signal.signal(signal.SIGALRM, self._take)
+        sys.unraisablehook = self._take_again
 
     def _take(self, *_: object) -> None:
-        # Remembered too: Python drops an exception that it meets in a callback or a finaliser.
-        self.is_asked = True
+        self.is_asked = True  # remembered too: somebody's `except BaseException` may have been in the way
         if self.interrupts:
-            raise KeyboardInterrupt
+            raise Interrupted
+
+    def _take_again(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Python drops an exception that it meets in a callback or a finaliser, of which an import runs hundreds."""
+        if issubclass(dropped.exc_type, Interrupted):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        else:
+            sys.__unraisablehook__(dropped)
 
 
 class Serving:
@@ -280,8 +297,8 @@ def main() -> int:
         for line in refusal.args:
             sys.stderr.write(f"gatewayz: {line}\n")
         return 1
-    except KeyboardInterrupt:
-        pass  # before any child was started
+    except Interrupted:
+        stop.interrupts = False  # it was before any child was started
     say("Stopped")
     return 0
 

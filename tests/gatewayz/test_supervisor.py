@@ -246,6 +246,33 @@ def test_ctrl_c_during_the_preparation_is_no_error(tmp_path: Path) -> None:
         assert "Traceback" not in started.output
 
 
+INTERRUPTED_IN = """
+import signal, sys, time
+from gatewayz import supervisor
+def ctrl_c(): signal.raise_signal(signal.SIGINT)
+class Finalised:
+    def __del__(self): ctrl_c()
+def supervise(_):
+    {what}
+    time.sleep(60)
+supervisor.supervise = supervise
+sys.exit(supervisor.main())
+"""
+
+
+@pytest.mark.parametrize("what", ["exec('ctrl_c(); [*range(9)]', globals())", "Finalised()"])
+def test_ctrl_c_where_python_treats_it_in_a_way_of_its_own_is_no_error(what: str, tmp_path: Path) -> None:
+    # As a module: only then does Python look, at its end, at what passed through `exec`, as in making a dataclass.
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_IN.format(what=what))
+    environment = environment_of(tmp_path / "data", PYTHONPATH=f"{settings.BASE_DIR}{os.pathsep}{tmp_path}")
+
+    run = subprocess.run(
+        [sys.executable, "-m", "interrupted"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (run.returncode, run.stdout, run.stderr) == (0, "Stopped\n", "")
+
+
 # --- refusals: one line each, status 1 -------------------------------------------------------------------------------
 def test_a_busy_port_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -309,7 +336,7 @@ from gatewayz import supervisor
 def sync_once():
     try:
         os.kill(os.getpid(), signal.SIGINT)
-    except KeyboardInterrupt:
+    except BaseException:
         pass
 supervisor.sync_once = sync_once
 sys.exit(supervisor.main())
