@@ -148,10 +148,15 @@ _Row = tuple[int, int, str, str, str, str | None]
 def _versions(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
     """Revision, offer, gateway, id, document and the document before of each version."""
     before = OfferVersion.objects.filter(offer=OuterRef("offer"), from_revision__lt=OuterRef("from_revision"))
-    narrowing = {"offer__gateway__slug": wanted.gateway, "offer__model_id": wanted.id}
-    return OfferVersion.objects.filter(
-        **{name: value for name, value in narrowing.items() if value is not None}
-    ).values_list(
+    versions = OfferVersion.objects.all()
+    if wanted.id is not None:
+        # Asked for first, or databases sometimes try every version against every offer.
+        versions = versions.filter(
+            offer__in=list(Offer.objects.filter(model_id=wanted.id).values_list("pk", flat=True))
+        )
+    if wanted.gateway is not None:
+        versions = versions.filter(offer__gateway__slug=wanted.gateway)
+    return versions.values_list(
         "from_revision",
         "offer",
         "offer__gateway__slug",

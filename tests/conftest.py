@@ -13,7 +13,9 @@ from django.conf import settings
 from tests.settings import _scratch as SCRATCH
 
 # Time is measured in benchmarks/: on a busy machine a deadline fails tests that are right.
-hypothesis.settings.register_profile("sample", deadline=None, max_examples=40)
+# On the second database, which takes longer, what differs is not the logic: a few examples of each idea find that.
+IS_SECOND = os.environ.get("TEST_DATABASE") == "postgresql"
+hypothesis.settings.register_profile("sample", deadline=None, max_examples=15 if IS_SECOND else 40)
 hypothesis.settings.register_profile("prove", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample"))
 
@@ -28,7 +30,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On the second database, run again what touches one: the rest has been run on the first and cannot differ."""
-    if os.environ.get("TEST_DATABASE") != "postgresql":
+    if not IS_SECOND:
         return
     left_out = [item for item in items if not _touches_a_database(item)]
     config.hook.pytest_deselected(items=left_out)

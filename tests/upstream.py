@@ -402,6 +402,7 @@ class Wire(BaseHTTPRequestHandler):
     """One connection; ways to answer on it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each body would wait for the acknowledgement of its headers, 40 ms
     server: _Server
 
     def do_GET(self) -> None:

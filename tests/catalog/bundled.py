@@ -1,4 +1,4 @@
-"""The bundled catalogues of all gateways for a whole module of tests that only read them."""
+"""The bundled catalogues, for tests that begin with them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,31 @@ from django.db import transaction
 from catalog import registry
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
+from tests.catalog import kept
 from tests.catalog.syncing import sync
+
+
+@kept.once
+def publish_chutes() -> None:
+    sync()
+
+
+@kept.once
+def publish_all() -> None:
+    for slug in registry.GATEWAYS:
+        sync(slug, source="bundled")
 
 
 @pytest.fixture(scope="module")
 def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Snapshot]:
     with django_db_blocker.unblock(), transaction.atomic():
-        for slug in registry.GATEWAYS:
-            sync(slug, source="bundled")
+        publish_all()
         yield snapshot.load()
         transaction.set_rollback(True)
 
 
 @pytest.fixture
 def bundled(_bundled_once: Snapshot, db: None, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
-    """They are in the tables, and served."""
+    """Those of all gateways are in the tables, and served. For tests that only read: a module shares them."""
     monkeypatch.setattr(snapshot, "_held", _bundled_once)
     return _bundled_once

@@ -23,6 +23,7 @@ from pytest_django.fixtures import Settings
 from catalog import curation
 from catalog.models import Gateway, Offer, Price, PriceHold, SyncRun
 from tests import upstream as faults
+from tests.catalog import kept
 from tests.faults.stage import (
     CHUTES,
     LLM,
@@ -175,9 +176,14 @@ NO_ANSWERS = sampled(
 @pytest.fixture
 def both_published(upstream: Upstream) -> None:
     """The first edition of both gateways is published, the second one is what they list since."""
+    publish_both()
+    serve(upstream, 2)
+
+
+@kept.once
+def publish_both() -> None:
     for slug in SLUGS:
         assert sync(slug).outcome == Outcome.PUBLISHED
-    serve(upstream, 2)
 
 
 def other_than(slug: str) -> str:

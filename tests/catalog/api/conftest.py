@@ -6,13 +6,11 @@ from typing import NoReturn
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from catalog import registry
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
-from tests.catalog.bundled import _bundled_once, bundled
+from tests.catalog.bundled import _bundled_once, bundled, publish_all, publish_chutes
 from tests.catalog.serving.fresh import nothing_served_yet
 from tests.catalog.serving.web import one_connection
-from tests.catalog.syncing import sync
 
 __all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_served_yet", "one_connection"]
 
@@ -20,7 +18,7 @@ __all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_s
 @pytest.fixture
 def catalogue(db: None) -> Snapshot:
     """The bundled catalogue of Chutes, synced, published and served."""
-    sync()
+    publish_chutes()
     snapshot.refresh()
     return snapshot.current()
 
@@ -28,8 +26,7 @@ def catalogue(db: None) -> Snapshot:
 @pytest.fixture
 def catalogues(db: None) -> Snapshot:
     """Those of all gateways."""
-    for slug in registry.GATEWAYS:
-        sync(slug, source="bundled")
+    publish_all()
     snapshot.refresh()
     return snapshot.current()
 
