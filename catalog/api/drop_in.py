@@ -110,7 +110,7 @@ class LiteLLMPrices(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public(orjson.Fragment(litellm_map.map_of(snapshot.current())))
+        return _public(orjson.Fragment(litellm_map.map_of(snapshot.current()).body))
 
 
 def _model(model_id: str) -> drop_in.Model:

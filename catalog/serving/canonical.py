@@ -31,10 +31,12 @@ class Meant:
 class Models:
     """What is looked up by model."""
 
-    def __init__(self, index: Index, *, redirects: Mapping[str, str]) -> None:
+    def __init__(self, index: Index, *, redirects: Mapping[str, str], last: Models | None = None) -> None:
         self._index = index
         self._redirects = redirects
         self._namer = Namer(registry.PROVIDERS)
+        self._keys: dict[str, str] = {}
+        known_keys = last._keys if last is not None else {}
         self._positions: dict[str, list[int]] = defaultdict(list)
         by_id: dict[str, set[str]] = defaultdict(set)
         by_key: dict[str, set[str]] = defaultdict(set)
@@ -45,7 +47,9 @@ class Models:
             slug = row.identity.model
             self._positions[slug.casefold()].append(position)
             by_id[row.id.casefold()].add(slug)
-            for key in {self._namer.key(slug), self._namer.key(row.id)}:
+            for name in {slug, row.id}:
+                key = known_keys.get(name) or self._namer.key(name)
+                self._keys[name] = key
                 by_key[key].add(slug)
                 by_name[key.rpartition("/")[2]].add(slug)
         self._steps: tuple[tuple[str, Mapping[str, set[str]], str], ...] = (
@@ -90,9 +94,9 @@ class Models:
         raise ValueError(f"has {asked!r}, which may mean {', '.join(meant.models)}: name one of these")
 
 
-@derived.once
-def models_of(held: Snapshot) -> Models:
-    return Models(held.index, redirects=held.redirects)
+@derived.Once
+def models_of(held: Snapshot, last: Models | None) -> Models:
+    return Models(held.index, redirects=held.redirects, last=last)
 
 
 def _meant(rule: str, rows: Iterable[Row], evidence: str) -> Meant:

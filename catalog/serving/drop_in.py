@@ -7,7 +7,7 @@ So a model that too little is known of stays out of the list; nothing is made up
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,8 @@ class Listing:
     """By the slug of the canonical model."""
     sellers: list[Json]
     """Who serves the models: OpenRouter calls them providers."""
+    made: Mapping[str, _Made]
+    """All that was looked at, by the slug of the canonical model."""
 
 
 def find(held: Snapshot, asked: str) -> Model | None:
@@ -114,8 +116,19 @@ def endpoints(model: Model) -> Json:
 
 
 # --- making it -------------------------------------------------------------------------------------------------------
-@derived.once
-def listing_of(held: Snapshot) -> Listing:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What was made of the offers of one canonical model."""
+
+    rows: Sequence[Row]
+    is_slug_taken: bool
+    """Whether OpenRouter has an offer of another id that is the model's slug."""
+    model: Model | None
+    sellers: frozenset[tuple[str, str]]
+
+
+@derived.Once
+def listing_of(held: Snapshot, last: Listing | None) -> Listing:
     offers: dict[str, list[Row]] = defaultdict(list)
     openrouter: set[str] = set()
     for row in unhurried(Selection.of(held).rows):
@@ -123,17 +136,31 @@ def listing_of(held: Snapshot) -> Listing:
             offers[row.identity.model].append(row)
         if row.gateway == OPENROUTER:
             openrouter.add(row.id)
-    by_slug: dict[str, Model] = {}
-    sellers: set[tuple[str, str]] = set()
+    known = last.made if last is not None else {}
+    made: dict[str, _Made] = {}
     for slug, rows in unhurried(offers.items()):
-        documents = [orjson.loads(row.document) for row in rows]
-        sellers |= {_seller(document) for document in documents}
-        if _is_listable(documents) and (model := _model(slug, rows, openrouter=openrouter)) is not None:
-            by_slug[slug] = model
+        before, is_slug_taken = known.get(slug), slug in openrouter
+        if before is not None and before.rows == rows and before.is_slug_taken == is_slug_taken:
+            made[slug] = before
+        else:
+            made[slug] = _made_of(slug, rows, is_slug_taken=is_slug_taken)
+    by_slug = {slug: each.model for slug, each in made.items() if each.model is not None}
+    sellers = frozenset[tuple[str, str]]().union(*(each.sellers for each in made.values()))
     return Listing(
         models={model.id: model for model in sorted(by_slug.values(), key=lambda model: model.id)},
         by_slug=by_slug,
         sellers=[_told_of_seller(held, *seller) for seller in sorted(sellers)],
+        made=made,
+    )
+
+
+def _made_of(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> _Made:
+    documents = [orjson.loads(row.document) for row in rows]
+    return _Made(
+        rows=rows,
+        is_slug_taken=is_slug_taken,
+        model=_model(slug, rows, is_slug_taken=is_slug_taken) if _is_listable(documents) else None,
+        sellers=frozenset(map(_seller, documents)),
     )
 
 
@@ -144,7 +171,7 @@ def _is_listable(documents: Sequence[Json]) -> bool:
     )
 
 
-def _model(slug: str, rows: Iterable[Row], *, openrouter: Collection[str]) -> Model | None:
+def _model(slug: str, rows: Iterable[Row], *, is_slug_taken: bool) -> Model | None:
     """The row of a model; None where no offer of it can be compared by what its tokens cost."""
     offers = comparison.compared(rows, comparison.DEFAULT_WORKLOAD)
     if (priced := _priced(offers)) is None:
@@ -152,7 +179,7 @@ def _model(slug: str, rows: Iterable[Row], *, openrouter: Collection[str]) -> Mo
     main = _main(offers, priced)
     # What the main offer does not tell, the others may.
     documents = [main.document, *(offer.document for offer in offers if offer is not main)]
-    row = _row(_id(main, slug, openrouter=openrouter), slug, documents) | {
+    row = _row(_id(main, slug, is_slug_taken=is_slug_taken), slug, documents) | {
         "pricing": _pricing(priced.document),
         "endpoints": [_endpoint(offer) for offer in offers],
     }
@@ -189,11 +216,11 @@ def _is_free_tier(offer: Compared) -> bool:
     return offer.row.id.endswith(":free")
 
 
-def _id(main: Compared, slug: str, *, openrouter: Collection[str]) -> str:
+def _id(main: Compared, slug: str, *, is_slug_taken: bool) -> str:
     """OpenRouter's id where it sells the model, for clients send it on; else the slug, if no other row may have it."""
     if main.row.gateway == OPENROUTER:
         return main.row.id
-    return slug if slug not in openrouter else f"{main.row.gateway}/{main.row.id}"
+    return slug if not is_slug_taken else f"{main.row.gateway}/{main.row.id}"
 
 
 def _row(model_id: str, slug: str, documents: Sequence[Json]) -> Json:

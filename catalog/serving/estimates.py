@@ -43,7 +43,7 @@ class Estimate:
 
 
 def estimate(selection: Selection, workload: costing.Workload) -> Estimate:
-    members, tariffs = selection.members, tariffs_of(selection.snapshot)
+    members, tariffs = selection.members, tariffs_of(selection.snapshot).by_position
     billed = {tariff: tariff.bill(workload) for tariff in {tariffs[position] for position in members}}
     totals = {tariff: bill.total for tariff, bill in billed.items()}
     withdrawn = selection.snapshot.index.having("status", "withdrawn")

@@ -6,7 +6,8 @@ ordinary work can be said in LiteLLM's keys, and is known: an unknown price woul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from catalog.serving.snapshot import Snapshot
 from catalog.serving.unhurried import unhurried
 
 Json = Any
+_Entry = tuple[str, orjson.Fragment]
 
 GATEWAYS: Mapping[str, str] = {"openrouter": "openrouter", "featherless": "featherless_ai", "chutes": "chutes"}
 """LiteLLM's names of the gateways that one calls with a key of one's own."""
@@ -86,20 +88,32 @@ _BY_INPUT = {
 }
 
 
-@derived.once
-def map_of(held: Snapshot) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceMap:
+    body: bytes
     """The whole map as JSON."""
-    entries = dict(_entries(Selection.of(held).rows))
-    return orjson.dumps({key: entries[key] for key in sorted(entries)})
+    entries: Mapping[int, tuple[Row, _Entry | None]]
+    """By position: an offer, and its key and value, if it stands in the map."""
 
 
-def _entries(rows: Iterable[Row]) -> Iterator[tuple[str, orjson.Fragment]]:
-    for row in unhurried(rows):
-        document = orjson.loads(row.document)
-        provider = _provider(document)
-        if provider is not None and _is_sayable(document):
-            key = document["slug"] if provider in _BARE else f"{provider}/{_model(document)}"
-            yield key, orjson.Fragment(orjson.dumps(_entry(document, provider)))
+@derived.Once
+def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
+    known = last.entries if last is not None else {}
+    entries: dict[int, tuple[Row, _Entry | None]] = {}
+    for position in unhurried(Selection.of(held).members):
+        row, before = held.index.rows[position], known.get(position)
+        entries[position] = before if before is not None and before[0] is row else (row, _entry_of(row))
+    told = dict(entry for _, entry in entries.values() if entry is not None)
+    return PriceMap(body=orjson.dumps({key: told[key] for key in sorted(told)}), entries=entries)
+
+
+def _entry_of(row: Row) -> _Entry | None:
+    document = orjson.loads(row.document)
+    provider = _provider(document)
+    if provider is None or not _is_sayable(document):
+        return None
+    key = document["slug"] if provider in _BARE else f"{provider}/{_model(document)}"
+    return key, orjson.Fragment(orjson.dumps(_entry(document, provider)))
 
 
 def _provider(document: Json) -> str | None:

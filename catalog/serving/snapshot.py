@@ -24,7 +24,7 @@ from django.db.models import Q, QuerySet
 from catalog import registry
 from catalog.models import CanonicalModel, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
-from catalog.serving import keys, unhurried
+from catalog.serving import derived, keys, unhurried
 from catalog.serving.index import Identity, Index, Row
 
 logger = logging.getLogger(__name__)
@@ -88,12 +88,13 @@ def is_failing() -> bool:
 def refresh() -> None:
     """Serve the newest published revision. Raises DatabaseError, leaving the old one, where it cannot be read."""
     global _held
-    newest = Revision.objects.newest()
-    # The time too: after a restore, a number that was served before may be another revision.
-    if _held is None:
+    before, newest = _held, Revision.objects.newest()
+    if before is None:
         _held = load()
-    elif (newest.number, newest.published_at) != (_held.revision, _held.published_at):
-        _held = _caught_up(_held) or load()
+    # The time too: after a restore, a number that was served before may be another revision.
+    elif (newest.number, newest.published_at) != (before.revision, before.published_at):
+        _held = _caught_up(before) or load()
+        derived.carry_on(before, _held)
 
 
 def load() -> Snapshot:

@@ -70,7 +70,7 @@ def _providers(selection: Selection) -> dict[str, int]:
 
 
 def _prices(selection: Selection) -> Json:
-    tariffs = tariffs_of(selection.snapshot)
+    tariffs = tariffs_of(selection.snapshot).by_position
     counted = Counter(tariffs[position] for position in selection.members)
     return {name: _distribution(counted, price) for name, price in PRICES.items()}
 

@@ -15,6 +15,7 @@ from catalog import costing, documents
 from catalog.records import PriceRecord
 from catalog.serving import derived
 from catalog.serving.snapshot import Snapshot
+from catalog.serving.unhurried import unhurried
 
 # Of a document from its prices to the key behind them. The quotes of a text in it would be escaped, so neither stands
 # anywhere before.
@@ -55,14 +56,23 @@ def _amount(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-@derived.once
-def tariffs_of(held: Snapshot) -> Mapping[int, Tariff]:
-    """By position."""
-    read: dict[bytes, Tariff] = {}
-    found: dict[int, Tariff] = {}
-    for position, row in held.index.rows.items():
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariffs:
+    by_position: Mapping[int, Tariff]
+    by_text: Mapping[bytes, Tariff]
+    """By what stands of it in a document."""
+
+
+@derived.Once
+def tariffs_of(held: Snapshot, last: Tariffs | None) -> Tariffs:
+    known = last.by_text if last is not None else {}
+    by_text: dict[bytes, Tariff] = {}
+    by_position: dict[int, Tariff] = {}
+    for position, row in unhurried(held.index.rows.items()):
         start = row.document.index(_FIRST) + 1
         text = row.document[start : row.document.index(_BEHIND, start)]
-        tariff = read.get(text)
-        found[position] = tariff if tariff is not None else read.setdefault(text, _read(text))
-    return found
+        tariff = by_text.get(text)
+        if tariff is None:
+            tariff = by_text[text] = known.get(text) or _read(text)
+        by_position[position] = tariff
+    return Tariffs(by_position=by_position, by_text=by_text)

@@ -250,6 +250,17 @@ def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier_at_the_price_
     assert [endpoint.get("status") for endpoint in free_and_elsewhere["endpoints"]] == [None, 0]
 
 
+def test_a_row_gives_up_an_id_that_openrouter_takes() -> None:
+    ours, theirs = row(told("r1"), gateway="chutes"), row(told("deepseek-ai/DeepSeek-R1"), model="maker/other")
+    before = snapshot_of(ours)
+    assert list(drop_in.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
+
+    after = snapshot_of(ours, theirs)
+    drop_in.listing_of.carry_on(before, after)
+
+    assert list(drop_in.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ def row(record: OfferRecord, gateway: str = "openrouter") -> Row:
 
 
 def entries(*rows: Row) -> Json:
-    return json.loads(litellm_map.map_of(snapshot_of(*rows)), parse_float=Decimal)
+    return json.loads(litellm_map.map_of(snapshot_of(*rows)).body, parse_float=Decimal)
 
 
 def test_every_number_of_the_map_has_the_very_digits_of_the_price(client: Client, bundled: Snapshot) -> None:

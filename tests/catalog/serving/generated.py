@@ -61,6 +61,7 @@ def rows(draw: st.DrawFn) -> Row:
         context_length=draw(maybe(4096, 32768)),
         max_completion_tokens=draw(maybe(1024, 8192)),
         hugging_face_id=draw(maybe(*MODELS)),
+        is_moderated=draw(maybe(True, False)),
         created=draw(maybe(SECONDS, SECONDS + 1)),
         expires=draw(maybe(date(2026, 11, 22), date(2026, 11, 23))),
         availability=draw(st.sampled_from(Availability)),
