@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import warnings
@@ -26,7 +25,3 @@ from catalog.serving.front import Front  # noqa: E402
 # Here and not in an AppConfig: each worker loads this file after it was forked, and threads do not survive a fork.
 snapshot.start_following()
 application = Front(django_application, counts=counts)
-
-# What is loaded by now stays: without this, the collector would look through the whole catalogue during some request.
-gc.collect()
-gc.freeze()

@@ -8,6 +8,7 @@ a whole new snapshot, made while requests come in, would be felt by all of them.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -28,6 +29,10 @@ from catalog.serving import derived, keys, unhurried
 from catalog.serving.index import Identity, Index, Row
 
 logger = logging.getLogger(__name__)
+
+START_SECONDS = 5.0
+"""So long a process takes no requests, which others can answer, while it reads its first snapshot; then it refuses them
+with 503, and says that it lives."""
 
 
 class NotReady(Exception):
@@ -139,10 +144,20 @@ def _snapshot(
 
 
 def start_following() -> None:
-    """Read the newest revision now, and from then on in a thread of this process."""
+    """Serve the newest revision from now on, in a thread. Returns when it is served, or START_SECONDS have passed."""
+    has_tried = threading.Event()
+    threading.Thread(target=_begin, args=(has_tried,), name="snapshot", daemon=True).start()
+    has_tried.wait(START_SECONDS)
+
+
+def _begin(has_tried: threading.Event) -> None:
     with unhurried.alone():
         _refresh_or_say_why()
-    threading.Thread(target=_follow, name="snapshot", daemon=True).start()
+    # What is loaded by now stays: without this, the collector would look through the whole catalogue in some request.
+    gc.collect()
+    gc.freeze()
+    has_tried.set()
+    _follow()
 
 
 def _follow() -> None:

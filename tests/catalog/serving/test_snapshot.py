@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -237,24 +238,53 @@ def test_a_failure_that_lasts_is_said_once_and_its_end_once(
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
-def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_keeps_nothing_alive(
-    db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(offer_record())
-    followed: list[threading.Thread] = []
-    is_following = threading.Event()
+@pytest.fixture
+def following(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
+    """The thread that follows, once it has tried to read something; it ends before it would wait for more."""
+    threads: list[threading.Thread] = []
 
     def follow() -> None:
-        followed.append(threading.current_thread())
-        is_following.set()
+        connection.close()
+        threads.append(threading.current_thread())
 
     monkeypatch.setattr(snapshot, "_follow", follow)
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # what other tests leave must not stay for ever
+    yield threads
+    wait_for_its_end()
+
+
+def wait_for_its_end() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "snapshot":
+            thread.join(LONGEST_WAIT)
+
+
+@committed
+def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_keeps_nothing_alive(
+    following: list[threading.Thread],
+) -> None:
+    publish(offer_record())
 
     snapshot.start_following()
 
     assert snapshot.current().revision == 1
-    assert is_following.wait(LONGEST_WAIT)
-    assert [(thread.name, thread.daemon) for thread in followed] == [("snapshot", True)]
+    wait_for_its_end()
+    assert [(thread.name, thread.daemon) for thread in following] == [("snapshot", True)]
+
+
+def test_a_start_that_takes_long_refuses_until_it_can_serve(
+    following: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_read = threading.Event()
+    monkeypatch.setattr(snapshot, "START_SECONDS", 0.01)
+    monkeypatch.setattr(snapshot, "_refresh_or_say_why", lambda: may_read.wait(LONGEST_WAIT))
+
+    snapshot.start_following()
+
+    assert following == []
+    with pytest.raises(snapshot.NotReady):
+        snapshot.current()
+    may_read.set()
 
 
 # --- one moment ------------------------------------------------------------------------------------------------------
