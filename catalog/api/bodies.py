@@ -27,6 +27,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Unmeasured(APIException):
+    status_code = 411
+    default_detail = "The body must come with its Content-Length, not in chunks."
+
+
 class TooLarge(APIException):
     status_code = 413
     default_detail = f"The body must have at most {LARGEST_BYTES} bytes."
@@ -37,9 +42,12 @@ class NotJson(APIException):
     default_detail = f"The body must be {MEDIA_TYPE}, in UTF-8."
 
 
+REFUSALS = (Unmeasured, TooLarge, NotJson)
+
+
 def read(request: Request, shape: type[_Body]) -> _Body:
-    """Raises TooLarge, NotJson, or InvalidParameters, which names every problem by its place: `workload.images`."""
-    length = _length(request)
+    """Raises REFUSALS, or InvalidParameters, which names every problem by its place: `workload.images`."""
+    length = length_of(request)
     if length > LARGEST_BYTES:
         raise TooLarge
     if length and not _is_json(request.META.get("CONTENT_TYPE", "")):
@@ -51,8 +59,10 @@ def read(request: Request, shape: type[_Body]) -> _Body:
         raise InvalidParameters(problems) from None
 
 
-def _length(request: Request) -> int:
-    """0 where it is not told: no server of ours passes a body on without its length."""
+def length_of(request: Request) -> int:
+    """0 where there is no body. Raises Unmeasured: of a body in chunks nothing would be read."""
+    if request.META.get("HTTP_TRANSFER_ENCODING"):
+        raise Unmeasured
     told = str(request.META.get("CONTENT_LENGTH") or "")
     return int(told) if re.fullmatch(r"[0-9]{1,18}", told, re.ASCII) else 0
 

@@ -31,12 +31,12 @@ class Estimate(CatalogView):
         request={bodies.MEDIA_TYPE: estimate_body.EstimateBody.model_json_schema()},
         responses={
             200: serializers.EstimateSerializer,
-            (413, "application/problem+json"): OpenApiResponse(
-                serializers.ProblemSerializer, description=bodies.TooLarge.default_detail
-            ),
-            (415, "application/problem+json"): OpenApiResponse(
-                serializers.ProblemSerializer, description=bodies.NotJson.default_detail
-            ),
+            **{
+                (refusal.status_code, "application/problem+json"): OpenApiResponse(
+                    serializers.ProblemSerializer, description=refusal.default_detail
+                )
+                for refusal in bodies.REFUSALS
+            },
         },
     )
     def post(self, request: Request) -> HttpResponse:

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from catalog import queries, registry
-from catalog.api import answers, errors, serializers
+from catalog.api import answers, bodies, errors, serializers
 from catalog.api.authentication import AUTHENTICATION, MaySync
 from catalog.api.views import CatalogView
 from catalog.models import SyncRun
@@ -36,7 +36,7 @@ class SyncStart(SyncView):
     )
     def post(self, request: Request, gateway: str) -> HttpResponse:
         self.query(request)
-        if request.body.strip() not in {b"", b"{}"}:
+        if bodies.length_of(request) and request.body.strip() not in {b"", b"{}"}:
             raise ParseError("This takes no body.")
         if gateway not in registry.GATEWAYS:
             raise Http404(f"There is no gateway of this name; those are {', '.join(registry.GATEWAYS)}.")

@@ -37,6 +37,7 @@ _KINDS = (
     Kind(405, "Method not allowed"),
     Kind(406, "Not acceptable"),
     Kind(410, "No longer kept"),
+    Kind(411, "Length required"),
     Kind(413, "Content too large"),
     Kind(415, "Unsupported media type"),
     Kind(429, "Too many requests"),

@@ -233,6 +233,12 @@ def test_what_is_no_json_and_what_is_too_long_is_not_even_read(
     problem_of(response, status=status)
 
 
+def test_a_body_in_chunks_is_refused_rather_than_taken_for_none(client: Client, offers: None) -> None:
+    response = client.generic("POST", "/catalog/estimate", HTTP_TRANSFER_ENCODING="chunked")
+
+    assert "Content-Length" in problem_of(response, status=411)["detail"]
+
+
 def test_an_estimate_is_posted_without_parameters_and_asks_the_database_nothing(
     client: Client, offers: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

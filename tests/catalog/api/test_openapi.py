@@ -132,9 +132,10 @@ ANSWERED = {
     ("/readyz", "400"): "/readyz?limit=1",
 }
 POSTED = {
-    # the same of addresses that are sent a body
+    # the same of addresses that are sent a body; None is one in chunks
     ("/catalog/estimate", "200"): WORKLOAD,
     ("/catalog/estimate", "400"): {"workload": {}},
+    ("/catalog/estimate", "411"): None,
     ("/catalog/estimate", "413"): {"workload": {}, "filters": {"provider": "x" * 70_000}},
     ("/catalog/estimate", "415"): "a=1",
 }
@@ -227,6 +228,8 @@ def example_address(path: str, **parameters: str) -> str:
 
 
 def post(client: Client, path: str, body: Json) -> Response:
+    if body is None:
+        return client.generic("POST", path, HTTP_TRANSFER_ENCODING="chunked")
     media_type = "application/x-www-form-urlencoded" if isinstance(body, str) else "application/json"
     return client.post(path, body if isinstance(body, str) else orjson.dumps(body), content_type=media_type)
 

@@ -150,6 +150,7 @@ def test_a_run_that_there_is_not_is_not_found(client: Client, key: dict[str, str
 def test_what_is_not_read_is_refused(client: Client, key: dict[str, str], sent: list[str], body: bytes) -> None:
     problem_of(client.post(START, data=body, content_type="application/json", headers=key), status=400)
     problem_of(client.post(f"{START}?source=api", headers=key), status=400)
+    problem_of(client.post(START, headers=key | {"Transfer-Encoding": "chunked"}), status=411)
 
     assert (sent, SyncRun.objects.count()) == ([], 0)
 
