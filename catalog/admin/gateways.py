@@ -11,6 +11,7 @@ from django.utils import timezone
 from catalog import queries, registry
 from catalog.admin.readonly import ReadOnlyAdmin
 from catalog.models import Gateway
+from catalog.models.patience import Busy
 from catalog.sync import schedule
 
 
@@ -25,11 +26,11 @@ class GatewayAdmin(ReadOnlyAdmin):
     @admin.action(description="Sync now", permissions=["sync"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[Gateway]) -> None:
         slugs = list(queryset.order_by("slug").values_list("slug", flat=True))
-        for slug in slugs:
-            schedule.request_run(slug, now=timezone.now())
         try:
+            for slug in slugs:
+                schedule.request_run(slug, now=timezone.now())
             schedule.send_due()
-        except schedule.NoBroker as error:
+        except (Busy, schedule.NoBroker) as error:
             self.message_user(request, f"{', '.join(slugs)}: {error}", messages.WARNING)
         else:
             said = f"Asked the worker to sync {', '.join(slugs)}; see the sync runs."

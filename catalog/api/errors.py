@@ -16,6 +16,7 @@ from django.views import csrf, defaults
 from rest_framework.exceptions import APIException
 
 from catalog.history import Forgotten
+from catalog.models.patience import Busy
 from catalog.serving.filterset import InvalidParameters
 from catalog.serving.keys import NotRead
 from catalog.serving.problems import problem_document
@@ -42,6 +43,8 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse 
             return problem(request, 410, detail=f"{error}; read /catalog/models anew and {begin}.")
         case PermissionDenied():
             return problem(request, 403, detail=str(error) or "You may not do this.")
+        case Busy():
+            return problem(request, 503, detail=f"{error}; ask again soon.", headers={"Retry-After": "5"})
         case NotReady() | NotRead():
             return problem(request, 503, detail=str(error), headers={"Retry-After": "1"})
         case OperationalError() | InterfaceError():

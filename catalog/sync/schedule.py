@@ -10,12 +10,16 @@ from kombu.exceptions import OperationalError
 
 from catalog import registry
 from catalog.models import Gateway, SyncRun
+from catalog.models.patience import impatient
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(hours=6)
 """However often it failed, a gateway is asked again after this time."""
 RETRY_AFTER = timedelta(minutes=5)
 """A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
+
+PATIENCE_SECONDS = 1.0
+"""Who asks for a run keeps a web server's only thread."""
 
 
 class NoBroker(Exception):
@@ -48,10 +52,11 @@ def claim_due(*, now: datetime) -> list[str]:
 def request_run(slug: str, *, now: datetime) -> SyncRun:
     """Have the gateway read as soon as possible. Returns the run that will; while one waits to begin, that one.
 
-    A run that is being read already is none that was asked for: what it read may be older than the request.
+    A run that is being read already is none that was asked for: what it read may be older than the request. Raises Busy
+    while something of the gateway is being published.
     """
     Gateway.objects.ensure([slug])
-    with transaction.atomic():
+    with impatient(PATIENCE_SECONDS), transaction.atomic():
         Gateway.objects.filter(slug=slug).update(next_run_at=None)
         fresh = {"trigger": SyncRun.Trigger.REQUEST, "lease_token": 0, "started_at": now}
         run, _ = SyncRun.objects.waiting().get_or_create(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
 from typing import Any, NoReturn
 
 import orjson
 import pytest
 from celery import current_app
 from django.contrib.auth.models import Permission, User
-from django.db import OperationalError
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from kombu.exceptions import OperationalError as BrokerError
 
-from catalog.models import ApiKey, SyncRun
+from catalog.models import ApiKey, Gateway, SyncRun
+from catalog.publication import locks
 from catalog.serving import keys
 from catalog.sync import schedule
 from tests.catalog.api.reading import Response, body_of, problem_of
@@ -20,6 +22,7 @@ from tests.catalog.syncing import sync
 
 Json = Any
 START = "/catalog/sync/chutes"
+LONGEST_WAIT = 30.0
 
 
 @pytest.fixture
@@ -134,6 +137,34 @@ def test_without_a_database_nothing_is_asked_for(
     assert problem_of(response, status=503)["detail"] == "The database does not answer."
     assert response["Retry-After"] == "5"
     assert sent == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_long_for_a_publication(
+    client: Client, key: dict[str, str], sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "PATIENCE_SECONDS", 0.1)
+    Gateway.objects.ensure(["chutes"])
+    is_locked, may_end = Event(), Event()
+
+    def publish() -> None:
+        with transaction.atomic():
+            locks.lock_gateway("chutes")
+            is_locked.set()
+            may_end.wait(LONGEST_WAIT)
+        connection.close()
+
+    publication = Thread(target=publish)
+    publication.start()
+    assert is_locked.wait(LONGEST_WAIT)
+    response = start(client, headers=key)
+    may_end.set()
+    publication.join()
+
+    assert "being published" in problem_of(response, status=503)["detail"]
+    assert response["Retry-After"] == "5"
+    assert (sent, SyncRun.objects.count()) == ([], 0)
+    assert started(start(client, headers=key))["state"] == "waiting"
 
 
 @pytest.mark.parametrize("address", ["/catalog/sync/acme", "/catalog/sync/Chutes", "/catalog/sync/runs"])
