@@ -25,16 +25,24 @@ class GatewayAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Sync now", permissions=["sync"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[Gateway]) -> None:
-        slugs = list(queryset.order_by("slug").values_list("slug", flat=True))
+        slugs = queryset.order_by("slug").values_list("slug", flat=True)
+        asked = ", ".join(slug for slug in slugs if self._is_asked_for(request, slug))
+        if not asked:
+            return
         try:
-            for slug in slugs:
-                schedule.request_run(slug, now=timezone.now())
             schedule.send_due()
-        except (Busy, schedule.NoBroker) as error:
-            self.message_user(request, f"{', '.join(slugs)}: {error}", messages.WARNING)
+        except schedule.NoBroker as error:
+            self.message_user(request, f"{asked}: {error}", messages.WARNING)
         else:
-            said = f"Asked the worker to sync {', '.join(slugs)}; see the sync runs."
-            self.message_user(request, said, messages.SUCCESS)
+            self.message_user(request, f"Asked the worker to sync {asked}; see the sync runs.", messages.SUCCESS)
+
+    def _is_asked_for(self, request: HttpRequest, slug: str) -> bool:
+        try:
+            schedule.request_run(slug, now=timezone.now())
+        except Busy as error:
+            self.message_user(request, f"Could not ask for {slug}: {error}; try again soon.", messages.WARNING)
+            return False
+        return True
 
     def has_sync_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("catalog.change_gateway")

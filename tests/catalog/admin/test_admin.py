@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import NoReturn
+
 import orjson
 import pytest
 from django.apps import apps
@@ -23,7 +26,9 @@ from catalog.models import (
     Revision,
     SyncRun,
 )
-from catalog.sync import run
+from catalog.models.patience import Busy
+from catalog.sync import run, schedule
+from tests.catalog.bundled import publish_chutes
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +39,7 @@ OWNED_BY_WRITERS = [table for table in TABLES if table not in {"override", "iden
 
 @pytest.fixture(autouse=True)
 def published() -> None:
-    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND)
+    publish_chutes()
 
 
 @pytest.fixture
@@ -200,6 +205,22 @@ def test_sync_now_makes_the_gateway_due(curator: Client) -> None:
     assert b"Asked the worker to sync chutes" in answer.content
     assert gateway.next_run_at is not None
     assert Gateway.objects.get().next_run_at is None
+
+
+def test_sync_now_names_the_gateway_that_is_being_published(curator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(slug: str, *, now: datetime) -> NoReturn:
+        raise Busy("something is being published just now")
+
+    monkeypatch.setattr(schedule, "request_run", refuse)
+
+    answer = curator.post(
+        reverse("admin:catalog_gateway_changelist"),
+        {"action": "sync_now", "_selected_action": [Gateway.objects.get().pk]},
+        follow=True,
+    )
+
+    assert b"Could not ask for chutes: something is being published just now; try again soon." in answer.content
+    assert b"Asked the worker" not in answer.content
 
 
 def test_a_member_of_staff_who_may_only_look_cannot_sync_or_curate(client: Client) -> None:
