@@ -122,7 +122,7 @@ def state_identity(
         row = checked_statement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason)
         row.author, row.made_at = author, now
         row.save()
-        identify.identify(now=now, author=author)
+        identify.identify(now=now, author=author, must_be_possible=True)
         return row
 
 
@@ -147,11 +147,14 @@ def checked_statement(
 
 
 def withdraw_statement(statement: IdentityStatement, *, author: User | None, now: datetime) -> int:
-    """Let the rules decide again; the revision that then holds. What it merged before goes its own way again."""
+    """Let the rules decide again; the revision that then holds. What it merged before goes its own way again.
+
+    Where statements contradict each other, one after the other can be taken back: only the last changes anything.
+    """
     with transaction.atomic():
         locks.lock_revision()
         IdentityStatement.objects.filter(pk=statement.pk).delete()
-        return identify.identify(now=now, author=author)
+        return identify.identify(now=now, author=author, must_be_possible=False)
 
 
 def _locked(offer: Offer) -> Offer:

@@ -96,12 +96,15 @@ class Feed(Atom1Feed):
 
     def add(self, change: Change) -> None:
         kinds = ", ".join(WORDS[kind] for kind in change.difference.kinds)
+        published = change.published_at.isoformat()
         path = quote(f"/catalog/models/{change.id}/history", safe="/:@")
         self.add_item(
             title=_xml(f"{change.id} at {registry.GATEWAYS[change.gateway].name}: {kinds}"),
             link=f"{settings.PUBLIC_URL}{path}?gateway={change.gateway}",
             description=_xml(_summary(change)),
-            unique_id=_urn("change", change.published_at.isoformat(), change.gateway, change.id),
+            # The number too: revisions share a time while a clock that was set back catches up. The time too: after a
+            # restore a number is another revision's.
+            unique_id=_urn("change", str(change.position.revision), published, change.gateway, change.id),
             pubdate=change.published_at,
             updateddate=change.published_at,
             categories=list(change.difference.kinds),

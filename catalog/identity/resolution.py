@@ -161,8 +161,10 @@ class _Pass:
     def _follow(self, targets: Mapping[Alias, int]) -> None:
         """Give models that have an alias the slug of the one that it is of."""
         called = self._called()
+        slugs = {slug.casefold(): {index} for index, slug in self._own.items()}
+        # A slug is of one model, even where others go by it as a name.
         sources = {
-            alias: called[self._namer.key(alias.spelling)] | called[alias.spelling.casefold()] for alias in targets
+            alias: slugs.get(alias.spelling.casefold()) or called[self._namer.key(alias.spelling)] for alias in targets
         }
         pairs = [(source, target) for alias, target in targets.items() for source in sources[alias]]
         for group in groups(set(targets.values()), pairs):
@@ -179,15 +181,13 @@ class _Pass:
         return self._known.models[slug].born, slug
 
     def _called(self) -> dict[str, set[int]]:
-        """The clusters that a curator may mean by a name or a slug."""
+        """The clusters that a curator may mean by a name."""
         called: dict[str, set[int]] = defaultdict(set)
         for index, cluster in enumerate(self._clusters):
             bare = (self._names[member].bare for member in cluster.members if cluster.names)
             for name in (*cluster.names, *bare):
                 if name:
                     called[name].add(index)
-        for index, slug in self._own.items():
-            called[slug.casefold()].add(index)
         return called
 
     def _own_end(self, slug: str) -> str:

@@ -8,7 +8,7 @@ offers without it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -29,18 +29,24 @@ logger = logging.getLogger(__name__)
 _WRITTEN = ("canonical", "own_canonical", "variant", "identity_rule", "identity_evidence", "identified_in")
 
 
-def identify(*, now: datetime, author: User | None) -> int:
-    """Tell every offer its model; the revision that then holds. Raises StatementError, and changes nothing then."""
+def identify(*, now: datetime, author: User | None, must_be_possible: bool) -> int:
+    """Tell every offer its model, after what curators said has changed; the revision that then holds.
+
+    Raises StatementError if it `must_be_possible`, and changes nothing then; else offers keep the models they had.
+    There is always a new revision: an alias is read with one, even where no offer moves.
+    """
     with transaction.atomic():
         newest = locks.lock_revision()
-        if not update(newest.number):
-            return newest.number
+        if must_be_possible:
+            update(newest.number)
+        else:
+            update_if_possible(newest.number, changed=None)
         counts = {"new": 0, "changed": 0, "withdrawn": 0}
         return revision.publish_next(newest, gateway=None, author=author, now=now, counts=counts).number
 
 
 def update_if_possible(newest: int, *, changed: Collection[int] | None) -> bool:
-    """For a sync, which no statement may stop: where they contradict each other by now, all stays as it was told."""
+    """For what no statement may stop: where they contradict each other by now, all stays as it was told."""
     try:
         return update(newest, changed=changed)
     except StatementError:
@@ -58,11 +64,12 @@ def update(newest: int, *, changed: Collection[int] | None = None) -> bool:
     """
     part = parts.whole() if changed is None else parts.around(changed)
     found = part.resolution(revision=newest)
-    models = _write_models(part.models, found.models)
+    models, led = _write_models(part.models, found.models)
+    _lead_on(led, number=newest + 1)
     moved = {key: part.stored[key] for key in part.offers if _is_moved(part.stored[key], found.placements[key])}
     _write_placements(moved, found.placements, models, number=newest + 1)
     links.write(_links(part, found, models), of_all=part.is_all)
-    return _write_candidates(part, found, models) or bool(moved)
+    return _write_candidates(part, found, models) or bool(moved) or bool(led)
 
 
 def check_statement(new: Statement) -> None:
@@ -77,8 +84,10 @@ def check_statement(new: Statement) -> None:
     )
 
 
-def _write_models(known: Mapping[str, CanonicalModel], models: Mapping[str, Model]) -> dict[str, int]:
-    """Have a row for each model, leading where it leads; their primary keys by slug."""
+def _write_models(
+    known: Mapping[str, CanonicalModel], models: Mapping[str, Model]
+) -> tuple[dict[str, int], list[CanonicalModel]]:
+    """Have a row for each model, leading where it leads; their primary keys by slug, and which lead elsewhere now."""
     new = [
         CanonicalModel(slug=slug, key=slug.casefold(), born=model.born)
         for slug, model in models.items()
@@ -94,7 +103,15 @@ def _write_models(known: Mapping[str, CanonicalModel], models: Mapping[str, Mode
             row.merged_into_id, row.redirect_id = ends
             led.append(row)
     CanonicalModel.objects.bulk_update(led, ["merged_into", "redirect"], batch_size=BATCH)
-    return {slug: row.pk for slug, row in stored.items()}
+    return {slug: row.pk for slug, row in stored.items()}, led
+
+
+def _lead_on(models: Iterable[CanonicalModel], *, number: int) -> None:
+    """Withdrawn offers, of which nothing is decided, go where their model went: nobody finds it under its old slug."""
+    for model in models:
+        if model.redirect_id is not None:
+            offers = Offer.objects.filter(canonical=model, withdrawn_at__isnull=False)
+            offers.update(canonical=model.redirect_id, identified_in=number)
 
 
 def _links(part: Part, found: Resolution, models: Mapping[str, int]) -> dict[links.Owner, frozenset[str]]:

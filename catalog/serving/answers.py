@@ -13,8 +13,9 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from threading import Lock
+from typing import TypeVar
 
 import brotli
 from django.core.exceptions import SuspiciousOperation
@@ -23,6 +24,7 @@ from django.http import QueryDict
 from catalog.serving.endpoints import ENDPOINTS, JSON, Endpoint
 from catalog.serving.filterset import InvalidParameters
 
+_Told = TypeVar("_Told")
 Headers = list[tuple[str, str]]
 Wording = tuple[str, ...]
 """A request, literally: all of it that an answer may depend on."""
@@ -49,6 +51,8 @@ OVERHEAD_BYTES = 2_000
 """Of an answer beside its bytes: headers, keys and Python's objects."""
 ALWAYS_ACCEPTED = frozenset({"application/atom+xml", "text/html", "image/svg+xml"})
 """Where nothing is negotiated: feed readers ask for many formats and get the one that the address names."""
+LONGEST_REMEMBERED = 300
+"""Characters of a header."""
 MOST_WORDINGS = 16
 """Of one question that are remembered, or a client could fill the memory with spellings."""
 
@@ -179,7 +183,10 @@ class Shelf:
         answer = self._answers.pop(question)
         for wording in answer.wordings:
             del self._by_wording[wording]
+        # Whoever holds the answer may keep it again.
+        answer.wordings.clear()
         self.size -= answer.counted_size
+        answer.counted_size = 0
 
 
 # --- what a request asks for -----------------------------------------------------------------------------------------
@@ -202,7 +209,18 @@ def canonical_query(path: str, query: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=1_024)
+def _remembered(function: Callable[..., _Told]) -> Callable[..., _Told]:
+    """The function, with a memory for headers as clients send them; it keeps no long ones, or they would fill it."""
+    known = lru_cache(maxsize=1_024)(function)
+
+    @wraps(function)
+    def told(header: str, *others: str) -> _Told:
+        return known(header, *others) if len(header) <= LONGEST_REMEMBERED else function(header, *others)
+
+    return told
+
+
+@_remembered
 def accepts(accept: str, media_type: str) -> bool:
     """Whether Django would answer at all in this media type; what it would refuse (406) is left to it."""
     accepted = {part.partition(";")[0].strip() for part in accept.split(",")}
@@ -210,7 +228,7 @@ def accepts(accept: str, media_type: str) -> bool:
     return not accept or media_type in ALWAYS_ACCEPTED or not accepted.isdisjoint({"*/*", f"{kind}/*", media_type})
 
 
-@lru_cache(maxsize=1_024)
+@_remembered
 def negotiated(accept_encoding: str) -> str:
     """The encoding to answer in: of the most welcome ones the smallest. Without a welcome one, the plain bytes."""
     quality: dict[str, float] = {}

@@ -65,7 +65,8 @@ def client_of(environ: Mapping[str, str], *, trusted_hops: int) -> str:
     asked_from = environ.get("REMOTE_ADDR", "")
     if trusted_hops and (forwarded := environ.get("HTTP_X_FORWARDED_FOR")):
         # What is no address comes from no proxy of ours, so the proxy itself is counted.
-        return _client(forwarded.split(",")[-trusted_hops:][0]) or _client(asked_from) or asked_from
+        claimed = forwarded.split(",")[-trusted_hops:][0]
+        return _client(claimed[: LONGEST_ADDRESS + 1]) or _client(asked_from) or asked_from  # cut, as it is remembered
     return _client(asked_from) or asked_from
 
 

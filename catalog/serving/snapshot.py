@@ -23,7 +23,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from catalog import registry
-from catalog.models import CanonicalModel, OfferVersion, Provider, Revision
+from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
 from catalog.serving import derived, keys, unhurried
 from catalog.serving.index import Identity, Index, Row
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 5.0
 """So long a process takes no requests, which others can answer, while it reads its first snapshot; then it refuses them
 with 503, and says that it lives."""
+LONGEST_SILENCE_SECONDS = 5.0
+"""A database that has not answered for so long does not answer."""
 
 
 class NotReady(Exception):
@@ -60,7 +62,7 @@ class Snapshot:
     providers: dict[str, ProviderRow]
     """By key, of those that gateways tell something of."""
     redirects: dict[str, str] = field(default_factory=dict)
-    """The slug that a merged model goes by now, by its old one in lower case."""
+    """The slug that a model goes by, by one that it had before it was merged, or by an alias; those in lower case."""
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
     """For what is derived from this snapshot and must not outlive it, nor keep it in memory."""
@@ -90,16 +92,41 @@ def is_failing() -> bool:
     return _is_failing
 
 
+def published_revision() -> int | None:
+    """The newest revision of which the database told at the last question; None while it does not answer."""
+    is_silent = _waiting_since is not None and time.monotonic() - _waiting_since > LONGEST_SILENCE_SECONDS
+    return None if is_silent else _published
+
+
+_published: int | None = None
+_waiting_since: float | None = None
+
+
 def refresh() -> None:
     """Serve the newest published revision. Raises DatabaseError, leaving the old one, where it cannot be read."""
     global _held
-    before, newest = _held, Revision.objects.newest()
+    before, newest = _held, _ask_for_newest()
     if before is None:
         _held = load()
     # The time too: after a restore, a number that was served before may be another revision.
     elif (newest.number, newest.published_at) != (before.revision, before.published_at):
-        _held = _caught_up(before) or load()
-        derived.carry_on(before, _held)
+        after = _caught_up(before) or load()
+        derived.carry_on(before, after)  # before anybody can ask: a request would make it anew, and others wait for it
+        _held = after
+
+
+def _ask_for_newest() -> Revision:
+    global _published, _waiting_since
+    _waiting_since = time.monotonic()
+    try:
+        newest = Revision.objects.newest()
+        _published = newest.number
+    except Exception:
+        _published = None
+        raise
+    finally:
+        _waiting_since = None
+    return newest
 
 
 def load() -> Snapshot:
@@ -173,8 +200,8 @@ def _refresh_or_say_why() -> None:
     """Never raises: a thread that dies would leave the process serving one revision for ever."""
     global _is_failing
     try:
+        keys.refresh()  # first: a revision that cannot be read must keep no revoked key alive
         refresh()
-        keys.refresh()
     except Exception:
         if not _is_failing:
             logger.exception("The newest revision cannot be read; the last one that could stays served")
@@ -201,8 +228,15 @@ def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:
 
 
 def _redirects() -> dict[str, str]:
+    """Of models that were merged, and of what curators call models beside their slugs."""
     merged = CanonicalModel.objects.exclude(redirect=None).values_list("key", "redirect__slug")
-    return dict(merged.iterator())
+    aliases = IdentityStatement.objects.filter(kind=IdentityStatement.Kind.ALIAS)
+    led = {
+        spelling.casefold(): redirect or slug
+        for spelling, slug, redirect in aliases.values_list("spelling", "model__slug", "model__redirect__slug")
+    }
+    own = CanonicalModel.objects.filter(redirect=None, key__in=list(led)).values_list("key", flat=True)
+    return {spelling: slug for spelling, slug in led.items() if spelling not in set(own)} | dict(merged.iterator())
 
 
 def _provider_facts() -> dict[str, ProviderRow]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
@@ -26,6 +27,10 @@ def not_ready(client: Client) -> Json:
     return body
 
 
+def fail(*args: object) -> NoReturn:
+    raise MemoryError
+
+
 def test_a_process_is_not_ready_before_anything_is_published(client: Client, db: None) -> None:
     snapshot.refresh()
 
@@ -37,8 +42,13 @@ def test_a_process_is_not_ready_before_anything_is_published(client: Client, db:
     }
 
 
-def test_a_process_is_not_ready_before_it_has_read_what_is_published(client: Client, db: None) -> None:
+def test_a_process_is_not_ready_before_it_has_read_what_is_published(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(offer_record())
+    monkeypatch.setattr(snapshot, "load", fail)
+    with pytest.raises(MemoryError):
+        snapshot.refresh()
 
     assert not_ready(client) == {
         "status": "not ready",
@@ -52,8 +62,10 @@ def test_a_process_that_never_could_read_anything_claims_to_serve_nothing(
     client: Client, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(offer_record())
-    monkeypatch.setattr(snapshot, "_is_failing", True)
+    monkeypatch.setattr(snapshot, "load", fail)
+    snapshot._refresh_or_say_why()
 
+    assert snapshot.is_failing()
     assert not_ready(client)["problems"] == ["no published revision has been read yet"]
 
 
@@ -72,12 +84,30 @@ def test_a_process_without_a_database_lives_but_is_not_ready(
     client: Client, catalogue: Snapshot, break_database: Callable[[Exception], None], error: Exception
 ) -> None:
     break_database(error)
+    with pytest.raises(type(error)):
+        snapshot.refresh()
 
     response = client.get("/healthz")
 
     assert body_of(response) == {"status": "ok"}
     assert response["Cache-Control"] == "no-store"
     assert not_ready(client)["problems"] == ["the database does not answer"]
+
+
+def test_a_database_that_says_nothing_keeps_no_answer_waiting(
+    client: Client, catalogue: Snapshot, break_database: Callable[[Exception], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_database(AssertionError("a process that is asked how it is asks nobody"))
+    monkeypatch.setattr(snapshot, "_waiting_since", time.monotonic() - 1.1 * snapshot.LONGEST_SILENCE_SECONDS)
+    assert not_ready(client) == {
+        "status": "not ready",
+        "problems": ["the database does not answer"],
+        "serving_revision": 1,
+        "published_revision": None,
+    }
+
+    monkeypatch.setattr(snapshot, "_waiting_since", time.monotonic())
+    assert client.get("/readyz").status_code == 200
 
 
 def test_a_process_that_has_read_nothing_lives(client: Client) -> None:

@@ -12,4 +12,6 @@ def nothing_served_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process serves would outlive the test that put it there."""
     monkeypatch.setattr(snapshot, "_held", None)
     monkeypatch.setattr(snapshot, "_is_failing", False)
+    monkeypatch.setattr(snapshot, "_published", None)
+    monkeypatch.setattr(snapshot, "_waiting_since", None)
     monkeypatch.setattr(keys, "_held", None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -226,6 +228,35 @@ def test_a_large_answer_takes_the_room_of_its_compressed_bytes_and_is_found_agai
     assert shelf.answer(("a",)) is answer
     assert (shelf.find(("a",)) is None) == (encoding == "identity")  # plain, it would take all its room after all
     assert answer.variant(encoding).etag == variant.etag
+
+
+def test_an_answer_that_was_driven_out_while_somebody_held_it_can_be_kept_again() -> None:
+    shelf = Shelf(None, most_bytes=100_000)
+    keep(shelf, "first", 6_000)
+    held = shelf.answer(("first",))
+    assert held is not None
+    for number in range(30):
+        keep(shelf, str(number), 6_000)
+    assert shelf.answer(("first",)) is None
+
+    shelf.keep(("first",), held, wording=("again",), variant=held.variant("br"))
+    for number in range(30):
+        keep(shelf, f"later {number}", 6_000)
+
+    assert shelf.answer(("first",)) is None
+    assert shelf.size == sum(answer.size for answer in shelf._answers.values()) <= 100_000
+
+
+@pytest.mark.parametrize("read", [negotiated, lambda header: answers.accepts(header, "application/json")])
+def test_long_headers_are_read_and_not_remembered(read: Callable[[str], object]) -> None:
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for number in range(100):
+        read(f"gzip, {number}" + "x" * 100_000)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert after - before < 1_000_000
 
 
 def test_spellings_of_one_question_share_one_answer_and_are_bounded() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.serving import canonical, derived, drop_in, index, litellm_map, snapshot, tariffs
+from catalog.serving import canonical, derived, drop_in, index, litellm_map, tariffs
 from catalog.serving.index import Row
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.serving import generated
@@ -118,23 +118,6 @@ def test_what_cannot_be_made_ahead_keeps_no_revision_from_being_served(caplog: p
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ArithmeticError]
     assert len(calls) == 2
     assert made(second) == 2
-
-
-@pytest.mark.django_db
-def test_a_process_that_follows_makes_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what it served before: nothing of the first snapshot is there to be carried on."""
-    carried: list[tuple[object, object]] = []
-    monkeypatch.setattr(derived, "carry_on", lambda *both: carried.append(both))
-    monkeypatch.setattr(snapshot, "_held", None)
-    snapshot.refresh()
-    snapshot.refresh()
-    assert carried == []
-
-    before = replace(snapshot.current(), revision=7)
-    monkeypatch.setattr(snapshot, "_held", before)
-    snapshot.refresh()
-
-    assert carried == [(before, snapshot.current())]
 
 
 def test_who_asks_while_it_is_being_made_waits_for_it() -> None:

@@ -15,10 +15,11 @@ import orjson
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
-from catalog.models import OfferVersion, Revision
+from catalog.models import ApiKey, OfferVersion, Revision
 from catalog.models.moment import one_moment
-from catalog.serving import snapshot
+from catalog.serving import derived, keys, snapshot
 from tests.factories import hourly, offer_record, publish
 
 LONGEST_WAIT = 30.0
@@ -200,7 +201,9 @@ def test_the_thread_outlives_every_failure_and_catches_up_afterwards(
         if len(naps) == 4:
             raise Enough
 
-    monkeypatch.setattr(snapshot, "time", SimpleNamespace(sleep=nap, perf_counter=time.perf_counter))
+    monkeypatch.setattr(
+        snapshot, "time", SimpleNamespace(sleep=nap, perf_counter=time.perf_counter, monotonic=time.monotonic)
+    )
 
     with pytest.raises(Enough):
         snapshot._follow()
@@ -221,6 +224,45 @@ def test_no_error_of_a_refresh_escapes_into_the_thread(monkeypatch: pytest.Monke
     snapshot._refresh_or_say_why()
 
     assert closed == [True]  # a connection that broke would fail for ever
+
+
+def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, secret = ApiKey.objects.issue(name="a client")
+    snapshot._refresh_or_say_why()
+    assert keys.key_of({"HTTP_X_API_KEY": secret}) is not None
+    publish(offer_record())
+    monkeypatch.setattr(snapshot, "_caught_up", refuse)
+    monkeypatch.setattr(connection, "close", lambda: None)
+
+    ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
+    snapshot._refresh_or_say_why()
+
+    assert snapshot.is_failing()
+    with pytest.raises(keys.WrongKey):
+        keys.key_of({"HTTP_X_API_KEY": secret})
+
+
+def test_what_was_asked_of_the_last_revision_is_there_before_anybody_can_ask_for_the_next(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot.refresh()
+    before = snapshot.current()
+    carried: list[tuple[object, object]] = []
+
+    def carry_on(old: object, new: object) -> None:
+        assert snapshot.current() is before
+        carried.append((old, new))
+
+    monkeypatch.setattr(derived, "carry_on", carry_on)
+    snapshot.refresh()
+    assert carried == []
+
+    publish(offer_record())
+    snapshot.refresh()
+
+    assert carried == [(before, snapshot.current())]
 
 
 def test_a_failure_that_lasts_is_said_once_and_its_end_once(
