@@ -47,7 +47,7 @@ class Models:
             slug = row.identity.model
             self._positions[slug.casefold()].append(position)
             by_id[row.id.casefold()].add(slug)
-            for name in {slug, row.id}:
+            for name in {slug, row.id, *row.names}:
                 key = known_keys.get(name) or self._namer.key(name)
                 self._keys[name] = key
                 by_key[key].add(slug)
@@ -67,6 +67,15 @@ class Models:
         return [position for slug in slugs for position in self._positions.get(slug.casefold(), ())]
 
     def meant_by(self, asked: str) -> Meant:
+        """What an id means: as it stands; else without a gateway before it, for some ids begin like one."""
+        meant = self._meant_by(asked)
+        gateway, _, rest = asked.partition("/")
+        if rest and gateway.casefold() in registry.GATEWAYS and not (meant.models and meant.is_sure):
+            within = self._meant_by(rest)
+            return within if within.models else meant
+        return meant
+
+    def _meant_by(self, asked: str) -> Meant:
         gateway, _, rest = asked.partition("/")
         named = [row for row in self._index.rows_of_id(rest) if row.gateway == gateway]
         if rows := self._index.rows_of_id(asked):

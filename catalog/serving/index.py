@@ -14,7 +14,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -116,6 +116,8 @@ class Row:
     id: str
     gateway: str
     provider_slug: str | None
+    names: tuple[str, ...]
+    """What people and other services call it beside its id."""
     facets: tuple[Facet, ...]
     sort_values: tuple[SortValue, ...]
     """In the order of SORT_VALUES."""
@@ -133,9 +135,19 @@ class Row:
             id=shown["id"],
             gateway=sys.intern(shown["source_gateway"]),
             provider_slug=shown["provider_slug"] and sys.intern(shown["provider_slug"]),
+            names=tuple(_names(shown)),
             facets=tuple(facets),
             sort_values=tuple(value(shown) for value in SORT_VALUES.values()),
         )
+
+
+def _names(shown: Json) -> Iterator[str]:
+    if shown["source_gateway"] == "openrouter" and shown["canonical_slug"].startswith(f"{shown['slug']}-"):
+        yield shown["canonical_slug"]  # its permanent name, with a date
+    if shown["host"] is not None:
+        yield shown["id"].removeprefix("@")
+        if shown["provider_slug"] and "/" not in shown["slug"]:
+            yield f"{shown['provider_slug']}/{shown['slug']}"
 
 
 def _identity(row: Row) -> tuple[str, str]:

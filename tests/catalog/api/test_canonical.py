@@ -33,7 +33,12 @@ def sold_everywhere() -> None:
     """The same model by token, dearer by token with a cache, by the hour, at an unknown price, and free elsewhere."""
     cached = meters.price(meters.INPUT_TEXT_CACHE_READ, money.usd_per_million_tokens("0.1"))
     publish(
-        r1("deepseek/deepseek-r1", context_length=64_000, prices=per_token(prompt="4E-7", completion="2E-6")),
+        r1(
+            "deepseek/deepseek-r1",
+            canonical_slug="deepseek/deepseek-r1-2025-01-20",
+            context_length=64_000,
+            prices=per_token(prompt="4E-7", completion="2E-6"),
+        ),
         r1("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"), zero_is_free=True),
         offer_record("qwen/qwen3-8b", provider_slug="qwen"),
         gateway="openrouter",
@@ -120,6 +125,40 @@ def test_the_slug_of_a_merged_model_leads_on(client: Client, sold_everywhere: No
     assert read(client, "/catalog/resolve?id=acme/Heron")["data"]["canonical_model"] == qwen.slug
 
 
+@pytest.mark.parametrize("spelling", ["grey-bird", "birds/Grey-Bird"])
+def test_what_curators_call_a_model_leads_to_it(client: Client, sold_everywhere: None, spelling: str) -> None:
+    r1 = CanonicalModel.objects.get(slug=R1)
+    statement = curation.state_identity(
+        kind="alias", spelling=spelling, model=r1, reason="its nickname", author=None, now=timezone.now()
+    )
+    snapshot.refresh()
+
+    assert read(client, f"/catalog/resolve?id={spelling.lower()}")["data"]["canonical_model"] == R1
+    assert client.get(f"/catalog/canonical/{spelling}")["Location"] == f"/catalog/canonical/{R1}"
+
+    curation.withdraw_statement(statement, author=None, now=timezone.now())
+    snapshot.refresh()
+    assert read(client, f"/catalog/resolve?id={spelling}")["data"]["canonical_model"] is None
+
+
+def test_withdrawn_offers_of_a_merged_model_are_found_under_the_slug_that_it_has(client: Client) -> None:
+    publish(offer_record("acme/heron", provider_slug="acme"), offer_record("acme/egret", provider_slug="acme"))
+    publish(offer_record("acme/egret", provider_slug="acme"))
+    egret = CanonicalModel.objects.get(slug="acme/egret")
+    snapshot.refresh()
+    curation.state_identity(
+        kind="alias", spelling="acme/heron", model=egret, reason="one bird", author=None, now=timezone.now()
+    )
+    snapshot.refresh()
+
+    offers = read(client, "/catalog/canonical/acme/egret")["data"]["offers"]
+
+    assert [offer["offer"]["id"] for offer in offers] == ["acme/egret", "acme/heron"]
+    assert read(client, "/catalog/models/acme/heron")["data"]["canonical_model"] == "acme/egret"
+    assert read(client, "/catalog/resolve?id=acme/heron")["data"]["canonical_model"] == "acme/egret"
+    assert client.get("/catalog/canonical/acme/heron").status_code == 308
+
+
 def test_what_is_no_model_is_not_found(client: Client, sold_everywhere: None) -> None:
     problem_of(client.get("/catalog/canonical/nobody/nothing"), status=404)
 
@@ -131,6 +170,12 @@ def test_what_is_no_model_is_not_found(client: Client, sold_everywhere: None) ->
         (f"chutes/{R1}", "gateway_and_id"),
         (f"openrouter/{R1.lower().replace('-ai', '')}:free", "gateway_and_id"),
         ("DEEPSEEK/DEEPSEEK-R1", "id_in_any_case"),
+        (f"Chutes/{R1.upper()}", "slug"),
+        ("OpenRouter/DEEPSEEK/deepseek-r1", "id_in_any_case"),
+        (f"portkey/{R1}-0528:free", None),
+        ("openrouter/deepseek_r1", "name_without_maker"),
+        ("deepseek/deepseek-r1-2025-01-20", "name"),
+        (f"host/{R1}", "name"),
         ("deepseek-ai/deepseek_r1", "name"),
         ("deepseek/deepseek-r1:thinking", "name"),
         ("deepseek-r1", "name_without_maker"),

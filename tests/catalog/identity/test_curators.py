@@ -62,6 +62,22 @@ def test_an_alias_can_be_a_bare_name_or_one_of_a_host_and_may_lead_on() -> None:
     assert said(*chain).placements[BARE.key].model == "acme/big"
 
 
+def test_an_alias_of_one_model_leaves_its_namesake_alone() -> None:
+    host, base = portkey("host", "acme/crane"), featherless("acme/Crane")
+    tuned = openrouter("acme/crane-it", repository="acme/Crane-it")
+    known = decide(host).known(Known())
+    world = [host, base, tuned]
+    known = decide(*world, known=known, revision=2).known(known)
+    alias = Alias(spelling="acme/crane", model="acme/Crane-it")
+
+    check(alias, among=[], offers=world, known=known, namer=NAMER)
+    found = decide(*world, known=known, revision=3, statements=[alias])
+
+    models = {offer: found.placements[offer.key].model for offer in world}
+    assert models[host] == models[tuned] == "acme/Crane-it"
+    assert models[base] == "acme/Crane~2"
+
+
 def test_what_was_said_lasts_and_can_be_taken_back() -> None:
     statements: list[Statement] = [
         Tie(offer=BARE.key, model="acme/big"),

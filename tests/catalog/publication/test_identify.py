@@ -150,6 +150,21 @@ def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> N
     assert model("acme/Heron_7B").redirect is None
 
 
+def test_statements_that_contradict_each_other_can_be_taken_back_one_by_one(sold_twice: None) -> None:
+    heron, qwen = model("acme/heron"), model("Qwen/Qwen3-8B")
+    rows = [
+        IdentityStatement.objects.create(kind="alias", spelling=s, model=m, reason="edited", made_at=timezone.now())
+        for s, m in (("acme/a", heron), ("acme/A", qwen), ("acme/b", heron), ("acme/B", qwen))
+    ]
+    before = placed()
+
+    for row in rows:
+        curation.withdraw_statement(row, author=None, now=timezone.now())
+
+    assert not IdentityStatement.objects.exists()
+    assert placed() == before
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
