@@ -26,7 +26,8 @@ class Candidate:
 def candidates(
     offers: Iterable[Offer], resolution: Resolution, *, namer: Namer, statements: Iterable[Statement] = ()
 ) -> list[Candidate]:
-    """Sorted; of two models the first reason alone, and none where a curator said that they are two.
+    """Sorted; of two models the first reason alone, and none where a curator said that they are two, or where a seller
+    sells them side by side.
 
     `offers` and `resolution` are of everything: what is called the same may be anywhere.
     """
@@ -37,12 +38,15 @@ def candidates(
         if isinstance(split, Split) and split.offer in resolution.placements
     }
     sellers: dict[str, set[str]] = defaultdict(set)
+    sold: dict[str, set[tuple[object, ...]]] = defaultdict(set)
     for key, placement in sorted(resolution.placements.items()):
         sellers[placement.model].add(listed[key].gateway)
+        sold[placement.model].add((*listed[key].seller, placement.variant))
     found: dict[frozenset[str], Candidate] = {}
     for candidate in (*_by_names(listed, resolution, namer), *_by_bare_ids(sellers), *_by_equal_names(sellers)):
         pair = frozenset({candidate.model, candidate.may_be})
-        if len(pair) == 2 and apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)}):
+        is_said = not apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)})
+        if len(pair) == 2 and not is_said and sold[candidate.model].isdisjoint(sold[candidate.may_be]):
             found.setdefault(pair, candidate)
     return sorted(found.values())
 

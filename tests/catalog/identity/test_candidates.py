@@ -24,7 +24,8 @@ BIG = openrouter("acme/big", repository="acme/Big")
         (featherless("unsloth/BIG"), "equal_name", "unsloth/BIG"),
         (chutes("big"), "equal_name", "chutes/big"),
         (portkey("groq", "big"), "bare_id", "@groq/big"),
-        (openrouter("other/one", repository="acme/Big"), "stranger", "other/one"),
+        (chutes("other/one", root="acme/Big"), "stranger", "other/one"),
+        (openrouter("other/one", repository="acme/Big"), None, None),  # sold beside it: so they are two
         (openrouter("deepseek/deepseek-chat"), None, None),
         (featherless("acme/other"), None, None),
     ],
