@@ -74,6 +74,7 @@ def questions(names: list[str], words: list[str], dice: random.Random) -> Iterat
     yield "300 letters", lambda: "".join(dice.choices(LETTERS, k=300))
     yield "300 letters in words of 40", lambda: " ".join("".join(dice.choices("aeornst", k=40)) for _ in range(7))
     yield "any characters", lambda: "".join(chr(dice.randrange(33, 0x3000)) for _ in range(300))
+    yield "four long words", lambda: " ".join(dice.choices([word for word in long_words if len(word) > 6], k=4))
 
 
 def measure(rows: Rows) -> None:

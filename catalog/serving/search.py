@@ -2,9 +2,13 @@
 
 All words of a text must be met: by a word of the offer, by a word that begins so, by several that are written as one or
 one that is written as several, or, where none of that is anywhere, by a word of ids, names and providers that is
-spelled nearly so. What meets a word has a cost, which grows from names to descriptions and from whole words to
-misspelled ones; the costs of a text's words are added. Offers of one cost stand by what is known without a question:
-models of short names first, then those that are sold as they are, then those of many gateways, then by position.
+spelled nearly so. Where no offer meets all words, the text is read once more, and words that are spelled nearly so
+count beside those that are as they stand: among so many names, one has nearly every mistake.
+
+What meets a word has a cost, which grows from names to descriptions and from whole words to misspelled ones; the costs
+of a text's words are added, and one more for makers of whom little is known: they name their models after others'.
+Offers of one cost stand by what is known without a question: models of short names first, then those that are sold as
+they are, then those of many gateways, then by position.
 
 Everything is arithmetic on bitmaps, so that a text that meets the whole catalogue costs hardly more than one that meets
 ten offers.
@@ -27,6 +31,7 @@ from pyroaring import BitMap
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from catalog import registry
 from catalog.serving import search_words
 from catalog.serving.postings import Postings
 from catalog.serving.search_words import FIELDS, HEAD_MARK, HEADS, NAME, PROVIDER
@@ -41,7 +46,11 @@ Hits = list[tuple[int, BitMap]]
 Standing = tuple[tuple[int, int], bool, int]
 """Words of id and name; whether it is a variant; how many gateways sell the model, negative. The least comes first."""
 
-MODEL = len(FIELDS)
+MODEL, RENOWN = range(len(FIELDS), len(FIELDS) + 2)
+"""What is kept of offers like their words: the slug of the canonical model; that the maker is a STRANGER."""
+STRANGER = "stranger"
+STRANGERS_COST = 4
+"""More than a whole word of the provider: who asks for a maker means its models, and no others that have its name."""
 CORRECTED = (NAME, PROVIDER)
 """The fields whose words a misspelled one may mean."""
 WHOLE, BEGINNING, MISSPELLED = range(3)
@@ -63,7 +72,7 @@ class Found:
 
     positions: BitMap
     hits: Sequence[Hits]
-    """Of each word."""
+    """Of each word, and of renown."""
 
     def by_cost(self, members: BitMap) -> Iterator[BitMap]:
         """The members, which are found ones, in groups of one cost, the cheapest first."""
@@ -76,7 +85,7 @@ class Found:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
     postings: Sequence[Postings]
-    """The words of all offers, for each of search_words.FIELDS; after them the canonical models, by slug."""
+    """The words of all offers, for each of search_words.FIELDS; after them MODEL and RENOWN."""
     spellings: Mapping[int, list[str]]
     """The words that a misspelled one may mean, by their number of letters."""
     standings: Mapping[Standing, BitMap]
@@ -84,7 +93,7 @@ class Search:
 
     @classmethod
     def of(cls, rows: Rows) -> Self:
-        members: list[dict[str, array[int]]] = [defaultdict(_no_positions) for _ in (*FIELDS, MODEL)]
+        members: list[dict[str, array[int]]] = [defaultdict(_no_positions) for _ in (*FIELDS, MODEL, RENOWN)]
         for position, row in unhurried(rows.items()):
             for field, terms in enumerate(_terms(row)):
                 for term in terms:
@@ -99,7 +108,7 @@ class Search:
     def with_rows(self, changed: Iterable[int], *, before: Rows, after: Rows) -> Search:
         """Once the rows of these positions changed; `before` and `after` have the rows of all positions."""
         changed = list(changed)
-        left, joined = ([defaultdict[str, list[int]](list) for _ in (*FIELDS, MODEL)] for _ in range(2))
+        left, joined = ([defaultdict[str, list[int]](list) for _ in (*FIELDS, MODEL, RENOWN)] for _ in range(2))
         for position in unhurried(changed):
             was = _terms(before[position]) if position in before else [set() for _ in left]
             for field, now in enumerate(_terms(after[position])):
@@ -138,19 +147,26 @@ class Search:
     def find(self, text: str) -> Found:
         """What has all words of the text; nothing, where the text has none."""
         words = search_words.asked(text)
+        corrections = cache(self._misspelled)
+        found = self._having(words, corrections, is_doubtful=False)
+        return found if found.positions else self._having(words, corrections, is_doubtful=True)
+
+    def _having(self, words: Sequence[str], corrections: Callable[[str], Hits], *, is_doubtful: bool) -> Found:
+        """What has all words. In doubt, a word is corrected even if something has it as it stands."""
         as_one = self._written_as_one(words)
         positions, hits, corrected = BitMap(), list[Hits](), 0
         for number, word in enumerate(words):
             for part, alternatives in self._meeting(word, as_one[number]):
-                if not alternatives and corrected < MOST_CORRECTED:
-                    alternatives = self._misspelled(part)
+                if (is_doubtful or not alternatives) and corrected < MOST_CORRECTED and _is_corrected(part):
+                    alternatives = [*alternatives, *corrections(part)]
                     corrected += 1
                 met = BitMap.union(BitMap(), *(at for _, at in alternatives))
                 positions = positions & met if hits else met
                 hits.append(sorted(alternatives, key=itemgetter(0)))
                 if not positions:
                     return Found(positions=positions, hits=())
-        return Found(positions=positions, hits=hits)
+        strangers = self.postings[RENOWN].at(STRANGER)
+        return Found(positions=positions, hits=[*hits, [(0, positions - strangers), (STRANGERS_COST, strangers)]])
 
     def page(self, found: Found, members: BitMap, *, start: int, stop: int) -> Iterator[int]:
         """Those of the members, which are found ones, from `start` to `stop`, the likeliest first."""
@@ -217,9 +233,7 @@ class Search:
         return [(cost, at) for cost, at in hits if at]
 
     def _misspelled(self, word: str) -> Hits:
-        """The nearest words of names and providers; figures are never guessed."""
-        if not word.isalpha() or len(word) < SHORTEST_MISSPELLED:
-            return []
+        """The nearest other words of names and providers."""
         meant = self._within(word, mistakes=1)
         if not meant and len(word) >= LONG_MISSPELLED:
             meant = self._within(word, mistakes=2)
@@ -233,7 +247,12 @@ class Search:
             process.extract(word, self.spellings.get(size, ()), scorer=OSA.distance, score_cutoff=mistakes, limit=None)
             for size in sizes
         )
-        return {other for found in near for other, _, _ in found}
+        return {other for found in near for other, _, _ in found} - {word}
+
+
+def _is_corrected(word: str) -> bool:
+    """Figures are never guessed."""
+    return word.isalpha() and len(word) >= SHORTEST_MISSPELLED
 
 
 def _cost(field: int, kind: int) -> int:
@@ -269,7 +288,9 @@ def _is_piece(text: str) -> bool:
 
 # --- what is known of an offer without a question --------------------------------------------------------------------
 def _terms(row: Row) -> tuple[set[str], ...]:
-    return (*search_words.by_field(orjson.loads(row.document)), {row.identity.model} if row.identity else set())
+    words = search_words.by_field(orjson.loads(row.document))
+    model = {row.identity.model} if row.identity else set()
+    return *words, model, {STRANGER} if _is_stranger(row.provider_slug) else set()
 
 
 def _standings(rows: Rows, models: Postings) -> Callable[[int], Standing]:
@@ -285,6 +306,12 @@ def _standings(rows: Rows, models: Postings) -> Callable[[int], Standing]:
         return lengths, is_variant, -(sellers(row.identity.model) if row.identity else 1)
 
     return standing
+
+
+def _is_stranger(maker: str | None) -> bool:
+    """Whether the maker has no site that we know. An offer that names no maker is its gateway's."""
+    known = registry.PROVIDERS.of(maker) if maker else None
+    return maker is not None and (known is None or known.site_url is None)
 
 
 def _spellings(postings: Sequence[Postings]) -> Mapping[int, list[str]]:

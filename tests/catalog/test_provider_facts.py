@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 PROVIDERS = Path(__file__).parents[2] / "fixtures" / "providers.json"
 FACTS: list[dict[str, Any]] = json.loads(PROVIDERS.read_text(encoding="utf-8"))
 FIELDS = ["slug", "name", "site_url", "hugging_face", "aliases", "icon"]
@@ -35,6 +37,20 @@ def test_a_spelling_belongs_to_one_maker() -> None:
     makers = Counter(key for maker in FACTS for key in keys_of(maker))
 
     assert [key for key, count in makers.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("called", "slug"),
+    [
+        ("mistral", "mistralai"),
+        ("zai", "zai-org"),
+        ("ibm", "ibm-granite"),
+        ("stability", "stabilityai"),
+        ("together", "togethercomputer"),
+    ],
+)
+def test_makers_are_known_by_what_people_call_them(called: str, slug: str) -> None:
+    assert [maker["slug"] for maker in FACTS if called in keys_of(maker)] == [slug]
 
 
 def test_the_name_at_hugging_face_is_a_spelling_of_the_maker() -> None:

@@ -19,6 +19,22 @@ from tests.factories import offer_record, served_row, snapshot_of
 Json = Any
 
 SEARCHES = Path(__file__).parent.parent / "serving" / "searches.csv"
+STRANGERS = (
+    "4yo1/llama",
+    "OrbitMC/qwen",
+    "Saxo/Linkbricks-Horizon-AI-Nous-Hermes-3-Llama3.1-Korean-cpt-8b",
+    "SillyTilly/mistralai_Mistral-Nemo-Base-2407",
+    "agsidd10/llama-1b-sft-anthropic",
+    "ayush02rajput/meta-llama-shard",
+    "israel/gemma",
+    "kevin009/lamatama",
+    "ma921/gemma2_h_dpo_golden-hh_noise40_epoch3_gamma2",
+    "ozertuu/Lama3.1-8B-EksiSozlukAI",
+    "stfotso/deepseek-R1-qween-french-ghomala-bandjoun-1.5B",
+    "sujithatz/quen_2.5_lora-merged",
+    "tartuNLP/Llammas-base-p1-GPT-4o-human-error-mix-paragraph-GEC",
+)
+"""Models that people named after others, misspelled or not; Featherless sells thousands of them."""
 
 
 @pytest.fixture
@@ -31,12 +47,22 @@ def three_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
 
 
+@pytest.fixture
+def bundled_and_strangers(bundled: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    named_after_others = [
+        served_row(offer_record(key, name=key.rpartition("/")[2], provider_slug=key.partition("/")[0]))
+        for key in STRANGERS
+    ]
+    monkeypatch.setattr(snapshot, "_held", snapshot_of(*bundled.rows, *named_after_others))
+
+
 def search(client: Client, **asked: object) -> Json:
     return read(client, f"/catalog/models?{urlencode(asked)}")
 
 
-def test_what_people_ask_for_comes_first_in_the_bundled_catalogues(
-    client: Client, bundled: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
+@pytest.mark.usefixtures("bundled_and_strangers")
+def test_what_people_ask_for_comes_first_in_the_bundled_catalogues_and_among_strangers_too(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with SEARCHES.open(encoding="utf-8", newline="") as file:
         searches = list(csv.DictReader(file))
@@ -48,7 +74,7 @@ def test_what_people_ask_for_comes_first_in_the_bundled_catalogues(
             if not found or asked["first"] not in {found[0]["id"], found[0]["canonical_model"]}:
                 wrong.append((asked["query"], asked["first"], [row["id"] for row in found]))
 
-    assert len(searches) == 60
+    assert len(searches) == 72
     assert wrong == []
 
 

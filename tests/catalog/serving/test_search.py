@@ -97,14 +97,17 @@ def meets(row: Row, asked: list[str], number: int) -> bool:
     word, fields = asked[number], words_of(row)
     everywhere = set().union(*fields)
     near = fields[NAME] | fields[PROVIDER]
+    return is_met_as_it_stands(row, asked, number) or all(
+        begins(part, everywhere) or nearly(part, near) for part in search_words.parts(word)
+    )
+
+
+def is_met_as_it_stands(row: Row, asked: list[str], number: int) -> bool:
+    word, fields = asked[number], words_of(row)
+    everywhere = set().union(*fields)
     spans = [asked[start:stop] for start in range(number + 1) for stop in range(number + 1, len(asked) + 1)]
     as_one = {sign.join(span) for span in spans for sign in ("", ".") if len(span) > 1}
-    return (
-        begins(word, everywhere)
-        or bool(as_one & everywhere)
-        or is_made_of(word, fields[NAME])
-        or all(begins(part, everywhere) or nearly(part, near) for part in search_words.parts(word))
-    )
+    return begins(word, everywhere) or bool(as_one & everywhere) or is_made_of(word, fields[NAME])
 
 
 def begins(word: str, words: Iterable[str]) -> bool:
@@ -142,12 +145,19 @@ def test_what_has_all_words_or_beginnings_is_never_missing(rows: list[Row], text
 
 
 @given(catalogues(), st.data())
-def test_an_offer_is_found_by_any_of_its_words_together(rows: list[Row], data: st.DataObject) -> None:
+def test_an_offer_is_found_by_any_of_its_words_and_none_of_them_is_corrected(
+    rows: list[Row], data: st.DataObject
+) -> None:
     assume(served(rows))
     row = data.draw(st.sampled_from(served(rows)))
     some = data.draw(st.lists(st.sampled_from(sorted(set().union(*words_of(row)))), min_size=1, max_size=5))
 
-    assert row in ranked(rows, " ".join(some))
+    found = ranked(rows, " ".join(some))
+
+    asked = search_words.asked(" ".join(some))
+    assert row in found
+    for other in found:  # no word is corrected where an offer has all of them
+        assert all(is_met_as_it_stands(other, asked, number) for number in range(len(asked))), (other.id, some)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +196,33 @@ def test_a_word_that_is_somewhere_is_not_corrected() -> None:
     assert ranked([gemma], "gamma") == [gemma]
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("lama 3.3 70b instruct", "meta-llama/Llama-3.3-70B-Instruct"),
+        ("quen3 coder", "Qwen/Qwen3-Coder"),
+        ("mistrall large", "mistralai/mistral-large"),
+        ("large mistrlla", "mistralai/mistral-large"),  # two mistakes, and the word itself is no correction
+        ("gamma 27b", "google/gemma-3-27b-it"),
+        ("lama gamma", None),  # nobody has any two of these
+        ("gamma 28b", None),  # figures are not guessed now either
+    ],
+)
+def test_a_misspelled_word_is_corrected_although_somebody_made_the_same_mistake(text: str, meant: str | None) -> None:
+    right = [
+        named(f"{maker}/{name}", provider_slug=maker)
+        for maker, name in [
+            ("meta-llama", "Llama-3.3-70B-Instruct"),
+            ("Qwen", "Qwen3-Coder"),
+            ("mistralai", "mistral-large"),
+            ("google", "gemma-3-27b-it"),
+        ]
+    ]
+    wrong = [named(f"somebody/{name}") for name in ("lama-8b", "test_quen_2.5", "mistrall-7b", "mistrlla", "gamma-2b")]
+
+    assert [row.id for row in ranked([*wrong, *right], text)] == ([meant] if meant else [])
+
+
 # --- in which order --------------------------------------------------------------------------------------------------
 
 
@@ -222,8 +259,10 @@ def test_where_and_how_a_word_stands_comes_before_everything_else(rows: list[Row
         fields = words_of(row)
         return min((field, word not in fields[field]) for field in FIELDS if begins(word, fields[field]))
 
-    for first, second in pairwise(ranked(rows, word)):
-        assert place(first) <= place(second)
+    found = ranked(rows, word)
+    for is_stranger in (False, True):
+        for first, second in pairwise(row for row in found if (row.provider_slug == "nobody-else") is is_stranger):
+            assert place(first) <= place(second)
 
 
 def named(offer_id: str, gateway: str = "chutes", *, model: str | None = None, **fields: Any) -> Row:
@@ -247,6 +286,25 @@ def named(offer_id: str, gateway: str = "chutes", *, model: str | None = None, *
 )
 def test_the_likeliest_comes_first(best_first: list[Row]) -> None:
     assert ranked(reversed(best_first), "alpha mini") == best_first
+
+
+MAKER, STRANGER, UNNAMED = "meta-llama", "somebody", None
+
+
+@pytest.mark.parametrize(
+    ("text", "best_first"),
+    [
+        ("meta", [named("meta-llama/A-B", provider_slug=MAKER), named("a/meta", provider_slug=STRANGER)]),
+        ("llama", [named("meta-llama/Llama-3.3-70B", provider_slug=MAKER), named("a/llama", provider_slug=STRANGER)]),
+        ("llama", [named("meta-llama/llamas", provider_slug=MAKER), named("a/llama", provider_slug=STRANGER)]),
+        ("lama", [named("meta-llama/Llama-3.3-70B", provider_slug=MAKER), named("a/llama", provider_slug=STRANGER)]),
+        ("llama", [named("@host/llama-8b", provider_slug=UNNAMED), named("a/llama", provider_slug=STRANGER)]),
+        ("tale", [named("z/tale", provider_slug=STRANGER), named("a/x", provider_slug=MAKER, description="A tale")]),
+        ("llama a", [named("z/llama-a", provider_slug=MAKER), named("meta-llama/a", provider_slug=MAKER)]),
+    ],
+)
+def test_makers_come_before_strangers_who_have_their_words_in_a_name(text: str, best_first: list[Row]) -> None:
+    assert ranked(reversed(best_first), text) == best_first
 
 
 def test_the_model_that_more_gateways_sell_comes_first_and_a_withdrawn_offer_is_no_longer_sold() -> None:
