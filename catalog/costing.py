@@ -8,7 +8,8 @@
 - An offer whose only price is an hourly rate is billed by the hour alone; beside other prices the hour is not billed
   (`billing.billed`).
 - A quantity whose price is unknown is never taken for free: the bill then has reasons and no total. Only requests are:
-  gateways that charge for them say so, and the others leave the price out.
+  gateways that charge for them say so, and the others leave the price out. Where nothing that is stated is billed,
+  there is no total either.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ _ORDINARY = {
 }
 """What a meter without a price of its own is billed as; in this order, for a write of an hour may fall twice."""
 
-_IMAGE_MEASURES = (meters.INPUT_IMAGE, meters.INPUT_IMAGE_TOKEN)
+_MEASURES = (
+    ((meters.INPUT_IMAGE,), (meters.INPUT_IMAGE_TOKEN,)),
+    ((meters.OUTPUT_IMAGE,), (meters.OUTPUT_IMAGE_TOKEN,)),
+    ((meters.INPUT_AUDIO, meters.INPUT_AUDIO_CACHE_READ), (meters.INPUT_AUDIO_MINUTE,)),
+)
+"""Of the same thing: an offer bills one of them, the first that is stated and has its prices."""
 
 _Chosen = Mapping[str, PriceRecord]
 
@@ -78,14 +84,16 @@ class Workload:
     image_tokens: Quantity = 0
     """The same images, measured in tokens: an offer bills one or the other."""
     output_image_tokens: Quantity = 0
+    """Of the images that come out: an offer bills these or the images."""
     web_searches: Quantity = 0
     characters: Quantity = 0
     """That are read aloud, where that is billed by the character."""
     pages: Quantity = 0
     """Of documents that go in."""
     audio_minutes: Quantity = 0
-    """That are written down, where that is billed by the minute."""
+    """Of the audio that goes in, where that is billed by the minute and not by its tokens."""
     generated_images: Quantity = 0
+    """The same images as those of `output_image_tokens`."""
     generated_video_seconds: Quantity = 0
     rerank_searches: Quantity = 0
     """Searches whose results are sorted."""
@@ -175,10 +183,15 @@ def bill(
     except ValueError as error:
         return Bill(reasons=(str(error),))
     demand = (_hourly if billed[0].meter == meters.COMPUTE_HOUR else _metered)(workload, chosen)
+    lines = tuple(_lines(demand.quantities, chosen))
     return Bill(
-        lines=tuple(_lines(demand.quantities, chosen)),
+        lines=lines,
         reasons=(*demand.reasons, *_unpriced(demand.quantities, chosen)),
-        notes=(*demand.notes, *_left_open(prices, circumstances)),
+        notes=(
+            *demand.notes,
+            *_left_open(prices, circumstances),
+            *_of_standard(prices, lines, workload.execution_mode),
+        ),
     )
 
 
@@ -202,7 +215,7 @@ def _hourly(workload: Workload, chosen: _Chosen) -> _Demand:
     stated = _stated(workload)
     quantities = {meter: quantity for meter, quantity in stated.items() if meter in {meters.COMPUTE_HOUR, *chosen}}
     demand = _Demand(quantities)
-    if workload.hours is None:
+    if workload.hours is None or (stated and not quantities):
         demand.reasons.append("it is billed by the hour, and the workload states no hours")
     if quantities != stated:
         demand.notes.append("only its hours are billed")
@@ -211,16 +224,18 @@ def _hourly(workload: Workload, chosen: _Chosen) -> _Demand:
 
 def _metered(workload: Workload, chosen: _Chosen) -> _Demand:
     demand = _Demand(_stated(workload))
-    hours = demand.quantities.pop(meters.COMPUTE_HOUR, None)
+    unbilled = []
+    if demand.quantities.pop(meters.COMPUTE_HOUR, None):
+        unbilled.append("it is not billed by the hour")
     if meters.REQUEST not in chosen:
-        demand.quantities.pop(meters.REQUEST, None)
+        requests = demand.quantities.pop(meters.REQUEST, None)
+        unbilled += ["it does not charge for requests alone"] if requests and not demand.quantities else []
     elif workload.requests is None and chosen[meters.REQUEST].amount:
         demand.reasons.append("it charges for requests, and the workload states none")
-    _measure_images_once(demand.quantities, chosen)
     _bill_as_ordinary(demand.quantities, chosen)
-    if hours:
-        # Hours beside a quantity that is billed are there for other offers; alone they would come out as 0 dollars.
-        (demand.notes if demand.quantities else demand.reasons).append("it is not billed by the hour")
+    _measure_once(demand.quantities, chosen)
+    # Beside a quantity that is billed these are there for other offers; alone they would come out as 0 dollars.
+    (demand.notes if demand.quantities else demand.reasons).extend(unbilled)
     return demand
 
 
@@ -253,12 +268,13 @@ def _stated(workload: Workload) -> dict[str, Decimal]:
     return {meter: Decimal(quantity) for meter, quantity in quantities.items() if quantity}
 
 
-def _measure_images_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
-    """Keep the first measure that is stated and has a price; if none has, both stay and lack one."""
-    priced = [meter for meter in _IMAGE_MEASURES if meter in quantities and meter in chosen]
-    for meter in _IMAGE_MEASURES:
-        if priced and meter != priced[0]:
-            quantities.pop(meter, None)
+def _measure_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
+    """Keep one measure of each thing; where none has all its prices, all stay and lack one."""
+    for measures in _MEASURES:
+        stated = [[meter for meter in measure if meter in quantities] for measure in measures]
+        billed = next((measure for measure in stated if measure and chosen.keys() >= set(measure)), None)
+        for meter in (meter for measure in stated for meter in measure if billed and measure is not billed):
+            del quantities[meter]
 
 
 def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
@@ -294,7 +310,18 @@ def _left_open(prices: Sequence[PriceRecord], circumstances: billing.Circumstanc
     return notes
 
 
-def _is_of_mode(price: PriceRecord, mode: str) -> bool:
+def _of_standard(prices: Iterable[PriceRecord], lines: Iterable[Line], mode: str) -> list[str]:
+    """Of an offer with prices of the mode that is asked for: what it bills at another one."""
+    if mode == billing.STANDARD or not any(_is_of_mode(price, mode) for price in prices):
+        return []
+    return [
+        f"no price of {line.meter} for the mode {mode} applies, so the standard one is billed"
+        for line in lines
+        if not _is_of_mode(line, mode)
+    ]
+
+
+def _is_of_mode(price: PriceRecord | Line, mode: str) -> bool:
     return (billing.EXECUTION_MODE, "=", mode) in price.conditions
 
 

@@ -125,5 +125,7 @@ def _problem(error: ErrorDetails) -> ParameterProblem:
         return ParameterProblem.shown(place, "", "is needed")
     if error["type"] == "extra_forbidden":
         return ParameterProblem.shown(place, "", "is not a key here")
+    if error["type"] in {"dict_type", "model_type"}:
+        return ParameterProblem.shown(place, str(error["input"])[:200], "must be an object")
     reason = re.sub(r"^[A-Z][a-z]+ should ", "must ", error["msg"].removeprefix("Value error, "))
     return ParameterProblem.shown(place, str(error["input"])[:200], reason[:1].lower() + reason[1:])

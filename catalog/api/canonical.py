@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,11 @@ from rest_framework.request import Request
 from catalog import costing
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.serving import comparison, filters, filterset, snapshot
+from catalog.serving import comparison, filters, snapshot
 from catalog.serving.canonical import models_of
 from catalog.serving.comparison import Compared
+from catalog.serving.filterset import InvalidParameters
+from catalog.serving.index import Row
 
 Json = Any
 
@@ -42,14 +44,15 @@ class CanonicalDetail(CatalogView):
         rows = models_of(held).rows_of(slug)
         if not rows or rows[0].identity is None:
             raise Http404("There is no model of this slug; /catalog/resolve?id= finds one by any name.")
-        offers = comparison.compared(rows, workload(values))
+        asked = asked_quantities(values, rows)
+        offers = comparison.compared(rows, workload(asked))
         return answers.published(
             held,
             {
                 "data": {
                     "slug": rows[0].identity.model,
                     "gateways": sorted({row.gateway for row in rows}),
-                    "workload": {name: values[name] for name in filters.WorkloadFilterSet.parameters()},
+                    "workload": asked,
                     "cheapest": _cheapest(offers),
                     "differences": comparison.differences(offers),
                     "offers": [_offer(offer) for offer in offers],
@@ -69,9 +72,6 @@ class Resolve(CatalogView):
     def get(self, request: Request) -> HttpResponse:
         asked = self.query(request).values["id"]
         held = snapshot.current()
-        if asked is None:
-            problem = filterset.ParameterProblem("id", "", "is needed: the id to find a model by")
-            raise filterset.InvalidParameters([problem])
         models = models_of(held)
         meant = models.meant_by(asked)
         [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]
@@ -98,8 +98,21 @@ def _moved(slug: str, query: str) -> HttpResponse:
     return PermanentRedirect(address, headers={"Cache-Control": answers.PUBLIC})
 
 
-def workload(values: dict[str, Any]) -> costing.Workload:
-    """What the parameters of a WorkloadFilterSet describe."""
+def asked_quantities(values: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, int]:
+    """The parameters of a WorkloadFilterSet; tokens that are not stated are the usual ones of these offers.
+
+    Raises InvalidParameters where that leaves nothing to compare them by.
+    """
+    usual = comparison.usual_workload(rows)
+    stated = {name: values[name] for name in filters.WorkloadFilterSet.parameters()}
+    asked = {name: getattr(usual, name) if value is None else value for name, value in stated.items()}
+    if problems := list(comparison.nothing_asked(asked)):
+        raise InvalidParameters(problems)
+    return asked
+
+
+def workload(values: Mapping[str, int]) -> costing.Workload:
+    """What these parameters describe."""
     return costing.Workload(
         input_tokens=values["input_tokens"],
         cached_input_tokens=Decimal(values["input_tokens"] * values["cached_percent"]).scaleb(-2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from django.http import HttpResponse
@@ -10,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers
-from catalog.api.canonical import workload
+from catalog.api.canonical import asked_quantities, workload
 from catalog.api.views import CatalogView
 from catalog.serving import filters, side_by_side, snapshot
 from catalog.serving.canonical import Models, models_of
@@ -31,8 +32,10 @@ class Compare(CatalogView):
         values = self.query(request).values
         held = snapshot.current()
         models = models_of(held)
-        asked = named_models(models, values["ids"] or ())
-        compared = side_by_side.side_by_side([models.rows_of(slug) for slug in asked.values()], workload(values))
+        asked = named_models(models, values["ids"])
+        rows = [models.rows_of(slug) for slug in asked.values()]
+        quantities = asked_quantities(values, chain.from_iterable(rows))
+        compared = side_by_side.side_by_side(rows, workload(quantities))
         named = [
             {"asked": spelling, "canonical_model": slug, **model}
             for (spelling, slug), model in zip(asked.items(), compared, strict=True)
@@ -41,7 +44,7 @@ class Compare(CatalogView):
             held,
             {
                 "data": {
-                    "workload": {name: values[name] for name in filters.WorkloadFilterSet.parameters()},
+                    "workload": quantities,
                     "models": named,
                     "differences": side_by_side.differences(compared),
                 }
@@ -51,8 +54,6 @@ class Compare(CatalogView):
 
 def named_models(models: Models, ids: Sequence[str], *, most: int = filters.MOST_COMPARED) -> dict[str, str]:
     """The slugs of these models, by how they are asked for. Raises InvalidParameters."""
-    if not ids:
-        raise InvalidParameters([ParameterProblem("ids", "", "must name at least one model")])
     if len(ids) > most:
         raise InvalidParameters([ParameterProblem.shown("ids", ",".join(ids), f"must have at most {most} models")])
     found: dict[str, str] = {}

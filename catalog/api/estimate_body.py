@@ -17,7 +17,7 @@ from catalog.api.serializers.fields import MONEY
 from catalog.normalize import money
 from catalog.serving.filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
 from catalog.serving.filterset import InvalidParameters, ParameterProblem
-from catalog.serving.parameters import LONGEST_VALUE
+from catalog.serving.parameters import LONGEST_VALUE, Parameter
 
 Json = Any
 
@@ -62,11 +62,11 @@ class WorkloadBody(bodies.Body):
     audio_output_tokens: Quantity = _of("Tokens of audio that come out.")
     images: Quantity = _of("Images that go in.")
     image_tokens: Quantity = _of("The same images in tokens, for offers that bill them so.")
-    output_image_tokens: Quantity = _of("Tokens of images that come out.")
+    output_image_tokens: Quantity = _of("The images that come out in tokens, for offers that bill them so.")
     web_searches: Quantity = _of("Searches of the web.")
     characters: Quantity = _of("Characters that are read aloud.")
     pages: Quantity = _of("Pages of documents that go in.")
-    audio_minutes: Quantity = _of("Minutes of audio that go in, for offers that bill it so.")
+    audio_minutes: Quantity = _of("The audio that goes in by the minute, for offers that bill it so.")
     generated_images: Quantity = _of("Images that come out, for offers that bill each.")
     generated_video_seconds: Quantity = _of("Seconds of video that come out.")
     rerank_searches: Quantity = _of("Searches whose results are sorted.")
@@ -85,11 +85,16 @@ class WorkloadBody(bodies.Body):
     )
 
 
+def _one_or_several(parameter: Parameter) -> Json:
+    told = parameter.openapi()
+    return {"anyOf": [told, told["items"]]} if parameter.takes_several else told
+
+
 _FILTERS = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        name: {**parameter.openapi(), "description": parameter.label}
+        name: {**_one_or_several(parameter), "description": parameter.label}
         for name, parameter in NarrowingFilterSet.parameters().items()
     },
 }
@@ -103,7 +108,10 @@ class EstimateBody(bodies.Body):
         default_factory=dict, description="Which offers: the query parameters of `/catalog/models`, by name."
     )
     ids: list[Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)]] | None = Field(
-        None, description="Only offers of these models, each named as in `/catalog/compare`.", max_length=MOST_IDS
+        None,
+        description="Only offers of these models, each named as in `/catalog/compare`.",
+        min_length=1,
+        max_length=MOST_IDS,
     )
     limit: int = Field(50, ge=0, le=LARGEST_LIMIT, description="Offers in `data`.")
     offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="Offers to skip in `data`.")

@@ -98,6 +98,7 @@ def _documented(name: str, parameter: Parameter) -> OpenApiParameter:
         type=parameter.openapi() | ({} if parameter.example is None else {"examples": [_example(parameter)]}),
         location=OpenApiParameter.QUERY,
         description=parameter.label,
+        required=parameter.required,
         # Several values may be given comma-separated or by repeating the parameter; both are read.
         style="form" if parameter.takes_several else None,
         explode=True if parameter.takes_several else None,

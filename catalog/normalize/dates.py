@@ -18,7 +18,8 @@ _HHMM = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9])|24:?00", re.ASCII)
 
 def iso(moment: datetime) -> str:
     """ISO-8601 in UTC, to the second: `2026-11-22T08:00:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime, which writes the first thousand years with fewer than four digits on some systems.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def day(value: object) -> date | None:

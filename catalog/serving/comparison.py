@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,12 +11,16 @@ import orjson
 
 from catalog import costing, documents
 from catalog.normalize import money
+from catalog.records import ModelType
+from catalog.serving.filterset import ParameterProblem
 from catalog.serving.index import Row
 
 Json = Any
 
 DEFAULT_WORKLOAD = costing.Workload(input_tokens=750_000, output_tokens=250_000)
 """A million tokens, three parts input to one part output."""
+WORKLOAD_OF_EMBEDDINGS = costing.Workload(input_tokens=1_000_000)
+"""As many tokens, of which none come out."""
 
 _COMPARED = (
     "price_per_million.input",
@@ -51,6 +55,20 @@ class Compared:
     @property
     def cost_text(self) -> str | None:
         return None if self.cost is None else money.plain(self.cost)
+
+
+def usual_workload(rows: Iterable[Row]) -> costing.Workload:
+    """What offers are compared by where nobody states anything else."""
+    are_embeddings = all(("model_type", ModelType.EMBEDDINGS.value) in row.facets for row in rows)
+    return WORKLOAD_OF_EMBEDDINGS if are_embeddings else DEFAULT_WORKLOAD
+
+
+def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterProblem]:
+    """What is wrong with a workload of nothing, by which no offer is cheaper than another."""
+    if quantities["input_tokens"] == quantities["output_tokens"] == 0 and not quantities["requests"]:
+        for name in ("input_tokens", "output_tokens"):
+            reason = "must be above 0 where nothing else is asked for, or it costs nothing anywhere"
+            yield ParameterProblem(name, "0", reason)
 
 
 def compared(rows: Iterable[Row], workload: costing.Workload) -> list[Compared]:

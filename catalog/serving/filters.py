@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from catalog import documents, registry
 from catalog.records import Availability, Source
+from catalog.serving import comparison
 from catalog.serving.facets import COUNTED
 from catalog.serving.filterset import ParameterProblem, SelectionFilterSet
 from catalog.serving.pages import Cursor
@@ -181,7 +182,7 @@ class NarrowingFilterSet(SelectionFilterSet):
         yes="free",
         no="priced",
         of="price_status",
-        example="true",
+        example=True,
     )
     availability = AnyOf(
         "Only offers in any of these states.",
@@ -302,39 +303,46 @@ class OfferOfIdFilterSet(SelectionFilterSet):
     gateway = _gateway()
 
 
-def _quantity(label: str, *, default: int, example: int) -> WholeNumber:
+def _quantity(label: str, *, example: int, default: int | None = None) -> WholeNumber:
     return WholeNumber(label, least=0, most=LARGEST_QUANTITY, default=default, example=example)
 
 
 class WorkloadFilterSet(SelectionFilterSet):
-    """The parameters of `/catalog/canonical/{slug}`: what the offers are to be compared by."""
+    """The parameters of `/catalog/canonical/{slug}`: what its offers, on which defaults depend, are compared by."""
 
-    input_tokens = _quantity("Tokens of text that go in, the cached ones among them.", default=750_000, example=750_000)
+    input_tokens = _quantity(
+        "Tokens of text that go in, the cached ones among them; else 750000, for embeddings 1000000.", example=750_000
+    )
     cached_percent = WholeNumber(
         "The share of them that is read from a cache.", least=0, most=100, default=0, example=50
     )
-    output_tokens = _quantity("Tokens of text that come out.", default=250_000, example=250_000)
+    output_tokens = _quantity("Tokens of text that come out; else 250000, for embeddings 0.", example=250_000)
     requests = _quantity(
         "Requests that these tokens are spread over, which tells how long a prompt is; 0 leaves it open.",
         default=0,
         example=0,
     )
 
+    def contradictions(self) -> Iterator[ParameterProblem]:
+        yield from super().contradictions()
+        yield from comparison.nothing_asked(self.values)
+
 
 class CompareFilterSet(WorkloadFilterSet):
-    """The parameters of `/catalog/compare`; `ids` is needed."""
+    """The parameters of `/catalog/compare`."""
 
     ids = Ids(
         "The models, each by its slug, by the id of an offer, by `gateway/id`, or by a name that only one model has.",
         most=MOST_COMPARED,
         example="deepseek-ai/DeepSeek-R1,Qwen/Qwen3-32B",
+        required=True,
     )
 
 
 class ResolveFilterSet(SelectionFilterSet):
-    """The parameter of `/catalog/resolve`, which is needed."""
+    """The parameter of `/catalog/resolve`."""
 
-    id = Word("An id or a name of a model, in whatever spelling.", example="deepseek-r1")
+    id = Word("An id or a name of a model, in whatever spelling.", example="deepseek-r1", required=True)
 
 
 class DropInFilterSet(SelectionFilterSet):

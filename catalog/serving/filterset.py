@@ -50,6 +50,9 @@ class SelectionFilterSet(django_filters.FilterSet):
         problems: list[ParameterProblem] = []
         for name, texts in data.lists():
             self._read(name, texts, problems)
+        for name, parameter in self.parameters().items():
+            if parameter.required and name not in data:
+                problems.append(ParameterProblem(name, "", "is needed"))
         for name in self.depending:
             if name not in data:
                 self.values[name] = self.default(name)

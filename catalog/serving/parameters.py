@@ -37,12 +37,20 @@ class Parameter(django_filters.Filter):
     default: Any = None
 
     def __init__(
-        self, label: str, *, narrow: str | None = None, of: str | None = None, example: str | int | None = None
+        self,
+        label: str,
+        *,
+        narrow: str | None = None,
+        of: str | None = None,
+        example: str | int | bool | None = None,
+        required: bool = False,
     ) -> None:
         super().__init__(label=label)
         self.narrow = narrow
         self.of = of
         self.example = example
+        """As its schema has it; of a list the text, comma-separated."""
+        self.required = required
 
     def parse(self, value: str) -> Any:
         """The value that a text means. Raises ValueError with a reason that reads on after the parameter's name."""
@@ -101,8 +109,8 @@ class WholeNumber(Parameter):
     def parse(self, value: str) -> int:
         if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
             raise ValueError("must be a whole number")
-        # Python refuses to convert thousands of digits, so their number is judged first.
-        if len(value) > len(str(self.most)) or not self.least <= int(value) <= self.most:
+        # Python refuses to convert thousands of digits, so their number is judged first; zeros before them count not.
+        if len(value.lstrip("-0")) > len(str(self.most)) or not self.least <= int(value) <= self.most:
             raise ValueError(f"must be between {self.least} and {self.most}")
         return int(value)
 
@@ -152,27 +160,37 @@ class UsDollars(Parameter):
 class Moment(Parameter):
     """A time, or the beginning of a day, in UTC unless it says otherwise; as Unix seconds.
 
-    Parts of a second are rounded up, as no fact of the catalogue has them.
+    Parts of a second are rounded up, as no fact of the catalogue has them. Fewer than nine digits are no Unix seconds:
+    who writes 2025 or 20250101 means a year or a day, and would get the first months of 1970.
     In a query string `+` is a space, so a zone that was not encoded arrives with one.
     """
+
+    least_seconds = 100_000_000
+    """In March 1973; what was before is written as a date or a time."""
 
     pattern = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[-+]\d\d:\d\d)?)?"
 
     def parse(self, value: str) -> Any:
         text = value.upper().replace(" ", "+")
-        if re.fullmatch("-?[0-9]{1,12}", text, re.ASCII):
-            if dates.MIN_UNIX_SECONDS <= int(text) <= dates.MAX_UNIX_SECONDS:
+        if re.fullmatch("[1-9][0-9]{8,11}", text, re.ASCII):
+            if int(text) <= dates.MAX_UNIX_SECONDS:
                 return int(text)
         elif re.fullmatch(self.pattern, text, re.ASCII):
             with suppress(ValueError):
                 # A zone may lead out of the first and the last year, where there is nothing to be found.
                 return max(dates.MIN_UNIX_SECONDS, min(dates.seconds_of(text), dates.MAX_UNIX_SECONDS))
-        raise ValueError("must be a date such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or Unix seconds")
+        raise ValueError(
+            "must be a date such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or Unix seconds of at least nine "
+            "digits; a year alone and a date without hyphens are none of these"
+        )
+
+    def spelled(self, value: Any) -> str:
+        return str(value) if value >= self.least_seconds else dates.iso(datetime.fromtimestamp(value, UTC))
 
     def openapi(self) -> Json:
         forms = [{"type": "string", "format": form} for form in ("date", "date-time")]
         return {
-            "anyOf": [*forms, {"type": "integer", "minimum": dates.MIN_UNIX_SECONDS, "maximum": dates.MAX_UNIX_SECONDS}]
+            "anyOf": [*forms, {"type": "integer", "minimum": self.least_seconds, "maximum": dates.MAX_UNIX_SECONDS}]
         }
 
 
@@ -229,7 +247,7 @@ class Words(Parameter):
         return ",".join(sorted(set(value)))
 
     def openapi(self) -> Json:
-        return {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}}
+        return {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}}
 
 
 class Ids(Words):
@@ -291,7 +309,7 @@ class AnyOf(Words):
         return value
 
     def openapi(self) -> Json:
-        return {"type": "array", "items": {"type": "string", "enum": list(self.choices)}}
+        return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(self.choices)}}
 
 
 class ModelTypes(Words):
@@ -306,7 +324,11 @@ class ModelTypes(Words):
         return found
 
     def openapi(self) -> Json:
-        return {"type": "array", "items": {"type": "string", "enum": [*self.known.values(), *self.known]}}
+        return {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "enum": [*self.known.values(), *self.known]},
+        }
 
 
 class ChangeKinds(Words):
@@ -318,4 +340,4 @@ class ChangeKinds(Words):
         return value
 
     def openapi(self) -> Json:
-        return {"type": "array", "items": {"type": "string", "enum": [kind.value for kind in Kind]}}
+        return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [kind.value for kind in Kind]}}

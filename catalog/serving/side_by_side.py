@@ -72,6 +72,7 @@ def _model(rows: Sequence[Row], workload: costing.Workload) -> Json:
         "offers": len(served),
         "cheapest": _cheapest(offers[0]),
         "cost": _costs(offers),
+        "reasons": list(dict.fromkeys(reason for offer in offers for reason in offer.reasons)),
         "price_per_million": {side: _per_million(told, side) for side in ("input", "output")},
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, time
 from decimal import Decimal, localcontext
@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from catalog import documents
@@ -47,6 +47,11 @@ BY_NIGHT = (PROMPT, per_token(meters.INPUT_TEXT, "0.000001", NIGHT))
 
 def stated(quantities: Mapping[str, Any]) -> Workload:
     return Workload(**quantities)
+
+
+def without(workload: Workload, names: Collection[str]) -> Workload:
+    zeros: dict[str, Any] = dict.fromkeys(names, 0)
+    return replace(workload, **zeros)
 
 
 def billed_meters(answer: Bill) -> dict[str, Decimal]:
@@ -338,6 +343,38 @@ class TestOtherMeters:
 
         assert bill((PROMPT, image_token), Workload(images=1)).total is None
 
+    @pytest.mark.parametrize(
+        ("meter", "rate", "billed"),
+        [
+            (meters.OUTPUT_IMAGE, money.usd_per_image("0.04"), {"output.image": Decimal(2)}),
+            (meters.OUTPUT_IMAGE_TOKEN, money.usd_per_token("0.00003"), {"output.image_token": Decimal(2000)}),
+            (
+                meters.INPUT_AUDIO_MINUTE,
+                money.Rate(Decimal("0.006"), money.Unit.MINUTE),
+                {"input.audio_minute": Decimal(3)},
+            ),
+            (meters.INPUT_AUDIO, money.usd_per_token("0.000003"), {"input.audio": Decimal(100)}),
+        ],
+    )
+    def test_what_is_stated_in_two_measures_is_billed_in_the_one_that_has_a_price(
+        self, meter: str, rate: money.Rate, billed: dict[str, Decimal]
+    ) -> None:
+        images = Workload(generated_images=2, output_image_tokens=2000)
+        audio = Workload(audio_minutes=3, audio_input_tokens=100, cached_audio_tokens=40)
+
+        answer = bill((meters.price(meter, rate),), images if meter.startswith("output") else audio)
+
+        assert (billed_meters(answer), answer.reasons) == (billed, ())
+
+    def test_audio_whose_cache_alone_has_a_price_is_billed_by_the_minute(self) -> None:
+        minute = meters.price(meters.INPUT_AUDIO_MINUTE, money.Rate(Decimal("0.006"), money.Unit.MINUTE))
+        cache = per_token(meters.INPUT_AUDIO_CACHE_READ, "0.000001")
+
+        answer = bill((minute, cache), Workload(audio_minutes=3, audio_input_tokens=100, cached_audio_tokens=40))
+
+        # 3 x 0.006
+        assert answer.total == Decimal("0.018")
+
     def test_steps(self) -> None:
         step = meters.price(meters.STEP, money.usd_per_step("0.0125"))
 
@@ -352,8 +389,11 @@ class TestOtherMeters:
         ones = {field.name: 1 for field in fields(Workload) if field.name not in {"at", "execution_mode"}}
         workload = stated(ones | {"input_tokens": 4, "output_tokens": 2, "audio_input_tokens": 2})
 
-        exempt = {meters.INPUT_IMAGE_TOKEN, meters.COMPUTE_HOUR}  # the other measure of images; billed only alone
+        # The other measures of what is billed; an hour is billed only alone.
+        exempt = {meters.INPUT_IMAGE_TOKEN, meters.OUTPUT_IMAGE_TOKEN, meters.INPUT_AUDIO_MINUTE, meters.COMPUTE_HOUR}
         assert billed_meters(bill(prices, workload)) == dict.fromkeys(meters.METERS.keys() - exempt, Decimal(1))
+        others = [billed_meters(bill(prices, stated({name: 1}))) for name in OTHER_MEASURE]
+        assert others == [{meter: 1} for meter in meters.METERS if meter in exempt - {meters.COMPUTE_HOUR}]
 
 
 class TestExecutionModes:
@@ -372,7 +412,20 @@ class TestExecutionModes:
 
         # 1,000 x 0.000001 + 100 x 0.00001
         assert answer.total == Decimal("0.002")
-        assert answer.notes == ()
+        assert answer.notes == ("no price of output.text for the mode batch applies, so the standard one is billed",)
+
+    def test_a_cache_that_costs_the_same_in_every_mode_is_told(self) -> None:
+        cache = per_token(meters.INPUT_TEXT_CACHE_READ, "0.0000012")
+        workload = Workload(input_tokens=1000, cached_input_tokens=600, execution_mode="batch", requests=1)
+
+        answer = bill((*self.PRICES, cache), workload)
+
+        # 400 x 0.000001 + 600 x 0.0000012
+        assert answer.total == Decimal("0.00112")
+        assert answer.notes == (
+            "no price of input.text.cache_read for the mode batch applies, so the standard one is billed",
+        )
+        assert bill(self.PRICES, workload).notes == ()  # billed as input, of which the mode has a price
 
     @pytest.mark.parametrize(("mode", "total"), [("batch", "0.3000015"), ("priority", "0.1000005")])
     def test_the_price_of_a_mode_goes_before_the_one_of_a_long_prompt(self, mode: str, total: str) -> None:
@@ -410,6 +463,16 @@ class TestRequests:
         assert billed_meters(answer) == {"input.text": 1000}
         assert answer.total == Decimal("0.002")
 
+    @pytest.mark.parametrize("price", [PROMPT, per_token(meters.INPUT_TEXT, "0")])
+    def test_alone_they_tell_nothing_of_an_offer_that_does_not_charge_for_them(self, price: PriceRecord) -> None:
+        answer = bill((price,), Workload(requests=1000), zero_is_free=True)
+
+        assert answer.reasons == ("it does not charge for requests alone",)
+        assert bill((price,), Workload(requests=1000, hours=1), zero_is_free=True).reasons == (
+            "it is not billed by the hour",
+            "it does not charge for requests alone",
+        )
+
 
 class TestHours:
     def test_an_hourly_offer_is_billed_by_the_hour_alone(self) -> None:
@@ -421,6 +484,11 @@ class TestHours:
 
     def test_tokens_alone_do_not_tell_what_an_hourly_offer_costs(self) -> None:
         answer = bill((per_hour("22"),), Workload(input_tokens=1_000_000))
+
+        assert answer.reasons == ("it is billed by the hour, and the workload states no hours",)
+
+    def test_neither_do_no_hours_beside_something_else(self) -> None:
+        answer = bill((per_hour("22"),), Workload(requests=5, hours=0))
 
         assert answer.reasons == ("it is billed by the hour, and the workload states no hours",)
 
@@ -470,11 +538,15 @@ class TestWorkloads:
 
 
 COUNTED = [
-    field.name
-    for field in fields(Workload)
-    if field.name not in {"at", "execution_mode", "prompt_tokens", "hours", "image_tokens"}
+    field.name for field in fields(Workload) if field.name not in {"at", "execution_mode", "prompt_tokens", "hours"}
 ]
-"""Quantities that any metered offer may bill. Image tokens are another measure of the images."""
+"""Quantities that any metered offer may bill."""
+OTHER_MEASURE = {
+    "image_tokens": "images",
+    "output_image_tokens": "generated_images",
+    "audio_minutes": "audio_input_tokens",
+}
+"""Of the same thing, of which an offer bills one."""
 PARTS = {
     "cached_input_tokens",
     "cache_write_tokens",
@@ -491,8 +563,17 @@ CONDITIONS = st.sampled_from([(LONG,), (LONGER,), (NIGHT,), (LONG, NIGHT)])
 
 
 @st.composite
-def workloads(draw: st.DrawFn) -> Workload:
-    part = {name: draw(TOKENS) for name in sorted(PARTS)}
+def one_measure_of_each(draw: st.DrawFn) -> list[str]:
+    """The quantities without one measure of each thing that has two."""
+    left_out = {draw(st.sampled_from(pair)) for pair in OTHER_MEASURE.items()}
+    left_out |= {"cached_audio_tokens"} if "audio_input_tokens" in left_out else set()
+    return [name for name in COUNTED if name not in left_out]
+
+
+@st.composite
+def workloads(draw: st.DrawFn, names: Collection[str] = COUNTED) -> Workload:
+    """Of these quantities."""
+    part = {name: draw(TOKENS) if name in names else 0 for name in sorted(PARTS)}
     written = part["cache_write_tokens"] + part["cache_write_1h_tokens"]
     wholes = {
         "input_tokens": part["cached_input_tokens"] + written + draw(TOKENS),
@@ -500,7 +581,7 @@ def workloads(draw: st.DrawFn) -> Workload:
         "audio_input_tokens": part["cached_audio_tokens"] + draw(TOKENS),
     }
     others = {name: draw(TOKENS) for name in COUNTED if name not in PARTS | wholes.keys()}
-    return stated(part | wholes | others)
+    return stated({name: quantity for name, quantity in (part | wholes | others).items() if name in names})
 
 
 @st.composite
@@ -531,27 +612,63 @@ class TestProperties:
         assert answer.total == (None if answer.reasons else priced.total)
 
     @settings(deadline=None)
-    @given(price_lists(), workloads(), workloads())
+    @given(
+        price_lists(),
+        one_measure_of_each().flatmap(lambda names: st.lists(workloads(names), min_size=2, max_size=2)),
+    )
     def test_two_workloads_cost_what_both_together_cost(
-        self, prices: list[PriceRecord], morning: Workload, evening: Workload
+        self, prices: list[PriceRecord], workloads: list[Workload]
     ) -> None:
-        day = stated({name: getattr(morning, name) + getattr(evening, name) for name in COUNTED})
+        morning, evening = workloads
+        day = stated({name: (getattr(morning, name) or 0) + (getattr(evening, name) or 0) for name in COUNTED})
 
-        totals = [bill(prices, workload, zero_is_free=True).total for workload in (morning, evening, day)]
+        totals = [self._share(prices, workload) for workload in (morning, evening, day)]
         if None in totals:
             assert totals[2] is None
         else:
             assert Fraction(totals[0] or 0) + Fraction(totals[1] or 0) == Fraction(totals[2] or 0)
 
+    def _share(self, prices: list[PriceRecord], workload: Workload) -> Decimal | None:
+        """What it adds to a bill: requests alone, of which an offer that does not charge for them tells no total, 0."""
+        answer = bill(prices, workload, zero_is_free=True)
+        if answer.reasons != ("it does not charge for requests alone",):
+            return answer.total
+        assert workload == Workload(requests=workload.requests)
+        assert meters.REQUEST not in {price.meter for price in prices}
+        return Decimal(0)
+
     @settings(deadline=None)
-    @given(price_lists(has_conditions=True), workloads(), st.sampled_from(COUNTED), TOKENS, TOKENS, st.times())
-    def test_more_of_anything_never_costs_less(
-        self, prices: list[PriceRecord], workload: Workload, name: str, more: int, size: int, at: time
+    @given(price_lists(has_conditions=True), workloads(), st.sampled_from(sorted(OTHER_MEASURE)), st.times(), TOKENS)
+    def test_of_two_measures_of_one_thing_only_one_is_billed(
+        self, prices: list[PriceRecord], workload: Workload, other: str, at: time, size: int
     ) -> None:
+        both = replace(workload, at=at, prompt_tokens=size)
+        one = OTHER_MEASURE[other]
+        parts = {"cached_audio_tokens"} if one == "audio_input_tokens" else set()
+        assume(getattr(both, one) and getattr(both, other))
+
+        alone = [bill(prices, without(both, left_out), zero_is_free=True) for left_out in ({other}, {one, *parts})]
+
+        costed = [answer for answer in alone if not answer.reasons]
+        answer = bill(prices, both, zero_is_free=True)
+        assert answer == costed[0] if costed else answer.reasons
+
+    @settings(deadline=None)
+    @given(
+        price_lists(has_conditions=True),
+        one_measure_of_each().flatmap(lambda names: st.tuples(workloads(names), st.sampled_from(names))),
+        TOKENS,
+        TOKENS,
+        st.times(),
+    )
+    def test_more_of_anything_never_costs_less(
+        self, prices: list[PriceRecord], growing: tuple[Workload, str], more: int, size: int, at: time
+    ) -> None:
+        workload, name = growing
         before = replace(workload, prompt_tokens=size, at=at)
         wholes = {"reasoning_tokens": "output_tokens", "cached_audio_tokens": "audio_input_tokens"}
         whole = wholes.get(name, "input_tokens") if name in PARTS else name
-        larger = {field: getattr(before, field) + more for field in {name, whole}}
+        larger: dict[str, Any] = {field: (getattr(before, field) or 0) + more for field in {name, whole}}
 
         little, much = (bill(prices, stated, zero_is_free=True).total for stated in (before, replace(before, **larger)))
         assert little is None or much is None or little <= much

@@ -40,7 +40,7 @@ class CanonicalDataSerializer(Serializer[object]):
     workload = WorkloadSerializer(help_text="What the offers are compared by.")
     cheapest = CheapestSerializer(allow_null=True, help_text="The first of the comparable offers.")
     differences = serializers.DictField(
-        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        child=serializers.ListField(child=fields.FactField()),
         help_text="Fields in which the offers differ, with the value of each offer in the order of `offers`.",
     )
     offers = ComparedOfferSerializer(many=True, help_text="Cheapest first; those that cannot be compared last.")

@@ -50,6 +50,7 @@ class ComparedModelSerializer(Serializer[object]):
     offers = fields.count("Its offers that are not withdrawn.")
     cheapest = CheapestOfModelSerializer(allow_null=True, help_text="The cheapest offer that can be compared.")
     cost = CostRangeSerializer(allow_null=True, help_text="What the workload costs, from the cheapest to the dearest.")
+    reasons = fields.words("Why offers of it have no cost.")
     price_per_million = PricesOfModelSerializer(help_text="Of its offers that are billed by tokens.")
 
 
@@ -57,7 +58,7 @@ class ComparisonSerializer(Serializer[object]):
     workload = WorkloadSerializer(help_text="What the models are compared by.")
     models = ComparedModelSerializer(many=True, help_text="In the order of `ids`.")
     differences = serializers.DictField(
-        child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
+        child=serializers.ListField(child=fields.FactField()),
         help_text="Fields in which the models differ, with the value of each in their order; of lists, what not all "
         "of them have.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 MONEY = r"^[0-9]+(\.[0-9]+)?$"
@@ -31,3 +32,8 @@ def choice(help_text: str, choices: list[str], *, null: bool = False) -> seriali
 
 def moment(help_text: str, *, null: bool = False) -> serializers.DateTimeField:
     return serializers.DateTimeField(help_text=help_text, allow_null=null)
+
+
+@extend_schema_field({"type": ["string", "integer", "array", "null"], "items": {"type": "string"}})
+class FactField(serializers.JSONField):
+    """A value of any of an offer's fields; null where nobody tells it."""

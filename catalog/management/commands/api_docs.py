@@ -56,7 +56,11 @@ def _parameters(document: Json, operation_id: str) -> str:
     if told is None:
         raise CommandError(f"there is no operation {operation_id}")
     rows = [
-        (f"`{parameter['name']}`", _kind(document, parameter["schema"]), parameter.get("description", ""))
+        (
+            f"`{parameter['name']}`",
+            _kind(document, parameter["schema"]) + (", needed" if parameter.get("required") else ""),
+            parameter.get("description", ""),
+        )
         for parameter in told.get("parameters", ())
         if parameter["in"] == "query"
     ]

@@ -13,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 from catalog import curation
 from catalog.models import CanonicalModel
 from catalog.normalize import meters, money
-from catalog.records import OfferRecord
+from catalog.records import ModelType, OfferRecord, PriceRecord
 from catalog.serving import snapshot
+from catalog.serving.answers import canonical_query
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish
 
@@ -102,6 +103,65 @@ def test_the_order_follows_the_workload(client: Client, sold_everywhere: None) -
         "cached_percent": 90,
         "output_tokens": 0,
         "requests": 0,
+    }
+
+
+@pytest.fixture
+def embeddings() -> str:
+    """The slug of a model for embeddings, of whose output nobody has a price."""
+    for gateway, amount in (("openrouter", "2E-8"), ("portkey", "1E-8")):
+        sold = offer_record(
+            "acme/embed", provider_slug="acme", model_type=ModelType.EMBEDDINGS, prices=(prompt(amount),)
+        )
+        publish(sold, gateway=gateway, is_complete=False)
+    snapshot.refresh()
+    return "acme/embed"
+
+
+def prompt(amount: str) -> PriceRecord:
+    return meters.price(meters.INPUT_TEXT, money.usd_per_token(amount))
+
+
+@pytest.mark.parametrize(
+    ("query", "used", "cost"),
+    [
+        ("", (1_000_000, 0), "0.01"),
+        ("?input_tokens=500", (500, 0), "0.000005"),
+        ("?output_tokens=0&requests=1", (1_000_000, 0), "0.01"),
+        ("?input_tokens=750000&output_tokens=250000", (750_000, 250_000), None),
+    ],
+)
+def test_embeddings_are_compared_by_what_goes_in_unless_somebody_asks_for_more(
+    client: Client, embeddings: str, query: str, used: tuple[int, int], cost: str | None
+) -> None:
+    answer = read(client, f"/catalog/canonical/{embeddings}{query}")["data"]
+
+    assert (answer["workload"]["input_tokens"], answer["workload"]["output_tokens"]) == used
+    assert (answer["cheapest"] and answer["cheapest"]["cost"]) == cost
+    assert cost or answer["offers"][0]["reasons"] == ["its price of output.text is not known"]
+
+
+def test_what_is_the_usual_workload_of_another_model_is_another_question_where_it_is_asked() -> None:
+    asked = {canonical_query("/catalog/canonical/a/b", query) for query in ("", "input_tokens=750000")}
+
+    assert len(asked) == 2
+
+
+def test_a_workload_of_nothing_is_refused(client: Client, sold_everywhere: None, embeddings: str) -> None:
+    nothing = "input_tokens=0&output_tokens=0"
+    for address in (
+        f"/catalog/canonical/{R1}?{nothing}",
+        f"/catalog/canonical/{embeddings}?input_tokens=0",
+        f"/catalog/compare?ids={R1}&{nothing}&requests=0&cached_percent=50",
+    ):
+        errors = problem_of(client.get(address), status=400)["errors"]
+
+        assert [error["parameter"] for error in errors] == ["input_tokens", "output_tokens"]
+
+    answer = read(client, f"/catalog/canonical/{R1}?{nothing}&requests=5")["data"]
+    assert answer["cheapest"] is None
+    assert {tuple(offer["reasons"]) for offer in answer["offers"] if offer["offer"]["price_basis"] == "token"} == {
+        ("it does not charge for requests alone",)
     }
 
 

@@ -9,7 +9,8 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.records import OfferRecord
+from catalog.normalize import meters, money
+from catalog.records import ModelType, OfferRecord
 from catalog.serving import answers, snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
@@ -83,6 +84,27 @@ def test_the_cost_follows_the_workload(client: Client, three_models: None) -> No
     assert answer["workload"]["input_tokens"] == 10
 
 
+def test_embeddings_alone_have_a_workload_of_their_own_and_beside_others_they_say_why_they_have_no_cost(
+    client: Client, three_models: None
+) -> None:
+    prompt = meters.price(meters.INPUT_TEXT, money.usd_per_token("2E-8"))
+    publish(
+        offer("acme/embed", model_type=ModelType.EMBEDDINGS, prices=(prompt,)), gateway="portkey", is_complete=False
+    )
+    snapshot.refresh()
+
+    alone = read(client, "/catalog/compare?ids=acme/embed")["data"]
+    beside = read(client, f"/catalog/compare?ids=acme/embed,{R1}")["data"]
+
+    assert (alone["workload"]["input_tokens"], alone["workload"]["output_tokens"]) == (1_000_000, 0)
+    assert (alone["models"][0]["cheapest"]["cost"], alone["models"][0]["reasons"]) == ("0.02", [])
+    assert (beside["workload"]["input_tokens"], beside["workload"]["output_tokens"]) == (750_000, 250_000)
+    assert [model["reasons"] for model in beside["models"]] == [
+        ["its price of output.text is not known"],
+        ["it is billed by the hour of an instance, not by tokens"],
+    ]
+
+
 @pytest.mark.parametrize("asked", [R1, R1.lower(), f"chutes/{R1}", "deepseek_r1", "deepseek/DeepSeek-R1"])
 def test_a_model_is_named_in_any_spelling_that_is_clear(client: Client, three_models: None, asked: str) -> None:
     [model] = read(client, f"/catalog/compare?ids={asked}")["data"]["models"]
@@ -93,7 +115,7 @@ def test_a_model_is_named_in_any_spelling_that_is_clear(client: Client, three_mo
 @pytest.mark.parametrize(
     ("ids", "reason"),
     [
-        ([], "must name at least one model"),
+        ([], "is needed"),
         ([R1] * 11, "must have at most 10 models"),
         ([R1, "nobody"], "has 'nobody', which is the name of no model that is known"),
         ([R1, f"chutes/{R1}"], f"has {R1!r} more than once"),

@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pytest_django import DjangoAssertNumQueries
 
 from catalog import costing
@@ -163,7 +164,8 @@ def test_a_number_is_read_exactly_however_it_is_written(client: Client, offers: 
         (b'{"workload": {"images": 1e99999999999999999999}}', "body", "has a number out of all bounds"),
         (b"caf\xe9", "body", "must be UTF-8 text"),
         (b"[" * 60_000, "body", "is nested too deeply"),
-        ([], "body", "must be a valid dictionary"),
+        ([1], "body", "must be an object"),
+        ({"workload": [1]}, "workload", "must be an object"),
         ({}, "workload", "is needed"),
         ({"workload": {}}, "workload", "must have a quantity above 0"),
         ({"workload": {"requests": 0, "prompt_tokens": 9}}, "workload", "must have a quantity above 0"),
@@ -183,14 +185,14 @@ def test_a_number_is_read_exactly_however_it_is_written(client: Client, offers: 
         ({"workload": TOKENS, "limit": 1001}, "limit", "must be less than or equal to 1000"),
         ({"workload": TOKENS, "limit": "10"}, "limit", "must be a valid integer"),
         ({"workload": TOKENS, "limit": True}, "limit", "must be a valid integer"),
-        ({"workload": TOKENS, "filters": []}, "filters", "must be a valid dictionary"),
+        ({"workload": TOKENS, "filters": []}, "filters", "must be an object"),
         ({"workload": TOKENS, "filters": {"bogus": 1}}, "filters.bogus", "is not a parameter here"),
         ({"workload": TOKENS, "filters": {"gateway": "nobody"}}, "filters.gateway", "must be one of"),
         ({"workload": TOKENS, "filters": {"gateway": None}}, "filters.gateway", "must be a text"),
         ({"workload": TOKENS, "filters": {"gateway": {"a": 1}}}, "filters.gateway", "must be a text"),
         ({"workload": TOKENS, "filters": {"gateway": ["all", "all"]}}, "filters.gateway", "is given more than once"),
         ({"workload": TOKENS, "filters": {"tags": []}}, "filters.tags", "must not be empty"),
-        ({"workload": TOKENS, "ids": []}, "ids", "must name at least one model"),
+        ({"workload": TOKENS, "ids": []}, "ids", "must have at least 1 item"),
         ({"workload": TOKENS, "ids": ["nobody"]}, "ids", "has 'nobody'"),
         ({"workload": TOKENS, "ids": [""]}, "ids.0", "must have at least 1 character"),
     ],
@@ -259,6 +261,24 @@ def test_the_body_has_all_of_a_workload_and_means_the_same_by_what_it_leaves_out
     schema = EstimateBody.model_json_schema()
     assert schema["properties"]["filters"]["properties"].keys() == NarrowingFilterSet.parameters().keys()
     assert inspect.signature(costing.Workload).parameters["execution_mode"].default == given["execution_mode"].default
+
+
+@pytest.mark.parametrize(
+    ("options", "is_valid"),
+    [
+        ({"ids": ["f/same"], "filters": {"tags": ["hot"]}}, True),
+        ({"filters": {"tags": "hot", "gateway": "chutes", "model_type": "LLM"}}, True),
+        ({"ids": []}, False),
+        ({"filters": {"tags": []}}, False),
+    ],
+)
+def test_a_body_is_valid_by_its_schema_where_it_is_answered(
+    client: Client, offers: None, options: Json, is_valid: bool
+) -> None:
+    body = {"workload": TOKENS, **options}
+
+    assert Draft202012Validator(EstimateBody.model_json_schema()).is_valid(body) is is_valid
+    assert ask(client, body).status_code == (200 if is_valid else 400)
 
 
 JSON_VALUES = st.recursive(

@@ -211,6 +211,10 @@ def complaints(path: str, response: Response) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(answer)]
 
 
+def spelled(value: Json) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def query_names(path: str) -> list[str]:
     return [parameter["name"] for parameter in the_operation(path).get("parameters", ()) if parameter["in"] == "query"]
 
@@ -435,6 +439,27 @@ def test_an_offer_of_which_little_is_known_and_one_priced_by_token_are_as_the_do
     assert complaints("/catalog/models", client.get("/catalog/models")) == []
 
 
+def test_differences_that_not_everybody_tells_are_as_the_document_says(client: Client, catalogue: Snapshot) -> None:
+    for gateway, length, words in (
+        ("openrouter", 8_000, ("seed",)),
+        ("portkey", 4_000, ()),
+        ("featherless", None, None),
+    ):
+        told = {"context_length": length, "supported_parameters": words, "prices": per_token(prompt="1E-6")}
+        publish(offer_record("acme/heron", provider_slug="acme", **told), gateway=gateway, is_complete=False)
+    snapshot.refresh()
+    compared = f"acme/heron,{EXAMPLE_PATHS['slug']},Qwen/Qwen3-32B"
+    for path, address in (
+        ("/catalog/canonical/{slug}", "/catalog/canonical/acme/heron"),
+        ("/catalog/compare", f"/catalog/compare?ids={compared}"),
+    ):
+        answer = client.get(address)
+
+        differences = orjson.loads(answer.content)["data"]["differences"].values()
+        assert {type(value) for values in differences for value in values} >= {type(None), int, list}
+        assert complaints(path, answer) == []
+
+
 def fields_and_values(
     serializer: Field[Any, Any, Any, Any], answer: Json, where: str
 ) -> Iterator[tuple[str, set[str], set[str]]]:
@@ -522,6 +547,19 @@ def forbidden_values(schema: Json) -> Iterator[str]:
         yield from ("", "x" * (schema["maxLength"] + 1))
 
 
+def test_the_parameters_without_which_an_address_refuses_are_documented_as_required(
+    client: Client, catalogue: Snapshot
+) -> None:
+    refused = set()
+    for path in {path for path, _ in PARAMETERS}:
+        answer = client.get(example_path(path))
+        if answer.status_code != 200:
+            refused |= {(path, error["parameter"]) for error in problem_of(answer, status=400)["errors"]}
+
+    required = {(path, parameter["name"]) for path, parameter in PARAMETERS if parameter.get("required")}
+    assert required == refused == {("/catalog/compare", "ids"), ("/catalog/resolve", "id")}
+
+
 @pytest.mark.parametrize("path", sorted({path for path, _ in PARAMETERS}))
 def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
     client: Client, catalogue: Snapshot, path: str
@@ -544,7 +582,8 @@ def test_every_parameter_has_an_example_that_finds_something(client: Client, cat
     snapshot.refresh()
     for path, parameter in PARAMETERS:
         [value] = parameter["schema"]["examples"]
-        text = ",".join(value) if isinstance(value, list) else str(value)
+        assert Draft202012Validator(parameter["schema"]).is_valid(value), (path, parameter["name"])
+        text = ",".join(value) if isinstance(value, list) else spelled(value)
         response = client.get(example_address(path, **{parameter["name"]: text}))
 
         assert response.status_code == 200, (path, parameter["name"])
@@ -568,7 +607,6 @@ def test_a_documented_default_changes_nothing_and_every_parameter_is_explained(
     without = client.get(example_address(path)).content
     for parameter in (parameter for documented, parameter in PARAMETERS if documented == path):
         assert len(parameter["description"]) > 10
-        assert not parameter.get("required", False)
         if (default := parameter["schema"].get("default")) is not None:
             assert client.get(example_address(path, **{parameter["name"]: str(default)})).content == without
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
 
@@ -11,6 +12,7 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from catalog.normalize import dates
 from catalog.serving import parameters, snapshot
 from catalog.serving.filters import OfferFilterSet
 from tests.catalog.api.reading import problem_of, read
@@ -136,12 +138,39 @@ def test_what_is_no_amount_is_no_amount(client: Client, name: str, value: str) -
         "1.5",
         "%2B1",
         "NaN",
+        "2025",
+        "202512",
+        "20250101",
+        "99999999",
+        "000002025",
+        "-1",
+        "-100000000",
         "0000-01-01",
         "10000-01-01",
     ],
 )
 def test_what_is_no_time_is_no_time(client: Client, name: str, value: str) -> None:
     assert refused(client, f"{name}={value}") == {name}
+
+
+def test_a_year_that_is_taken_for_no_time_is_told_why(client: Client) -> None:
+    [error] = refusal(client, "created_after=2025")["errors"]
+
+    assert "a year alone and a date without hyphens are none of these" in error["reason"]
+
+
+@given(st.integers(dates.MIN_UNIX_SECONDS, dates.MAX_UNIX_SECONDS) | st.integers(-(10**9), 10**9))
+@example(dates.MIN_UNIX_SECONDS)
+@example(99_999_999)
+@example(100_000_000)
+def test_every_time_is_spelled_so_that_it_is_read_again(seconds: int) -> None:
+    moment, past = parameters.Moment("any"), parameters.PastMoment("any")
+    spelled = moment.spelled(seconds)
+    assert moment.parse(spelled) == seconds
+
+    time = datetime.fromtimestamp(seconds, UTC)
+    if time < datetime(2026, 1, 1, tzinfo=UTC):
+        assert past.parse(spelled) == past.parse(past.spelled(time)) == time
 
 
 @pytest.mark.parametrize(
@@ -178,7 +207,9 @@ def test_a_number_out_of_its_range_is_refused_with_the_range(client: Client, que
     assert error["value"] == query.partition("=")[2]
 
 
-@pytest.mark.parametrize("query", ["limit=1", "limit=1000", "offset=0", "offset=1000000"])
+@pytest.mark.parametrize(
+    "query", ["limit=1", "limit=1000", "offset=0", "offset=1000000", "limit=00010", f"offset={'0' * 290}"]
+)
 def test_both_ends_of_a_range_belong_to_it(client: Client, query: str) -> None:
     assert read(client, f"/catalog/models?{query}")["total"] == 2
 
