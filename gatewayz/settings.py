@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from celery.schedules import crontab
 
+from catalog.serving.redaction import hide_keys
 from gatewayz.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -166,6 +167,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "catalog.api.errors.static_files_are_read",  # WhiteNoise would refuse the rest without a word
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -264,6 +266,7 @@ _log_steps: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    hide_keys,
 ]
 structlog.configure(
     processors=[

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
+
+from catalog.web.pages import Redirect
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/catalog/docs")),
-    path("admin", RedirectView.as_view(url="/admin/")),
+    path("", Redirect.as_view(url="/catalog/docs")),
+    path("admin", Redirect.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 import structlog
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,7 +20,7 @@ from catalog.history import Forgotten
 from catalog.models.patience import Busy
 from catalog.serving.filterset import InvalidParameters
 from catalog.serving.keys import NotRead
-from catalog.serving.problems import problem_document
+from catalog.serving.problems import ASKED_PATH, instance_of, problem_document
 from catalog.serving.snapshot import NotReady
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def problem(
     body = problem_document(
         status=status,
         detail=detail,
-        instance=escape_uri_path(request.path),
+        instance=_instance(request),
         request_id=structlog.contextvars.get_contextvars().get("request_id"),
         kind=kind,
         errors=errors,
@@ -82,6 +83,11 @@ def problem(
     response["Cache-Control"] = "no-store"
     response["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+def _instance(request: HttpRequest) -> str:
+    asked = request.META.get(ASKED_PATH)
+    return escape_uri_path(request.path) if asked is None else instance_of(asked)
 
 
 def _invalid_parameters(request: HttpRequest, error: InvalidParameters) -> HttpResponse:
@@ -106,6 +112,20 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if _is_page(request):
         return csrf.csrf_failure(request, reason=reason)
     return problem(request, 403, detail=f"The request could have come from another site: {reason}")
+
+
+def static_files_are_read(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A middleware."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.method in {"GET", "HEAD"} or not request.path.startswith(settings.STATIC_URL):
+            return get_response(request)
+        allow = {"Allow": "GET, HEAD, OPTIONS"}
+        if request.method == "OPTIONS":
+            return HttpResponse(headers=allow)
+        return problem(request, 405, detail="This can only be read.", headers=allow)
+
+    return answer
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -30,8 +30,11 @@ _figures: tuple[float, queries.RunFigures] | None = None
 
 @csrf_exempt  # nothing is written: whoever tries is told that, not that a token is missing
 def metrics(request: HttpRequest) -> HttpResponse:
+    allow = {"Allow": "GET, HEAD, OPTIONS"}
+    if request.method == "OPTIONS":
+        return HttpResponse(headers=allow)
     if request.method not in {"GET", "HEAD"}:
-        return errors.problem(request, 405, detail="This can only be read.", headers={"Allow": "GET, HEAD"})
+        return errors.problem(request, 405, detail="This can only be read.", headers=allow)
     if not _may_read(request):
         raise Http404("There is nothing at this address.")  # as where there are no metrics
     registry = CollectorRegistry()

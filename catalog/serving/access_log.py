@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from catalog.serving.redaction import without_keys
+
 LOGGER = "django_structlog.middlewares.request"
 
 
@@ -27,7 +29,7 @@ class AccessLog:
         level = logging.INFO if code < 400 else logging.WARNING if code < 500 else logging.ERROR
         if not self._wanted[level]:
             return
-        request = f"{method} {path}?{query}" if query else f"{method} {path}"
+        request = without_keys(f"{method} {path}?{query}" if query else f"{method} {path}")
         with suppress(OSError):  # a log that is gone must not keep anybody from an answer
             os.write(
                 sys.stderr.fileno(),

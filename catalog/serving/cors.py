@@ -16,7 +16,8 @@ _EXPOSE = (
     "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
 )
 _PREFLIGHT = (
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-API-Key"),
+    # Clients add headers of their own (X-Stainless-…, HTTP-Referer); `*` is all of them but this one.
+    ("Access-Control-Allow-Headers", "*, Authorization"),
     ("Access-Control-Max-Age", "86400"),
 )
 

@@ -313,9 +313,7 @@ class WorkloadFilterSet(SelectionFilterSet):
     input_tokens = _quantity(
         "Tokens of text that go in, the cached ones among them; else 750000, for embeddings 1000000.", example=750_000
     )
-    cached_percent = WholeNumber(
-        "The share of them that is read from a cache.", least=0, most=100, default=0, example=50
-    )
+    cached_percent = WholeNumber("The share of them that a cache answers.", least=0, most=100, default=0, example=50)
     output_tokens = _quantity("Tokens of text that come out; else 250000, for embeddings 0.", example=250_000)
     requests = _quantity(
         "Requests that these tokens are spread over, which tells how long a prompt is; 0 leaves it open.",

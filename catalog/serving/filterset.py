@@ -12,6 +12,7 @@ import django_filters
 from django.http import QueryDict
 
 from catalog.serving.parameters import Parameter
+from catalog.serving.redaction import without_keys
 from catalog.serving.selection import Selection
 
 _ENDS = (("_min", "_max"), ("_after", "_before"))
@@ -26,7 +27,7 @@ class ParameterProblem:
     @classmethod
     def shown(cls, parameter: str, value: str, reason: str) -> Self:
         """Repeats what was sent, but never more of it than a reader needs."""
-        return cls(_shown(parameter), _shown(value), reason.encode("utf-8", "replace").decode())
+        return cls(_shown(parameter), _shown(value), without_keys(reason.encode("utf-8", "replace").decode()))
 
 
 class InvalidParameters(Exception):
@@ -134,5 +135,5 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
 
 
 def _shown(sent: str) -> str:
-    clean = sent.encode("utf-8", "replace").decode()
+    clean = without_keys(sent.encode("utf-8", "replace").decode())
     return clean if len(clean) <= 100 else f"{clean[:100]}…"

@@ -22,6 +22,7 @@ from catalog.serving.answers import Answer, Headers, Question, Shelf, Variant, W
 from catalog.serving.counts import Counts
 from catalog.serving.keys import Key
 from catalog.serving.limits import Limiter, Standing, client_of
+from catalog.serving.problems import ASKED_PATH
 from catalog.serving.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Front:
         # Always a new one: a client's own would be written into the logs.
         request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
         environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
+        environ[ASKED_PATH] = environ["PATH_INFO"]
         reply = Reply(start_response, request_id, is_shared=not environ["PATH_INFO"].startswith(cors.NEVER))
         came_from, body = self._respond_whatever_happens(environ, reply)
         self._counts.add(came_from, reply.status[:3], time.perf_counter() - began)
@@ -254,7 +256,7 @@ def _answer(environ: Environ, reply: Reply, variant: Variant) -> Iterable[bytes]
 
 
 def _refuse(environ: Environ, reply: Reply, refusal: Refusal) -> Iterable[bytes]:
-    headers, body = refusal.answer(path=environ["PATH_INFO"], request_id=environ["HTTP_X_REQUEST_ID"])
+    headers, body = refusal.answer(path=environ[ASKED_PATH], request_id=environ["HTTP_X_REQUEST_ID"])
     reply(refusal.status_line, headers)
     return [body]
 

@@ -47,8 +47,16 @@ HOSTS: Mapping[str, str] = {
     "z-ai": "zai",
 }
 """LiteLLM's names of the hosts that Portkey leads to; what is not here is not in the map."""
-_BARE = {"ai21", "anthropic", "cohere", "cohere_chat", "openai"}
+_BARE = {"ai21", "anthropic", "cohere", "cohere_chat", "openai", "text-completion-openai"}
 """Providers whose models LiteLLM knows by their own ids."""
+_COMPLETING: Mapping[str, str] = {
+    "@cohere/command-nightly": "cohere",
+    "@openai/babbage-002": "text-completion-openai",
+    "@openai/davinci-002": "text-completion-openai",
+    "@openai/gpt-3.5-turbo-instruct": "text-completion-openai",
+    "@openai/gpt-3.5-turbo-instruct-0914": "text-completion-openai",
+}
+"""Offers whose models go on with a text instead of chatting; LiteLLM has other names for their providers."""
 
 _MODES = {
     "LLM": "chat",
@@ -72,6 +80,8 @@ _COSTS = {
 _CONDITIONAL = ("prompt", "completion", "input_cache_read", "input_cache_write")
 """Prices that LiteLLM knows conditions of."""
 _EXECUTION_MODES = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
+_SIZES_READ = {"_flex": {"_above_272k_tokens"}, "_priority": {"_above_200k_tokens", "_above_272k_tokens"}}
+"""The prompt sizes that LiteLLM knows prices of in these modes; batches have prices from any size on."""
 _BY_PARAMETER = {
     "tools": "supports_function_calling",
     "tool_choice": "supports_tool_choice",
@@ -104,7 +114,9 @@ def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
         row, before = held.index.rows[position], known.get(position)
         entries[position] = before if before is not None and before[0] is row else (row, _entry_of(row))
     told = dict(entry for _, entry in entries.values() if entry is not None)
-    return PriceMap(body=orjson.dumps({key: told[key] for key in sorted(told)}), entries=entries)
+    # Longer ids first: once `litellm.register_model` knows `o1-mini`, it takes `o1-mini-2024-09-12` for that one, and
+    # would write the price of the one over that of the other.
+    return PriceMap(body=orjson.dumps({key: told[key] for key in sorted(told, reverse=True)}), entries=entries)
 
 
 def _entry_of(row: Row) -> _Entry | None:
@@ -117,6 +129,8 @@ def _entry_of(row: Row) -> _Entry | None:
 
 
 def _provider(document: Json) -> str | None:
+    if (completing := _COMPLETING.get(document["id"])) is not None:
+        return completing
     host = document["host"]
     found = GATEWAYS.get(document["source_gateway"]) if host is None else HOSTS.get(host)
     return "cohere" if found == "cohere_chat" and document["model_type"] == "Embeddings" else found
@@ -143,7 +157,7 @@ def _entry(document: Json, provider: str) -> Json:
     context, most = document["context_length"], document["top_provider"]["max_completion_tokens"]
     told = {
         "litellm_provider": provider,
-        "mode": _MODES[document["model_type"]],
+        "mode": _mode(document),
         "max_input_tokens": context,
         "max_output_tokens": most,
         "max_tokens": most if most is not None else context,
@@ -151,6 +165,18 @@ def _entry(document: Json, provider: str) -> Json:
     }
     known = {name: value for name, value in told.items() if value is not None}
     return known | dict(_costs(document["pricing"])) | dict(_abilities(document))
+
+
+def _mode(document: Json) -> str | None:
+    """Which of a provider's interfaces LiteLLM asks.
+
+    None where nobody told: some of the hosts' models answer `responses` or `realtime` alone, and LiteLLM, which knows
+    many of them, would ask them for a chat if the map said so.
+    """
+    if document["id"] in _COMPLETING:
+        return "completion"
+    mode = _MODES[document["model_type"]]
+    return None if mode == "chat" and document["host"] is not None else mode
 
 
 def _costs(pricing: Json) -> Iterator[tuple[str, orjson.Fragment]]:
@@ -165,14 +191,22 @@ def _costs(pricing: Json) -> Iterator[tuple[str, orjson.Fragment]]:
 
 
 def _suffix(conditions: Json) -> str | None:
-    """LiteLLM's words for a condition; None where it has none, as for hours of the day."""
-    match conditions:
+    """LiteLLM's words for conditions; None where it has none, as for hours of the day, or reads none."""
+    match conditions:  # sorted: the mode stands before the size
         case [[billing.PROMPT_TOKENS, ">=", int(tokens)]]:
-            thousands, rest = divmod(tokens - 1, 1_000)  # LiteLLM says "above"
-            return f"_above_{tokens - 1}_tokens" if rest else f"_above_{thousands}k_tokens"
+            return _above(tokens)
         case [[billing.EXECUTION_MODE, "=", mode]]:
             return _EXECUTION_MODES.get(mode)
+        case [[billing.EXECUTION_MODE, "=", mode], [billing.PROMPT_TOKENS, ">=", int(tokens)]]:
+            size, word = _above(tokens), _EXECUTION_MODES.get(mode)
+            return f"{size}{word}" if word == "_batches" or size in _SIZES_READ.get(str(word), ()) else None
     return None
+
+
+def _above(tokens: int) -> str:
+    """LiteLLM says "above" where we say "from"."""
+    thousands, rest = divmod(tokens - 1, 1_000)
+    return f"_above_{tokens - 1}_tokens" if rest else f"_above_{thousands}k_tokens"
 
 
 def _abilities(document: Json) -> Iterator[tuple[str, bool]]:

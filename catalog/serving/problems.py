@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 Json = Any
 
 DROP_IN = ("/api/v1/", "/v1/")
 """Where clients of OpenAI and OpenRouter ask, who look for the reason under `error`."""
+
+ASKED_PATH = "gatewayz.asked_path"
+"""Where the front keeps an address as it was asked: Django writes over it where its bytes are no UTF-8."""
 
 _ERROR_TYPES = {404: "not_found_error", 429: "rate_limit_error"}
 
@@ -51,6 +55,11 @@ def kind_of(status: int) -> Kind:
     """What is meant by a status alone; one that no kind has is the general one of its class."""
     general = 500 if status >= 500 else 400
     return next(kind for wanted in (status, general) for kind in _KINDS if kind.status == wanted)
+
+
+def instance_of(path: str) -> str:
+    """The reference to an address; `path` is the server's, each character a byte."""
+    return quote(path, safe="/~:@!$&'()*+,;=", encoding="latin-1")
 
 
 def problem_document(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote
 
 import orjson
 
 from catalog.serving.limits import Standing
-from catalog.serving.problems import problem_document
+from catalog.serving.problems import instance_of, problem_document
 
 Headers = list[tuple[str, str]]
 
@@ -33,7 +32,7 @@ class Refusal:
             problem_document(
                 status=self.status,
                 detail=self.detail,
-                instance=quote(path, safe="/~:@!$&'()*+,;=", encoding="latin-1"),
+                instance=instance_of(path),
                 request_id=request_id,
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -28,3 +28,12 @@ class Page(APIView):
     def check_parameters(self, request: Request) -> None:
         """Raises InvalidParameters: pages take none."""
         NoParameters(request.query_params)
+
+
+class Redirect(Page):
+    """To `url`, which is passed to `as_view`."""
+
+    url = ""
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponseRedirect(self.url)

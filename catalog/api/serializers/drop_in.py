@@ -159,10 +159,10 @@ LITELLM_MAP: Json = {
     "description": "By LiteLLM's name of the model. Prices are US dollars; further ones stand beside, and abilities.",
     "additionalProperties": {
         "type": "object",
-        "required": ["litellm_provider", "mode", "input_cost_per_token"],
+        "required": ["litellm_provider", "input_cost_per_token"],
         "properties": {
             "litellm_provider": {"type": "string"},
-            "mode": {"type": "string"},
+            "mode": {"type": "string", "description": "Only where it is known which interface the model answers."},
             "input_cost_per_token": {"type": "number", "minimum": 0},
             "output_cost_per_token": {"type": "number", "minimum": 0},
             "max_input_tokens": {"type": "integer"},

@@ -29,10 +29,14 @@ ENDPOINTS = [
     "/catalog/logos/deepseek.svg",
     "/docs/",
     "/docs/problems/not-found",
+    "/",
+    "/admin",
     "/healthz",
     "/readyz",
 ]
+STATIC = ["/static/web/pages.css", "/static/nothing"]
 over_all_endpoints = pytest.mark.parametrize("address", ENDPOINTS)
+over_all_addresses = pytest.mark.parametrize("address", [*ENDPOINTS, *STATIC])
 
 
 @pytest.fixture
@@ -55,10 +59,12 @@ def test_an_address_that_there_is_not_is_not_found(client: Client, address: str)
     assert (problem["title"], problem["type"]) == ("Not found", "/docs/problems/not-found")
 
 
-@over_all_endpoints
+@over_all_addresses
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"])
 def test_what_is_only_read_refuses_to_be_written(client: Client, address: str, method: str) -> None:
-    response = client.generic(method, address, data=b"{not json", content_type="application/json")
+    careful = Client(enforce_csrf_checks=True)
+
+    response = careful.generic(method, address, data=b"{not json", content_type="application/json")
 
     assert problem_of(response, status=405)["title"] == "Method not allowed"
     assert response["Allow"] == "GET, HEAD, OPTIONS"
@@ -68,10 +74,11 @@ def test_a_method_that_the_metrics_do_not_take_is_told_too(client: Client) -> No
     response = Client(enforce_csrf_checks=True).post("/metrics")
 
     assert problem_of(response, status=405)["title"] == "Method not allowed"
-    assert response["Allow"] == "GET, HEAD"
+    assert response["Allow"] == "GET, HEAD, OPTIONS"
+    assert client.options("/metrics")["Allow"] == "GET, HEAD, OPTIONS"
 
 
-@over_all_endpoints
+@over_all_addresses
 def test_options_say_what_may_be_done(client: Client, address: str) -> None:
     response = client.options(address)
 
@@ -111,7 +118,7 @@ def test_who_takes_json_among_others_gets_json(client: Client, catalogue: Snapsh
 def test_what_comes_without_its_csrf_token_is_forbidden(method: str) -> None:
     careful = Client(enforce_csrf_checks=True)
 
-    assert "another site" in problem_of(careful.generic(method, "/"), status=403)["detail"]
+    assert "another site" in problem_of(careful.generic(method, "/admin/login/"), status=403)["detail"]
 
 
 def test_the_admin_keeps_its_pages_for_whoever_reads_pages(client: Client, db: None) -> None:

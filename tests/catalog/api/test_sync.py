@@ -200,6 +200,13 @@ def test_without_a_key_of_ours_one_is_asked_for(client: Client, db: None, header
         assert response["WWW-Authenticate"] == 'Bearer realm="gatewayz"'
 
 
+def test_whoever_asks_what_an_address_takes_needs_no_key(client: Client, db: None) -> None:
+    for address, methods in (("/catalog/sync/chutes", "POST, OPTIONS"), ("/catalog/sync/runs/1", "GET, HEAD, OPTIONS")):
+        response = client.options(address)
+
+        assert (response.status_code, response["Allow"]) == (200, methods)
+
+
 def test_a_wrong_key_is_refused(client: Client, key: dict[str, str]) -> None:
     for response in both(client, {"x-api-key": "gwz_wrong"}):
         problem_of(response, status=401)

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from catalog.models import ApiKey
 from catalog.serving import access_log, snapshot
 from gatewayz.settings import LOGGING
 from tests.catalog.serving.web import Web
@@ -272,6 +273,21 @@ def test_the_id_of_a_refusal_is_the_one_of_the_header(web: Web) -> None:
     assert orjson.loads(refused.body)["request_id"] == refused["X-Request-ID"]
 
 
+@pytest.mark.parametrize(
+    ("path", "instance"),
+    [("/\xff", "/%FF"), ("/%FF", "/%25FF"), ("/\xc3\xa4 ;", "/%C3%A4%20;"), ("/%C3%A4", "/%25C3%25A4")],
+)
+@pytest.mark.parametrize("below", ["", "/catalog"])
+def test_a_problem_names_the_address_by_the_bytes_that_were_asked(
+    web: Web, settings: Settings, path: str, instance: str, below: str
+) -> None:
+    settings.RATE_LIMIT_PER_MINUTE = 1
+    web = Web()
+    asked = [web.ask(f"{below}{path}") for _ in range(2)]
+
+    assert {answer.json["instance"] for answer in asked} == {f"{below}{instance}"}
+
+
 def test_everything_is_counted_by_where_it_came_from(web: Web) -> None:
     tag = str(web.ask(LIST)["ETag"])
     web.ask(LIST)
@@ -290,10 +306,12 @@ def test_everything_is_counted_by_where_it_came_from(web: Web) -> None:
     assert (web.counts.kept_answers, web.counts.kept_bytes) == (1, web.front._shelf.size)
 
 
-@pytest.mark.parametrize("log_format", ["json", "console"])
-def test_a_hit_is_logged_as_django_logs_a_miss(
-    web: Web, settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], log_format: str
-) -> None:
+@pytest.fixture(params=["json", "console"])
+def logged(
+    request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[logging.StreamHandler[StringIO]]:
+    """What Django's requests are logged as, in each format; the front's own lines go to stderr."""
+    log_format = settings.LOG_FORMAT = request.param
     formatters: Any = LOGGING["formatters"]
     options = dict(formatters[log_format])
     handler = logging.StreamHandler(StringIO())
@@ -301,18 +319,45 @@ def test_a_hit_is_logged_as_django_logs_a_miss(
     logger = logging.getLogger(access_log.LOGGER)
     monkeypatch.setattr(logger, "handlers", [handler])
     monkeypatch.setattr(logger, "propagate", False)
-    settings.LOG_FORMAT = log_format
     before = logger.level
     logger.setLevel(logging.INFO)
+    yield handler
+    logger.setLevel(before)
 
+
+def test_a_hit_is_logged_as_django_logs_a_miss(
+    web: Web, logged: logging.StreamHandler[StringIO], settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
     web = Web()
     for _ in range(2):
         web.ask(LIST, "limit=1&tags=%0A%1B")
 
-    logger.setLevel(before)
-    [made], [kept] = handler.stream.getvalue().splitlines(), capfd.readouterr().err.splitlines()
+    [made], [kept] = logged.stream.getvalue().splitlines(), capfd.readouterr().err.splitlines()
     made, kept = (re.sub(VOLATILE, "…", line) for line in (made, kept))
-    assert json.loads(made) == json.loads(kept) if log_format == "json" else made == kept
+    assert json.loads(made) == json.loads(kept) if settings.LOG_FORMAT == "json" else made == kept
+
+
+def test_a_key_in_an_address_is_neither_logged_nor_repeated(
+    web: Web, logged: logging.StreamHandler[StringIO], settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, secret = ApiKey.objects.issue(name="a client")
+    settings.RATE_LIMIT_PER_MINUTE = 2
+    web = Web()
+
+    answers = [
+        web.ask(LIST, f"tags={secret}"),
+        web.ask(LIST, f"api_key={secret}&limit={secret}"),
+        web.ask("/v1/models", f"k={secret}"),
+    ]
+
+    assert [answer.status[:3] for answer in answers] == ["200", "400", "429"]
+    told = [*logged.stream.getvalue().splitlines(), *capfd.readouterr().err.splitlines()]
+    told += [str(error["value"]) for error in answers[1].json["errors"]]
+    assert len(told) == 5
+    for line in told:
+        assert secret[:10] in line
+        assert secret[:11] not in line
+    assert secret[:11] not in answers[1].body.decode()
 
 
 def test_where_requests_are_not_logged_hits_are_not_either(capfd: pytest.CaptureFixture[str], web: Web) -> None:
