@@ -38,4 +38,5 @@ def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Sna
 def bundled(_bundled_once: Snapshot, db: None, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     """Those of all gateways are in the tables, and served. For tests that only read: a module shares them."""
     monkeypatch.setattr(snapshot, "_held", _bundled_once)
+    monkeypatch.setattr(snapshot, "_published", _bundled_once.revision)
     return _bundled_once
