@@ -43,7 +43,11 @@ def candidates(
         sellers[placement.model].add(listed[key].gateway)
         sold[placement.model].add((*listed[key].seller, placement.variant))
     found: dict[frozenset[str], Candidate] = {}
-    for candidate in (*_by_names(listed, resolution, namer), *_by_bare_ids(sellers), *_by_equal_names(sellers)):
+    for candidate in (
+        *_by_names(listed, resolution, namer),
+        *_by_bare_ids(sellers, namer),
+        *_by_equal_names(sellers, namer),
+    ):
         pair = frozenset({candidate.model, candidate.may_be})
         is_said = not apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)})
         if len(pair) == 2 and not is_said and sold[candidate.model].isdisjoint(sold[candidate.may_be]):
@@ -80,7 +84,7 @@ def _other_names(offer: Offer, names: Names, namer: Namer, *, is_alone: bool) ->
             yield f"{short}-{word}", "short_id", f"{offer} may be short for {short}-{word}."
 
 
-def _by_bare_ids(sellers: Mapping[str, Collection[str]]) -> Iterator[Candidate]:
+def _by_bare_ids(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
     """Ids at hosts that tell no maker."""
     called: dict[str, list[str]] = defaultdict(list)
     for model in sellers:
@@ -90,17 +94,17 @@ def _by_bare_ids(sellers: Mapping[str, Collection[str]]) -> Iterator[Candidate]:
         if model.startswith("@"):
             full = [other for word in (*TUNED, "") for other in called.get(_squashed(model) + word, ())]
             if full:
-                best = max(full, key=lambda other: (len(sellers[other]), -full.index(other)))
+                best = min(full, key=lambda other: (not namer.knows_maker_of(other), -len(sellers[other])))
                 yield _called_the_same(model, best, "bare_id")
 
 
-def _by_equal_names(sellers: Mapping[str, Collection[str]]) -> Iterator[Candidate]:
+def _by_equal_names(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
     """Models of one name by different makers: mostly uploads of others' models."""
     called: dict[str, list[str]] = defaultdict(list)
     for model in sorted(sellers):
         called[_squashed(model)].append(model)
     for models in called.values():
-        best = min(models, key=lambda model: (model.startswith("@"), -len(sellers[model])))
+        best = min(models, key=lambda each: (each.startswith("@"), not namer.knows_maker_of(each), -len(sellers[each])))
         for model in models:
             # At one gateway alone there are thousands of them.
             if not model.startswith("@") and len({*sellers[model], *sellers[best]}) > 1:

@@ -121,6 +121,11 @@ class Namer:
             return self.key(name) if "/" in name else f"{before.casefold()}/{self.key(name)}"
         return f"{self._maker(before)[0]}/{_folded(_without_suffixes(name)[0])}"
 
+    def knows_maker_of(self, slug: str) -> bool:
+        """Whether its maker is one of whom we know where it lives, and not somebody who names models after others'."""
+        known = self._providers.of(slug.partition("/")[0])
+        return known is not None and known.site_url is not None
+
     def names(self, offer: Offer) -> Names:
         if offer not in self._names:  # for the rules, the candidates and the links each ask
             self._names[offer] = self._names_of(offer)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from catalog import registry
 from catalog.identity.candidates import candidates
+from catalog.identity.names import Namer
 from catalog.identity.offers import Offer, Split, Statement
 from tests.catalog.identity.worlds import NAMER, chutes, decide, featherless, openrouter, portkey
 
@@ -32,6 +34,16 @@ BIG = openrouter("acme/big", repository="acme/Big")
 )
 def test_what_may_be_a_model_that_is_known(other: Offer, reason: str | None, model: str | None) -> None:
     assert found(BIG, other) == ([(reason, model, "acme/Big")] if reason else [])
+
+
+@pytest.mark.parametrize("other", [portkey("groq", "gemma2-9b-it"), chutes("another/gemma-2-9b-it")])
+def test_of_several_of_one_name_that_of_a_known_maker_is_meant(other: Offer) -> None:
+    uploads = [featherless("aaa/gemma-2-9b-it"), openrouter("aaa/gemma-2-9b-it")]
+    world = [other, *uploads, featherless("google/gemma-2-9b-it")]
+
+    listed = candidates(world, decide(*world), namer=Namer(registry.PROVIDERS))
+
+    assert {candidate.may_be for candidate in listed} == {"google/gemma-2-9b-it"}
 
 
 def test_a_bare_id_may_leave_out_that_the_model_is_tuned() -> None:
