@@ -13,6 +13,8 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import reduce
@@ -104,8 +106,11 @@ _waiting_since: float | None = None
 
 def refresh() -> None:
     """Serve the newest published revision. Raises DatabaseError, leaving the old one, where it cannot be read."""
-    global _held
-    before, newest = _held, _ask_for_newest()
+    global _held, _published
+    before = _held
+    with _asking():
+        newest = Revision.objects.newest()
+        _published = newest.number
     if before is None:
         _held = load()
     # The time too: after a restore, a number that was served before may be another revision.
@@ -115,18 +120,18 @@ def refresh() -> None:
         _held = after
 
 
-def _ask_for_newest() -> Revision:
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Around a short question to the database."""
     global _published, _waiting_since
     _waiting_since = time.monotonic()
     try:
-        newest = Revision.objects.newest()
-        _published = newest.number
+        yield
     except Exception:
         _published = None
         raise
     finally:
         _waiting_since = None
-    return newest
 
 
 def load() -> Snapshot:
@@ -200,7 +205,8 @@ def _refresh_or_say_why() -> None:
     """Never raises: a thread that dies would leave the process serving one revision for ever."""
     global _is_failing
     try:
-        keys.refresh()  # first: a revision that cannot be read must keep no revoked key alive
+        with _asking():
+            keys.refresh()  # first: a revision that cannot be read must keep no revoked key alive
         refresh()
     except Exception:
         if not _is_failing:

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 
 import orjson
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
-from catalog.serving import snapshot
+from catalog.models import Revision
+from catalog.serving import keys, snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import body_of
 from tests.factories import offer_record, publish
@@ -108,6 +109,25 @@ def test_a_database_that_says_nothing_keeps_no_answer_waiting(
 
     monkeypatch.setattr(snapshot, "_waiting_since", time.monotonic())
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("question", [(keys, "refresh"), (Revision.objects, "newest")])
+def test_whatever_a_silent_database_was_asked_first_it_is_silent(
+    client: Client, catalogue: Snapshot, monkeypatch: pytest.MonkeyPatch, question: tuple[object, str]
+) -> None:
+    seen: list[Json] = []
+
+    def wait() -> NoReturn:
+        monkeypatch.setattr(snapshot, "LONGEST_SILENCE_SECONDS", -1)
+        seen.append(not_ready(client)["problems"])
+        raise OperationalError("nobody is there")
+
+    monkeypatch.setattr(*question, wait)
+    monkeypatch.setattr(connection, "close", lambda: None)
+
+    snapshot._refresh_or_say_why()
+
+    assert seen == [["the database does not answer"]]
 
 
 def test_a_process_that_has_read_nothing_lives(client: Client) -> None:
