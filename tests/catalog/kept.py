@@ -41,12 +41,13 @@ def _rows(table: str) -> Any:
 def _put_back(kept: dict[str, Any]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for table, rows in kept.items():
-            cursor.execute(f"DELETE FROM {table}")  # noqa: S608  revision 0 is always there
+            # Revision 0 is always there.
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608  a name of our own
             if connection.vendor == "postgresql":
                 with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                     copy.write(rows)
             elif rows:
                 marks = ", ".join(["%s"] * len(rows[0]))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608
+                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  likewise
         for statement in connection.ops.sequence_reset_sql(no_style(), _MODELS):
             cursor.execute(statement)
