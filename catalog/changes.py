@@ -24,7 +24,9 @@ class Kind(StrEnum):
     REPRICED = "repriced"
     DESCRIBED = "described"
     CHANGED = "changed"
-    """Whatever else."""
+    """Anything else."""
+    RENDERED = "rendered"
+    """Only our rendering changed, nothing that a gateway or a curator reported."""
 
 
 UNTOLD = "canonical_model"
@@ -54,15 +56,18 @@ class Difference:
     prices: tuple[PriceChange, ...]
 
 
-def difference(before: Document | None, after: Document) -> Difference:
-    """What is new in a document; `before` is None for an offer that is new itself."""
+def difference(before: Document | None, after: Document, *, is_rendered: bool = False) -> Difference:
+    """What is new in a document; `before` is None for an offer that is new itself.
+
+    `is_rendered`: the revision shows the same facts in another way.
+    """
     if before is None:
         told = {field: value for field, value in after.items() if field != UNTOLD}
         return Difference(kinds=(Kind.ADDED,), before={}, after=told, prices=tuple(_price_changes(None, after)))
     fields = [*after, *(field for field in before if field not in after)]
     changed = [field for field in fields if field != UNTOLD and before.get(field) != after.get(field)]
     return Difference(
-        kinds=_kinds(before, after, frozenset(changed)),
+        kinds=(Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed)),
         before={field: before.get(field) for field in changed},
         after={field: after.get(field) for field in changed},
         prices=tuple(_price_changes(before, after)),

@@ -13,10 +13,21 @@ import orjson
 from catalog.normalize import billing, dates, meters, modalities, money
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 
-RENDERER = 3
-"""Raise it when the same record gives another document: the next sync then renders every offer anew."""
+RENDERER = 4
+"""Raise it when the same record gives another document: before the next run, every offer is rendered again."""
 
 Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPrice:
+    """A price that the gateway reports and that is not believed yet."""
+
+    price: PriceRecord
+    """As the gateway reports it."""
+    since: datetime
+    """When the gateway first reported it."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +43,8 @@ class OfferFacts:
     provider_site_url: str | None = None
     model_logo_url: str | None = None
     """A reference relative to the service: the mark of the model's provider."""
-    held_prices: tuple[str, ...] = ()
-    """Keys of `pricing` whose newest price upstream waits for a curator."""
+    holds: tuple[HeldPrice, ...] = ()
+    """Prices that the gateway reports and that are not served yet."""
 
 
 def render(record: OfferRecord, facts: OfferFacts) -> str:
@@ -58,7 +69,8 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "price_basis": price_basis(record),
         "price_tier": _price_tier(record),
         "price_per_million": _price_per_million(record),
-        "held_prices": facts.held_prices,
+        "held_prices": tuple(dict.fromkeys(meters.METERS[held.price.meter].pricing_key for held in facts.holds)),
+        "holds": _holds(record, facts.holds),
         "architecture": {
             "modality": modalities.arrow(record.input_modalities, record.output_modalities),
             "input_modalities": record.input_modalities,
@@ -90,6 +102,22 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "source": facts.source,
         "recorded_at": facts.recorded_on,
     }
+
+
+def _holds(record: OfferRecord, holds: Iterable[HeldPrice]) -> list[Json]:
+    served = {(price.meter, price.conditions): amount_text(price) for price in _known_prices(record)}
+    return [
+        {
+            "meter": held.price.meter,
+            "pricing_key": meters.METERS[held.price.meter].pricing_key,
+            "conditions": held.price.conditions,
+            "reported": amount_text(held.price),
+            "served": served.get((held.price.meter, held.price.conditions)),
+            "since": dates.iso(held.since),
+            "reason": held.reason,
+        }
+        for held in holds
+    ]
 
 
 def _fields() -> tuple[str, ...]:

@@ -59,6 +59,8 @@ class Wanted:
     id: str | None = None
     kinds: Collection[str] = ()
     """Any of these; none is every kind."""
+    has_rendered: bool = True
+    """Whether changes of our rendering are among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,8 @@ def _versions(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
         versions = versions.filter(
             offer__in=list(Offer.objects.filter(model_id=wanted.id).values_list("pk", flat=True))
         )
+    if not wanted.has_rendered:
+        versions = versions.exclude(from_revision__in=Revision.objects.filter(is_rendered=True).values("number"))
     if wanted.gateway is not None:
         versions = versions.filter(offer__gateway__slug=wanted.gateway)
     return versions.values_list(
@@ -175,7 +179,11 @@ def _changes(rows: Sequence[_Row]) -> Iterable[Change]:
             gateway=gateway,
             id=model_id,
             is_curated=revisions[number].is_curated,
-            difference=difference(orjson.loads(before) if before else None, orjson.loads(after)),
+            difference=difference(
+                orjson.loads(before) if before else None,
+                orjson.loads(after),
+                is_rendered=revisions[number].is_rendered,
+            ),
         )
 
 

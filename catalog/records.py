@@ -125,6 +125,11 @@ class OfferRecord:
         if len(keys) != len(set(keys)):
             raise ValueError("a meter is priced twice under the same conditions")
 
+    @property
+    def is_free_by_name(self) -> bool:
+        """Whether the id says that the offer costs nothing: then a zero is its price, and a price is a mistake."""
+        return self.id.endswith(":free")
+
     def amount(self, meter: str) -> Decimal | None:
         """The unconditional price of one unit of `meter` in US dollars, None where it is unknown."""
         return next((price.amount for price in self.prices if price.meter == meter and not price.conditions), None)

@@ -99,6 +99,13 @@ GUARD_SIBLING_FACTOR = env.whole_number("GUARD_SIBLING_FACTOR", default=20, leas
 GUARD_LEAST_USD_PER_MILLION_TOKENS = env.amount("GUARD_LEAST_USD_PER_MILLION_TOKENS", default="0.0001")
 GUARD_MOST_USD_PER_MILLION_TOKENS = env.amount("GUARD_MOST_USD_PER_MILLION_TOKENS", default="1000")
 GUARD_MOST_USD = env.amount("GUARD_MOST_USD", default="1000")
+GUARD_REPEAT_PERCENT = env.whole_number("GUARD_REPEAT_PERCENT", default=2, least=0, most=100)
+GUARD_BAND_PERCENT = env.whole_number("GUARD_BAND_PERCENT", default=10, least=0, most=100)
+GUARD_BELIEVE_READINGS = env.whole_number("GUARD_BELIEVE_READINGS", default=3, least=1, most=1_000_000)
+GUARD_BELIEVE_HOURS = env.whole_number("GUARD_BELIEVE_HOURS", default=96, least=1, most=1_000_000)
+GUARD_BELIEVE_EDITED_HOURS = env.whole_number("GUARD_BELIEVE_EDITED_HOURS", default=168, least=1, most=1_000_000)
+GUARD_QUESTION_RESETS = env.whole_number("GUARD_QUESTION_RESETS", default=10, least=1, most=1_000_000)
+GUARD_QUESTION_DAYS = env.whole_number("GUARD_QUESTION_DAYS", default=30, least=1, most=100_000)
 
 # --- how long things are kept; 0 keeps them for ever -----------------------------------------------------------------
 KEEP_RUNS_DAYS = env.whole_number("KEEP_RUNS_DAYS", default=90, least=0, most=100_000)

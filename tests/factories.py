@@ -16,6 +16,7 @@ from catalog import documents
 from catalog.models import Gateway, SyncRun
 from catalog.normalize import meters
 from catalog.publication import apply, listing
+from catalog.publication.repeats import Rules
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 from catalog.serving import snapshot
 from catalog.serving.index import Index, Row
@@ -63,6 +64,14 @@ def per_token(*, prompt: str | None = None, completion: str | None = None) -> tu
     """US dollars per token, of the sides that have a price."""
     amounts = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion}
     return tuple(PriceRecord(meter=meter, amount=Decimal(amount)) for meter, amount in amounts.items() if amount)
+
+
+def held_price(meter: str = meters.COMPUTE_HOUR, *, reported: str = "99") -> documents.HeldPrice:
+    return documents.HeldPrice(
+        price=PriceRecord(meter=meter, amount=Decimal(reported)),
+        since=datetime(2026, 11, 20, 8, tzinfo=UTC),
+        reason="it moved more than 10-fold",
+    )
 
 
 def offer_record(model_id: str = "maker/model", **fields: Any) -> OfferRecord:
@@ -124,6 +133,7 @@ def publish(
         withdraw_after=withdraw_after,
         author=None,
         now=now or timezone.now(),
+        rules=Rules(),
         dry_run=False,
     )
 

@@ -95,6 +95,8 @@ class Gateway(ABC):
     """What an operator may choose: lists of words, with their defaults. The setting `<SLUG>_<OPTION>` replaces one."""
     needs_key_for_auto: ClassVar[bool] = False
     """In the mode `auto`, the API is asked only once a key is set."""
+    prices_are_edited: ClassVar[bool] = False
+    """Its prices come from a file that other people edit, so repeating one is weaker evidence."""
     version: ClassVar[int] = 1
     """Raise it when the same row gives another record: the next run then reads every row anew."""
     bundled_on: ClassVar[date]

@@ -22,6 +22,7 @@ class PriceAdmin(ReadOnlyAdmin):
         "valid_from",
         "valid_to",
         "origin",
+        "reported_since",
     )
     list_filter = ("meter", "origin", "offer__gateway", ("valid_to", admin.EmptyFieldListFilter))
     list_select_related = ("offer__gateway",)
@@ -36,7 +37,9 @@ class PriceAdmin(ReadOnlyAdmin):
 
 @admin.register(PriceHold)
 class PriceHoldAdmin(ReadOnlyAdmin):
-    list_display = ("offer", "gateway", "meter", "amount", "kept", "state", "reason", "made_at", "decided_by")
+    list_display = (
+        "offer", "gateway", "meter", "amount", "kept", "state", "reason", "made_at", "readings", "resets", "decided_by",
+    )  # fmt: skip
     list_filter = ("state", "offer__gateway", "meter")
     list_select_related = ("offer__gateway", "decided_by")
     search_fields = ("offer__model_id", "reason")

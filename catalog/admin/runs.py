@@ -9,7 +9,7 @@ from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator, prett
 from catalog.models import Capture, RejectedRow, RunPage, SyncRun
 from catalog.sync import decisions, run
 
-_COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "held_prices")
+_COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "held_prices", "confirmed_prices")
 
 
 class RejectedRowInline(ReadOnlyInline):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +41,7 @@ WORDS = {
     Kind.REPRICED: "another price",
     Kind.DESCRIBED: "another description",
     Kind.CHANGED: "changed",
+    Kind.RENDERED: "shown in another way",
 }
 
 
@@ -67,7 +69,10 @@ class ChangeFeed(CatalogView):
         held = snapshot.current()
         with answers.reading_tables():
             founded_at = history.founded_at()
-            changes = history.newest_changes(until=held.revision, wanted=wanted(query), limit=query.values["limit"])
+            chosen = wanted(query)
+            # A new way of showing all offers would push everything else out of a feed of the newest changes.
+            chosen = replace(chosen, has_rendered=Kind.RENDERED in chosen.kinds)
+            changes = history.newest_changes(until=held.revision, wanted=chosen, limit=query.values["limit"])
         feed = Feed(f"{request.path}?{query.canonical()}".rstrip("?"), founded_at=founded_at)
         for change in changes:
             feed.add(change)

@@ -162,6 +162,7 @@ def _dated_price(price: Price) -> Json:
         "valid_from": dates.iso(price.valid_from),
         "valid_to": None if ended_at is None else dates.iso(ended_at),
         "origin": "curator" if price.origin == Price.Origin.CURATOR else "gateway",
+        "reported_since": None if price.reported_since is None else dates.iso(price.reported_since),
     }
 
 

@@ -1,7 +1,7 @@
 """Offers as CSV (RFC 4180): one row each, the same columns whatever the offers have.
 
 The columns follow the shape of an offer in the OpenAPI document. Nested fields are dotted (`pricing.prompt`), lists of
-words are joined by `|`, and what has no flat form is JSON. What is unknown is an empty cell.
+words are joined by `|`, and what has no flat form is JSON. What is unknown or empty is an empty cell.
 
 A spreadsheet would run a text that begins like a formula, and gateways' texts are not ours: such a text has an
 apostrophe before it, and so has one that begins with an apostrophe itself. A reader drops one leading apostrophe.
@@ -82,7 +82,7 @@ def _writer(field: Field[Any, Any, Any, Any]) -> Callable[[Json], str]:
         case ListField(child=CharField()):
             return lambda words: safe("|".join(map(_escaped, words)))
         case ListField() | DictField() | ListSerializer():
-            return lambda value: orjson.dumps(value).decode()
+            return lambda value: "" if value == [] else orjson.dumps(value).decode()
     return safe
 
 

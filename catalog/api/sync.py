@@ -19,7 +19,7 @@ from catalog.normalize import dates
 from catalog.sync import schedule
 
 Json = Any
-COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "ignored", "held_prices")
+COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "ignored", "held_prices", "confirmed_prices")
 
 
 class SyncView(CatalogView):

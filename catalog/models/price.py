@@ -30,6 +30,9 @@ class Price(models.Model):
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField()
+    reported_since = models.DateTimeField(
+        null=True, blank=True, help_text="When the gateway first reported it, where it was held on days before."
+    )
     origin = models.CharField(max_length=10, choices=Origin.choices)
 
     objects = PriceQuerySet.as_manager()
@@ -52,7 +55,7 @@ class Price(models.Model):
 
 class PriceHoldQuerySet(models.QuerySet["PriceHold"]):
     def deciding(self) -> PriceHoldQuerySet:
-        """Holds that say something about what is served: not those that the gateway has overtaken."""
+        """Holds that decide what is served: all but those that the gateway has overtaken."""
         return self.exclude(state=PriceHold.State.OVERTAKEN)
 
     def waiting(self) -> PriceHoldQuerySet:
@@ -60,23 +63,39 @@ class PriceHoldQuerySet(models.QuerySet["PriceHold"]):
 
 
 class PriceHold(models.Model):
-    """A price that was not believed: the one before stays served until a curator decides or the gateway moves on."""
+    """A price that was not believed: the one before is served until it is believed.
+
+    A curator believes it, or its gateway repeats it for long enough; it ends where the gateway reports another price.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", "open: waits for a curator"
         RELEASED = "released", "released: the new price is right"
         DISCARDED = "discarded", "discarded: the price before stays"
-        OVERTAKEN = "overtaken", "overtaken: the gateway says something else"
+        CONFIRMED = "confirmed", "confirmed: the gateway kept reporting the new price"
+        OVERTAKEN = "overtaken", "overtaken: the gateway reports something else"
 
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="price_holds")
     meter = models.CharField(max_length=40)
     conditions_key = models.CharField(max_length=200, default="[]")
-    amount = models.CharField(max_length=50, help_text="What the gateway says.")
-    kept = models.CharField(max_length=50, blank=True, help_text="What is served instead; empty: unknown.")
+    amount = models.CharField(max_length=50, help_text="What the gateway reports.")
+    first_amount = models.CharField("first reported", max_length=50, help_text="What it reported first.")
+    kept = models.CharField("served", max_length=50, blank=True, help_text="What is served instead; empty: unknown.")
+    rule = models.CharField(max_length=10, help_text="Which rule doubts it.")
     reason = models.TextField()
     run = models.ForeignKey(SyncRun, null=True, on_delete=models.SET_NULL, related_name="price_holds")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     made_at = models.DateTimeField("made")
+    reported_since = models.DateTimeField(help_text="When the gateway first reported about this amount.")
+    readings = models.PositiveIntegerField(default=0, help_text="Complete readings of the API that repeated it.")
+    first_read_at = models.DateTimeField("first of the readings", null=True, blank=True)
+    last_read_at = models.DateTimeField("last of the readings", null=True, blank=True)
+    resets = models.PositiveIntegerField(
+        default=0, help_text="Holds of this price before it, which ended because the gateway reported something else."
+    )
+    is_interrupted = models.BooleanField(
+        default=False, help_text="A run that counts for nothing overtook it, so the next hold goes on counting."
+    )
     decided_at = models.DateTimeField("decided", null=True, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

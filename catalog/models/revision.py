@@ -35,6 +35,10 @@ class Revision(models.Model):
     is_forgotten = models.BooleanField(
         "forgotten", default=False, help_text="Not all of the versions that it began or ended are kept any more."
     )
+    renderer = models.PositiveIntegerField(default=0, help_text="The version of the renderer of its documents.")
+    is_rendered = models.BooleanField(
+        "rendered anew", default=False, help_text="Only our rendering changed, nothing that anybody reported."
+    )
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     withdrawn = models.PositiveIntegerField(default=0)

@@ -54,7 +54,9 @@ class SyncRun(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
     error = models.TextField(blank=True, help_text="Why it failed or is held, or what is odd about it.")
     reader = models.CharField(
-        max_length=60, blank=True, help_text="Versions of adapter and renderer; another one reads equal bytes anew."
+        max_length=60,
+        blank=True,
+        help_text="Versions of the adapter and of the guard's rules; with others, equal bytes are read again.",
     )
     missing_key = models.CharField(
         max_length=64,
@@ -69,6 +71,10 @@ class SyncRun(models.Model):
     rejected = models.PositiveIntegerField(default=0)
     ignored = models.PositiveIntegerField(default=0)
     held_prices = models.PositiveIntegerField(default=0)
+    confirmed_prices = models.PositiveIntegerField(
+        default=0, help_text="Held prices that the gateway repeated for long enough to be believed."
+    )
+    is_complete = models.BooleanField(default=True, help_text="The listing had everything, by the gateway's own count.")
     revision_before = models.PositiveBigIntegerField(null=True, blank=True)
     revision_after = models.PositiveBigIntegerField(null=True, blank=True)
 

@@ -11,13 +11,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
-from catalog import records
+from catalog import documents, records
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
 from catalog.publication import diff, identify, locks, providers, revision
 from catalog.publication.drafts import Draft, Drafter
+from catalog.publication.holds import PriceKey
 from catalog.publication.listing import AcceptedListing, Comparison, Guard, Outcome
 from catalog.publication.prices import price_changes
+from catalog.publication.repeats import Rules
 from catalog.publication.states import BATCH, Standing, State, batches, standings, state
 from catalog.records import Source
 
@@ -35,6 +37,7 @@ def publish_listing(
     withdraw_after: int,
     author: User | None,
     now: datetime,
+    rules: Rules,
     is_replay: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
@@ -64,7 +67,15 @@ def publish_listing(
             # What another source listed is replaced by what this one lists, not missed by it.
             if stored[key].missed_runs + (not is_replay) >= withdraw_after or stored[key].source != listing.source
         }
-        drafter = Drafter(gateway=gateway, listing=listing, guard=guard, run=run, now=now)
+        drafter = Drafter(
+            gateway=gateway,
+            listing=listing,
+            guard=guard,
+            run=run,
+            rules=rules,
+            is_counted=listing.is_evidence and not is_replay,
+            now=now,
+        )
         drafts = drafter.drafts(new=plan.new, changed=plan.differing, withdrawn=gone)
         for draft in drafts:
             if fingerprint := prints.get(draft.offer.model_id):
@@ -97,14 +108,48 @@ def publish_listing(
 
 
 def republish_offer(offer: Offer, *, author: User | None, now: datetime) -> int:
-    """Render an offer again after what stands over it changed; the revision that then holds.
+    """Render an offer again after a curator's decision; returns the revision that then holds.
 
     Needs the gateway's lock.
     """
-    standing = standings([offer]).get(offer.pk) or Standing()
-    rendered = state(offer, records.load(offer.upstream), standing)
-    _, after = _publish([rendered], gateway=offer.gateway, author=author, now=now, is_curated=True)
+    _, after = _publish(_rendered([offer]), gateway=offer.gateway, author=author, now=now, is_curated=True)
     return after
+
+
+def republish_offers(offers: Sequence[Offer], *, gateway: Gateway, now: datetime) -> tuple[int, int]:
+    """Render offers of a gateway again after their holds changed; returns the revisions before and after.
+
+    Needs the gateway's lock.
+    """
+    return _publish(_rendered(offers), gateway=gateway, author=None, now=now)
+
+
+def render_all(*, now: datetime) -> tuple[int, int]:
+    """Render every offer again if the renderer has changed; returns the revisions before and after.
+
+    All that changes then is one revision of its own, whose changes the feed calls `rendered`.
+    """
+    if (newest := revision.current()).renderer == documents.RENDERER:
+        return newest.number, newest.number
+    with transaction.atomic():
+        locks.lock_all_gateways()
+        offers = Offer.objects.select_related("gateway").order_by("pk")
+        # Not all at once: their records and documents together are many megabytes.
+        keys = list(offers.values_list("pk", flat=True))
+        changed = [
+            found
+            for batch in batches(keys)
+            for found in _rendered(list(offers.filter(pk__in=batch)))
+            if found.is_news or found.is_repriced
+        ]
+        before, after = _publish(changed, gateway=None, author=None, now=now, is_rendered=True)
+        revision.note_renderer()
+    return before, after
+
+
+def _rendered(offers: Sequence[Offer]) -> list[State]:
+    over = standings(offers)
+    return [state(offer, records.load(offer.upstream), over.get(offer.pk) or Standing()) for offer in offers]
 
 
 def _stored(gateway: Gateway, *, is_trusted: bool) -> dict[str, diff.Stored]:
@@ -156,7 +201,9 @@ def _save(drafts: Sequence[Draft]) -> None:
         batch_size=BATCH,
     )
     overtaken = [hold for draft in drafts for hold in draft.overtaken_holds]
-    PriceHold.objects.bulk_update(overtaken, ["state"], batch_size=BATCH)
+    PriceHold.objects.bulk_update(overtaken, ["state", "is_interrupted"], batch_size=BATCH)
+    followed = [hold for draft in drafts for hold in draft.followed_holds]
+    PriceHold.objects.bulk_update(followed, ["amount"], batch_size=BATCH)
     PriceHold.objects.bulk_create([hold for draft in drafts for hold in draft.new_holds], batch_size=BATCH)
 
 
@@ -170,15 +217,17 @@ def _count_misses(gateway: Gateway, *, missed: Collection[str], seen: Collection
 def _publish(
     found: Sequence[State],
     *,
-    gateway: Gateway,
+    gateway: Gateway | None,
     author: User | None,
     now: datetime,
     is_more: bool = False,
     is_curated: bool = False,
+    is_rendered: bool = False,
 ) -> tuple[int, int]:
     """Open a new version of every offer whose document changed, and date its prices; the revisions before and after.
 
-    `is_more`: something else that is served has changed too. `is_curated`: it is what a curator said.
+    `is_more`: something else that is served has changed too. `is_curated`: a curator decided it. `is_rendered`: only
+    our rendering changed.
     """
     if not found and not is_more:
         return (number := revision.current().number), number
@@ -188,7 +237,13 @@ def _publish(
     if not news and not is_more:
         return newest.number, newest.number
     after = revision.publish_next(
-        newest, gateway=gateway, author=author, now=now, counts=_counts(news), is_curated=is_curated
+        newest,
+        gateway=gateway,
+        author=author,
+        now=now,
+        counts=_counts(news),
+        is_curated=is_curated,
+        is_rendered=is_rendered,
     )
     for batch in batches([offer.offer.pk for offer in news if offer.kind != "new"]):
         OfferVersion.objects.current().filter(offer__in=batch).update(to_revision=after.number)
@@ -211,12 +266,22 @@ def _write_prices(found: Iterable[State], *, at: datetime, now: datetime) -> Non
                 origin=origin,
                 valid_from=at,
                 recorded_at=now,
+                reported_since=_reported_since(offer, (meter, conditions), amount=amount, at=at),
             )
             for (meter, conditions), (amount, origin) in changes.opened.items()
         ]
     for batch in batches(closed):
         Price.objects.filter(pk__in=batch).update(valid_to=at)
     Price.objects.bulk_create(opened, batch_size=BATCH)
+
+
+def _reported_since(found: State, key: PriceKey, *, amount: str, at: datetime) -> datetime | None:
+    """When the gateway first reported a price that was held until now, if that was on a day before."""
+    hold = found.standing.holds.get(key)
+    was_held = hold is not None and hold.state in {PriceHold.State.RELEASED, PriceHold.State.CONFIRMED}
+    if hold is None or not was_held or hold.amount != amount or hold.reported_since.date() >= at.date():
+        return None
+    return hold.reported_since
 
 
 def _version(found: State, number: int) -> OfferVersion:

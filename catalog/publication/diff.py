@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from catalog import documents, records, registry
+from catalog import records, registry
 from catalog.normalize import text
+from catalog.publication import plausible
 from catalog.records import OfferRecord, Source
 
 Json = Any
@@ -62,10 +63,10 @@ def plan(
 
 
 def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None) -> str:
-    """Equal for equal content. What it is rendered by is part of it, so that a new renderer renders every offer anew,
-    and a new fact of a provider every offer of it."""
+    """Equal for equal content. The version of the guard's rules is part of it, so that new rules judge every offer, and
+    the facts of the provider, so that a new fact renders every offer of it."""
     provider = registry.PROVIDERS.of(record.provider_slug) if record.provider_slug else None
-    content = f"{documents.RENDERER}\n{provider}\n{source}\n{recorded_on}\n{records.dump(record)}"
+    content = f"{plausible.RULES}\n{provider}\n{source}\n{recorded_on}\n{records.dump(record)}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 

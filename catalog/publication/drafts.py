@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from catalog import records
 from catalog.models import Gateway, Offer, PriceHold, SyncRun
-from catalog.normalize import money
+from catalog.normalize import money, relations
 from catalog.publication import parts
-from catalog.publication.holds import with_holds
-from catalog.publication.listing import AcceptedListing, Guard, Loss
+from catalog.publication.holds import PriceKey, with_holds
+from catalog.publication.listing import AcceptedListing, Doubt, Guard, Loss, Rule
+from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Siblings, siblings
 from catalog.publication.states import Standing, State, batches, standings, state
 from catalog.records import OfferRecord, Source
@@ -29,6 +30,8 @@ class Draft:
     believed: OfferRecord | None = None
     """What was served of the same source so far."""
     new_holds: list[PriceHold] = field(default_factory=list)
+    followed_holds: list[PriceHold] = field(default_factory=list)
+    """Those whose price moved a little."""
     overtaken_holds: list[PriceHold] = field(default_factory=list)
     is_withdrawal: bool = False
     is_renamed: bool = False
@@ -67,15 +70,20 @@ class Drafter:
     listing: AcceptedListing
     guard: Guard
     run: SyncRun
+    rules: Rules
+    is_counted: bool
+    """Whether what is read counts as evidence: a complete listing of the API."""
     now: datetime
 
     def drafts(self, *, new: Collection[str], changed: Collection[str], withdrawn: Collection[str]) -> list[Draft]:
         """Of the offers with these ids. Raises NotBelieved where too many of them lost a fact."""
         found = [*self._new(new), *self._changed(changed)]
         others = siblings(self.gateway, ((draft.offer, draft.upstream) for draft in found))
+        doubtful: list[tuple[Draft, PriceKey, Doubt]] = []
         for draft in found:
-            _overtake_holds(draft)
-            self._hold_doubtful_prices(draft, others)
+            self._follow_holds(draft)
+            doubtful += [(draft, key, doubt) for key, doubt in self._doubts(draft, others).items()]
+        self._hold(doubtful)
         self.guard.judge_losses(_losses(self.gateway, found, source=self.listing.source))
         return [*found, *self._withdrawn(withdrawn)]
 
@@ -101,25 +109,52 @@ class Drafter:
             offer.withdrawn_at = self.now
             yield Draft(offer, records.load(offer.upstream), over.get(offer.pk) or Standing(), is_withdrawal=True)
 
-    def _hold_doubtful_prices(self, draft: Draft, others: Siblings) -> None:
-        before = {price.key: price.amount for price in draft.believed.prices} if draft.believed else {}
-        said = {price.key: price.amount for price in draft.upstream.prices}
+    def _follow_holds(self, draft: Draft) -> None:
+        """A hold follows its price while the gateway repeats it; once it reports another one, the hold has ended."""
+        reported = {price.key: price.amount for price in draft.upstream.prices}
+        broken = relations.broken(draft.upstream.prices)
+        for key, hold in list(draft.standing.holds.items()):
+            before, first = Decimal(hold.amount), Decimal(hold.first_amount)
+            is_moot = hold.rule == Rule.RELATION and hold.state == PriceHold.State.OPEN and key not in broken
+            if key not in reported or is_moot or not self.rules.is_repeat(reported[key], before=before, first=first):
+                hold.state = PriceHold.State.OVERTAKEN
+                hold.is_interrupted = not self.is_counted
+                draft.overtaken_holds.append(draft.standing.holds.pop(key))
+            elif reported[key] != before:
+                hold.amount = money.plain(reported[key])
+                draft.followed_holds.append(hold)
+
+    def _doubts(self, draft: Draft, others: Siblings) -> dict[PriceKey, Doubt]:
         middles = others.of(self.gateway.slug, draft.offer.model_id)
-        for key, reason in self.guard.doubts(draft.believed, draft.upstream, siblings=middles).items():
-            if key in draft.standing.holds:
-                continue  # a curator is being asked, or has answered
-            hold = PriceHold(
-                offer=draft.offer,
-                meter=key[0],
-                conditions_key=key[1],
-                amount=money.plain(said[key]),
-                kept=money.plain(before[key]) if key in before else "",
-                reason=reason,
-                run=self.run if self.run.pk else None,
-                made_at=self.now,
-            )
+        doubts = self.guard.doubts(draft.believed, draft.upstream, siblings=middles)
+        # Where there is a hold, a curator is being asked, or has answered.
+        return {key: doubt for key, doubt in doubts.items() if key not in draft.standing.holds}
+
+    def _hold(self, doubtful: Sequence[tuple[Draft, PriceKey, Doubt]]) -> None:
+        earlier = _last_holds([draft.offer for draft, _, _ in doubtful])
+        for draft, key, doubt in doubtful:
+            hold = self._new_hold(draft, key, doubt)
+            overtaken = {(each.meter, each.conditions_key): each for each in draft.overtaken_holds}
+            _go_on(hold, overtaken.get(key) or earlier.get((draft.offer.pk, key)), rules=self.rules)
             draft.new_holds.append(hold)
             draft.standing.holds[key] = hold
+
+    def _new_hold(self, draft: Draft, key: PriceKey, doubt: Doubt) -> PriceHold:
+        before = {price.key: price.amount for price in draft.believed.prices} if draft.believed else {}
+        amount = next(money.plain(price.amount) for price in draft.upstream.prices if price.key == key)
+        return PriceHold(
+            offer=draft.offer,
+            meter=key[0],
+            conditions_key=key[1],
+            amount=amount,
+            first_amount=amount,
+            kept=money.plain(before[key]) if key in before and not doubt.leaves_unknown else "",
+            rule=doubt.rule,
+            reason=doubt.reason,
+            run=self.run if self.run.pk else None,
+            made_at=self.now,
+            reported_since=self.now,
+        )
 
 
 def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
@@ -130,13 +165,26 @@ def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
     ]
 
 
-def _overtake_holds(draft: Draft) -> None:
-    """A hold says something about one amount; once the gateway says another one, it says nothing any more."""
-    said = {price.key: price.amount for price in draft.upstream.prices}
-    for key, hold in list(draft.standing.holds.items()):
-        if key not in said or said[key] != Decimal(hold.amount):
-            hold.state = PriceHold.State.OVERTAKEN
-            draft.overtaken_holds.append(draft.standing.holds.pop(key))
+def _last_holds(offers: Sequence[Offer]) -> dict[tuple[int, PriceKey], PriceHold]:
+    """The last hold of each price that the gateway has overtaken, by offer, meter and conditions."""
+    overtaken = PriceHold.objects.filter(state=PriceHold.State.OVERTAKEN).order_by("pk")
+    return {
+        (hold.offer_id, (hold.meter, hold.conditions_key)): hold
+        for batch in batches(sorted({offer.pk for offer in offers if offer.pk}))
+        for hold in overtaken.filter(offer__in=batch)
+    }
+
+
+def _go_on(hold: PriceHold, earlier: PriceHold | None, *, rules: Rules) -> None:
+    """Let a hold go on counting where the one before it was only interrupted; else the count begins anew."""
+    if earlier is None or earlier.decided_at is not None:
+        return
+    before, first = Decimal(earlier.amount), Decimal(earlier.first_amount)
+    if earlier.is_interrupted and rules.is_repeat(Decimal(hold.amount), before=before, first=first):
+        for name in ("first_amount", "reported_since", "readings", "first_read_at", "last_read_at", "resets"):
+            setattr(hold, name, getattr(earlier, name))
+    else:
+        hold.resets = earlier.resets + 1
 
 
 def _losses(gateway: Gateway, drafts: Iterable[Draft], *, source: Source) -> list[Loss]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Protocol
 
 from catalog.publication.holds import PriceKey
 from catalog.publication.siblings import Middle
-from catalog.records import OfferRecord, ProviderRecord, Source
+from catalog.records import OfferRecord, PriceRecord, ProviderRecord, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,16 @@ class AcceptedListing:
     source: Source
     recorded_on: date | None
     providers: Sequence[ProviderRecord] = ()
+
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it says what the gateway asks: all of it, and not what a file once said."""
+        return self.is_complete and self.source is Source.API
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Ids of rows that say nothing of their offers."""
+        return self.present | self.postponed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,37 @@ class Loss:
     """Published offers of this source that told it, the losing ones among them."""
 
 
+class Rule(StrEnum):
+    """Why a price is doubted."""
+
+    BOUNDS = "bounds"
+    """It is outside of what anyone charges."""
+    RELATION = "relation"
+    """It contradicts another price of the same offer."""
+    PAID = "paid"
+    """An offer that is free by its name has a price."""
+    ZERO = "zero"
+    """It fell to zero."""
+    MOVE = "move"
+    """It moved too far at once."""
+    SIBLINGS = "siblings"
+    """Other offers of the model ask far more or far less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Why a price is not served before somebody decides, or before its gateway has repeated it for long enough."""
+
+    rule: Rule
+    reason: str
+    """In words for a curator."""
+
+    @property
+    def leaves_unknown(self) -> bool:
+        """Whether the price before is not served either: it may contradict the same price of the offer."""
+        return self.rule is Rule.RELATION
+
+
 class Guard(Protocol):
     """Judges whether a listing is believable."""
 
@@ -63,11 +105,21 @@ class Guard(Protocol):
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
-    ) -> Mapping[PriceKey, str]:
+    ) -> Mapping[PriceKey, Doubt]:
         """The prices of `after` that may not be served, with the reason.
 
         `before` is what was believed so far; `siblings` is what other offers of the model ask.
         """
+
+
+class PriceJudge(Protocol):
+    """Judges a held price that its gateway keeps reporting."""
+
+    def doubt_of_repeated(self, record: OfferRecord, price: PriceRecord, *, others: Middle | None) -> Doubt | None:
+        """Why the price still may not be served; how far it moved does not count any more."""
+
+    def do_agree(self, price: PriceRecord, *, others: Middle | None) -> bool:
+        """Whether two or more other offers of the model ask about as much."""
 
 
 class NotBelieved(Exception):

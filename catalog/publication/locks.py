@@ -13,6 +13,11 @@ def lock_gateway(slug: str) -> Gateway:
     return Gateway.objects.select_for_update().get(slug=slug)
 
 
+def lock_all_gateways() -> None:
+    """Every gateway, in one order, so that two who do this never wait for each other."""
+    list(Gateway.objects.select_for_update().order_by("slug"))
+
+
 def lock_gateway_of_run(slug: str, *, lease_token: int) -> Gateway:
     """The gateway locked, if the run with this token may still publish. Raises LeaseLost."""
     gateway = Gateway.objects.select_for_update().holding(slug=slug, token=lease_token).first()

@@ -8,7 +8,11 @@ from decimal import Decimal
 from catalog.normalize import money
 from catalog.normalize.meters import METERS
 from catalog.normalize.money import Unit
+from catalog.normalize.relations import Break
 from catalog.records import PriceRecord
+
+RULES = 2
+"""Raise it when a price that was published may be judged in another way: the next run then judges every row again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,14 @@ class Bounds:
 def doubt(price: PriceRecord, bounds: Bounds) -> str | None:
     """Why the price is not believed whatever it was before; None where there is no reason."""
     return None if bounds.hold(price) else f"{shown(price.meter, price.amount)} is outside of what anyone charges"
+
+
+def contradiction(found: Break) -> str:
+    """Two prices of one offer that cannot both be right, in words for a curator."""
+    price, other = (shown(each.meter, each.amount) for each in (found.price, found.other))
+    if found.is_too_low:
+        return f"{price} is less than {other}"
+    return f"{price} is more than {'' if found.factor == 1 else f'{found.factor} times '}{other}"
 
 
 def shown(meter: str, amount: Decimal) -> str:

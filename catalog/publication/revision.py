@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from catalog import documents
 from catalog.models import Gateway, Revision
 
 
@@ -30,6 +31,7 @@ def publish_next(
     now: datetime,
     counts: Mapping[str, int],
     is_curated: bool = False,
+    is_rendered: bool = False,
 ) -> Revision:
     """The revision after `newest`, which must be locked (`locks.lock_revision`)."""
     # Two publications within one tick of a clock that was set back must still be in order.
@@ -40,5 +42,12 @@ def publish_next(
         gateway=gateway,
         author=author,
         is_curated=is_curated,
+        is_rendered=is_rendered,
+        renderer=newest.renderer,
         **counts,
     )
+
+
+def note_renderer() -> None:
+    """Note at the newest revision that all of its documents are made by the renderer of this program."""
+    Revision.objects.filter(number=current().number).update(renderer=documents.RENDERER)

@@ -11,10 +11,9 @@ from typing import Any, TypeVar
 from catalog import documents, registry
 from catalog.known_providers import logo_path
 from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
-from catalog.normalize.meters import METERS
 from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.overlay import PRICED_FIELDS, overlay
-from catalog.publication.prices import OpenPrice, wanted_prices
+from catalog.publication.prices import OpenPrice, price_changes, wanted_prices
 from catalog.records import OfferRecord, Source
 
 Json = Any
@@ -69,6 +68,12 @@ class State:
         return self.document != self.standing.document
 
     @property
+    def is_repriced(self) -> bool:
+        """Whether a price is billed that was not, or is not billed any more."""
+        changes = price_changes(self.standing.prices, self.prices)
+        return bool(changes.closed or changes.opened)
+
+    @property
     def kind(self) -> str:
         if self.standing.document is None:
             return "new"
@@ -106,7 +111,7 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
         withdrawn_at=offer.withdrawn_at,
         provider_site_url=known.site_url if known else None,
         model_logo_url=logo_path(registry.PROVIDERS.key(provider)) if provider else None,
-        held_prices=tuple(dict.fromkeys(METERS[meter].pricing_key for meter, _ in held_keys(upstream, standing.asked))),
+        holds=_waiting_prices(upstream, standing),
     )
     return State(
         offer=offer,
@@ -114,6 +119,17 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
         document=documents.render(record, facts),
         standing=standing,
         prices=wanted_prices(record, curated=curated, is_withdrawn=offer.withdrawn_at is not None),
+    )
+
+
+def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[documents.HeldPrice, ...]:
+    """The prices that the gateway reports and that wait for a decision."""
+    waiting = held_keys(upstream, standing.asked)
+    holds = standing.holds
+    return tuple(
+        documents.HeldPrice(price=price, since=holds[price.key].reported_since, reason=holds[price.key].reason)
+        for price in upstream.prices
+        if price.key in waiting
     )
 
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from catalog.normalize import relations
+from catalog.normalize.meters import METERS
 from catalog.publication import plausible
 from catalog.publication.holds import PriceKey
-from catalog.publication.listing import Comparison, Loss, NotBelieved
+from catalog.publication.listing import Comparison, Doubt, Loss, NotBelieved, Rule
 from catalog.publication.plausible import Bounds, shown
 from catalog.publication.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
@@ -64,12 +66,25 @@ class StrictGuard:
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
-    ) -> Mapping[PriceKey, str]:
+    ) -> Mapping[PriceKey, Doubt]:
         believed = {price.key: price.amount for price in before.prices} if before else {}
-        doubtful = {
-            price.key: self._doubt(believed.get(price.key), price, siblings.get(price.key)) for price in after.prices
-        }
-        return {key: reason for key, reason in doubtful.items() if reason}
+        broken = relations.broken(after.prices)
+        found: dict[PriceKey, Doubt] = {}
+        for price in after.prices:
+            doubt = self._doubt_of_itself(after, price, broken.get(price.key))
+            if doubt is None and believed.get(price.key) != price.amount:
+                doubt = self._doubt_of_move(believed.get(price.key), price, is_free=after.is_free_by_name)
+                doubt = doubt or self._doubt_among(siblings.get(price.key), price)
+            if doubt:
+                found[price.key] = doubt
+        return found
+
+    def doubt_of_repeated(self, record: OfferRecord, price: PriceRecord, *, others: Middle | None) -> Doubt | None:
+        broken = relations.broken(record.prices).get(price.key)
+        return self._doubt_of_itself(record, price, broken) or self._doubt_among(others, price)
+
+    def do_agree(self, price: PriceRecord, *, others: Middle | None) -> bool:
+        return others is not None and self._doubt_among(others, price) is None
 
     def _too_many_missing(self, comparison: Comparison) -> bool:
         """Of an incomplete listing only if it has shrunk.
@@ -86,35 +101,41 @@ class StrictGuard:
             has_shrunk = True
         return has_shrunk and len(comparison.missing) * 100 > percent * comparison.known
 
-    def _doubt(self, before: Decimal | None, price: PriceRecord, others: Middle | None) -> str | None:
-        if found := plausible.doubt(price, self.limits):
-            return found
-        if before == price.amount:
-            return None
-        return self._doubt_of_move(before, price) or self._doubt_beside(others, price)
-
-    def _doubt_of_move(self, before: Decimal | None, price: PriceRecord) -> str | None:
-        if before is None:
-            return None
-        if before and not price.amount:
-            return f"it fell from {shown(price.meter, before)} to zero"
-        factor = self.limits.price_factor
-        if before and max(before, price.amount) > factor * min(before, price.amount):
-            now = shown(price.meter, price.amount)
-            return f"it moved more than {factor}-fold, from {shown(price.meter, before)} to {now}"
+    def _doubt_of_itself(self, record: OfferRecord, price: PriceRecord, broken: relations.Break | None) -> Doubt | None:
+        """Why the price is not believed, whatever it was before."""
+        if reason := plausible.doubt(price, self.limits):
+            return Doubt(rule=Rule.BOUNDS, reason=reason)
+        if broken:
+            return Doubt(rule=Rule.RELATION, reason=plausible.contradiction(broken))
+        if price.amount and METERS[price.meter].is_base and record.is_free_by_name:
+            return Doubt(rule=Rule.PAID, reason=f"{shown(price.meter, price.amount)}, although its name says free")
         return None
 
-    def _doubt_beside(self, others: Middle | None, price: PriceRecord) -> str | None:
+    def _doubt_of_move(self, before: Decimal | None, price: PriceRecord, *, is_free: bool) -> Doubt | None:
+        if not before:
+            return None
+        if not price.amount:
+            reason = f"it fell from {shown(price.meter, before)} to zero"
+            return None if is_free else Doubt(rule=Rule.ZERO, reason=reason)
+        factor = self.limits.price_factor
+        if max(before, price.amount) > factor * min(before, price.amount):
+            now = shown(price.meter, price.amount)
+            reason = f"it moved more than {factor}-fold, from {shown(price.meter, before)} to {now}"
+            return Doubt(rule=Rule.MOVE, reason=reason)
+        return None
+
+    def _doubt_among(self, others: Middle | None, price: PriceRecord) -> Doubt | None:
         if others is None or not price.amount:
             return None
         factor, now = self.limits.sibling_factor, shown(price.meter, price.amount)
         if price.amount > factor * others.high:
-            return (
-                f"{now} is more than {factor} times what others ask for this model, {shown(price.meter, others.high)}"
-            )
-        if factor * price.amount < others.low:
-            return f"others ask more than {factor} times {now} for this model: {shown(price.meter, others.low)}"
-        return None
+            theirs = shown(price.meter, others.high)
+            reason = f"{now} is more than {factor} times what others ask for this model, {theirs}"
+        elif factor * price.amount < others.low:
+            reason = f"others ask more than {factor} times {now} for this model: {shown(price.meter, others.low)}"
+        else:
+            return None
+        return Doubt(rule=Rule.SIBLINGS, reason=reason)
 
 
 class TrustingGuard:
@@ -128,7 +149,7 @@ class TrustingGuard:
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
-    ) -> Mapping[PriceKey, str]:
+    ) -> Mapping[PriceKey, Doubt]:
         """Nothing; what a curator held stays held."""
         return {}
 
@@ -147,5 +168,5 @@ class ReleasingGuard:
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
-    ) -> Mapping[PriceKey, str]:
+    ) -> Mapping[PriceKey, Doubt]:
         return self.strict.doubts(before, after, siblings=siblings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
@@ -13,15 +13,16 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
-from catalog import documents, registry
+from catalog import registry
 from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
-from catalog.models import Gateway, Offer, SyncRun
-from catalog.publication import apply, revision
+from catalog.models import Gateway, Offer, RejectedRow, SyncRun
+from catalog.publication import apply, confirmation, plausible, revision
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
+from catalog.publication.repeats import Rules
 from catalog.records import Source
 from catalog.sync import captures, collector, ending, fetch, read, rows, schedule
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
@@ -79,6 +80,8 @@ def perform(task: Task) -> Report:
         report = Report(_begin(task, token=token))
         try:
             with collector.paused():
+                if not task.dry_run:
+                    apply.render_all(now=timezone.now())
                 _work(task, report)
         except NotBelieved as held:
             ending.hold(task, report, held)
@@ -114,6 +117,7 @@ def _work(task: Task, report: Report) -> None:
     if reading.listing is None:
         report.is_equal_to_accepted = True
         _copy_counts(run)
+        _count_reading(task, run, unread=_rejected_in(run.gateway.accepted_run))
         return
     listing = reading.listing
     run.ignored = listing.ignored
@@ -148,6 +152,33 @@ def _work(task: Task, report: Report) -> None:
     is_published = outcome.revision_after != outcome.revision_before
     is_changed = is_published or outcome.new or outcome.changed or outcome.withdrawn
     run.outcome = Outcome.PUBLISHED if is_changed else Outcome.UNCHANGED
+    run.is_complete = accepted.is_complete
+    _count_reading(task, run, unread=accepted.unread)
+
+
+def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None:
+    """The last step of a run: a held price that its gateway keeps reporting is believed in the end."""
+    if task.dry_run or task.held is not None or task.source is not Source.API or not run.is_complete:
+        return
+    confirmed = confirmation.count_reading(
+        run,
+        unread=unread,
+        judge=_strict_guard(task, run),
+        rules=_rules(),
+        is_edited=task.adapter.prices_are_edited,
+        now=timezone.now(),
+    )
+    run.confirmed_prices = confirmed.prices
+    if confirmed.offers:
+        run.changed += confirmed.offers
+        run.unchanged = max(0, run.unchanged - confirmed.offers)
+        run.revision_after = confirmed.revision_after
+        run.outcome = Outcome.PUBLISHED
+
+
+def _rejected_in(run: SyncRun | None) -> frozenset[str]:
+    """Ids of the rows that the run could not use."""
+    return frozenset(RejectedRow.objects.filter(run=run).values_list("model_id", flat=True)) if run else frozenset()
 
 
 def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
@@ -194,7 +225,7 @@ def _reader(task: Task) -> str:
     config = _config(task.adapter)
     # The words of options can be many, the name of a reader is short.
     said = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
-    read_by = f"{task.adapter.version}.{documents.RENDERER}.{registry.PROVIDERS.digest}"
+    read_by = f"{task.adapter.version}.{plausible.RULES}.{registry.PROVIDERS.digest}"
     return f"{read_by}.{task.source}{day}.{int(config.has_key)}{said}"
 
 
@@ -218,18 +249,11 @@ def _copy_counts(run: SyncRun) -> None:
     run.seen, run.rejected, run.ignored = accepted.seen, accepted.rejected, accepted.ignored
     run.unchanged = accepted.new + accepted.changed + accepted.unchanged
     run.revision_before = run.revision_after = revision.current().number
-    run.outcome, run.error = Outcome.UNCHANGED, accepted.error
+    run.outcome, run.error, run.is_complete = Outcome.UNCHANGED, accepted.error, accepted.is_complete
 
 
 def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
-    before = run.gateway.accepted_run
-    strict = StrictGuard(
-        limits=_limits(),
-        seen=run.seen,
-        rejected=run.rejected,
-        seen_before=before.seen if before and before.source == task.source else 0,
-        is_reconfigured=_is_reconfigured(before.reader if before else "", run.reader),
-    )
+    strict = _strict_guard(task, run)
     guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
     guard = guards.get(task.trigger, strict)
     try:
@@ -239,6 +263,17 @@ def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
             raise
         task.say(f"{task.adapter.name}: {held}; {_ALIKE_RUNS} runs over a day said so, so it is believed")
         return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
+
+
+def _strict_guard(task: Task, run: SyncRun) -> StrictGuard:
+    before = run.gateway.accepted_run
+    return StrictGuard(
+        limits=_limits(),
+        seen=run.seen,
+        rejected=run.rejected,
+        seen_before=before.seen if before and before.source == task.source else 0,
+        is_reconfigured=_is_reconfigured(before.reader if before else "", run.reader),
+    )
 
 
 def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: Guard) -> Published:
@@ -252,6 +287,7 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
         is_replay=task.held is not None,
         author=task.author,
         now=timezone.now(),
+        rules=_rules(),
         dry_run=task.dry_run,
     )
 
@@ -272,6 +308,10 @@ def _was_said_before(run: SyncRun, missing_key: str) -> bool:
 
 def _limits() -> Limits:
     return Limits(**{limit.name: getattr(settings, f"GUARD_{limit.name.upper()}") for limit in fields(Limits)})
+
+
+def _rules() -> Rules:
+    return Rules(**{rule.name: getattr(settings, f"GUARD_{rule.name.upper()}") for rule in fields(Rules)})
 
 
 def _fetch_limits() -> fetch.Limits:

@@ -87,6 +87,10 @@ class Network:
         """Whatever the gateway is asked, until it answers something again."""
         self._failures[slug] = error
 
+    def recover(self, slug: str) -> None:
+        """Have the gateway answer again what it answered before it failed."""
+        self._failures.pop(slug, None)
+
     def list_shop(self, *pages: Sequence[Json] | bytes, is_complete: bool = True) -> None:
         """Have the shop's API list these rows, page by page."""
         for number, rows in enumerate(pages, start=1):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from catalog import documents
 from catalog.changes import UNTOLD, difference
 from catalog.records import ModelType, OfferRecord, PriceRecord
-from tests.factories import hourly, offer_facts, offer_record, per_token
+from tests.factories import held_price, hourly, offer_facts, offer_record, per_token
 
 Json = Any
 
@@ -41,7 +41,7 @@ def document(record: OfferRecord = RECORD, **facts: Any) -> Json:
         (document(), document(replace(RECORD, name="Other")), ["described"]),
         (document(), document(replace(RECORD, description="Other.")), ["described"]),
         (document(), document(replace(RECORD, tags=("hot",))), ["changed"]),
-        (document(), document(held_prices=("hourly_rate",)), ["changed"]),
+        (document(), document(holds=(held_price(),)), ["changed"]),
         (document(), document(replace(RECORD, tags=("hot",), name="Other")), ["described", "changed"]),
         # A description that was cut short is the same one.
         (document(), document(replace(RECORD, description="A model of many words...")), ["changed"]),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from catalog import documents
 from catalog.normalize import meters
 from catalog.records import Availability, ModelType, OfferRecord, PriceRecord, Source
-from tests.factories import hourly, offer_facts, offer_record, per_token
+from tests.factories import held_price, hourly, offer_facts, offer_record, per_token
 
 Json = Any
 
@@ -249,7 +249,7 @@ ANOTHER_FACT: dict[str, object] = {
     "withdrawn_at": datetime(2026, 11, 24, tzinfo=UTC),
     "provider_site_url": "https://maker.example",
     "model_logo_url": "/catalog/logos/maker.svg",
-    "held_prices": ("prompt",),
+    "holds": (held_price(),),
 }
 NOT_SERVED: dict[str, str] = {
     # a field of a record that no client can see: the reason

@@ -15,7 +15,7 @@ from catalog import documents
 from catalog.normalize import meters
 from catalog.normalize.meters import METERS
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source
-from tests.factories import offer_facts, offer_record
+from tests.factories import held_price, offer_facts, offer_record
 
 FACTS: dict[str, Any] = {
     "gateway": "openrouter",
@@ -34,11 +34,11 @@ def price(meter: str, amount: str, *conditions: Condition) -> PriceRecord:
     return PriceRecord(meter=meter, amount=Decimal(amount), conditions=tuple(sorted(conditions, key=str)))
 
 
-def document(*prices: PriceRecord, held_prices: tuple[str, ...] = (), **record: Any) -> Any:
+def document(*prices: PriceRecord, holds: tuple[documents.HeldPrice, ...] = (), **record: Any) -> Any:
     """The document of an LLM at these prices, as a client reads it."""
     defaults = {"id": "a/b", "slug": "a/b", "canonical_slug": "a/b", "name": "B", "model_type": ModelType.LLM}
     offer = OfferRecord(**{**defaults, **record}, prices=prices)
-    return orjson.loads(documents.render(offer, documents.OfferFacts(**FACTS, held_prices=held_prices)))
+    return orjson.loads(documents.render(offer, documents.OfferFacts(**FACTS, holds=holds)))
 
 
 PROMPT = price(meters.INPUT_TEXT, "0.000002")
@@ -226,14 +226,33 @@ class TestOtherFacts:
             knowledge_cutoff=date(2026, 1, 31),
             context_length=262_144,
             top_provider_context_length=131_072,
-            held_prices=("prompt", "input_cache_read"),
         )
 
         assert shown["default_parameters"] == {"temperature": 0.7, "top_p": None}
         assert (shown["quantization"], shown["is_confidential"]) == ("fp8", False)
         assert shown["knowledge_cutoff"] == "2026-01-31"
         assert (shown["context_length"], shown["top_provider"]["context_length"]) == (262_144, 131_072)
+
+    def test_a_held_price_is_shown_with_what_is_reported_and_what_is_served(self) -> None:
+        holds = (
+            held_price(meters.INPUT_TEXT, reported="0.0005"),
+            held_price(meters.INPUT_TEXT_CACHE_READ, reported="0.1"),
+        )
+
+        shown = document(PROMPT, COMPLETION, holds=holds)
+
         assert shown["held_prices"] == ["prompt", "input_cache_read"]
+        common = {"conditions": [], "since": "2026-11-20T08:00:00Z", "reason": "it moved more than 10-fold"}
+        assert shown["holds"] == [
+            {"meter": "input.text", "pricing_key": "prompt", "reported": "0.0005", "served": "0.000002", **common},
+            {
+                "meter": "input.text.cache_read",
+                "pricing_key": "input_cache_read",
+                "reported": "0.1",
+                "served": None,
+                **common,
+            },
+        ]
 
 
 def test_every_key_of_pricing_is_declared() -> None:

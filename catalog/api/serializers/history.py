@@ -43,7 +43,7 @@ class ChangeSerializer(Serializer[object]):
         child=serializers.ChoiceField([kind.value for kind in Kind]),
         min_length=1,
         help_text="`removed` and `returned`: the gateway ceased to list it, and lists it again. `described`: another "
-        "name or description. `changed`: anything else.",
+        "name or description. `changed`: anything else. `rendered`: this service shows the same facts in another way.",
     )
     origin = fields.choice("Whose word it follows.", ["gateway", "curator"])
     before = _fields("The fields that changed, as they were; none of an added offer.")
@@ -79,7 +79,10 @@ class DatedPriceSerializer(Serializer[object]):
     currency = fields.text("`USD`.")
     valid_from = fields.moment("From when on it held.")
     valid_to = fields.moment("The time from which on it held no more; null: it holds.", null=True)
-    origin = fields.choice("Who said it.", ["gateway", "curator"])
+    origin = fields.choice("Who reported it.", ["gateway", "curator"])
+    reported_since = fields.moment(
+        "When the gateway first reported the amount, where that was on an earlier day than it was served.", null=True
+    )
 
 
 class HistoryDataSerializer(Serializer[object]):

@@ -70,6 +70,21 @@ class PricePerMillionSerializer(Serializer[object]):
     output = fields.money("US dollars per million output tokens.")
 
 
+class HeldPriceSerializer(Serializer[object]):
+    """A price that the gateway reports and that this service does not believe yet."""
+
+    meter = fields.text("What it counts.")
+    pricing_key = fields.text("Its key in `pricing`.")
+    conditions = serializers.ListField(
+        child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
+        help_text="Under which the price holds; none: the base price.",
+    )
+    reported = fields.money("What the gateway asks for one unit, in US dollars.")
+    served = fields.money("What is served instead; null: it is served as unknown.")
+    since = fields.moment("When the gateway first reported about this amount.")
+    reason = fields.text("Why it is not believed.")
+
+
 class ArchitectureSerializer(Serializer[object]):
     modality = fields.text("Such as `text->text`.", null=True)
     input_modalities = fields.words("What goes in.", null=True)
@@ -112,7 +127,12 @@ class OfferSerializer(Serializer[object]):
         null=True,
     )
     price_per_million = PricePerMillionSerializer(allow_null=True, help_text="Only where `price_basis` is `token`.")
-    held_prices = fields.words("Keys of `pricing` whose newest price is not served before a curator has looked at it.")
+    held_prices = fields.words("Keys of `pricing` whose newest price is not believed yet; `holds` has the amounts.")
+    holds = HeldPriceSerializer(
+        many=True,
+        help_text="Prices that the gateway reports and that are not served until the gateway has repeated them for "
+        "some days, or a curator has looked at them.",
+    )
     architecture = ArchitectureSerializer()
     quantization = fields.text("The number format of the weights, such as `fp8`.", null=True)
     is_confidential = serializers.BooleanField(

@@ -19,7 +19,8 @@ class RunCountsSerializer(Serializer[object]):
     withdrawn = fields.count("Offers that are listed no more.")
     rejected = fields.count("Rows that could not be used.")
     ignored = fields.count("Rows that are no offers, or say the same again.")
-    held_prices = fields.count("Prices that wait for a curator.")
+    held_prices = fields.count("Prices that are not believed yet.")
+    confirmed_prices = fields.count("Held prices that the gateway repeated for long enough to be believed.")
 
 
 class RunSerializer(Serializer[object]):

@@ -71,9 +71,9 @@ def _override(curator: Client, **entered: object) -> list[str]:
 def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, table: str) -> None:
     _override(curator, field="tags", tags_to_add="cheap")
     gateway = Gateway.objects.get()
-    PriceHold.objects.create(
-        offer=_offer(), meter="compute.hour", amount="999", kept="22", reason="it moved", made_at=timezone.now()
-    )
+    hold = {"amount": "999", "first_amount": "999", "kept": "22", "rule": "move", "reason": "it moved"}
+    now = timezone.now()
+    PriceHold.objects.create(offer=_offer(), meter="compute.hour", **hold, made_at=now, reported_since=now)
     rejecting = SyncRun.objects.create(gateway=gateway, started_at=timezone.now(), trigger="schedule", lease_token=9)
     rejecting.rejected_rows.create(position=1, model_id="x", reason="id: must not be empty", raw='{"id": "')
 

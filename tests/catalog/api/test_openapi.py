@@ -487,7 +487,7 @@ def test_a_row_has_exactly_the_fields_of_its_serializer_at_every_depth(client: C
     counts = Counter(where for where, _, _ in compared)
     assert {row["source_gateway"] for row in rows} == set(registry.GATEWAYS)
     everywhere = {"data[]", "data[].pricing", "data[].architecture", "data[].top_provider"}
-    assert set(counts) == {*everywhere, "data[].price_per_million", "data[].pricing.overrides[]"}
+    assert set(counts) == {*everywhere, "data[].price_per_million", "data[].pricing.overrides[]", "data[].holds[]"}
     assert {counts[where] for where in everywhere} == {len(rows)}
     assert [(where, has ^ may) for where, may, has in compared if may != has] == []
 

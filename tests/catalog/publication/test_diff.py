@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog import documents
-from catalog.publication import diff
+from catalog.publication import diff, plausible
 from catalog.publication.diff import Stored
 from catalog.records import Source
 from tests.factories import hourly, offer_record
@@ -89,10 +88,10 @@ def test_other_content_has_another_fingerprint(record: Any, source: Source, reco
     assert diff.fingerprint(record, source=source, recorded_on=recorded_on) != usual
 
 
-def test_a_new_renderer_gives_every_record_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_rules_of_the_guard_give_every_record_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     record = replace(offer_record())
     before = diff.fingerprint(record, source=Source.API, recorded_on=None)
 
-    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+    monkeypatch.setattr(plausible, "RULES", plausible.RULES + 1)
 
     assert diff.fingerprint(record, source=Source.API, recorded_on=None) != before

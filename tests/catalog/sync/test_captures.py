@@ -15,10 +15,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from catalog import curation, documents
+from catalog import curation
 from catalog.adapter.errors import Unreachable
 from catalog.gateways.chutes import Chutes
 from catalog.models import Capture, Gateway, Offer, OfferVersion, Price, PriceHold, RunPage, SyncRun
+from catalog.publication import plausible
 from catalog.records import OfferRecord
 from catalog.sync import captures, decisions
 from tests.catalog.syncing import (
@@ -171,8 +172,8 @@ def raise_version(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(Shop, "version", Shop.version + 1, raising=False)
 
 
-def raise_renderer(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+def raise_rules(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(plausible, "RULES", plausible.RULES + 1)
 
 
 def set_key(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
@@ -183,7 +184,7 @@ def choose_otherwise(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Non
     monkeypatch.setattr(Shop, "options", {"shelves": ("one", "two")}, raising=False)
 
 
-@pytest.mark.parametrize("change", [raise_version, raise_renderer, set_key, choose_otherwise])
+@pytest.mark.parametrize("change", [raise_version, raise_rules, set_key, choose_otherwise])
 def test_equal_bytes_are_read_anew_once_they_may_mean_something_else(
     change: Callable[[pytest.MonkeyPatch, Settings], None],
     shop_api: Network,

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.normalize import meters
-from catalog.publication.listing import Comparison, Loss, NotBelieved
+from catalog.publication.listing import Comparison, Loss, NotBelieved, Rule
 from catalog.publication.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
@@ -48,7 +48,7 @@ def doubted(before: Sequence[PriceRecord] | None, *after: PriceRecord, limits: L
     """The reasons by meter and conditions, as `meter conditions`."""
     known = None if before is None else offer_record(prices=tuple(before))
     found = strict(limits=limits).doubts(known, offer_record(prices=after), siblings={})
-    return {" ".join(key): reason for key, reason in found.items()}
+    return {" ".join(key): doubt.reason for key, doubt in found.items()}
 
 
 def usd_per_million(amount: str) -> tuple[PriceRecord, ...]:
@@ -164,7 +164,7 @@ def test_a_price_far_from_what_others_ask_for_the_model_is_doubted_unless_it_sto
     found = strict().doubts(known, offer_record(prices=usd_per_million(after)), siblings={PROMPT: SIBLINGS})
 
     assert (reason is None) == (not found)
-    assert (reason or "") in found.get(PROMPT, "")
+    assert reason is None or reason in found[PROMPT].reason
 
 
 # --- a price ---------------------------------------------------------------------------------------------------------
@@ -309,3 +309,56 @@ def test_a_releasing_guard_believes_what_is_missing_and_still_judges_each_price(
 
     assert guard.doubts(offer_record(), wild(), siblings={}) == strict().doubts(offer_record(), wild(), siblings={})
     assert guard.doubts(offer_record(), wild(), siblings={}).keys() == {HOUR}
+
+
+# --- offers that are free by their name ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model_id", "before", "after", "rule"),
+    [
+        ("a/b:free", "1", "0", None),
+        ("a/b:free", "0", "1", Rule.PAID),
+        ("a/b:free", None, "1", Rule.PAID),
+        ("a/b:free", "1", "1", Rule.PAID),
+        ("a/b", "1", "0", Rule.ZERO),
+        ("a/b", "0", "1", None),
+    ],
+)
+def test_under_a_free_name_a_zero_is_believed_and_a_price_is_not(
+    model_id: str, before: str | None, after: str, rule: Rule | None
+) -> None:
+    known = None if before is None else offer_record(model_id, prices=usd_per_million(before))
+
+    found = strict().doubts(known, offer_record(model_id, prices=usd_per_million(after)), siblings={})
+
+    assert (found[PROMPT].rule if found else None) == rule
+
+
+def test_a_surcharge_of_a_tool_contradicts_no_free_name() -> None:
+    search = PriceRecord(meter=meters.SEARCH_WEB, amount=Decimal("0.01"))
+
+    assert strict().doubts(None, offer_record("a/b:free", prices=(search,)), siblings={}) == {}
+
+
+# --- a price that is repeated ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "others", "rule"),
+    [
+        ("5", None, None),
+        ("5", SIBLINGS, Rule.SIBLINGS),
+        ("0.2", SIBLINGS, None),
+        ("2000", None, Rule.BOUNDS),
+    ],
+)
+def test_a_repeated_price_is_judged_by_all_but_how_far_it_moved(
+    amount: str, others: Middle | None, rule: Rule | None
+) -> None:
+    [price] = usd_per_million(amount)
+
+    doubt = strict().doubt_of_repeated(offer_record(prices=(price,)), price, others=others)
+
+    assert (doubt.rule if doubt else None) == rule
+    assert strict().do_agree(price, others=others) == (others is not None and rule is not Rule.SIBLINGS)

@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from celery.exceptions import SoftTimeLimitExceeded
 
-from catalog import documents
+from catalog import documents, history
 from catalog.gateways.chutes import Chutes
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, Provider, Revision, SyncRun
 from catalog.sync import run
@@ -20,6 +20,7 @@ from tests.catalog.syncing import (
     SCHEDULE_AND_LEASE,
     WHAT_WAS_READ,
     Network,
+    Shop,
     published,
     served,
     stored,
@@ -184,14 +185,27 @@ def test_a_new_renderer_that_changes_no_document_moves_nothing(
     assert published() == before
 
 
-def test_a_new_renderer_renders_every_offer_anew(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sync_rows(fixtures_dir, [chutes_row()])
+def test_a_new_renderer_renders_every_gateways_offers_in_one_revision_that_the_feed_calls_rendered(
+    shop: Shop, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
+    sync_rows(fixtures_dir, [chutes_row("b/1")], slug="shop")
+    before = Revision.objects.newest().number
     monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
-    monkeypatch.setattr(documents, "describe", lambda record, gateway_name: "written anew")
+    monkeypatch.setattr(documents, "describe", lambda record, gateway_name: "in other words")
 
-    sync()
+    report = sync()
 
-    assert served()["maker/model"]["description"] == "written anew"
+    assert {row["description"] for row in served().values()} == {"in other words"}
+    assert (report.run.outcome, Revision.objects.newest().number) == (SyncRun.Outcome.UNCHANGED, before + 1)
+    page = history.changes_after(history.Position.after(before), until=before + 1, wanted=history.Wanted(), limit=10)
+    assert {(change.id, change.difference.kinds) for change in page.changes} == {
+        (model_id, ("rendered",)) for model_id in ("a/1", "a/2", "b/1")
+    }
+    wanted = history.Wanted(has_rendered=False)
+    assert len(history.newest_changes(until=before + 1, wanted=wanted, limit=10)) == 3
+    assert sync("shop", source="bundled").run.outcome == SyncRun.Outcome.UNCHANGED
+    assert Revision.objects.newest().number == before + 1
 
 
 # --- rejected rows ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,123 @@
+"""Counts how often a gateway repeats its held prices, and serves a price that it has repeated for long enough."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from catalog import records
+from catalog.models import Gateway, PriceHold, SyncRun
+from catalog.models.price import PriceHoldQuerySet
+from catalog.publication import apply, locks, revision
+from catalog.publication.listing import PriceJudge
+from catalog.publication.repeats import Rules
+from catalog.publication.siblings import Siblings, siblings
+from catalog.publication.states import BATCH
+from catalog.records import PriceRecord, Source
+
+_COUNTED = ("readings", "first_read_at", "last_read_at")
+_DECIDED = ("state", "rule", "reason", "decided_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """What came of one count."""
+
+    prices: int
+    """Held prices that are believed now."""
+    offers: int
+    """Offers whose document changed."""
+    revision_after: int
+
+
+def count_reading(
+    run: SyncRun, *, unread: Collection[str], judge: PriceJudge, rules: Rules, is_edited: bool, now: datetime
+) -> Confirmed:
+    """Count a complete reading of the gateway's API for each of its held prices, and believe those that are due.
+
+    Only for runs whose listing counts as evidence (`AcceptedListing.is_evidence`); a run that read equal bytes counts
+    as well. `unread` are ids of rows that said nothing. `is_edited`: other people edit the file that prices come from.
+    A price that fell to zero, and one that a curator discarded, is counted and never believed. Raises LeaseLost.
+    """
+    if not _held(run.gateway).exists():
+        return Confirmed(prices=0, offers=0, revision_after=revision.current().number)
+    with transaction.atomic():
+        gateway = locks.lock_gateway_of_run(run.gateway.slug, lease_token=run.lease_token)
+        holds = [hold for hold in _held(gateway).order_by("pk") if hold.offer.model_id not in set(unread)]
+        for hold in holds:
+            hold.readings += 1
+            hold.first_read_at = hold.first_read_at or now
+            hold.last_read_at = now
+        PriceHold.objects.bulk_update(holds, _COUNTED, batch_size=BATCH)
+        count = _Count(gateway=gateway, judge=judge, rules=rules, is_edited=is_edited, now=now)
+        changed = count.decide(holds)
+        PriceHold.objects.bulk_update(changed, _DECIDED, batch_size=BATCH)
+        offers = {hold.offer_id: hold.offer for hold in changed}
+        before, after = apply.republish_offers(list(offers.values()), gateway=gateway, now=now)
+    believed = sum(hold.state == PriceHold.State.CONFIRMED for hold in changed)
+    return Confirmed(prices=believed, offers=len(offers) if after != before else 0, revision_after=after)
+
+
+def _held(gateway: Gateway) -> PriceHoldQuerySet:
+    """The held prices of offers that the gateway's API lists now."""
+    held = PriceHold.objects.filter(state__in=[PriceHold.State.OPEN, PriceHold.State.DISCARDED])
+    return held.filter(
+        offer__gateway=gateway, offer__withdrawn_at=None, offer__missed_runs=0, offer__source=Source.API
+    ).select_related("offer__gateway")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Count:
+    gateway: Gateway
+    judge: PriceJudge
+    rules: Rules
+    is_edited: bool
+    now: datetime
+
+    def decide(self, holds: Sequence[PriceHold]) -> list[PriceHold]:
+        """Change the holds that are due, and return those that changed; none is saved."""
+        due = [
+            (hold, price)
+            for hold in holds
+            if hold.state == PriceHold.State.OPEN
+            and self._is_due(hold, has_agreeing=True)
+            and (price := _reported(hold)) is not None
+            and price.amount
+        ]
+        if not due:
+            return []
+        offers = {hold.offer_id: hold.offer for hold, _ in due}
+        others = siblings(self.gateway, [(offer, records.load(offer.upstream)) for offer in offers.values()])
+        return [hold for hold, price in due if self._decide(hold, price, others)]
+
+    def _is_due(self, hold: PriceHold, *, has_agreeing: bool) -> bool:
+        return self.rules.may_be_believed(
+            readings=hold.readings,
+            first_read_at=hold.first_read_at,
+            now=self.now,
+            is_edited=self.is_edited,
+            has_agreeing=has_agreeing,
+        )
+
+    def _decide(self, hold: PriceHold, price: PriceRecord, others: Siblings) -> bool:
+        middle = others.of(self.gateway.slug, hold.offer.model_id).get(price.key)
+        doubt = self.judge.doubt_of_repeated(records.load(hold.offer.upstream), price, others=middle)
+        if doubt:
+            # Its figures change from run to run; the rule alone is news.
+            is_news = hold.rule != doubt.rule
+            hold.rule, hold.reason = (doubt.rule, doubt.reason) if is_news else (hold.rule, hold.reason)
+            return is_news
+        if not self._is_due(hold, has_agreeing=self.judge.do_agree(price, others=middle)):
+            return False
+        hold.state, hold.decided_at = PriceHold.State.CONFIRMED, self.now
+        return True
+
+
+def _reported(hold: PriceHold) -> PriceRecord | None:
+    """The held price in the gateway's record."""
+    prices = records.load(hold.offer.upstream).prices
+    key = (hold.meter, hold.conditions_key)
+    return next((price for price in prices if price.key == key), None)

@@ -1,0 +1,46 @@
+"""When a held price is believed because its gateway keeps reporting it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How often and for how long a gateway must repeat a price; settings named GUARD_ and the field."""
+
+    repeat_percent: int = 2
+    """A repeated price differs from the reading before it by at most this much."""
+    band_percent: int = 10
+    """And from the first reading by at most this much."""
+    believe_readings: int = 3
+    believe_hours: int = 96
+    believe_edited_hours: int = 168
+    """Where other people edit the file that the price was read from."""
+    question_resets: int = 10
+    """A hold that began anew this often is listed as a question."""
+    question_days: int = 30
+    """A discarded price that is reported for this long is listed as a question."""
+
+    def is_repeat(self, amount: Decimal, *, before: Decimal, first: Decimal) -> bool:
+        """Whether the reading repeats a held price: `before` is the reading before it, `first` the first one."""
+        return _is_within(amount, before, self.repeat_percent) and _is_within(amount, first, self.band_percent)
+
+    def may_be_believed(
+        self, *, readings: int, first_read_at: datetime | None, now: datetime, is_edited: bool, has_agreeing: bool
+    ) -> bool:
+        """Whether a price was repeated long enough.
+
+        `is_edited`: other people edit the file that the price comes from. `has_agreeing`: two or more other offers of
+        the model ask about as much.
+        """
+        if first_read_at is None or readings < self.believe_readings:
+            return False
+        hours = self.believe_edited_hours if is_edited and not has_agreeing else self.believe_hours
+        return now - first_read_at >= timedelta(hours=hours)
+
+
+def _is_within(amount: Decimal, other: Decimal, percent: int) -> bool:
+    return abs(amount - other) * 100 <= percent * other
