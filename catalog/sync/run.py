@@ -63,10 +63,12 @@ def run_gateway(
 
 
 def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silently) -> Report | None:
-    """So that a new installation serves within seconds; the worker asks the API as soon as it runs.
+    """Publish the bundled catalogue, so that a new installation serves within seconds.
 
-    None where something is published already, or where nothing but the API may be read.
+    Returns None if something is published already, or if nothing but the API may be read. What an older program
+    published is rendered again.
     """
+    apply.render_all(now=timezone.now())
     if _is_published(slug) or settings.GATEWAY_SOURCES[slug] == "api":
         return None
     return perform(Task(adapter=registry.GATEWAYS[slug], source=Source.BUNDLED, trigger=trigger, say=say))

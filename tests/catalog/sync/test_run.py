@@ -208,6 +208,16 @@ def test_a_new_renderer_renders_every_gateways_offers_in_one_revision_that_the_f
     assert Revision.objects.newest().number == before + 1
 
 
+def test_a_start_renders_what_an_older_program_published(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync_rows(fixtures_dir, [chutes_row()])
+    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+    monkeypatch.setattr(documents, "describe", lambda record, gateway_name: "in other words")
+
+    assert run.publish_bundled_if_nothing_is("chutes", trigger=SyncRun.Trigger.COMMAND) is None
+
+    assert served()["maker/model"]["description"] == "in other words"
+
+
 # --- rejected rows ---------------------------------------------------------------------------------------------------
 
 
