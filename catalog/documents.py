@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from catalog.normalize import billing, dates, meters, modalities, money
-from catalog.records import ModelType, OfferRecord, PriceRecord, Source
+from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source
 
 RENDERER = 4
 """Raise it when the same record gives another document: before the next run, every offer is rendered again."""
@@ -105,7 +105,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
 
 
 def _holds(record: OfferRecord, holds: Iterable[HeldPrice]) -> list[Json]:
-    served = {(price.meter, price.conditions): amount_text(price) for price in _known_prices(record)}
+    served = {(price.meter, price.conditions): amount_text(price) for price in known_prices(record)}
     return [
         {
             "meter": held.price.meter,
@@ -161,7 +161,7 @@ def price_basis(record: OfferRecord) -> str | None:
     """What the offer is billed by: `token` of text, `hourly`, `unit` (anything else), or None: unknown or dynamic."""
     if price_status(record) in {"dynamic", "unknown"}:
         return None
-    billed = {price.meter for price in billing.billed(record.prices)}
+    billed = {price.meter for price in billing.billed(known_prices(record))}
     if billed & {meters.INPUT_TEXT, meters.OUTPUT_TEXT}:
         return "token"
     return "hourly" if billed == {meters.COMPUTE_HOUR} else "unit"
@@ -178,20 +178,25 @@ def price_tier(usd_per_hour: Decimal) -> str:
     return "premium" if usd_per_hour < 22 else "enterprise"
 
 
-def _known_prices(record: OfferRecord) -> tuple[PriceRecord, ...]:
-    """All prices but zeros that are no evidence of a free offer."""
-    if price_status(record) in {"priced", "free"}:
-        return record.prices
-    return tuple(price for price in record.prices if price.amount)
+def known_prices(record: OfferRecord) -> Sequence[PriceRecord]:
+    """The prices that are served: without zeros that are no evidence of a free offer, or of a free part of it."""
+    if price_status(record) not in {"priced", "free"}:
+        return [price for price in record.prices if price.amount]
+    unsold = frozenset() if record.zero_is_free else billing.not_sold_by(record.prices)
+    return [price for price in record.prices if price.meter not in unsold]
+
+
+def _known_amount(record: OfferRecord, meter: str) -> Decimal | None:
+    return next((price.amount for price in known_prices(record) if price.meter == meter and not price.conditions), None)
 
 
 def _price_tier(record: OfferRecord) -> str | None:
-    hourly = replace(record, prices=_known_prices(record)).amount(meters.COMPUTE_HOUR)
+    hourly = _known_amount(record, meters.COMPUTE_HOUR)
     return None if hourly is None else price_tier(hourly)
 
 
 def _pricing(record: OfferRecord) -> Json:
-    known = _known_prices(record)
+    known = known_prices(record)
     base = _amounts((price for price in known if not price.conditions), known=known)
     overrides = _overrides(known)
     pricing = {"prompt": None, "completion": None, **base, **_converted(record)}
@@ -237,7 +242,7 @@ def amount_text(price: PriceRecord) -> str:
 def _price_per_million(record: OfferRecord) -> Json | None:
     if price_basis(record) != "token":
         return None
-    amounts = {"input": record.amount(meters.INPUT_TEXT), "output": record.amount(meters.OUTPUT_TEXT)}
+    amounts = {"input": _known_amount(record, meters.INPUT_TEXT), "output": _known_amount(record, meters.OUTPUT_TEXT)}
     return {
         side: None if amount is None else money.plain(money.per_million(amount)) for side, amount in amounts.items()
     }
@@ -257,6 +262,17 @@ def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
         )
         for meter, text in _meters_told(told, is_hourly=document["price_basis"] == "hourly")
     )
+
+
+def held_keys(document: Mapping[str, Any]) -> frozenset[tuple[str, tuple[Condition, ...]]]:
+    """Meter and conditions of each held price; none for a document of an older renderer."""
+    return frozenset((hold["meter"], tuple(map(tuple, hold["conditions"]))) for hold in document.get("holds", ()))
+
+
+def puts_out_text(document: Mapping[str, Any]) -> bool:
+    """Whether an answer can be text; yes where the outputs are unknown."""
+    outputs = document["architecture"]["output_modalities"]
+    return outputs is None or "text" in outputs
 
 
 def _meters_told(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str]]:

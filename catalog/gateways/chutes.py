@@ -14,7 +14,7 @@ Units of its prices:
 - `usd.hour`: US dollars per **hour** of one instance. It is what running the model costs, becomes the meter
   `compute.hour` and never a token price.
 - `per_step`: US dollars per step of a diffusion model.
-A zero is published on purpose: the model is free.
+A zero is published on purpose: the model is free. Next to a price above 0 it says "not applicable".
 
 Changes at every reading and tells nothing: `created` of a language model (the time of the query), every `tao`,
 `permission`, `invocation_count`, `instances`, the order of `supported_gpus` and of the rows.
@@ -49,7 +49,7 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, UnusableRow
-from catalog.normalize import dates, meters, modalities, model_ids, money
+from catalog.normalize import billing, dates, meters, modalities, model_ids, money
 from catalog.records import Availability, ModelType, OfferRecord, PriceRecord
 
 _PAGE_SIZE = 1000
@@ -245,6 +245,7 @@ class Chutes(Gateway):
     auth = Auth()
     needs_key_for_auto = True
     bundled_on = date(2025, 10, 8)
+    version = 2
 
     def walk(self, config: Config) -> Walk:
         deployments = yield from _deployments()
@@ -409,6 +410,7 @@ def _record(row: JoinedRow) -> OfferRecord:
 
 def _llm_record(llm: Llm) -> OfferRecord:
     inputs, outputs = modalities.of_model_type(ModelType.LLM)
+    prices = _prices(llm.rates)
     return OfferRecord(
         id=llm.id,
         slug=llm.id,
@@ -416,8 +418,8 @@ def _llm_record(llm: Llm) -> OfferRecord:
         name=_name(llm.id),
         provider_slug=_provider(llm.id),
         model_type=ModelType.LLM,
-        prices=_prices(llm.rates),
-        zero_is_free=True,
+        prices=prices,
+        zero_is_free=not billing.not_sold_by(prices),
         input_modalities=llm.input_modalities or inputs,
         output_modalities=llm.output_modalities or outputs,
         hugging_face_id=model_ids.repository(llm.root),
@@ -434,6 +436,7 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
     inputs, outputs = modalities.of_model_type(model_type)
     # The suffix is Chutes' own; no repository is called that.
     is_repository = not chute.name.endswith(_CONFIDENTIAL_SUFFIX)
+    prices = _prices(chute.rates)
     return OfferRecord(
         id=chute.name,
         slug=chute.name,
@@ -442,8 +445,8 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
         provider_slug=_provider(chute.name),
         description=chute.tagline,
         model_type=model_type,
-        prices=_prices(chute.rates),
-        zero_is_free=True,
+        prices=prices,
+        zero_is_free=not billing.not_sold_by(prices),
         input_modalities=inputs,
         output_modalities=outputs,
         hugging_face_id=model_ids.repository(chute.name) if is_repository else None,

@@ -8,7 +8,7 @@ Unit of its prices: US dollars **per token**, as decimal text; per request, per 
 - A negative prompt or completion is decided when a request runs (routers). It is never a price.
 - A zero of any other key than those two says "not applicable": in 2025 it was written out, since then it is left out.
 - 0/0 is free where only text comes out or the id ends in `:free`. Previews of music and images say 0/0 too, and are
-  billed otherwise.
+  billed otherwise. A zero next to a price above 0 says "not applicable" as well, unless the id ends in `:free`.
 - Models for nothing but speech, transcription or reranking are billed by characters, seconds or searches as well as by
   tokens, and their prices do not tell by which: they are unknown.
 - `overrides` hold prices under conditions; where those are hours, the top-level price changes with the clock. What
@@ -44,7 +44,7 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
-from catalog.normalize import counts, dates, meters, modalities, model_ids, money, schedules, text
+from catalog.normalize import billing, counts, dates, meters, modalities, model_ids, money, schedules, text
 from catalog.records import JsonScalar, ModelType, OfferRecord, PriceRecord, ProviderRecord
 
 _PATH = "/api/v1/models"
@@ -231,6 +231,7 @@ class OpenRouter(Gateway):
     hosts = {"api": "https://openrouter.ai"}
     auth = Auth()
     bundled_on = date(2026, 5, 28)
+    version = 2
 
     def walk(self, config: Config) -> Walk:
         """One page, unless the answer names another one in `links.next`."""
@@ -267,6 +268,8 @@ class OpenRouter(Gateway):
         architecture, top = listed.architecture, listed.top_provider or TopProvider()
         outputs = frozenset(word.casefold() for word in architecture.output_modalities)
         is_dynamic = _is_dynamic(row["pricing"])
+        prices = _prices(listed.pricing, outputs=outputs)
+        is_text_free = outputs == {"text"} and not billing.not_sold_by(prices)
         return OfferRecord(
             id=listed.id,
             slug=listed.id,
@@ -275,9 +278,9 @@ class OpenRouter(Gateway):
             provider_slug=model_ids.owner(listed.id),
             description=listed.description,
             model_type=_model_type(listed, outputs=outputs, is_dynamic=is_dynamic),
-            prices=_prices(listed.pricing, outputs=outputs),
+            prices=prices,
             is_dynamic=is_dynamic,
-            zero_is_free=outputs == {"text"} or listed.id.endswith(":free"),
+            zero_is_free=is_text_free or listed.id.endswith(":free"),
             input_modalities=modalities.canonical(architecture.input_modalities) or None,
             output_modalities=modalities.canonical(outputs) or None,
             tokenizer=architecture.tokenizer,

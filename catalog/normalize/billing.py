@@ -44,6 +44,18 @@ def billed(prices: Iterable[PriceRecord]) -> tuple[PriceRecord, ...]:
     return tuple(price for price in base if price.meter != COMPUTE_HOUR) or base
 
 
+def not_sold_by(prices: Iterable[PriceRecord]) -> frozenset[str]:
+    """Meters whose every price is 0 next to a price above 0 of another billed meter: "not applicable", not "free".
+
+    An image model lists 0 for tokens of text and a price for its images; an embedding model lists 0 for its output.
+    Where nothing billed has a price above 0, zeros are judged together: the offer is free, or its price is unknown.
+    """
+    listed = tuple(prices)
+    if not any(price.amount for price in billed(listed)):
+        return frozenset()
+    return frozenset(price.meter for price in listed) - {price.meter for price in listed if price.amount}
+
+
 def holds(conditions: Iterable[Condition], circumstances: Circumstances) -> bool | None:
     """Whether all conditions hold; None where that depends on what is not known.
 

@@ -37,12 +37,9 @@ def wanted_prices(
     """
     if is_withdrawn:
         return {}
-    # A zero without evidence is a field that was never filled in: it is served as unknown, so it is no price here.
-    are_zeros_prices = documents.price_status(record) in {"priced", "free"}
     return {
         price.key: (money.plain(price.amount), "curator" if _is_curated(price.key, curated) else "upstream")
-        for price in record.prices
-        if price.amount or are_zeros_prices
+        for price in documents.known_prices(record)
     }
 
 

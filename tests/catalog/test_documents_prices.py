@@ -91,8 +91,35 @@ class TestPricing:
         assert shown["price_tier"] is None
         assert "$" not in shown["description"]
 
-    def test_a_zero_beside_a_price_is_shown(self) -> None:
-        assert document(PROMPT, FREE_COMPLETION)["pricing"] == {"prompt": "0.000002", "completion": "0"}
+    def test_a_zero_next_to_a_price_says_not_sold_by_this_and_is_unknown(self) -> None:
+        shown = document(PROMPT, FREE_COMPLETION)
+
+        assert shown["pricing"] == {"prompt": "0.000002", "completion": None}
+        assert shown["price_per_million"] == {"input": "2", "output": None}
+
+    def test_a_zero_next_to_a_price_is_shown_where_it_is_evidence(self) -> None:
+        shown = document(PROMPT, FREE_COMPLETION, zero_is_free=True)
+
+        assert shown["pricing"] == {"prompt": "0.000002", "completion": "0"}
+        assert shown["price_per_million"] == {"input": "2", "output": "0"}
+
+    def test_zeros_of_tokens_next_to_the_price_of_an_image_are_no_prices(self) -> None:
+        shown = document(FREE_PROMPT, FREE_COMPLETION, price(meters.OUTPUT_IMAGE_TOKEN, "0.00003"))
+
+        assert shown["pricing"] == {"prompt": None, "completion": None, "image_output": "0.00003"}
+        assert (shown["price_status"], shown["price_basis"]) == ("priced", "unit")
+        assert shown["price_per_million"] is None
+
+    def test_a_meter_that_costs_something_at_times_keeps_its_zero(self) -> None:
+        shown = document(FREE_PROMPT, price(meters.INPUT_TEXT, "0.000001", NIGHT), COMPLETION)
+
+        assert (shown["pricing"]["prompt"], shown["price_per_million"]["input"]) == ("0", "0")
+
+    def test_an_hour_of_0_next_to_prices_of_tokens_is_no_tier(self) -> None:
+        shown = document(PROMPT, COMPLETION, price(meters.COMPUTE_HOUR, "0"))
+
+        assert "hourly_rate" not in shown["pricing"]
+        assert shown["price_tier"] is None
 
 
 class TestOverrides:
@@ -295,6 +322,13 @@ def test_the_prices_that_a_document_shows_are_those_that_it_was_made_of(record: 
 
     told = documents.prices_told(orjson.loads(orjson.dumps(documents.build(record, offer_facts()))))
 
-    are_zeros_prices = documents.price_status(record) in {"priced", "free"}
-    known = {price.key: price.amount for price in record.prices if price.amount or are_zeros_prices}
+    status = documents.price_status(record)
+    above_zero = {price.meter for price in record.prices if price.amount}
+    known = {
+        price.key: price.amount
+        for price in record.prices
+        if price.amount
+        or status == "free"
+        or (status == "priced" and (record.zero_is_free or price.meter in above_zero))
+    }
     assert {price.key: price.amount for price in told} == known

@@ -156,6 +156,15 @@ def test_a_free_chute_has_zeros_that_are_evidence() -> None:
     assert found.zero_is_free
 
 
+def test_a_zero_next_to_a_price_of_the_other_side_is_no_evidence() -> None:
+    one_side = {"input": {"usd": Decimal("0.01")}, "output": {"usd": 0}}
+
+    estimate = {"per_million_tokens": one_side, "usd": {"hour": 22}}
+
+    assert not record(chute=chute(current_estimated_price=estimate)).zero_is_free
+    assert not record(llm=llm(pricing={"prompt": Decimal("0.01"), "completion": 0})).zero_is_free
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [

@@ -179,6 +179,13 @@ def test_zeros_are_evidence_of_free_only_where_text_comes_out_or_the_id_says_so(
     assert record(offer_id, outputs=outputs, pricing={"prompt": "0", "completion": "0"}).zero_is_free is is_free
 
 
+@pytest.mark.parametrize(("offer_id", "is_free"), [("acme/ocr", False), ("acme/ocr:free", True)])
+def test_zeros_of_tokens_next_to_a_price_per_image_are_no_evidence(offer_id: str, is_free: bool) -> None:
+    found = record(offer_id, pricing={"prompt": "0", "completion": "0", "image": "0.001"})
+
+    assert found.zero_is_free is is_free
+
+
 def test_an_image_at_the_price_of_a_prompt_token_is_priced_by_its_tokens() -> None:
     assert priced({"image": "0.000001"})[meters.INPUT_IMAGE_TOKEN] == "0.000001"
     assert priced({"image": "0.0048"})[meters.INPUT_IMAGE] == "0.0048"
