@@ -10,23 +10,22 @@
 - A quantity whose price is unknown is never taken for free: the bill then has reasons and no total. Only requests are:
   gateways that charge for them say so, and the others leave the price out. Where nothing that is stated is billed,
   there is no total either.
+- A meter that the offer is not sold by (`billing.not_sold_by`) has no price, whatever zero is listed for it. Output
+  tokens are text: an offer that puts out something else has no total for them.
+- A held price is billed as it is served, and marked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import time
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 
 from catalog.normalize import billing, meters, money
+from catalog.normalize.quantities import Quantity, problem_of_quantity
 from catalog.records import Condition, PriceRecord
-
-Quantity = int | Decimal
-
-MAX_QUANTITY_DIGITS = 18
-"""Digits of a quantity in plain notation."""
 
 # Wide enough for the sum of products of any quantities and prices; if it ever were not, it would raise, not round.
 _EXACT = Context(prec=3 * money.MAX_DIGITS, traps=[Inexact])
@@ -55,6 +54,9 @@ _MEASURES = (
 """Of the same thing: an offer bills one of them, the first that is stated and has its prices."""
 
 _Chosen = Mapping[str, PriceRecord]
+
+HeldKey = tuple[str, tuple[Condition, ...]]
+"""Meter and conditions of a price that its gateway reports and that is not believed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,8 @@ class Line:
     """US dollars for one unit of the meter."""
     conditions: tuple[Condition, ...]
     """Why this price and no other; none: the base price."""
+    is_held: bool = False
+    """The gateway reports another price, which is not believed yet."""
 
     @property
     def amount(self) -> Decimal:
@@ -158,6 +162,8 @@ class Bill:
     """Why it cannot be costed; the lines are then only what could be."""
     notes: tuple[str, ...] = ()
     """What was assumed, and what this offer does not bill."""
+    held_meters: tuple[str, ...] = ()
+    """Meters of this workload whose price is held: the served one may be out of date, or unknown."""
 
     @property
     def total(self) -> Decimal | None:
@@ -165,23 +171,40 @@ class Bill:
 
 
 def bill(
-    prices: Sequence[PriceRecord], workload: Workload, *, is_dynamic: bool = False, zero_is_free: bool = False
+    prices: Sequence[PriceRecord],
+    workload: Workload,
+    *,
+    is_dynamic: bool = False,
+    zero_is_free: bool = False,
+    puts_out_text: bool = True,
+    held: Collection[HeldKey] = (),
 ) -> Bill:
     """What the workload costs at the prices of an offer; `is_dynamic` and `zero_is_free` are its record's."""
-    billed = billing.billed(prices)
+    circumstances = billing.Circumstances(
+        prompt_tokens=workload.prompt_size, at=workload.at, execution_mode=workload.execution_mode
+    )
     if is_dynamic:
         return Bill(reasons=("its price is decided when a request runs",))
+    if workload.output_tokens and not puts_out_text:
+        return Bill(reasons=("it puts out no text",))
+    unsold = frozenset() if zero_is_free else billing.not_sold_by(prices)
+    try:
+        found = _bill([price for price in prices if price.meter not in unsold], workload, circumstances, zero_is_free)
+        return _with_holds(found, held, workload, circumstances) if held else found
+    except ValueError as error:
+        return Bill(reasons=(str(error),))
+
+
+def _bill(
+    prices: Sequence[PriceRecord], workload: Workload, circumstances: billing.Circumstances, zero_is_free: bool
+) -> Bill:
+    """Raises ValueError for a condition that is not understood."""
+    billed = billing.billed(prices)
     if not billed:
         return Bill(reasons=("none of its prices is known",))
     if not zero_is_free and not any(price.amount for price in billed):
         return Bill(reasons=("its prices of 0 are no evidence that it is free",))
-    circumstances = billing.Circumstances(
-        prompt_tokens=workload.prompt_size, at=workload.at, execution_mode=workload.execution_mode
-    )
-    try:
-        chosen = _chosen(prices, circumstances)
-    except ValueError as error:
-        return Bill(reasons=(str(error),))
+    chosen = _chosen(prices, circumstances)
     demand = (_hourly if billed[0].meter == meters.COMPUTE_HOUR else _metered)(workload, chosen)
     lines = tuple(_lines(demand.quantities, chosen))
     return Bill(
@@ -232,7 +255,7 @@ def _metered(workload: Workload, chosen: _Chosen) -> _Demand:
         unbilled += ["it does not charge for requests alone"] if requests and not demand.quantities else []
     elif workload.requests is None and chosen[meters.REQUEST].amount:
         demand.reasons.append("it charges for requests, and the workload states none")
-    _bill_as_ordinary(demand.quantities, chosen)
+    demand.notes += _bill_as_ordinary(demand.quantities, chosen)
     _measure_once(demand.quantities, chosen)
     # Beside a quantity that is billed these are there for other offers; alone they would come out as 0 dollars.
     (demand.notes if demand.quantities else demand.reasons).extend(unbilled)
@@ -277,10 +300,17 @@ def _measure_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
             del quantities[meter]
 
 
-def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
+def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen) -> list[str]:
+    """Return a note where this may bill too little: a cache that is kept for an hour usually costs more to write."""
+    written = meters.INPUT_TEXT_CACHE_WRITE_1H
+    is_hour_unpriced = written in quantities and written not in chosen
     for meter, ordinary in _ORDINARY.items():
         if meter in quantities and meter not in chosen:
             quantities[ordinary] = _sum((quantities.pop(meter), quantities.get(ordinary, 0)))
+    billed_as = next((meter for meter in (meters.INPUT_TEXT_CACHE_WRITE, meters.INPUT_TEXT) if meter in chosen), None)
+    if not is_hour_unpriced or billed_as is None:
+        return []
+    return [f"no price of {written} is known, so it is billed as {billed_as}"]
 
 
 def _lines(quantities: Mapping[str, Decimal], chosen: _Chosen) -> Iterator[Line]:
@@ -293,6 +323,43 @@ def _lines(quantities: Mapping[str, Decimal], chosen: _Chosen) -> Iterator[Line]
 def _unpriced(quantities: Mapping[str, Decimal], chosen: _Chosen) -> list[str]:
     missing = [meter for meter in meters.METERS if meter in quantities and meter not in chosen]
     return [f"its price of {meter} is not known" for meter in missing]
+
+
+def _with_holds(
+    found: Bill, held: Collection[HeldKey], workload: Workload, circumstances: billing.Circumstances
+) -> Bill:
+    """The bill with marks where a held price is billed, or would be if it was believed.
+
+    A gateway that reports a price of requests charges for them, so while that price is unknown there is no total.
+    """
+    lines = tuple(replace(line, is_held=(line.meter, line.conditions) in held) for line in found.lines)
+    billed = {line.meter: line for line in lines}
+    wanted = _wanted_meters(workload, billed)
+    meters_held = {
+        meter
+        for meter, conditions in held
+        if meter in wanted
+        and billing.holds(conditions, circumstances)
+        and (meter not in billed or billing.precedence(conditions) >= billing.precedence(billed[meter].conditions))
+    }
+    is_fee_unknown = meters.REQUEST in meters_held and meters.REQUEST not in billed and not found.reasons
+    return replace(
+        found,
+        lines=lines,
+        reasons=(*found.reasons, *([f"its price of {meters.REQUEST} is not known"] if is_fee_unknown else ())),
+        held_meters=tuple(meter for meter in meters.METERS if meter in meters_held),
+    )
+
+
+def _wanted_meters(workload: Workload, billed: Collection[str]) -> set[str]:
+    """The meters whose prices decide what the workload costs, known or not."""
+    wanted = {*_stated(workload), *billed}
+    for meter, ordinary in _ORDINARY.items():
+        if meter in wanted and meter not in billed:
+            wanted.add(ordinary)
+    if billed and meters.COMPUTE_HOUR not in billed:
+        wanted.discard(meters.COMPUTE_HOUR)
+    return wanted if workload.requests == 0 else wanted | {meters.REQUEST}
 
 
 def _left_open(prices: Sequence[PriceRecord], circumstances: billing.Circumstances) -> list[str]:
@@ -323,23 +390,6 @@ def _of_standard(prices: Iterable[PriceRecord], lines: Iterable[Line], mode: str
 
 def _is_of_mode(price: PriceRecord | Line, mode: str) -> bool:
     return (billing.EXECUTION_MODE, "=", mode) in price.conditions
-
-
-def problem_of_quantity(value: object) -> str | None:
-    """What is wrong with it, to be read on after its name; None where it is a quantity."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return f"must be an int or a Decimal, not {type(value).__name__}"
-    quantity = Decimal(value)
-    if not quantity.is_finite() or quantity < 0:
-        return "must be 0 or more"
-    # The exponent bounds the length of the text, so look at it before writing that out.
-    if abs(quantity.adjusted()) > MAX_QUANTITY_DIGITS or _digits(quantity) > MAX_QUANTITY_DIGITS:
-        return f"must have at most {MAX_QUANTITY_DIGITS} digits"
-    return None
-
-
-def _digits(quantity: Decimal) -> int:
-    return len(format(quantity, "f").replace(".", ""))
 
 
 def _sum(amounts: Iterable[Quantity]) -> Decimal:

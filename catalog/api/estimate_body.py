@@ -15,6 +15,7 @@ from catalog import costing
 from catalog.api import bodies
 from catalog.api.serializers.fields import MONEY
 from catalog.normalize import money
+from catalog.normalize.quantities import problem_of_quantity
 from catalog.serving.filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
 from catalog.serving.filterset import InvalidParameters, ParameterProblem
 from catalog.serving.parameters import LONGEST_VALUE, Parameter
@@ -29,7 +30,7 @@ def _quantity(value: object) -> Decimal:
         value = Decimal(value)
     if not isinstance(value, int | Decimal) or isinstance(value, bool):
         raise ValueError("must be a number, as such or as decimal text")
-    if problem := costing.problem_of_quantity(value):
+    if problem := problem_of_quantity(value):
         raise ValueError(problem)
     return Decimal(value)
 

@@ -14,6 +14,7 @@ from catalog.normalize import money
 from catalog.records import ModelType
 from catalog.serving.filterset import ParameterProblem
 from catalog.serving.index import Row
+from catalog.serving.tariffs import tariff
 
 Json = Any
 
@@ -51,6 +52,8 @@ class Compared:
     """Why there is no cost."""
     notes: tuple[str, ...]
     """What was assumed."""
+    held_meters: tuple[str, ...]
+    """Meters of the workload whose price is held."""
 
     @property
     def cost_text(self) -> str | None:
@@ -85,14 +88,16 @@ def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
 
 def _compared(row: Row, workload: costing.Workload) -> Compared:
     document = orjson.loads(row.document)
-    bill = costing.bill(
-        documents.prices_told(document),
-        workload,
-        is_dynamic=document["price_status"] == "dynamic",
-        zero_is_free=document["price_status"] == "free",
-    )
+    bill = tariff(document, puts_out_text=documents.puts_out_text(document)).bill(workload)
     reasons = _reasons(document) or bill.reasons
-    return Compared(row=row, document=document, cost=None if reasons else bill.total, reasons=reasons, notes=bill.notes)
+    return Compared(
+        row=row,
+        document=document,
+        cost=None if reasons else bill.total,
+        reasons=reasons,
+        notes=bill.notes,
+        held_meters=bill.held_meters,
+    )
 
 
 def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:

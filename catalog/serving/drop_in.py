@@ -171,16 +171,16 @@ def _is_listable(documents: Sequence[Json]) -> bool:
     )
 
 
-def _model(slug: str, rows: Iterable[Row], *, is_slug_taken: bool) -> Model | None:
+def _model(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | None:
     """The row of a model; None where no offer of it can be compared by what its tokens cost."""
-    offers = comparison.compared(rows, comparison.DEFAULT_WORKLOAD)
+    offers = comparison.compared(rows, comparison.usual_workload(rows))
     if (priced := _priced(offers)) is None:
         return None
     main = _main(offers, priced)
     # What the main offer does not tell, the others may.
     documents = [main.document, *(offer.document for offer in offers if offer is not main)]
     row = _row(_id(main, slug, is_slug_taken=is_slug_taken), slug, documents) | {
-        "pricing": _pricing(priced.document),
+        "pricing": _pricing_of_row(priced.document),
         "endpoints": [_endpoint(offer) for offer in offers],
     }
     return Model(
@@ -293,6 +293,14 @@ def _endpoint(offer: Compared) -> Json:
         "status": 0 if document["availability"] == "online" else None,
     }
     return endpoint | {name: value for name, value in told.items() if value is not None}
+
+
+def _pricing_of_row(document: Json) -> Json:
+    """With both sides, which OpenRouter's list always has: it writes 0 for the output of a model for embeddings.
+
+    Only such a model has no price of its output here, for any other would have no cost.
+    """
+    return {"completion": "0"} | _pricing(document)
 
 
 def _pricing(document: Json) -> Json:

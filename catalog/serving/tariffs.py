@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import orjson
+from pyroaring import BitMap
 
 from catalog import costing, documents
 from catalog.records import PriceRecord
 from catalog.serving import derived
+from catalog.serving.index import Index
 from catalog.serving.snapshot import Snapshot
 from catalog.serving.unhurried import unhurried
 
-# Of a document from its prices to the key behind them. The quotes of a text in it would be escaped, so neither stands
-# anywhere before.
-_FIRST, _BEHIND = b',"pricing":{', b',"held_prices":['
+# The part of a document with its prices and holds. The quotes of a text in it would be escaped, so neither of these
+# can occur before.
+_FIRST, _BEHIND = b',"pricing":{', b',"architecture":{'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,15 +36,22 @@ class Tariff:
     per_million_output: Decimal | None
     hourly_rate: Decimal | None
     """US dollars; only where offers are billed by the hour."""
+    puts_out_text: bool
+    held: frozenset[costing.HeldKey]
 
     def bill(self, workload: costing.Workload) -> costing.Bill:
         return costing.bill(
-            self.prices, workload, is_dynamic=self.status == "dynamic", zero_is_free=self.status == "free"
+            self.prices,
+            workload,
+            is_dynamic=self.status == "dynamic",
+            zero_is_free=True,  # documents show no other zeros
+            puts_out_text=self.puts_out_text,
+            held=self.held,
         )
 
 
-def _read(text: bytes) -> Tariff:
-    told = orjson.loads(b"{%b}" % text)
+def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
+    """What a document shows of prices and holds."""
     per_million = told["price_per_million"] or {}
     return Tariff(
         prices=documents.prices_told(told),
@@ -49,6 +59,8 @@ def _read(text: bytes) -> Tariff:
         per_million_input=_amount(per_million.get("input")),
         per_million_output=_amount(per_million.get("output")),
         hourly_rate=_amount(told["pricing"].get("hourly_rate")) if told["price_basis"] == "hourly" else None,
+        puts_out_text=puts_out_text,
+        held=documents.held_keys(told),
     )
 
 
@@ -59,20 +71,28 @@ def _amount(text: str | None) -> Decimal | None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariffs:
     by_position: Mapping[int, Tariff]
-    by_text: Mapping[bytes, Tariff]
-    """By what stands of it in a document."""
+    by_text: Mapping[tuple[bytes, bool], Tariff]
+    """By its part of a document, and whether the offer puts out text."""
 
 
 @derived.Once
 def tariffs_of(held: Snapshot, last: Tariffs | None) -> Tariffs:
     known = last.by_text if last is not None else {}
-    by_text: dict[bytes, Tariff] = {}
+    by_text: dict[tuple[bytes, bool], Tariff] = {}
     by_position: dict[int, Tariff] = {}
+    without_text = _without_text(held.index)
     for position, row in unhurried(held.index.rows.items()):
         start = row.document.index(_FIRST) + 1
         text = row.document[start : row.document.index(_BEHIND, start)]
-        tariff = by_text.get(text)
-        if tariff is None:
-            tariff = by_text[text] = known.get(text) or _read(text)
-        by_position[position] = tariff
+        key = text, position not in without_text
+        found = by_text.get(key)
+        if found is None:
+            found = by_text[key] = known.get(key) or tariff(orjson.loads(b"{%b}" % text), puts_out_text=key[1])
+        by_position[position] = found
     return Tariffs(by_position=by_position, by_text=by_text)
+
+
+def _without_text(index: Index) -> BitMap:
+    """Positions of offers whose outputs are known, and are none of text."""
+    outputs = index.facets["output_modalities"]
+    return BitMap.union(BitMap(), *outputs.values()) - index.having("output_modalities", "text")

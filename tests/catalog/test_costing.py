@@ -89,6 +89,24 @@ class TestTokens:
 
         assert bill(zeros, Workload(input_tokens=7)).reasons == ("its prices of 0 are no evidence that it is free",)
 
+    def test_zeros_of_text_next_to_the_price_of_an_image_cost_no_text(self) -> None:
+        zeros = (per_token(meters.INPUT_TEXT, "0"), per_token(meters.OUTPUT_TEXT, "0"))
+        offer = (*zeros, per_token(meters.OUTPUT_IMAGE_TOKEN, "0.00003"))
+
+        assert bill(offer, Workload(input_tokens=7)).reasons == ("its price of input.text is not known",)
+        # 1,000 x 0.00003
+        assert bill(offer, Workload(output_image_tokens=1000)).total == Decimal("0.03")
+        assert bill(offer, Workload(input_tokens=7), zero_is_free=True).total == 0
+
+    def test_output_tokens_ask_for_text_in_the_outputs(self) -> None:
+        asked, free = Workload(input_tokens=7, output_tokens=9), (PROMPT, per_token(meters.OUTPUT_TEXT, "0"))
+
+        for prices in (free, (PROMPT, COMPLETION), (per_hour("22"),), ()):
+            answer = bill(prices, asked, zero_is_free=True, puts_out_text=False)
+            assert (answer.total, answer.reasons) == (None, ("it puts out no text",))
+        # 7 x 0.000002
+        assert bill(free, Workload(input_tokens=7), puts_out_text=False).total == Decimal("0.000014")
+
     def test_a_price_that_is_decided_at_run_time_cannot_be_costed(self) -> None:
         assert bill((), Workload(), is_dynamic=True).reasons == ("its price is decided when a request runs",)
 
@@ -284,6 +302,21 @@ class TestCaches:
 
         # 0.50 + 0.12 as above; (100,000 + 50,000) x 0.0000025 = 0.375
         assert answer.total == Decimal("0.995")
+        assert answer.notes == (
+            "no price of input.text.cache_write_1h is known, so it is billed as input.text.cache_write",
+        )
+
+    def test_a_write_for_an_hour_is_never_billed_as_something_else_without_a_note(self) -> None:
+        write = Workload(input_tokens=1000, cache_write_1h_tokens=1000)
+
+        assert bill((PROMPT,), write).notes == (
+            "no price of input.text.cache_write_1h is known, so it is billed as input.text",
+        )
+        assert bill((PROMPT, self.WRITE, self.WRITE_1H), write).notes == ()
+        assert bill((COMPLETION,), write).notes == ()  # it is not billed at all
+        # A zero next to a price is none: 1,000 x 0.0000025
+        zero = per_token(meters.INPUT_TEXT_CACHE_WRITE_1H, "0")
+        assert bill((PROMPT, self.WRITE, zero), write).total == Decimal("0.0025")
 
     def test_a_cache_read_without_a_price_is_billed_at_the_price_of_this_very_input(self) -> None:
         answer = bill(TIERED, Workload(input_tokens=300_000, cached_input_tokens=300_000, requests=1))
@@ -504,6 +537,67 @@ class TestHours:
 
     def test_hours_alone_do_not_tell_what_a_token_offer_costs(self) -> None:
         assert bill((PROMPT, per_hour("22")), Workload(hours=10)).reasons == ("it is not billed by the hour",)
+
+
+class TestHeldPrices:
+    """`held` names the price; what is served of it stands among the prices, or is unknown."""
+
+    def test_a_line_at_a_held_price_is_marked(self) -> None:
+        answer = bill((PROMPT, COMPLETION), Workload(input_tokens=7, output_tokens=9), held={(meters.INPUT_TEXT, ())})
+
+        assert [(line.meter, line.is_held) for line in answer.lines] == [("input.text", True), ("output.text", False)]
+        assert answer.held_meters == ("input.text",)
+
+    def test_a_held_price_that_the_workload_does_not_need_is_no_mark(self) -> None:
+        held = {(meters.INPUT_TEXT_CACHE_READ, ()), (meters.INPUT_TEXT, (LONG,)), (meters.INPUT_TEXT, (BATCH,))}
+
+        answer = bill(TIERED, Workload(input_tokens=1000, requests=1), held=held)
+
+        assert (answer.held_meters, [line.is_held for line in answer.lines]) == ((), [False])
+        assert bill(TIERED, Workload(input_tokens=300_000, requests=1), held=held).held_meters == ("input.text",)
+
+    def test_an_unknown_price_that_is_held_is_named(self) -> None:
+        answer = bill((COMPLETION,), Workload(input_tokens=7), held={(meters.INPUT_TEXT, ())})
+
+        assert (answer.reasons, answer.held_meters) == (("its price of input.text is not known",), ("input.text",))
+        assert bill((), Workload(input_tokens=7), held={(meters.INPUT_TEXT, ())}).held_meters == ("input.text",)
+
+    def test_a_part_that_is_billed_as_ordinary_is_marked_for_both(self) -> None:
+        workload = Workload(input_tokens=7, cached_input_tokens=7)
+
+        assert bill((PROMPT,), workload, held={(meters.INPUT_TEXT, ())}).held_meters == ("input.text",)
+        # Its own price is unknown while it waits, so it is billed as input.
+        own = bill((PROMPT,), workload, held={(meters.INPUT_TEXT_CACHE_READ, ())})
+        assert (own.total, own.held_meters) == (Decimal("0.000014"), ("input.text.cache_read",))
+        assert [line.is_held for line in own.lines] == [False]
+
+    def test_the_price_of_a_mode_goes_before_a_held_standard_one(self) -> None:
+        prices = (PROMPT, per_token(meters.INPUT_TEXT, "0.000001", BATCH))
+        workload = Workload(input_tokens=7, execution_mode="batch")
+
+        assert bill(prices, workload, held={(meters.INPUT_TEXT, ())}).held_meters == ()
+        waiting = bill((PROMPT,), workload, held={(meters.INPUT_TEXT, (BATCH,))})
+        assert (waiting.held_meters, [line.is_held for line in waiting.lines]) == (("input.text",), [False])
+
+    def test_a_fee_that_waits_is_not_passed_over(self) -> None:
+        held = {(meters.REQUEST, ())}
+
+        answer = bill((PROMPT,), Workload(input_tokens=7, requests=3), held=held)
+
+        assert (answer.reasons, answer.held_meters) == (("its price of request is not known",), ("request",))
+        assert bill((PROMPT,), Workload(input_tokens=7), held=held).total is None
+        assert bill((PROMPT,), Workload(input_tokens=7, requests=0), held=held).total == Decimal("0.000014")
+
+    def test_the_hour_of_an_instance_is_marked_only_where_it_is_billed(self) -> None:
+        held = {(meters.COMPUTE_HOUR, ())}
+
+        assert bill((PROMPT, per_hour("22")), Workload(input_tokens=7, hours=1), held=held).held_meters == ()
+        assert bill((per_hour("22"),), Workload(hours=1), held=held).held_meters == ("compute.hour",)
+
+    def test_a_condition_that_is_not_understood_is_a_reason_here_too(self) -> None:
+        answer = bill((PROMPT,), Workload(input_tokens=7), held={(meters.INPUT_TEXT, (("region", "is", "eu"),))})
+
+        assert answer.reasons == ("the condition region is eu is not understood",)
 
 
 class TestWorkloads:

@@ -1,0 +1,27 @@
+"""Quantities of a workload: exact, never negative, of a bounded length."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+Quantity = int | Decimal
+
+MAX_DIGITS = 18
+"""In plain notation."""
+
+
+def problem_of_quantity(value: object) -> str | None:
+    """What is wrong with it, to be read on after its name; None where it is a quantity."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return f"must be an int or a Decimal, not {type(value).__name__}"
+    quantity = Decimal(value)
+    if not quantity.is_finite() or quantity < 0:
+        return "must be 0 or more"
+    # The exponent bounds the length of the text, so look at it before writing that out.
+    if abs(quantity.adjusted()) > MAX_DIGITS or _digits(quantity) > MAX_DIGITS:
+        return f"must have at most {MAX_DIGITS} digits"
+    return None
+
+
+def _digits(quantity: Decimal) -> int:
+    return len(format(quantity, "f").replace(".", ""))
