@@ -128,7 +128,12 @@ def _candidate(slug: str, evidence: str) -> Json:
 def _cheapest(offers: Iterable[Compared]) -> Json:
     for offer in offers:
         if offer.cost is not None:
-            return {"source_gateway": offer.row.gateway, "id": offer.row.id, "cost": offer.cost_text}
+            return {
+                "source_gateway": offer.row.gateway,
+                "id": offer.row.id,
+                "cost": offer.cost_text,
+                "held_meters": offer.held_meters,
+            }
     return None
 
 
@@ -140,6 +145,7 @@ def _offer(offer: Compared) -> Json:
         "is_comparable": offer.cost is not None,
         "reasons": offer.reasons,
         "notes": offer.notes,
+        "held_meters": offer.held_meters,
         "variant": identity.variant or None if identity else None,
         "identity_rule": identity.rule if identity else None,
         "identity_evidence": identity.evidence if identity else None,

@@ -87,6 +87,7 @@ def _offer(offer: Estimated) -> Json:
         "variant": identity.variant or None if identity else None,
         "price_status": document["price_status"],
         "price_basis": document["price_basis"],
+        "held_meters": offer.bill.held_meters,
     }
 
 
@@ -113,4 +114,5 @@ def _line(line: costing.Line) -> Json:
         "unit_price": money.plain(line.unit_price),
         "amount": money.plain(line.amount),
         "conditions": line.conditions,
+        "is_held": line.is_held,
     }

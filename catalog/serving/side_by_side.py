@@ -72,6 +72,7 @@ def _model(rows: Sequence[Row], workload: costing.Workload) -> Json:
         "offers": len(served),
         "cheapest": _cheapest(offers[0]),
         "cost": _costs(offers),
+        "held_offers": [_held(offer) for offer in offers if offer.held_meters],
         "reasons": list(dict.fromkeys(reason for offer in offers for reason in offer.reasons)),
         "price_per_million": {side: _per_million(told, side) for side in ("input", "output")},
     }
@@ -92,7 +93,12 @@ def _cheapest(offer: Compared) -> Json:
         "cost": offer.cost_text,
         "variant": variant or None,
         "notes": offer.notes,
+        "held_meters": offer.held_meters,
     }
+
+
+def _held(offer: Compared) -> Json:
+    return {"source_gateway": offer.row.gateway, "id": offer.row.id, "held_meters": offer.held_meters}
 
 
 def _costs(offers: Sequence[Compared]) -> Json:

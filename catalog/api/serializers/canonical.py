@@ -16,6 +16,7 @@ class ComparedOfferSerializer(Serializer[object]):
     is_comparable = serializers.BooleanField(help_text="Whether it has a cost.")
     reasons = fields.words("Why it has none.")
     notes = fields.words("What was assumed.")
+    held_meters = fields.held_meters()
     variant = fields.text("How it differs from the model itself: `free`, `fp8`, `tee`.", null=True)
     identity_rule = fields.text("What tied it to the model: docs/identity.md.", null=True)
     identity_evidence = fields.text("Why, in a sentence that can be checked.", null=True)
@@ -25,6 +26,7 @@ class CheapestSerializer(Serializer[object]):
     source_gateway = fields.text("Where it is cheapest.")
     id = fields.text("The offer's id there.")
     cost = fields.text("What the workload costs there, in US dollars.")
+    held_meters = fields.held_meters()
 
 
 class WorkloadSerializer(Serializer[object]):

@@ -23,6 +23,12 @@ class CostRangeSerializer(RangeSerializer):
     offers = fields.count("The offers that could be costed.")
 
 
+class HeldOfferSerializer(Serializer[object]):
+    source_gateway = fields.text("The gateway that sells it.")
+    id = fields.text("The offer's id there.")
+    held_meters = fields.held_meters()
+
+
 class CheapestOfModelSerializer(CheapestSerializer):
     variant = fields.text("How the offer differs from the model itself: `free`, `fp8`, `tee`.", null=True)
     notes = fields.words("What was assumed.")
@@ -50,6 +56,9 @@ class ComparedModelSerializer(Serializer[object]):
     offers = fields.count("Its offers that are not withdrawn.")
     cheapest = CheapestOfModelSerializer(allow_null=True, help_text="The cheapest offer that can be compared.")
     cost = CostRangeSerializer(allow_null=True, help_text="What the workload costs, from the cheapest to the dearest.")
+    held_offers = HeldOfferSerializer(
+        many=True, help_text="Its offers for which the workload needs a price that is held; `cost` may include them."
+    )
     reasons = fields.words("Why offers of it have no cost.")
     price_per_million = PricesOfModelSerializer(help_text="Of its offers that are billed by tokens.")
 
@@ -133,6 +142,9 @@ class LineSerializer(Serializer[object]):
         child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
         help_text="Why this price and no other, as in `pricing.overrides`; none: it is the usual one.",
     )
+    is_held = serializers.BooleanField(
+        help_text="Whether the gateway reports another price, which is not believed yet."
+    )
 
 
 class EstimatedOfferSerializer(Serializer[object]):
@@ -144,6 +156,7 @@ class EstimatedOfferSerializer(Serializer[object]):
     variant = fields.text("How the offer differs from it.", null=True)
     price_status = fields.choice("What is known of the price.", ["priced", "free", "dynamic", "unknown"])
     price_basis = fields.choice("What the offer is billed by.", ["token", "hourly", "unit"], null=True)
+    held_meters = fields.held_meters()
 
 
 class CostedOfferSerializer(EstimatedOfferSerializer):

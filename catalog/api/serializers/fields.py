@@ -26,6 +26,13 @@ def words(help_text: str, *, null: bool = False) -> serializers.ListField:
     return serializers.ListField(child=serializers.CharField(), help_text=help_text, allow_null=null)
 
 
+def held_meters() -> serializers.ListField:
+    return words(
+        "Meters of the workload whose price is held: the gateway reports another one, which is not believed yet. The "
+        "served one may be out of date, or unknown."
+    )
+
+
 def choice(help_text: str, choices: list[str], *, null: bool = False) -> serializers.ChoiceField:
     return serializers.ChoiceField(choices, help_text=help_text, allow_null=null)
 

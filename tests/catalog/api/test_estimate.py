@@ -74,6 +74,7 @@ def test_offers_come_cheapest_first_with_every_line_and_the_others_with_their_re
             "unit_price": price,
             "amount": amount,
             "conditions": [],
+            "is_held": False,
         }
         for meter, quantity, price, amount in [
             ("input.text", "750000", "0.000001", "0.75"),
