@@ -2,17 +2,23 @@
 
 LiteLLM takes a price that is not there for 0. So an offer stands in the map only if all of what it bills for its
 ordinary work can be said in LiteLLM's keys, and is known: an unknown price would be free there.
+A held price is left out, for what is served may be long out of date. Where LiteLLM would then bill 0, or long prompts
+like short ones, the whole offer is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from catalog import documents
+from catalog.costing import HeldKey
 from catalog.normalize import billing
+from catalog.normalize.meters import METERS
+from catalog.records import Condition
 from catalog.serving import derived
 from catalog.serving.index import Row
 from catalog.serving.selection import Selection
@@ -79,6 +85,8 @@ _COSTS = {
 }
 _CONDITIONAL = ("prompt", "completion", "input_cache_read", "input_cache_write")
 """Prices that LiteLLM knows conditions of."""
+_FALLING_BACK = {"input_cache_read", "input_cache_write", "input_cache_write_1h", "internal_reasoning"}
+"""Prices in whose place LiteLLM takes that of ordinary input or output."""
 _EXECUTION_MODES = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
 _SIZES_READ = {"_flex": {"_above_272k_tokens"}, "_priority": {"_above_200k_tokens", "_above_272k_tokens"}}
 """The prompt sizes that LiteLLM knows prices of in these modes; batches have prices from any size on."""
@@ -121,9 +129,10 @@ def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
 
 def _entry_of(row: Row) -> _Entry | None:
     document = orjson.loads(row.document)
-    provider = _provider(document)
-    if provider is None or not _is_sayable(document):
+    provider, held = _provider(document), documents.held_keys(document)
+    if provider is None or not _is_sayable(document) or any(_is_needed(*price) for price in held):
         return None
+    document["pricing"] = _without(held, document["pricing"])
     key = document["slug"] if provider in _BARE else f"{provider}/{_model(document)}"
     return key, orjson.Fragment(orjson.dumps(_entry(document, provider)))
 
@@ -151,6 +160,27 @@ def _is_sayable(document: Json) -> bool:
         and all(pricing.get(side) is not None for side in sides)
         and pricing.get("request") in {None, "0"}
     )
+
+
+def _is_needed(meter: str, conditions: Sequence[Condition]) -> bool:
+    """Whether LiteLLM would bill something false without this price."""
+    key = METERS[meter].pricing_key
+    if conditions:
+        return key in _CONDITIONAL and [dimension for dimension, _, _ in conditions] == [billing.PROMPT_TOKENS]
+    return key == "request" or key in _COSTS.keys() - _FALLING_BACK
+
+
+def _without(held: Collection[HeldKey], pricing: Json) -> Json:
+    """The prices of a document without the held ones."""
+
+    def believed(prices: Json, conditions: Sequence[Condition]) -> Json:
+        keys = {METERS[meter].pricing_key for meter, when in held if when == conditions}
+        return {key: value for key, value in prices.items() if key not in keys}
+
+    overrides = [
+        believed(override, tuple(map(tuple, override["conditions"]))) for override in pricing.get("overrides", ())
+    ]
+    return believed(pricing, ()) | {"overrides": overrides}
 
 
 def _entry(document: Json, provider: str) -> Json:
