@@ -19,7 +19,7 @@ from catalog.models import CanonicalModel, IdentityStatement, Offer, Override, P
 from catalog.models.canonical import MAX_SLUG
 from catalog.normalize import text
 from catalog.normalize.meters import METERS
-from catalog.publication import apply, identify, locks, parts, plausible
+from catalog.publication import apply, identify, locks, parts, plausible, questions
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
 
 __all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
@@ -101,6 +101,11 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
         if not waiting.update(state=state, decided_at=now, decided_by=author):
             raise AlreadyDecided("the gateway has said something else since; there is nothing to decide")
         return apply.republish_offer(offer, author=author, now=now)
+
+
+def open_questions() -> list[questions.Question]:
+    """What curators are asked about prices that are served."""
+    return questions.current(factor=settings.GUARD_QUESTION_FACTOR)
 
 
 def state_identity(

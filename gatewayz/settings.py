@@ -104,6 +104,7 @@ GUARD_BAND_PERCENT = env.whole_number("GUARD_BAND_PERCENT", default=10, least=0,
 GUARD_BELIEVE_READINGS = env.whole_number("GUARD_BELIEVE_READINGS", default=3, least=1, most=1_000_000)
 GUARD_BELIEVE_HOURS = env.whole_number("GUARD_BELIEVE_HOURS", default=96, least=1, most=1_000_000)
 GUARD_BELIEVE_EDITED_HOURS = env.whole_number("GUARD_BELIEVE_EDITED_HOURS", default=168, least=1, most=1_000_000)
+GUARD_QUESTION_FACTOR = env.whole_number("GUARD_QUESTION_FACTOR", default=8, least=2, most=1_000_000)
 GUARD_QUESTION_RESETS = env.whole_number("GUARD_QUESTION_RESETS", default=10, least=1, most=1_000_000)
 GUARD_QUESTION_DAYS = env.whole_number("GUARD_QUESTION_DAYS", default=30, least=1, most=100_000)
 

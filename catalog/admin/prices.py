@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 
 from catalog import curation
@@ -45,6 +48,18 @@ class PriceHoldAdmin(ReadOnlyAdmin):
     search_fields = ("offer__model_id", "reason")
     ordering = ("-made_at", "offer__model_id")
     actions = ("release", "discard")
+
+    def get_urls(self) -> list[URLPattern]:
+        questions = self.admin_site.admin_view(self.questions)
+        return [path("questions/", questions, name="catalog_pricehold_questions"), *super().get_urls()]
+
+    def questions(self, request: HttpRequest) -> HttpResponse:
+        """Served prices that something speaks against: nothing is held, so there is nothing to decide here."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        shown = {"title": "Questions about prices", "questions": curation.open_questions(), "opts": self.opts}
+        context = self.admin_site.each_context(request) | shown
+        return TemplateResponse(request, "admin/catalog/pricehold/questions.html", context)
 
     @admin.action(description="Release: the new price is right", permissions=["decide"])
     def release(self, request: HttpRequest, queryset: QuerySet[PriceHold]) -> None:

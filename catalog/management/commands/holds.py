@@ -18,9 +18,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["list", "release", "discard"], nargs="?", default="list")
         parser.add_argument("what", nargs="*", help="as `list` names them: run:12 price:34")
+        parser.add_argument(
+            "--questions", action="store_true", help="list served prices that something speaks against, instead"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["action"] == "list":
+        if options["questions"]:
+            self._list_questions(options["action"])
+        elif options["action"] == "list":
             self._list()
         elif not options["what"]:
             raise CommandError("name what to decide, as `manage.py holds` lists it: run:12 price:34")
@@ -39,6 +44,18 @@ class Command(BaseCommand):
             self.stdout.write(f"{_PRICE}{hold.pk} {hold.offer.gateway.slug} {hold.offer.model_id}: {hold.reason}")
         if not runs and not holds:
             self.stdout.write("Nothing is held.")
+
+    def _list_questions(self, action: str) -> None:
+        if action != "list":
+            raise CommandError("--questions only lists; there is nothing to release or to discard")
+        questions = curation.open_questions()
+        for question in questions:
+            offer = question.offer
+            self.stdout.write(
+                f"{question.kind} {offer.gateway.slug} {offer.model_id} {question.meter}: {question.reason}"
+            )
+        if not questions:
+            self.stdout.write("There are no questions.")
 
     def _decide(self, action: str, name: str) -> None:
         kind, _, number = name.partition(":")

@@ -1,0 +1,200 @@
+"""Questions to a curator: prices that are served although something speaks against them.
+
+Nothing is held for a question. All are derived from the tables whenever they are asked for; none is stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from statistics import median_high, median_low
+from typing import Any
+
+import orjson
+from django.db.models import Count
+
+from catalog.models import Offer, Price, PriceHold
+from catalog.normalize import billing
+from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
+from catalog.publication.plausible import shown
+from catalog.publication.siblings import Middle
+from catalog.publication.states import batches
+
+_COMPARED = (INPUT_TEXT, OUTPUT_TEXT)
+_FEWEST = 2
+"""Other sellers of the model."""
+_VARIANTS_APART = {"free", *billing.EXECUTION_MODES} - {billing.STANDARD}
+"""Variants whose price says nothing about that of the model, and the other way round."""
+
+
+class Kind(StrEnum):
+    FAR_FROM_OTHERS = "far_from_others"
+    """A price that is far from what other sellers ask for the model."""
+    FIRST_ZERO = "first_zero"
+    """A price that was 0 from the start, of a model that other sellers charge for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    kind: Kind
+    offer: Offer
+    """With its gateway and its model."""
+    meter: str
+    amount: Decimal
+    """US dollars for one unit of the meter."""
+    reason: str
+
+    @property
+    def amount_shown(self) -> str:
+        return shown(self.meter, self.amount)
+
+
+def current(*, factor: int) -> list[Question]:
+    """All questions; `factor` is how far a price may be from what others ask. By model, gateway, id and meter."""
+    doubts = [doubt for doubt in contradicted(_served(), factor=factor) if not doubt.price.is_curated]
+    concerned = {doubt.price.offer for doubt in doubts}
+    answered = _answered(concerned)
+    were_paid = _were_paid({doubt.price.offer for doubt in doubts if doubt.kind is Kind.FIRST_ZERO})
+    offers = _offers(concerned)
+    found = [
+        Question(
+            kind=doubt.kind,
+            offer=offers[doubt.price.offer],
+            meter=doubt.price.meter,
+            amount=doubt.price.amount,
+            reason=doubt.reason,
+        )
+        for doubt in doubts
+        if (doubt.price.offer, doubt.price.meter, doubt.price.amount) not in answered
+        and (doubt.kind is not Kind.FIRST_ZERO or (doubt.price.offer, doubt.price.meter) not in were_paid)
+    ]
+    return sorted(found, key=_order)
+
+
+def _order(question: Question) -> tuple[str, str, str, str]:
+    offer = question.offer
+    return offer.canonical.slug if offer.canonical else "", offer.gateway.slug, offer.model_id, question.meter
+
+
+# --- the rule, pure --------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A base price of tokens of text that is served now."""
+
+    offer: int
+    model: int
+    seller: tuple[str, str | None]
+    """Gateway and host."""
+    meter: str
+    amount: Decimal
+    is_curated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    kind: Kind
+    price: Served
+    reason: str
+
+
+def contradicted(prices: Iterable[Served], *, factor: int) -> Iterator[Doubt]:
+    """The prices that are far from what two or more other sellers of the model ask."""
+    of_model: dict[tuple[int, str], list[Served]] = defaultdict(list)
+    for price in prices:
+        of_model[price.model, price.meter].append(price)
+    for together in of_model.values():
+        for price in together:
+            others = _others(price, together)
+            if others and (found := _doubt(price, others, factor)):
+                yield found
+
+
+def _others(price: Served, together: Iterable[Served]) -> Middle | None:
+    """What other sellers charge; of several offers of one seller the one that is nearest to the price."""
+    by_seller: dict[tuple[str, str | None], list[Decimal]] = defaultdict(list)
+    for other in together:
+        if other.seller != price.seller and other.amount:
+            by_seller[other.seller].append(other.amount)
+    if len(by_seller) < _FEWEST:
+        return None
+    nearest = [min(amounts, key=lambda amount: _distance(amount, price.amount)) for amounts in by_seller.values()]
+    return Middle(low=median_low(nearest), high=median_high(nearest))
+
+
+def _distance(amount: Decimal, price: Decimal) -> Decimal:
+    return max(amount, price) / min(amount, price) if price else amount
+
+
+def _doubt(price: Served, others: Middle, factor: int) -> Doubt | None:
+    now, low, high = (shown(price.meter, amount) for amount in (price.amount, others.low, others.high))
+    if not price.amount:
+        reason = f"it is served as free, and others ask {low} for this model"
+        return Doubt(kind=Kind.FIRST_ZERO, price=price, reason=reason)
+    if price.amount >= factor * others.high:
+        reason = f"{now} is {factor} times or more what others ask for this model: {high}"
+        return Doubt(kind=Kind.FAR_FROM_OTHERS, price=price, reason=reason)
+    if factor * price.amount <= others.low:
+        reason = f"others ask {factor} times {now} or more for this model: {low}"
+        return Doubt(kind=Kind.FAR_FROM_OTHERS, price=price, reason=reason)
+    return None
+
+
+# --- from the tables -------------------------------------------------------------------------------------------------
+def _served() -> Iterator[Served]:
+    """The prices of models with enough offers, without variants whose prices are not comparable."""
+    listed = Offer.objects.filter(withdrawn_at=None).exclude(canonical=None)
+    compared = listed.values("canonical").annotate(offers=Count("pk")).filter(offers__gt=_FEWEST)
+    rows = Price.objects.open().filter(
+        meter__in=_COMPARED, conditions_key="[]", offer__canonical__in=compared.values("canonical")
+    )
+    for offer, model, gateway, variant, upstream, meter, amount, origin in rows.values_list(
+        "offer", "offer__canonical", "offer__gateway__slug", "offer__variant", "offer__upstream", "meter", "amount",
+        "origin",
+    ).iterator():  # fmt: skip
+        record = orjson.loads(upstream)
+        if _is_standard(record, variant):
+            yield Served(
+                offer=offer,
+                model=model,
+                seller=(gateway, record["host"]),
+                meter=meter,
+                amount=Decimal(amount),
+                is_curated=origin == Price.Origin.CURATOR,
+            )
+
+
+def _is_standard(record: Mapping[str, Any], variant: str) -> bool:
+    is_apart = not _VARIANTS_APART.isdisjoint(variant.split("-"))
+    return not is_apart and record.get("execution_mode", billing.STANDARD) == billing.STANDARD
+
+
+def _answered(offers: Collection[int]) -> set[tuple[int, str, Decimal]]:
+    """Offer, meter and amount of the base prices that a curator has released."""
+    return {
+        (offer, meter, Decimal(amount))
+        for batch in batches(sorted(offers))
+        for offer, meter, amount in PriceHold.objects.filter(
+            state=PriceHold.State.RELEASED, conditions_key="[]", offer__in=batch
+        ).values_list("offer", "meter", "amount")
+    }
+
+
+def _were_paid(offers: Collection[int]) -> set[tuple[int, str]]:
+    """Offer and meter of the base prices that were above 0 before: a fall to 0 is held, so somebody believed it."""
+    return {
+        found
+        for batch in batches(sorted(offers))
+        for found in Price.objects.filter(offer__in=batch, meter__in=_COMPARED, conditions_key="[]")
+        .exclude(amount="0")
+        .values_list("offer", "meter")
+    }
+
+
+def _offers(keys: Collection[int]) -> dict[int, Offer]:
+    found: dict[int, Offer] = {}
+    for batch in batches(sorted(keys)):
+        found |= Offer.objects.select_related("gateway", "canonical").in_bulk(batch)
+    return found
