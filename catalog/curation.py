@@ -19,7 +19,7 @@ from catalog.models import CanonicalModel, IdentityStatement, Offer, Override, P
 from catalog.models.canonical import MAX_SLUG
 from catalog.normalize import text
 from catalog.normalize.meters import METERS
-from catalog.publication import apply, identify, locks, parts, plausible, questions
+from catalog.publication import apply, identify, locks, parts, plausible, questions, repeats
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
 
 __all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
@@ -104,8 +104,8 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
 
 
 def open_questions() -> list[questions.Question]:
-    """What curators are asked about prices that are served."""
-    return questions.current(factor=settings.GUARD_QUESTION_FACTOR)
+    """What curators are asked about prices."""
+    return questions.current(factor=settings.GUARD_QUESTION_FACTOR, rules=repeats.rules())
 
 
 def state_identity(

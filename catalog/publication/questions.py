@@ -1,4 +1,4 @@
-"""Questions to a curator: prices that are served although something speaks against them.
+"""Questions to a curator: prices that other sellers contradict, and holds that do not end by themselves.
 
 Nothing is held for a question. All are derived from the tables whenever they are asked for; none is stored.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from statistics import median_high, median_low
 from typing import Any
 
 import orjson
-from django.db.models import Count
+from django.db.models import Count, DurationField, F, Value
 
 from catalog.models import Offer, Price, PriceHold
 from catalog.normalize import billing
 from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication.plausible import shown
+from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Middle
 from catalog.publication.states import batches
 
@@ -35,6 +37,10 @@ class Kind(StrEnum):
     """A price that is far from what other sellers ask for the model."""
     FIRST_ZERO = "first_zero"
     """A price that was 0 from the start, of a model that other sellers charge for."""
+    OFTEN_RESET = "often_reset"
+    """A held price that came and went so often that it may never be repeated for long enough."""
+    STILL_REPORTED = "still_reported"
+    """A price that a curator discarded and that its gateway goes on reporting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +58,18 @@ class Question:
         return shown(self.meter, self.amount)
 
 
-def current(*, factor: int) -> list[Question]:
-    """All questions; `factor` is how far a price may be from what others ask. By model, gateway, id and meter."""
+def current(*, factor: int, rules: Rules) -> list[Question]:
+    """All questions, by model, gateway, id and meter. `factor` is how far a price may be from what others ask."""
+    return sorted([*_about_served(factor=factor), *_about_holds(rules)], key=_order)
+
+
+def _about_served(*, factor: int) -> list[Question]:
     doubts = [doubt for doubt in contradicted(_served(), factor=factor) if not doubt.price.is_curated]
     concerned = {doubt.price.offer for doubt in doubts}
     answered = _answered(concerned)
     were_paid = _were_paid({doubt.price.offer for doubt in doubts if doubt.kind is Kind.FIRST_ZERO})
     offers = _offers(concerned)
-    found = [
+    return [
         Question(
             kind=doubt.kind,
             offer=offers[doubt.price.offer],
@@ -71,7 +81,6 @@ def current(*, factor: int) -> list[Question]:
         if (doubt.price.offer, doubt.price.meter, doubt.price.amount) not in answered
         and (doubt.kind is not Kind.FIRST_ZERO or (doubt.price.offer, doubt.price.meter) not in were_paid)
     ]
-    return sorted(found, key=_order)
 
 
 def _order(question: Question) -> tuple[str, str, str, str]:
@@ -140,6 +149,26 @@ def _doubt(price: Served, others: Middle, factor: int) -> Doubt | None:
         reason = f"others ask {factor} times {now} or more for this model: {low}"
         return Doubt(kind=Kind.FAR_FROM_OTHERS, price=price, reason=reason)
     return None
+
+
+# --- holds -----------------------------------------------------------------------------------------------------------
+def _about_holds(rules: Rules) -> Iterator[Question]:
+    holds = PriceHold.objects.select_related("offer__gateway", "offer__canonical").filter(offer__withdrawn_at=None)
+    for hold in holds.filter(state=PriceHold.State.OPEN, resets__gte=rules.question_resets):
+        reason = f"it has been held {hold.resets + 1} times; what is reported changes in between. {hold.reason}"
+        yield _about(hold, Kind.OFTEN_RESET, reason)
+    discarded = holds.filter(
+        state=PriceHold.State.DISCARDED,
+        last_read_at__gte=F("decided_at") + Value(timedelta(days=rules.question_days), output_field=DurationField()),
+    )
+    for hold in discarded:
+        kept = shown(hold.meter, Decimal(hold.kept)) if hold.kept else "unknown"
+        reason = f"it was discarded on {hold.decided_at:%Y-%m-%d}, and the gateway still reports it; served is {kept}"
+        yield _about(hold, Kind.STILL_REPORTED, reason)
+
+
+def _about(hold: PriceHold, kind: Kind, reason: str) -> Question:
+    return Question(kind=kind, offer=hold.offer, meter=hold.meter, amount=Decimal(hold.amount), reason=reason)
 
 
 # --- from the tables -------------------------------------------------------------------------------------------------

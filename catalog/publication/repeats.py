@@ -1,10 +1,12 @@
-"""When a held price is believed because its gateway keeps reporting it. Pure."""
+"""When a held price is believed because its gateway keeps reporting it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from django.conf import settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,11 @@ class Rules:
             return False
         hours = self.believe_edited_hours if is_edited and not has_agreeing else self.believe_hours
         return now - first_read_at >= timedelta(hours=hours)
+
+
+def rules() -> Rules:
+    """The rules that the settings state."""
+    return Rules(**{rule.name: getattr(settings, f"GUARD_{rule.name.upper()}") for rule in fields(Rules)})
 
 
 def _is_within(amount: Decimal, other: Decimal, percent: int) -> bool:

@@ -18,11 +18,10 @@ from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, SyncRun
-from catalog.publication import apply, confirmation, plausible, revision
+from catalog.publication import apply, confirmation, plausible, repeats, revision
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
-from catalog.publication.repeats import Rules
 from catalog.records import Source
 from catalog.sync import captures, collector, ending, fetch, read, rows, schedule
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
@@ -166,7 +165,7 @@ def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None
         run,
         unread=unread,
         judge=_strict_guard(task, run),
-        rules=_rules(),
+        rules=repeats.rules(),
         is_edited=task.adapter.prices_are_edited,
         now=timezone.now(),
     )
@@ -289,7 +288,7 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
         is_replay=task.held is not None,
         author=task.author,
         now=timezone.now(),
-        rules=_rules(),
+        rules=repeats.rules(),
         dry_run=task.dry_run,
     )
 
@@ -310,10 +309,6 @@ def _was_said_before(run: SyncRun, missing_key: str) -> bool:
 
 def _limits() -> Limits:
     return Limits(**{limit.name: getattr(settings, f"GUARD_{limit.name.upper()}") for limit in fields(Limits)})
-
-
-def _rules() -> Rules:
-    return Rules(**{rule.name: getattr(settings, f"GUARD_{rule.name.upper()}") for rule in fields(Rules)})
 
 
 def _fetch_limits() -> fetch.Limits:

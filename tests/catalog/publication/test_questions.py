@@ -223,7 +223,7 @@ def test_the_number_of_queries_does_not_grow_with_the_offers(
             publish(offer_record(f"acme/model-{number}", prices=prices, **names), gateway=gateway, is_complete=False)
 
     # The prices that are served, the releases, the prices before a zero, and the offers.
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         found = curation.open_questions()
 
     assert len(found) == 12 * 3

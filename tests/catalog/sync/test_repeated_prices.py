@@ -343,6 +343,43 @@ def test_prices_of_a_file_that_others_edit_take_a_week_unless_two_siblings_agree
     assert rate() == "99.0"
 
 
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_that_began_ten_times_anew_is_a_question_and_is_still_believed_once_it_lasts(
+    shop_api: Network,
+) -> None:
+    read_at(shop_api, 0, "2.5")
+    for number in range(1, 11):
+        read_at(shop_api, number / 10, "99")
+        read_at(shop_api, number / 10 + 0.05, "2.5")
+    assert curation.open_questions() == []
+
+    read_at(shop_api, 2, "99")
+
+    [question] = curation.open_questions()
+    assert (question.kind, question.offer.model_id, question.amount) == ("often_reset", "a/1", Decimal("99"))
+    assert question.reason.startswith("it has been held 11 times; what is reported changes in between. it moved more")
+    for days in (3, 4, 6):
+        read_again_at(days)
+    assert (rate(), curation.open_questions()) == ("99.0", [])
+
+
+def test_a_discarded_price_that_is_reported_for_thirty_days_is_a_question(held: Network) -> None:
+    decide(State.DISCARDED, days=2)
+    read_again_at(31.9)
+    assert curation.open_questions() == []
+
+    read_again_at(32)
+
+    [question] = curation.open_questions()
+    assert question.kind == "still_reported"
+    assert question.reason == (
+        "it was discarded on 2100-11-03, and the gateway still reports it; served is 2.5 US dollars per hour "
+        "(compute.hour)"
+    )
+
+
 # --- decisions and overrides -----------------------------------------------------------------------------------------
 
 
