@@ -158,11 +158,13 @@ class Drafter:
 
 
 def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
-    return [
+    """Sorted by id here: databases order by collations of their own, and what is written would depend on them."""
+    found = [
         offer
         for batch in batches(sorted(keys))
         for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway")
     ]
+    return sorted(found, key=lambda offer: offer.model_id)
 
 
 def _last_holds(offers: Sequence[Offer]) -> dict[tuple[int, PriceKey], PriceHold]:

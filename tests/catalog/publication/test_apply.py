@@ -35,6 +35,17 @@ def test_an_incomplete_listing_withdraws_nothing() -> None:
     assert served()["a/2"]["withdrawn_at"] is None
 
 
+def test_versions_are_written_in_the_order_of_ids_whatever_order_the_database_keeps() -> None:
+    unchanged = many()
+    publish(*unchanged)
+    publish(*many(name="moved to the end of PostgreSQL's table")[::3], is_complete=False)
+
+    publish(*many(name="renamed"))
+
+    newest = OfferVersion.objects.current().order_by("pk")
+    assert list(newest.values_list("offer__model_id", flat=True)) == [record.id for record in unchanged]
+
+
 def test_what_is_told_only_in_part_waits_unless_it_is_new() -> None:
     publish(offer_record("a/1"), offer_record("a/2"), source=Source.API)
 
