@@ -17,7 +17,7 @@ PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_part
          tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
          tests/catalog/api/test_made_up_requests.py
 
-.PHONY: help run test coverage prove bench bench-reads bench-sync docs logos env lint format types architecture admin lock
+.PHONY: help run test coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -35,6 +35,15 @@ coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reac
 
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, a kill at every statement, long series of examples
 	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite $(PROVEN) $(PROVE_OPTIONS)
+
+ledger: $(VENV)/dev.stamp  ## compare thousands of answers with the recorded ones, on SQLite and PostgreSQL
+	@$(BIN)/python -m tests.ledger compare
+
+ledger-record: $(VENV)/dev.stamp  ## record the answers to the same requests again
+	@$(BIN)/python -m tests.ledger record
+
+ledger-requests: $(VENV)/dev.stamp  ## make the list of requests again, from the endpoints of today, and record it
+	@$(BIN)/python -m tests.ledger generate
 
 bench: bench-reads bench-sync  ## both benchmarks, one after the other
 
