@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from catalog.normalize import billing
+from catalog.normalize.meters import COMPUTE_HOUR
 from catalog.records import OfferRecord, PriceRecord
 
 PriceKey = tuple[str, str]
@@ -21,11 +23,21 @@ class Hold:
 
 
 def with_holds(record: OfferRecord, holds: Mapping[PriceKey, Hold]) -> OfferRecord:
-    """The record as it may be served."""
+    """The record as it may be served.
+
+    If all that is left is the hour of an instance, which nobody is billed for, the hour is left out as well: it would
+    be taken for the price.
+    """
     if not holds:
         return record
-    prices = [_held(price, holds.get(price.key)) for price in record.prices]
-    return replace(record, prices=tuple(price for price in prices if price is not None))
+    served = tuple(found for price in record.prices if (found := _held(price, holds.get(price.key))) is not None)
+    if _is_hourly(served) and not _is_hourly(record.prices):
+        served = tuple(price for price in served if price.meter != COMPUTE_HOUR)
+    return replace(record, prices=served)
+
+
+def _is_hourly(prices: Iterable[PriceRecord]) -> bool:
+    return {price.meter for price in billing.billed(prices)} == {COMPUTE_HOUR}
 
 
 def held_keys(record: OfferRecord, holds: Mapping[PriceKey, Hold]) -> Sequence[PriceKey]:
