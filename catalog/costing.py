@@ -25,7 +25,7 @@ from fractions import Fraction
 
 from catalog.normalize import billing, meters, money
 from catalog.normalize.quantities import Quantity, problem_of_quantity
-from catalog.records import Condition, PriceRecord
+from catalog.records import Condition, PriceRecord, UnclearPrice
 
 # Wide enough for the sum of products of any quantities and prices; if it ever were not, it would raise, not round.
 _EXACT = Context(prec=3 * money.MAX_DIGITS, traps=[Inexact])
@@ -174,12 +174,16 @@ def bill(
     prices: Sequence[PriceRecord],
     workload: Workload,
     *,
+    unclear: Sequence[UnclearPrice] = (),
     is_dynamic: bool = False,
     zero_is_free: bool = False,
     puts_out_text: bool = True,
     held: Collection[HeldKey] = (),
 ) -> Bill:
-    """What the workload costs at the prices of an offer; `is_dynamic` and `zero_is_free` are its record's."""
+    """What the workload costs at the prices of an offer; `unclear`, `is_dynamic` and `zero_is_free` are its record's.
+
+    A workload that needs an unclear price has no cost: no other price stands in for it.
+    """
     circumstances = billing.Circumstances(
         prompt_tokens=workload.prompt_size, at=workload.at, execution_mode=workload.execution_mode
     )
@@ -189,30 +193,37 @@ def bill(
         return Bill(reasons=("it puts out no text",))
     unsold = frozenset() if zero_is_free else billing.not_sold_by(prices)
     try:
-        found = _bill([price for price in prices if price.meter not in unsold], workload, circumstances, zero_is_free)
+        sold = [price for price in prices if price.meter not in unsold]
+        found = _bill(sold, unclear, workload, circumstances, zero_is_free=zero_is_free)
         return _with_holds(found, held, workload, circumstances) if held else found
     except ValueError as error:
         return Bill(reasons=(str(error),))
 
 
 def _bill(
-    prices: Sequence[PriceRecord], workload: Workload, circumstances: billing.Circumstances, zero_is_free: bool
+    prices: Sequence[PriceRecord],
+    unclear: Sequence[UnclearPrice],
+    workload: Workload,
+    circumstances: billing.Circumstances,
+    *,
+    zero_is_free: bool,
 ) -> Bill:
     """Raises ValueError for a condition that is not understood."""
-    billed = billing.billed(prices)
+    billed = billing.billed(prices, unclear=unclear)
     if not billed:
         return Bill(reasons=("none of its prices is known",))
     if not zero_is_free and not any(price.amount for price in billed):
         return Bill(reasons=("its prices of 0 are no evidence that it is free",))
-    chosen = _chosen(prices, circumstances)
-    demand = (_hourly if billed[0].meter == meters.COMPUTE_HOUR else _metered)(workload, chosen)
+    chosen, unknown = _chosen((*prices, *unclear), circumstances)
+    is_hourly = billed[0].meter == meters.COMPUTE_HOUR
+    demand = _hourly(workload, chosen) if is_hourly else _metered(workload, chosen, unknown)
     lines = tuple(_lines(demand.quantities, chosen))
     return Bill(
         lines=lines,
         reasons=(*demand.reasons, *_unpriced(demand.quantities, chosen)),
         notes=(
             *demand.notes,
-            *_left_open(prices, circumstances),
+            *_left_open((*prices, *unclear), circumstances),
             *_of_standard(prices, lines, workload.execution_mode),
         ),
     )
@@ -228,10 +239,17 @@ class _Demand:
     notes: list[str] = field(default_factory=list)
 
 
-def _chosen(prices: Iterable[PriceRecord], circumstances: billing.Circumstances) -> dict[str, PriceRecord]:
-    """The price of each meter under these circumstances. Raises ValueError for a condition that is not understood."""
+def _chosen(
+    prices: Iterable[PriceRecord | UnclearPrice], circumstances: billing.Circumstances
+) -> tuple[dict[str, PriceRecord], frozenset[str]]:
+    """The price of each meter under these circumstances, and the meters whose price is unclear.
+
+    Raises ValueError for a condition that is not understood.
+    """
     holding = [price for price in prices if billing.holds(price.conditions, circumstances)]
-    return {price.meter: price for price in sorted(holding, key=lambda price: billing.precedence(price.conditions))}
+    found = {price.meter: price for price in sorted(holding, key=lambda price: billing.precedence(price.conditions))}
+    known = {meter: price for meter, price in found.items() if isinstance(price, PriceRecord)}
+    return known, frozenset(found.keys() - known.keys())
 
 
 def _hourly(workload: Workload, chosen: _Chosen) -> _Demand:
@@ -245,17 +263,19 @@ def _hourly(workload: Workload, chosen: _Chosen) -> _Demand:
     return demand
 
 
-def _metered(workload: Workload, chosen: _Chosen) -> _Demand:
+def _metered(workload: Workload, chosen: _Chosen, unclear: Collection[str]) -> _Demand:
     demand = _Demand(_stated(workload))
     unbilled = []
     if demand.quantities.pop(meters.COMPUTE_HOUR, None):
         unbilled.append("it is not billed by the hour")
-    if meters.REQUEST not in chosen:
+    if meters.REQUEST in unclear:
+        demand.quantities.setdefault(meters.REQUEST, Decimal(1))  # it is charged for, whatever the workload states
+    elif meters.REQUEST not in chosen:
         requests = demand.quantities.pop(meters.REQUEST, None)
         unbilled += ["it does not charge for requests alone"] if requests and not demand.quantities else []
     elif workload.requests is None and chosen[meters.REQUEST].amount:
         demand.reasons.append("it charges for requests, and the workload states none")
-    demand.notes += _bill_as_ordinary(demand.quantities, chosen)
+    demand.notes += _bill_as_ordinary(demand.quantities, chosen, unclear)
     _measure_once(demand.quantities, chosen)
     # Beside a quantity that is billed these are there for other offers; alone they would come out as 0 dollars.
     (demand.notes if demand.quantities else demand.reasons).extend(unbilled)
@@ -300,15 +320,15 @@ def _measure_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
             del quantities[meter]
 
 
-def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen) -> list[str]:
+def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen, unclear: Collection[str]) -> list[str]:
     """Return a note where this may bill too little: a cache that is kept for an hour usually costs more to write."""
-    written = meters.INPUT_TEXT_CACHE_WRITE_1H
-    is_hour_unpriced = written in quantities and written not in chosen
+    written, priced = meters.INPUT_TEXT_CACHE_WRITE_1H, {*chosen, *unclear}
+    is_hour_unpriced = written in quantities and written not in priced
     for meter, ordinary in _ORDINARY.items():
-        if meter in quantities and meter not in chosen:
+        if meter in quantities and meter not in priced:
             quantities[ordinary] = _sum((quantities.pop(meter), quantities.get(ordinary, 0)))
-    billed_as = next((meter for meter in (meters.INPUT_TEXT_CACHE_WRITE, meters.INPUT_TEXT) if meter in chosen), None)
-    if not is_hour_unpriced or billed_as is None:
+    billed_as = next((meter for meter in (meters.INPUT_TEXT_CACHE_WRITE, meters.INPUT_TEXT) if meter in priced), None)
+    if not is_hour_unpriced or billed_as not in chosen:
         return []
     return [f"no price of {written} is known, so it is billed as {billed_as}"]
 
@@ -362,7 +382,7 @@ def _wanted_meters(workload: Workload, billed: Collection[str]) -> set[str]:
     return wanted if workload.requests == 0 else wanted | {meters.REQUEST}
 
 
-def _left_open(prices: Sequence[PriceRecord], circumstances: billing.Circumstances) -> list[str]:
+def _left_open(prices: Sequence[PriceRecord | UnclearPrice], circumstances: billing.Circumstances) -> list[str]:
     """The conditions that the workload does not decide."""
     undecided = [price for price in prices if billing.holds(price.conditions, circumstances) is None]
     dimensions = {dimension for price in undecided for dimension, _, _ in price.conditions}
@@ -388,7 +408,7 @@ def _of_standard(prices: Iterable[PriceRecord], lines: Iterable[Line], mode: str
     ]
 
 
-def _is_of_mode(price: PriceRecord | Line, mode: str) -> bool:
+def _is_of_mode(price: PriceRecord | UnclearPrice | Line, mode: str) -> bool:
     return (billing.EXECUTION_MODE, "=", mode) in price.conditions
 
 

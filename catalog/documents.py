@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 
 from catalog.normalize import billing, dates, meters, modalities, money
-from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source
+from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source, UnclearPrice
 
 RENDERER = 4
 """Raise it when the same record gives another document: before the next run, every offer is rendered again."""
 
 Json = dict[str, object]
+_Price = PriceRecord | UnclearPrice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "price_per_million": _price_per_million(record),
         "held_prices": tuple(dict.fromkeys(meters.METERS[held.price.meter].pricing_key for held in facts.holds)),
         "holds": _holds(record, facts.holds),
+        "notes": (*_unclear_notes(record.unclear), *record.notes),
         "architecture": {
             "modality": modalities.arrow(record.input_modalities, record.output_modalities),
             "input_modalities": record.input_modalities,
@@ -148,20 +150,22 @@ def price_status(record: OfferRecord) -> str:
     """`dynamic`, `priced`, `free` (zeros with evidence) or `unknown`; an unknown price is never called free.
 
     Only what is billed counts (`billing.billed`): a surcharge for a tool makes no offer priced, a free cache none free.
+    Next to an unclear price of the work, zeros are no evidence.
     """
     if record.is_dynamic:
         return "dynamic"
-    billed = billing.billed(record.prices)
+    billed = billing.billed(record.prices, unclear=record.unclear)
     if any(price.amount for price in billed):
         return "priced"
-    return "free" if billed and record.zero_is_free else "unknown"
+    is_free = record.zero_is_free and not billing.has_unclear_work(record.unclear)
+    return "free" if billed and is_free else "unknown"
 
 
 def price_basis(record: OfferRecord) -> str | None:
     """What the offer is billed by: `token` of text, `hourly`, `unit` (anything else), or None: unknown or dynamic."""
     if price_status(record) in {"dynamic", "unknown"}:
         return None
-    billed = {price.meter for price in billing.billed(known_prices(record))}
+    billed = {price.meter for price in billing.billed(known_prices(record), unclear=record.unclear)}
     if billed & {meters.INPUT_TEXT, meters.OUTPUT_TEXT}:
         return "token"
     return "hourly" if billed == {meters.COMPUTE_HOUR} else "unit"
@@ -196,7 +200,7 @@ def _price_tier(record: OfferRecord) -> str | None:
 
 
 def _pricing(record: OfferRecord) -> Json:
-    known = known_prices(record)
+    known: tuple[_Price, ...] = (*known_prices(record), *record.unclear)
     base = _amounts((price for price in known if not price.conditions), known=known)
     overrides = _overrides(known)
     pricing = {"prompt": None, "completion": None, **base, **_converted(record)}
@@ -214,7 +218,7 @@ def _converted(record: OfferRecord) -> Json:
     return {"prompt": per_token, "completion": per_token}
 
 
-def _overrides(prices: Sequence[PriceRecord]) -> list[Json]:
+def _overrides(prices: Sequence[_Price]) -> list[Json]:
     """The conditional prices, by condition; of those that hold at once, later ones replace earlier ones key by key."""
     conditions = sorted({price.conditions for price in prices if price.conditions}, key=billing.precedence)
     return [
@@ -223,12 +227,12 @@ def _overrides(prices: Sequence[PriceRecord]) -> list[Json]:
     ]
 
 
-def _amounts(prices: Iterable[PriceRecord], *, known: Iterable[PriceRecord]) -> Json:
-    """The prices of one condition under their keys of `pricing`, in the order of the meters.
+def _amounts(prices: Iterable[_Price], *, known: Iterable[_Price]) -> Json:
+    """The prices of one condition under their keys of `pricing`, in the order of the meters; an unclear one is null.
 
     Where images are billed by token alone, that price is `image` as well, as OpenRouter shows it.
     """
-    amounts = {price.meter: amount_text(price) for price in prices}
+    amounts = {price.meter: amount_text(price) if isinstance(price, PriceRecord) else None for price in prices}
     if not any(price.meter == meters.INPUT_IMAGE for price in known) and meters.INPUT_IMAGE_TOKEN in amounts:
         amounts[meters.INPUT_IMAGE] = amounts[meters.INPUT_IMAGE_TOKEN]
     return {meter.pricing_key: amounts[meter.name] for meter in meters.METERS.values() if meter.name in amounts}
@@ -253,14 +257,10 @@ def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
 
     Not the conversion of an hourly rate, which is no price, and not an image's price that only repeats its tokens'.
     """
-    pricing = document["pricing"]
     return tuple(
         PriceRecord(meter=meter, amount=Decimal(text), conditions=conditions)
-        for conditions, told in (
-            ((), pricing),
-            *((tuple(map(tuple, entry["conditions"])), entry) for entry in pricing.get("overrides", ())),
-        )
-        for meter, text in _meters_told(told, is_hourly=document["price_basis"] == "hourly")
+        for conditions, meter, text in _stated_prices(document)
+        if text is not None
     )
 
 
@@ -275,11 +275,41 @@ def puts_out_text(document: Mapping[str, Any]) -> bool:
     return outputs is None or "text" in outputs
 
 
-def _meters_told(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str]]:
+def _unclear_notes(unclear: Iterable[UnclearPrice]) -> Iterator[str]:
+    """A sentence for each reason and its conditions, naming the keys of `pricing`."""
+    keys: dict[tuple[tuple[Condition, ...], str], list[str]] = {}
+    for price in unclear:
+        keys.setdefault((price.conditions, price.reason), []).append(meters.METERS[price.meter].pricing_key)
+    for (conditions, reason), named in keys.items():
+        when = f" where {' and '.join(' '.join(map(str, each)) for each in conditions)}" if conditions else ""
+        yield f"The price of {', '.join(named)} is unknown{when}: {reason}."
+
+
+def unclear_prices(document: Mapping[str, Any]) -> tuple[UnclearPrice, ...]:
+    """The prices that a document shows as null, as `costing` takes them.
+
+    `prompt` and `completion` are null in every document that has no such price, which costs the same.
+    """
+    return tuple(
+        UnclearPrice(meter=meter, conditions=conditions, reason="")
+        for conditions, meter, text in _stated_prices(document)
+        if text is None
+    )
+
+
+def _stated_prices(document: Mapping[str, Any]) -> Iterator[tuple[tuple[Condition, ...], str, str | None]]:
+    pricing, is_hourly = document["pricing"], document["price_basis"] == "hourly"
+    overrides = ((tuple(map(tuple, entry["conditions"])), entry) for entry in pricing.get("overrides", ()))
+    for conditions, stated in (((), pricing), *overrides):
+        for meter, text in _stated_meters(stated, is_hourly=is_hourly):
+            yield conditions, meter, text
+
+
+def _stated_meters(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str | None]]:
     repeats_tokens = "image_token" in told and told.get("image") == told["image_token"]
     skipped = ({"prompt", "completion"} if is_hourly else set()) | ({"image"} if repeats_tokens else set())
     for meter in meters.METERS.values():
-        if told.get(meter.pricing_key) is not None and meter.pricing_key not in skipped:
+        if meter.pricing_key in told and meter.pricing_key not in skipped:
             yield meter.name, told[meter.pricing_key]
 
 

@@ -74,6 +74,21 @@ class PriceRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnclearPrice:
+    """A price that the gateway charges and that is unknown, because it is unreadable or contradicts itself."""
+
+    meter: str
+    reason: str
+    """Completes the sentence "The price of … is unknown: …"."""
+    conditions: tuple[Condition, ...] = ()
+    """When the price is unknown: like those of a price, and of all that hold the same one wins."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.meter, orjson.dumps(self.conditions).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRecord:
     """One gateway's listing of one model, as the gateway itself describes it."""
 
@@ -91,6 +106,11 @@ class OfferRecord:
     description: str | None = None
     tags: tuple[str, ...] = ()
     prices: tuple[PriceRecord, ...] = ()
+    unclear: tuple[UnclearPrice, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else of the gateway's prices could not be read, in sentences."""
+    is_partial: bool = False
+    """The row shows less now than at other hours: as long as something is published of the offer, that stays."""
     is_dynamic: bool = False
     """The price is decided when a request runs."""
     zero_is_free: bool = False
@@ -121,9 +141,9 @@ class OfferRecord:
     def __post_init__(self) -> None:
         if not self.id or not self.name:
             raise ValueError("an offer needs an id and a name")
-        keys = [price.key for price in self.prices]
+        keys = [*(price.key for price in self.prices), *(price.key for price in self.unclear)]
         if len(keys) != len(set(keys)):
-            raise ValueError("a meter is priced twice under the same conditions")
+            raise ValueError("a meter is priced twice, or priced and unclear, under the same conditions")
 
     @property
     def is_free_by_name(self) -> bool:

@@ -105,7 +105,7 @@ class Gateway(ABC):
     def bundled_listing(self, payload: Json) -> Listing:
         """The rows of the decoded bundled catalogue. Raises BadPayload if it is no list."""
         if not isinstance(payload, list):
-            raise BadPayload(f"the bundled catalogue must be a list of rows, not {_json_type(payload)}")
+            raise BadPayload(f"the bundled catalogue must be a list of rows, not {json_type(payload)}")
         return Listing(rows=payload, is_complete=True)
 
     @abstractmethod
@@ -155,7 +155,7 @@ def sorted_words(value: Json) -> Json:
 def validated(row: Json, model: type[Row]) -> Row:
     """The row checked by its pydantic model. Raises UnusableRow naming every field that is wrong."""
     if not isinstance(row, dict):
-        raise UnusableRow(f"must be an object, not {_json_type(row)}")
+        raise UnusableRow(f"must be an object, not {json_type(row)}")
     try:
         return model.model_validate(row)
     except ValidationError as error:
@@ -170,6 +170,7 @@ def _problems(error: ValidationError) -> list[str]:
     ]
 
 
-def _json_type(value: Json) -> str:
+def json_type(value: Json) -> str:
+    """What kind of JSON a value is, in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

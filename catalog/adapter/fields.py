@@ -5,12 +5,14 @@ Optional ones take null, and unless they say otherwise they stand for "not told"
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import InstanceOf, PlainValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from catalog.normalize import counts, dates, modalities, text
+from catalog.adapter.contract import json_type
+from catalog.normalize import counts, dates, modalities, money, text
 
 Id = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_ID))]
 Name = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_NAME))]
@@ -41,6 +43,31 @@ def _texts(value: Any) -> list[str]:
         raise ValueError("must be a list of texts")
     return [text.line(item, longest=text.MAX_WORD) for item in value]
 
+
+def price(constructor: Callable[[object], money.Rate]) -> PlainValidator:
+    """For an amount that may be missing. One that cannot be read is unclear and costs the row nothing else."""
+    return PlainValidator(lambda value: None if value is None else money.read(constructor, value))
+
+
+def _unclear_if_wrong(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return unreadable(value)
+
+
+def unreadable(prices: Any) -> money.Unclear:
+    """Every price of a price list of the wrong shape."""
+    is_object = isinstance(prices, dict)
+    wrong = "cannot be read" if is_object else f"must be an object, not {json_type(prices)}"
+    return money.Unclear(f"its price list {wrong}")
+
+
+Price = InstanceOf[money.Rate] | InstanceOf[money.Unclear] | None
+"""What `price` reads."""
+Unclear = InstanceOf[money.Unclear]
+UnclearIfWrong = WrapValidator(_unclear_if_wrong)
+"""For an object of prices: anything else there is unclear and costs the row nothing else."""
 
 Word = Annotated[str | None, PlainValidator(text.word)]
 Prose = Annotated[str | None, PlainValidator(text.prose)]

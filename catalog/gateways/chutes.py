@@ -32,7 +32,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from catalog.adapter import fields
 from catalog.adapter.contract import (
@@ -49,8 +49,8 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, UnusableRow
-from catalog.normalize import billing, dates, meters, modalities, model_ids, money
-from catalog.records import Availability, ModelType, OfferRecord, PriceRecord
+from catalog.normalize import billing, dates, meters, modalities, model_ids, money, price_lists
+from catalog.records import Availability, ModelType, OfferRecord
 
 _PAGE_SIZE = 1000
 _MOST_PAGES = 100
@@ -76,17 +76,14 @@ _OF_ROUTE = {
 _AVAILABILITY = {True: Availability.ONLINE, False: Availability.COLD, None: Availability.UNKNOWN}
 _CONFIDENTIAL_SUFFIX = "-TEE"
 
-Rates = dict[str, money.Rate]
+_PerMillion = Annotated[fields.Price, fields.price(money.usd_per_million_tokens)]
+_PerHour = Annotated[fields.Price, fields.price(money.usd_per_hour)]
+_PerStep = Annotated[fields.Price, fields.price(money.usd_per_step)]
+
+Stated = dict[str, money.Rate | money.Unclear]
 """By meter."""
-
-
-def _optional_per_million(value: Any) -> money.Rate | None:
-    return None if value is None else money.usd_per_million_tokens(value)
-
-
-_PerMillion = Annotated[InstanceOf[money.Rate], PlainValidator(money.usd_per_million_tokens)]
-_PerHour = Annotated[InstanceOf[money.Rate], PlainValidator(money.usd_per_hour)]
-_PerStep = Annotated[InstanceOf[money.Rate], PlainValidator(money.usd_per_step)]
+_MISSING = money.Unclear("its amount is missing")
+_SIDES = (meters.INPUT_TEXT, meters.OUTPUT_TEXT)
 
 
 class _Facts(BaseModel):
@@ -100,36 +97,51 @@ class StaticRow(_Facts):
     name: fields.Name
     provider: fields.Id
     type: ModelType
-    pricing_per_hour: _PerHour
+    pricing_per_hour: _PerHour = None
     tags: list[fields.Tag] = []
 
 
 class PerMillion(_Facts):
-    usd: _PerMillion
+    usd: _PerMillion = _MISSING
 
 
 class PerStep(_Facts):
-    usd: _PerStep
+    usd: _PerStep = _MISSING
 
 
 class PerHour(_Facts):
-    hour: _PerHour
+    hour: _PerHour = _MISSING
+
+
+_OfMillion = Annotated[PerMillion | fields.Unclear | None, fields.UnclearIfWrong]
 
 
 class TokenPrices(_Facts):
-    input: PerMillion
-    output: PerMillion
-    input_cache_read: PerMillion | None = None
+    input: _OfMillion = None
+    output: _OfMillion = None
+    input_cache_read: _OfMillion = None
 
     @property
-    def rates(self) -> Rates:
-        return _rates(self.input, self.output, self.input_cache_read)
+    def stated(self) -> Stated:
+        return dict.fromkeys(_SIDES, _MISSING) | _stated(self.input, self.output, self.input_cache_read)
 
 
 class Estimate(_Facts):
-    usd: PerHour
-    per_million_tokens: TokenPrices | None = None
-    per_step: PerStep | None = None
+    usd: Annotated[PerHour | fields.Unclear | None, fields.UnclearIfWrong] = None
+    per_million_tokens: Annotated[TokenPrices | fields.Unclear | None, fields.UnclearIfWrong] = None
+    per_step: Annotated[PerStep | fields.Unclear | None, fields.UnclearIfWrong] = None
+
+    @property
+    def stated(self) -> Stated:
+        hour = self.usd.hour if isinstance(self.usd, PerHour) else self.usd
+        step = self.per_step.usd if isinstance(self.per_step, PerStep) else self.per_step
+        tokens = self.per_million_tokens
+        found: Stated = {meters.COMPUTE_HOUR: hour or _MISSING}
+        if self.per_step:
+            found[meters.STEP] = step or _MISSING
+        if isinstance(tokens, money.Unclear):
+            return found | dict.fromkeys(_SIDES, tokens)
+        return found | (tokens.stated if tokens else {})
 
 
 class Chute(_Facts):
@@ -137,7 +149,7 @@ class Chute(_Facts):
 
     name: fields.Id
     public: Literal[True]
-    current_estimated_price: Estimate | None
+    current_estimated_price: Annotated[Estimate | fields.Unclear | None, fields.UnclearIfWrong] = _MISSING
     standard_template: fields.Word = None
     tagline: fields.Prose = None
     created_at: fields.UnixSeconds = None
@@ -146,47 +158,38 @@ class Chute(_Facts):
     tee: fields.Flag = None
 
     @property
-    def rates(self) -> Rates:
+    def stated(self) -> Stated:
         estimate = self.current_estimated_price
-        if estimate is None:
-            return {}
-        steps = {meters.STEP: estimate.per_step.usd} if estimate.per_step else {}
-        tokens = estimate.per_million_tokens.rates if estimate.per_million_tokens else {}
-        return {meters.COMPUTE_HOUR: estimate.usd.hour} | steps | tokens
+        if isinstance(estimate, money.Unclear):
+            return {meters.COMPUTE_HOUR: estimate}
+        return estimate.stated if estimate else {}
 
 
 class LlmPrice(_Facts):
     """`price` of a language model; in July 2025 it was one number for both sides."""
 
-    usd: Annotated[InstanceOf[money.Rate] | None, PlainValidator(_optional_per_million)] = None
-    input: PerMillion | None = None
-    output: PerMillion | None = None
-    input_cache_read: PerMillion | None = None
-
-    @model_validator(mode="after")
-    def _has_both_sides(self) -> LlmPrice:
-        if self.usd is None and (self.input is None or self.output is None):
-            raise ValueError("must have input and output, or usd")
-        return self
+    usd: _PerMillion = None
+    input: _OfMillion = None
+    output: _OfMillion = None
+    input_cache_read: _OfMillion = None
 
     @property
-    def sides(self) -> Rates:
-        return _rates(self.input, self.output, self.input_cache_read)
+    def sides(self) -> Stated:
+        return _stated(self.input, self.output, self.input_cache_read)
 
     @property
-    def rates(self) -> Rates:
-        blended = {} if self.usd is None else {meters.INPUT_TEXT: self.usd, meters.OUTPUT_TEXT: self.usd}
-        return blended | self.sides
+    def stated(self) -> Stated:
+        return dict.fromkeys(_SIDES, self.usd or _MISSING) | self.sides
 
 
 class LlmPricing(_Facts):
-    prompt: _PerMillion
-    completion: _PerMillion
-    input_cache_read: Annotated[InstanceOf[money.Rate] | None, PlainValidator(_optional_per_million)] = None
+    prompt: _PerMillion = None
+    completion: _PerMillion = None
+    input_cache_read: _PerMillion = None
 
     @property
-    def rates(self) -> Rates:
-        found = {meters.INPUT_TEXT: self.prompt, meters.OUTPUT_TEXT: self.completion}
+    def stated(self) -> Stated:
+        found: Stated = {meters.INPUT_TEXT: self.prompt or _MISSING, meters.OUTPUT_TEXT: self.completion or _MISSING}
         return found | ({meters.INPUT_TEXT_CACHE_READ: self.input_cache_read} if self.input_cache_read else {})
 
 
@@ -195,8 +198,8 @@ class Llm(_Facts):
 
     id: fields.Id
     root: fields.Word = None
-    price: LlmPrice | None = None
-    pricing: LlmPricing | None = None
+    price: Annotated[LlmPrice | fields.Unclear | None, fields.UnclearIfWrong] = None
+    pricing: Annotated[LlmPricing | fields.Unclear | None, fields.UnclearIfWrong] = None
     context_length: fields.Count = None
     max_model_len: fields.Count = None
     max_output_length: fields.Count = None
@@ -207,25 +210,15 @@ class Llm(_Facts):
     supported_features: fields.Words = None
     supported_sampling_parameters: fields.Words = None
 
-    @model_validator(mode="after")
-    def _tells_one_price(self) -> Llm:
-        """Refuses a row whose two prices differ.
-
-        They are one number written twice. If they part, one of them has changed its meaning, and its unit perhaps:
-        the price last read is nearer to the truth than either.
-        """
-        if self.price is None and self.pricing is None:
-            raise ValueError("has neither price nor pricing")
-        if self.price and self.pricing:
-            older, newer = self.price.sides, self.pricing.rates
-            if parted := sorted(meter for meter in older.keys() & newer.keys() if older[meter] != newer[meter]):
-                raise ValueError(f"price and pricing differ for {', '.join(parted)}")
-        return self
-
     @property
-    def rates(self) -> Rates:
-        older = self.price.rates if self.price else {}
-        return older | (self.pricing.rates if self.pricing else {})
+    def stated(self) -> Stated:
+        """One number is written twice. Where they differ, one of them has changed its meaning, and perhaps its unit."""
+        if self.price is None and self.pricing is None:
+            return dict.fromkeys(_SIDES, _MISSING)
+        older, newer = _of_both_sides(self.price), _of_both_sides(self.pricing)
+        sides = self.price.sides if isinstance(self.price, LlmPrice) else {}
+        differing = {meter for meter in sides.keys() & newer.keys() if _differ(sides[meter], newer[meter])}
+        return older | newer | dict.fromkeys(differing, money.Unclear("price and pricing differ"))
 
 
 class JoinedRow(_Facts):
@@ -244,8 +237,8 @@ class Chutes(Gateway):
     hosts = {"api": "https://api.chutes.ai", "llm": "https://llm.chutes.ai"}
     auth = Auth()
     needs_key_for_auto = True
-    bundled_on = date(2025, 10, 8)
     version = 2
+    bundled_on = date(2025, 10, 8)
 
     def walk(self, config: Config) -> Walk:
         deployments = yield from _deployments()
@@ -401,6 +394,7 @@ def _record(row: JoinedRow) -> OfferRecord:
     return replace(
         record,
         prices=(*record.prices, *(price for price in chute.prices if price.meter == meters.COMPUTE_HOUR)),
+        unclear=(*record.unclear, *(price for price in chute.unclear if price.meter == meters.COMPUTE_HOUR)),
         description=chute.description,
         created=chute.created,
         is_confidential=chute.is_confidential if record.is_confidential is None else record.is_confidential,
@@ -410,7 +404,7 @@ def _record(row: JoinedRow) -> OfferRecord:
 
 def _llm_record(llm: Llm) -> OfferRecord:
     inputs, outputs = modalities.of_model_type(ModelType.LLM)
-    prices = _prices(llm.rates)
+    priced = price_lists.base_prices(llm.stated)
     return OfferRecord(
         id=llm.id,
         slug=llm.id,
@@ -418,8 +412,9 @@ def _llm_record(llm: Llm) -> OfferRecord:
         name=_name(llm.id),
         provider_slug=_provider(llm.id),
         model_type=ModelType.LLM,
-        prices=prices,
-        zero_is_free=not billing.not_sold_by(prices),
+        prices=priced.prices,
+        unclear=priced.unclear,
+        zero_is_free=not billing.not_sold_by(priced.prices),
         input_modalities=llm.input_modalities or inputs,
         output_modalities=llm.output_modalities or outputs,
         hugging_face_id=model_ids.repository(llm.root),
@@ -434,9 +429,9 @@ def _llm_record(llm: Llm) -> OfferRecord:
 def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
     model_type = _OF_TEMPLATE.get(chute.standard_template or "") or _type_of_routes(cords)
     inputs, outputs = modalities.of_model_type(model_type)
+    priced = price_lists.base_prices(chute.stated)
     # The suffix is Chutes' own; no repository is called that.
     is_repository = not chute.name.endswith(_CONFIDENTIAL_SUFFIX)
-    prices = _prices(chute.rates)
     return OfferRecord(
         id=chute.name,
         slug=chute.name,
@@ -445,8 +440,9 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
         provider_slug=_provider(chute.name),
         description=chute.tagline,
         model_type=model_type,
-        prices=prices,
-        zero_is_free=not billing.not_sold_by(prices),
+        prices=priced.prices,
+        unclear=priced.unclear,
+        zero_is_free=not billing.not_sold_by(priced.prices),
         input_modalities=inputs,
         output_modalities=outputs,
         hugging_face_id=model_ids.repository(chute.name) if is_repository else None,
@@ -475,17 +471,32 @@ def _type_of_routes(cords: Json) -> ModelType:
     return found.pop() if len(found) == 1 else ModelType.OTHER
 
 
-def _prices(rates: Rates) -> tuple[PriceRecord, ...]:
-    return tuple(meters.price(meter, rates[meter]) for meter in meters.METERS if meter in rates)
+def _of_both_sides(prices: LlmPrice | LlmPricing | money.Unclear | None) -> Stated:
+    if isinstance(prices, money.Unclear):
+        return dict.fromkeys(_SIDES, prices)
+    return prices.stated if prices else {}
 
 
-def _rates(prompt: PerMillion | None, completion: PerMillion | None, cache_read: PerMillion | None) -> Rates:
-    told = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion, meters.INPUT_TEXT_CACHE_READ: cache_read}
-    return {meter: price.usd for meter, price in told.items() if price}
+def _differ(price: money.Rate | money.Unclear, other: money.Rate | money.Unclear) -> bool:
+    return isinstance(price, money.Rate) and isinstance(other, money.Rate) and price != other
+
+
+def _stated(
+    prompt: PerMillion | money.Unclear | None,
+    completion: PerMillion | money.Unclear | None,
+    cache_read: PerMillion | money.Unclear | None,
+) -> Stated:
+    found = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion, meters.INPUT_TEXT_CACHE_READ: cache_read}
+    return {
+        meter: (price.usd or _MISSING) if isinstance(price, PerMillion) else price
+        for meter, price in found.items()
+        if price
+    }
 
 
 def _static_record(listed: StaticRow) -> OfferRecord:
     inputs, outputs = modalities.of_model_type(listed.type)
+    priced = price_lists.base_prices({meters.COMPUTE_HOUR: listed.pricing_per_hour or _MISSING})
     return OfferRecord(
         id=listed.id,
         slug=listed.id,
@@ -494,7 +505,8 @@ def _static_record(listed: StaticRow) -> OfferRecord:
         provider_slug=listed.provider,
         model_type=listed.type,
         tags=tuple(dict.fromkeys(listed.tags)),
-        prices=(meters.price(meters.COMPUTE_HOUR, listed.pricing_per_hour),),
+        prices=priced.prices,
+        unclear=priced.unclear,
         zero_is_free=True,
         input_modalities=inputs,
         output_modalities=outputs,

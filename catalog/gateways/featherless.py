@@ -14,7 +14,7 @@ sent where there is one. A page is `{data, total, pagination: {total_items, ...}
 Units of its prices:
 - `prompt`, `completion` and `image`: US dollars **per token**, as decimal text; `request`: per request.
 - `input` and `output`: the first two once more, as numbers per **million tokens**. Where they differ the text holds;
-  where they are ten-fold apart one of them has another unit, and the row is refused.
+  where they are ten-fold apart one of them has another unit, and the price is unknown.
 They are those of the plan that bills by use; under the others no token is billed. No pricing, as before mid-2026, is an
 unknown price. A zero is no evidence of a free model, and that of an image or a request says "not applicable".
 
@@ -30,9 +30,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from catalog.adapter import fields
 from catalog.adapter.contract import (
@@ -48,8 +48,8 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload
-from catalog.normalize import dates, meters, modalities, model_ids, money
-from catalog.records import Availability, ModelType, OfferRecord, PriceRecord
+from catalog.normalize import dates, meters, modalities, model_ids, money, price_lists
+from catalog.records import Availability, ModelType, OfferRecord
 
 _PAGE_SIZE = 1000
 # Some fifty pages of this size are counted; the rest is for the day on which a page holds a hundred rows only.
@@ -63,17 +63,12 @@ _OF_TIER = {"hot": Availability.ONLINE, "warm": Availability.ONLINE, "cold": Ava
 _TEXT_AND_IMAGE = ("text", "image")
 
 
-def _optional(constructor: Callable[[object], money.Rate]) -> PlainValidator:
-    def read(value: Any) -> money.Rate | None:
-        return None if value is None else constructor(value)
-
-    return PlainValidator(read)
+_PerToken = Annotated[fields.Price, fields.price(money.usd_per_token)]
+_PerMillion = Annotated[fields.Price, fields.price(money.usd_per_million_tokens)]
+_PerRequest = Annotated[fields.Price, fields.price(money.usd_per_request)]
 
 
-_Rate = InstanceOf[money.Rate] | None
-_PerToken = Annotated[_Rate, _optional(money.usd_per_token)]
-_PerMillion = Annotated[_Rate, _optional(money.usd_per_million_tokens)]
-_PerRequest = Annotated[_Rate, _optional(money.usd_per_request)]
+_Price = money.Rate | money.Unclear | None
 
 
 class _Facts(BaseModel):
@@ -88,22 +83,24 @@ class Pricing(_Facts):
     input: _PerMillion = None
     output: _PerMillion = None
 
-    @model_validator(mode="after")
-    def _has_one_unit(self) -> Pricing:
-        for key, other in (("prompt", "input"), ("completion", "output")):
-            rate, again = getattr(self, key), getattr(self, other)
-            if rate and again and _are_of_two_units(rate, again):
-                raise ValueError(f"{key} is {_per_million(rate)} and {other} {_per_million(again)}: not of one unit")
-        return self
-
-    def prices(self) -> tuple[PriceRecord, ...]:
-        told = {
-            meters.INPUT_TEXT: self.prompt or self.input,
-            meters.OUTPUT_TEXT: self.completion or self.output,
+    def stated(self) -> price_lists.Stated:
+        found = {
+            meters.INPUT_TEXT: self._of_two("prompt", "input"),
+            meters.OUTPUT_TEXT: self._of_two("completion", "output"),
             meters.REQUEST: _unless_zero(self.request),
             meters.INPUT_IMAGE_TOKEN: _unless_zero(self.image),
         }
-        return tuple(meters.price(meter, rate) for meter, rate in told.items() if rate)
+        return {meter: price for meter, price in found.items() if price}
+
+    def _of_two(self, key: str, other: str) -> _Price:
+        """The price that two keys state in two units."""
+        price: _Price = getattr(self, key)
+        again: _Price = getattr(self, other)
+        if isinstance(price, money.Rate) and isinstance(again, money.Rate) and _are_of_two_units(price, again):
+            return money.Unclear(
+                f"{key} is {_per_million(price)} and {other} {_per_million(again)}, which are not of one unit"
+            )
+        return price or again
 
 
 class Features(_Facts):
@@ -125,7 +122,7 @@ class Row(_Facts):
     vision_supported: fields.Flag = None
     input_modalities: fields.Modalities = None
     output_modalities: fields.Modalities = None
-    pricing: Pricing | None = None
+    pricing: Annotated[Pricing | fields.Unclear | None, fields.UnclearIfWrong] = None
     status: fields.Word = None
     """Whether it can be started; the list has only those that are `active`, unless it is asked for others."""
     availability: Readiness | None = None
@@ -143,6 +140,7 @@ class Featherless(Gateway):
     note = "Featherless catalog"
     hosts = {"api": "https://api.featherless.ai"}
     auth = Auth()
+    version = 2
     bundled_on = date(2026, 4, 9)
 
     def walk(self, config: Config) -> Walk:
@@ -172,6 +170,7 @@ class Featherless(Gateway):
         listed = validated(row, Row)
         features = listed.features or Features()
         model_type = _model_type(listed.input_modalities or (), listed.output_modalities or ())
+        priced = price_lists.base_prices(_stated(listed.pricing))
         inputs, outputs = modalities.of_model_type(model_type)
         if features.image_input or listed.vision_supported:
             inputs = _TEXT_AND_IMAGE
@@ -182,7 +181,8 @@ class Featherless(Gateway):
             name=listed.name or model_ids.short_name(listed.id) or listed.id,
             provider_slug=model_ids.owner(listed.id) or self.slug,
             model_type=model_type,
-            prices=listed.pricing.prices() if listed.pricing else (),
+            prices=priced.prices,
+            unclear=priced.unclear,
             input_modalities=listed.input_modalities or inputs,
             output_modalities=listed.output_modalities or outputs,
             hugging_face_id=model_ids.repository(listed.id),
@@ -237,8 +237,14 @@ def _per_million(rate: money.Rate) -> str:
     return f"{money.plain(money.per_million(rate.amount))} US dollars per million tokens"
 
 
-def _unless_zero(rate: money.Rate | None) -> money.Rate | None:
-    return rate if rate and rate.amount else None
+def _unless_zero(price: _Price) -> _Price:
+    return None if isinstance(price, money.Rate) and not price.amount else price
+
+
+def _stated(pricing: Pricing | money.Unclear | None) -> price_lists.Stated:
+    if isinstance(pricing, Pricing):
+        return pricing.stated()
+    return dict.fromkeys((meters.INPUT_TEXT, meters.OUTPUT_TEXT), pricing) if pricing else {}
 
 
 def _model_type(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> ModelType:

@@ -19,15 +19,23 @@ whose maker is not told yet. Fields are added several times a year, so unknown o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from catalog.adapter import fields
 from catalog.adapter.contract import (
@@ -44,8 +52,8 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
-from catalog.normalize import billing, counts, dates, meters, modalities, model_ids, money, schedules, text
-from catalog.records import JsonScalar, ModelType, OfferRecord, PriceRecord, ProviderRecord
+from catalog.normalize import billing, counts, dates, meters, modalities, model_ids, money, price_lists, schedules, text
+from catalog.records import JsonScalar, ModelType, OfferRecord, ProviderRecord
 
 _PATH = "/api/v1/models"
 _PROVIDERS_PATH = "/api/v1/providers"
@@ -64,40 +72,55 @@ def _model_id(value: Any) -> str:
     return found
 
 
-def _base_price(value: Any) -> money.Rate | None:
+_Price = money.Rate | money.Unclear | None
+_MISSING = money.Unclear("its amount is missing")
+
+
+def _base_price(value: Any) -> _Price:
     """None: decided when a request runs."""
-    return None if money.is_negative(value) else money.usd_per_token(value)
+    return None if money.is_negative(value) else money.read(money.usd_per_token, value)
 
 
-def _overriding_price(value: Any) -> money.Rate | None:
+def _overriding_price(value: Any) -> _Price:
     return None if value is None else _base_price(value)
 
 
 def _extra_price(constructor: Callable[[object], money.Rate]) -> PlainValidator:
     """For keys that may be left out, and whose 0 says the same."""
 
-    def read(value: Any) -> money.Rate | None:
-        rate = None if value is None or money.is_negative(value) else constructor(value)
-        return rate if rate and rate.amount else None
+    def read(value: Any) -> _Price:
+        price = None if value is None or money.is_negative(value) else money.read(constructor, value)
+        return None if isinstance(price, money.Rate) and not price.amount else price
 
     return PlainValidator(read)
 
 
-def _prompt_size(value: Any) -> int | None:
-    return None if value is None else counts.count(value) or 0
+def _condition(read: Callable[[Any], int]) -> PlainValidator:
+    """For a condition of a price: one that cannot be read makes the prices under it unclear."""
+
+    def condition(value: Any) -> int | money.Unclear | None:
+        try:
+            return None if value is None else read(value)
+        except ValueError as error:
+            return money.Unclear(f"the condition of another one cannot be read: {error}")
+
+    return PlainValidator(condition)
 
 
-def _minute(value: Any) -> int | None:
-    return None if value is None else dates.minute_of_day(value)
+def _overrides(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return money.Unclear("what it is under other conditions cannot be read")
 
 
-_Rate = InstanceOf[money.Rate] | None
-_BasePrice = Annotated[_Rate, PlainValidator(_base_price)]
-_OverridingPrice = Annotated[_Rate, PlainValidator(_overriding_price)]
-_PerToken = Annotated[_Rate, _extra_price(money.usd_per_token)]
-_PerImage = Annotated[_Rate, _extra_price(money.usd_per_image)]
-_PerRequest = Annotated[_Rate, _extra_price(money.usd_per_request)]
-_PerSearch = Annotated[_Rate, _extra_price(money.usd_per_search)]
+_Condition = int | fields.Unclear | None
+_BasePrice = Annotated[fields.Price, PlainValidator(_base_price)]
+_OverridingPrice = Annotated[fields.Price, PlainValidator(_overriding_price)]
+_PerToken = Annotated[fields.Price, _extra_price(money.usd_per_token)]
+_PerImage = Annotated[fields.Price, _extra_price(money.usd_per_image)]
+_PerRequest = Annotated[fields.Price, _extra_price(money.usd_per_request)]
+_PerSearch = Annotated[fields.Price, _extra_price(money.usd_per_search)]
 
 
 class Prices(BaseModel):
@@ -120,15 +143,14 @@ class Prices(BaseModel):
     input_cache_write: _PerToken = None
     input_cache_write_1h: _PerToken = None
 
-    def rates(self, *, image_is_per_token: bool) -> schedules.Rates:
-        """By meter."""
+    def stated(self, *, image_is_per_token: bool) -> price_lists.Stated:
         told = {key: getattr(self, key) for key in Prices.model_fields}
         image = told.pop("image")
-        if image and image_is_per_token:
+        if isinstance(image, money.Rate) and image_is_per_token:
             told["image_token"] = told["image_token"] or money.usd_per_token(image.amount)
         else:
             told["image"] = image
-        return {_METERS[key]: rate for key, rate in told.items() if rate is not None}
+        return {_METERS[key]: price for key, price in told.items() if price is not None}
 
 
 class Override(Prices):
@@ -136,16 +158,25 @@ class Override(Prices):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    min_prompt_tokens: Annotated[int | None, PlainValidator(_prompt_size)] = None
+    min_prompt_tokens: Annotated[_Condition, _condition(lambda value: counts.count(value) or 0)] = None
     """The prompt must have more tokens than this."""
-    utc_start: Annotated[int | None, PlainValidator(_minute)] = None
-    utc_end: Annotated[int | None, PlainValidator(_minute)] = None
+    utc_start: Annotated[_Condition, _condition(dates.minute_of_day)] = None
+    utc_end: Annotated[_Condition, _condition(dates.minute_of_day)] = None
 
-    @model_validator(mode="after")
-    def _window_is_whole(self) -> Override:
+    @property
+    def unclear(self) -> money.Unclear | None:
+        """Why its conditions are not known, if they are not."""
+        conditions = (self.min_prompt_tokens, self.utc_start, self.utc_end)
+        if found := next((each for each in conditions if isinstance(each, money.Unclear)), None):
+            return found
         if (self.utc_start is None) != (self.utc_end is None):
-            raise ValueError("utc_start and utc_end go together")
-        return self
+            return money.Unclear("the time window of another one has no start or no end")
+        return None
+
+    @property
+    def from_tokens(self) -> int:
+        """The smallest prompt that it is for; 0: any."""
+        return self.min_prompt_tokens + 1 if isinstance(self.min_prompt_tokens, int) else 0
 
     @property
     def is_understood(self) -> bool:
@@ -154,13 +185,17 @@ class Override(Prices):
 
     @property
     def window(self) -> schedules.Span | None:
-        return None if self.utc_start is None or self.utc_end is None else (self.utc_start, self.utc_end)
+        start, end = self.utc_start, self.utc_end
+        return (start, end) if isinstance(start, int) and isinstance(end, int) else None
 
 
 class Pricing(Prices):
-    prompt: _BasePrice
-    completion: _BasePrice
-    overrides: Annotated[list[Override], Field(max_length=_MOST_OVERRIDES)] | None = None
+    prompt: _BasePrice = _MISSING
+    completion: _BasePrice = _MISSING
+    overrides: Annotated[
+        Annotated[list[Override], Field(max_length=_MOST_OVERRIDES)] | fields.Unclear | None,
+        WrapValidator(_overrides),
+    ] = None
 
 
 class Architecture(BaseModel):
@@ -186,7 +221,7 @@ class Row(BaseModel):
     id: Annotated[str, PlainValidator(_model_id)]
     name: fields.Name
     architecture: Architecture
-    pricing: Pricing
+    pricing: Annotated[Pricing | fields.Unclear, fields.UnclearIfWrong] = _MISSING
     canonical_slug: fields.Word = None
     hugging_face_id: fields.Word = None
     created: fields.UnixSeconds = None
@@ -230,8 +265,8 @@ class OpenRouter(Gateway):
     note = "OpenRouter catalog"
     hosts = {"api": "https://openrouter.ai"}
     auth = Auth()
-    bundled_on = date(2026, 5, 28)
     version = 2
+    bundled_on = date(2026, 5, 28)
 
     def walk(self, config: Config) -> Walk:
         """One page, unless the answer names another one in `links.next`."""
@@ -267,9 +302,9 @@ class OpenRouter(Gateway):
         listed = validated(row, Row)
         architecture, top = listed.architecture, listed.top_provider or TopProvider()
         outputs = frozenset(word.casefold() for word in architecture.output_modalities)
-        is_dynamic = _is_dynamic(row["pricing"])
-        prices = _prices(listed.pricing, outputs=outputs)
-        is_text_free = outputs == {"text"} and not billing.not_sold_by(prices)
+        is_dynamic = _is_dynamic(row.get("pricing"))
+        priced = _price_list(listed.pricing, outputs=outputs)
+        is_text_free = outputs == {"text"} and not billing.not_sold_by(priced.prices)
         return OfferRecord(
             id=listed.id,
             slug=listed.id,
@@ -278,7 +313,9 @@ class OpenRouter(Gateway):
             provider_slug=model_ids.owner(listed.id),
             description=listed.description,
             model_type=_model_type(listed, outputs=outputs, is_dynamic=is_dynamic),
-            prices=prices,
+            prices=priced.prices,
+            unclear=priced.unclear,
+            is_partial=any(price.reason == _HIDDEN.reason for price in priced.unclear),
             is_dynamic=is_dynamic,
             zero_is_free=is_text_free or listed.id.endswith(":free"),
             input_modalities=modalities.canonical(architecture.input_modalities) or None,
@@ -374,8 +411,10 @@ def _model_type(listed: Row, *, outputs: frozenset[str], is_dynamic: bool) -> Mo
 
 
 def _is_dynamic(pricing: Json) -> bool:
-    entries = [pricing, *(pricing.get("overrides") or ())]
-    return any(money.is_negative(entry.get(side)) for entry in entries for side in ("prompt", "completion"))
+    overrides = pricing.get("overrides") if isinstance(pricing, dict) else None
+    entries = [pricing, *(overrides if isinstance(overrides, list) else ())]
+    stated = [entry for entry in entries if isinstance(entry, dict)]
+    return any(money.is_negative(entry.get(side)) for entry in stated for side in ("prompt", "completion"))
 
 
 def _scalars(parameters: Mapping[str, Any]) -> dict[str, JsonScalar]:
@@ -398,26 +437,81 @@ def _is_price(key: str, value: Any) -> bool:
     return isinstance(value, str) and money.is_number(value) and not key.startswith(("min_", "max_", "utc_"))
 
 
-def _prices(pricing: Pricing, *, outputs: frozenset[str]) -> tuple[PriceRecord, ...]:
-    overrides = [override for override in pricing.overrides or () if override.is_understood]
-    tariffs = (pricing, *overrides)
+_HIDDEN = money.Unclear("the price of a time window is in force, and that of the other hours is not stated")
+
+
+def _price_list(pricing: Pricing | money.Unclear, *, outputs: frozenset[str]) -> price_lists.PriceList:
+    if isinstance(pricing, money.Unclear):
+        found = price_lists.base_prices(dict.fromkeys((meters.INPUT_TEXT, meters.OUTPUT_TEXT), pricing))
+    else:
+        found = _scheduled(pricing, _stated_overrides(pricing))
+    if not outputs or outputs & _BILLED_BY_TOKENS:
+        return found
+    return price_lists.PriceList(
+        prices=tuple(price for price in found.prices if meters.METERS[price.meter].unit is not money.Unit.TOKEN),
+        unclear=tuple(price for price in found.unclear if meters.METERS[price.meter].unit is not money.Unit.TOKEN),
+    )
+
+
+def _stated_overrides(pricing: Pricing) -> list[Override]:
+    stated = pricing.overrides if isinstance(pricing.overrides, list) else []
+    return [override for override in stated if override.is_understood]
+
+
+def _scheduled(pricing: Pricing, overrides: Sequence[Override]) -> price_lists.PriceList:
+    """The prices of a price list with those that hold under conditions."""
     # Decided once for the row: an override may raise one of the two without the other.
-    prompts = {tariff.prompt.amount for tariff in tariffs if tariff.prompt}
-    image_is_per_token = any(tariff.image and tariff.image.amount in prompts for tariff in tariffs)
+    tariffs = (pricing, *overrides)
+    prompts = {tariff.prompt.amount for tariff in tariffs if isinstance(tariff.prompt, money.Rate)}
+    images = [tariff.image.amount for tariff in tariffs if isinstance(tariff.image, money.Rate)]
+    is_per_token = any(amount in prompts for amount in images)
+    top = pricing.stated(image_is_per_token=is_per_token)
+    clauses = [(override, override.stated(image_is_per_token=is_per_token)) for override in overrides]
+    unclear = _unclear(pricing, top, clauses)
     schedule = schedules.Schedule(
-        top=pricing.rates(image_is_per_token=image_is_per_token),
+        top=_clear(top, unclear, from_tokens=0),
         clauses=tuple(
             schedules.Clause(
-                from_tokens=0 if override.min_prompt_tokens is None else override.min_prompt_tokens + 1,
+                from_tokens=override.from_tokens,
                 window=override.window,
-                rates=override.rates(image_is_per_token=image_is_per_token),
+                rates=_clear(stated, unclear, from_tokens=override.from_tokens),
             )
-            for override in overrides
+            for override, stated in clauses
         ),
     )
-    try:
-        found = schedule.prices()
-    except ValueError as error:
-        raise UnusableRow(f"pricing.overrides: {error}") from None
-    is_token_billed = not outputs or bool(outputs & _BILLED_BY_TOKENS)
-    return tuple(price for price in found if is_token_billed or meters.METERS[price.meter].unit is not money.Unit.TOKEN)
+    schedule, hidden = schedule.parted()
+    unclear |= {(meter, _ALWAYS): _HIDDEN for meter in hidden}
+    found = price_lists.price_list(
+        (meter, ((billing.PROMPT_TOKENS, ">=", tokens),) if tokens > 0 else (), price)
+        for (meter, tokens), price in sorted(unclear.items(), key=lambda item: item[0])
+    )
+    return replace(found, prices=tuple(schedule.prices()))
+
+
+_ALWAYS = -1
+_Unclear = dict[tuple[str, int], money.Unclear]
+"""By meter and the smallest prompt from which its price is unclear; `_ALWAYS`: whatever the conditions are."""
+
+
+def _unclear(
+    pricing: Pricing, top: price_lists.Stated, clauses: Sequence[tuple[Override, price_lists.Stated]]
+) -> _Unclear:
+    """What cannot be read. With time windows that is unclear at any hour: which one is the base depends on all."""
+    if isinstance(pricing.overrides, money.Unclear):
+        return {(meter, _ALWAYS): pricing.overrides for meter in top}
+    is_timed = any(override.window for override, _ in clauses)
+    found: _Unclear = {}
+    for override, stated in ((Override(), top), *clauses):
+        for meter, price in stated.items():
+            if problem := override.unclear or (price if isinstance(price, money.Unclear) else None):
+                is_always = override.unclear or is_timed
+                found[meter, _ALWAYS if is_always else override.from_tokens] = problem
+    return {key: problem for key, problem in found.items() if key[1] == _ALWAYS or (key[0], _ALWAYS) not in found}
+
+
+def _clear(stated: price_lists.Stated, unclear: _Unclear, *, from_tokens: int) -> schedules.Rates:
+    return {
+        meter: price
+        for meter, price in price_lists.known(stated).items()
+        if (meter, from_tokens) not in unclear and (meter, _ALWAYS) not in unclear
+    }

@@ -21,8 +21,8 @@ that is not billed by tokens has a price only where `_UNITS` names its unit; oth
 - A zero mostly says that nobody filled it in, or that there is no such side. It is a price only under an id that ends
   in `:free`.
 - `x-lte-128k` and `x-gt-128k` are halves of one model, for prompts of up to 128,000 tokens and of more. What the second
-  does not tell is taken from the first. Halves of two sizes, a half alone, and a half that contradicts the whole model
-  beside it are refused.
+  does not state is taken from the first. Where the whole model is listed too, or halves of several sizes are, a price
+  is what all of them agree on for prompts of one size. The rest is unknown.
 - `batch_config` and the execution modes of `custom_pricing` are prices under a condition; so are its context tiers. Of
   its regions only `default` is read: the others depend on where a caller is.
 - Another currency is not converted; its prices are unknown.
@@ -37,17 +37,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from catalog.adapter import fields
 from catalog.adapter.contract import Auth, Config, Gateway, Json, Listing, Page, Request, Walk, fields_of, validated
-from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
-from catalog.normalize import billing, meters, modalities, model_ids, money, schedules, text
-from catalog.records import ModelType, OfferRecord, PriceRecord
+from catalog.adapter.errors import BadPayload, GatewayError
+from catalog.normalize import billing, meters, modalities, model_ids, money, price_lists, text
+from catalog.records import Condition, ModelType, OfferRecord
 
 _PAGE_SIZE = 100
 _MOST_PAGES = 100
@@ -55,6 +55,7 @@ _MOST_BETWEEN_HALVES = 10
 _TEMPLATE = "default"
 _HALF = re.compile(r"(.+)-(lte|gt)-([1-9][0-9]{0,5})k")
 _HALVES = {"lte": "up_to", "gt": "above"}
+_WORDS = {"up to": "up_to", "above": "above"}
 
 # The first that holds where the type is not told: a model of lyria's is called clip too.
 _TYPES_OF_WORDS = tuple(
@@ -161,18 +162,20 @@ class _Facts(BaseModel):
 
 
 class PricingConfig(_Facts):
-    pay_as_you_go: dict[str, Any] | None = None
-    batch_config: dict[str, Any] | None = None
+    pay_as_you_go: Any = None
+    batch_config: Any = None
     currency: fields.Word = None
 
 
 class Priced(_Facts):
-    pricing_config: PricingConfig | None = None
+    pricing_config: Annotated[PricingConfig | fields.Unclear | None, fields.UnclearIfWrong] = None
 
     @property
-    def lists(self) -> dict[str, Json]:
+    def lists(self) -> dict[str, Json | money.Unclear]:
         """What is told in US dollars, by execution mode."""
         config = self.pricing_config
+        if isinstance(config, money.Unclear):
+            return {billing.STANDARD: config}
         if config is None or (config.currency or "USD").upper() != "USD":
             return {}
         return {billing.STANDARD: config.pay_as_you_go, "batch": config.batch_config}
@@ -199,7 +202,7 @@ class CustomPricing(_Facts):
 class Entry(Priced):
     """What a price file has of a model."""
 
-    custom_pricing: CustomPricing | None = None
+    custom_pricing: Annotated[CustomPricing | fields.Unclear | None, fields.UnclearIfWrong] = None
 
 
 class Type(_Facts):
@@ -242,6 +245,7 @@ class Portkey(Gateway):
             "nebius", "novita-ai", "openai", "perplexity-ai", "together-ai", "x-ai", "z-ai",
         )
     }  # fmt: skip
+    version = 2
     bundled_on = date(2026, 8, 21)
 
     def walk(self, config: Config) -> Walk:
@@ -251,8 +255,9 @@ class Portkey(Gateway):
     def record(self, row: Json) -> OfferRecord:
         listed = validated(row, Row)
         model_type = _model_type(listed)
-        prices = tuple(_prices(listed, model_type=model_type))
-        priced, supported = {price.meter for price in prices}, listed.type.supported or ()
+        found = price_lists.price_list(_prices(listed, model_type=model_type))
+        priced = {*(price.meter for price in found.prices), *(price.meter for price in found.unclear)}
+        supported = listed.type.supported or ()
         inputs, outputs = modalities.of_model_type(model_type)
         takes = _INPUTS_TOLD.intersection(supported) | {_INPUTS[meter] for meter in priced & _INPUTS.keys()}
         return OfferRecord(
@@ -263,7 +268,9 @@ class Portkey(Gateway):
             provider_slug=_provider(listed),
             host=listed.host,
             model_type=model_type,
-            prices=prices,
+            prices=found.prices,
+            unclear=found.unclear,
+            notes=tuple(_notes(listed)),
             zero_is_free=listed.is_free,
             input_modalities=inputs and modalities.canonical([*inputs, *takes]),
             output_modalities=outputs
@@ -372,81 +379,126 @@ def _provider(listed: Row) -> str | None:
     return model_ids.owner(listed.model) or (listed.host if listed.host in _MAKERS or is_own else None)
 
 
-def _prices(listed: Row, *, model_type: ModelType) -> Iterator[PriceRecord]:
+_Stated = dict[str, money.Rate | money.Unclear]
+"""By meter."""
+_Lists = dict[str, dict[int, _Stated]]
+"""By execution mode and smallest prompt."""
+_TWICE = money.Unclear("the price file states it more than once, and the amounts differ")
+_FAR_APART = money.Unclear(f"the prices for short and for long prompts differ more than {_MOST_BETWEEN_HALVES}-fold")
+
+
+def _prices(listed: Row, *, model_type: ModelType) -> Iterator[tuple[str, tuple[Condition, ...], _Price]]:
     """The standard prices, and those of each other execution mode that differ from them."""
     lists = _price_lists(listed, model_type=model_type)
-    standard = _prices_of(lists, billing.STANDARD)
+    standard = list(_by_size(lists.get(billing.STANDARD, {})))
     for mode in billing.EXECUTION_MODES:
-        found = _prices_of(lists, mode)
-        for price in found:
+        found = list(_by_size(lists.get(mode, {})))
+        for meter, tokens, price in found:
+            size: list[Condition] = [(billing.PROMPT_TOKENS, ">=", tokens)] if tokens else []
             if mode == billing.STANDARD:
-                yield price
-            elif _of_meter(found, price.meter) != _of_meter(standard, price.meter):
-                conditions = sorted((*price.conditions, (billing.EXECUTION_MODE, "=", mode)), key=str)
-                yield replace(price, conditions=tuple(conditions))
+                yield meter, tuple(size), price
+            elif _of_meter(found, meter) != _of_meter(standard, meter):
+                yield meter, ((billing.EXECUTION_MODE, "=", mode), *size), price
 
 
-def _prices_of(lists: Mapping[tuple[str, int], schedules.Rates], mode: str) -> list[PriceRecord]:
-    sizes = {tokens: rates for (of_mode, tokens), rates in lists.items() if of_mode == mode}
-    clauses = (schedules.Clause(rates=sizes[tokens], from_tokens=tokens) for tokens in sorted(sizes) if tokens)
-    return schedules.Schedule(top=sizes.get(0, {}), clauses=tuple(clauses)).prices()
+_Price = money.Rate | money.Unclear
+_Sized = tuple[str, int, _Price]
 
 
-def _of_meter(prices: Iterable[PriceRecord], meter: str) -> list[PriceRecord]:
-    return [price for price in prices if price.meter == meter]
+def _by_size(sizes: Mapping[int, _Stated]) -> Iterator[_Sized]:
+    """Each price from the smallest prompt on that it is for. What a size does not state costs what it does below it."""
+    for meter in meters.METERS:
+        before: _Price | None = None
+        for tokens in sorted(sizes):
+            price = sizes[tokens].get(meter, before)
+            is_still_unclear = isinstance(before, money.Unclear) and isinstance(price, money.Unclear)
+            if price is not None and price != before and not is_still_unclear:
+                yield meter, tokens, price
+            before = price
 
 
-def _price_lists(listed: Row, *, model_type: ModelType) -> dict[tuple[str, int], schedules.Rates]:
-    """What a model costs, by execution mode and smallest prompt."""
+def _of_meter(prices: Iterable[_Sized], meter: str) -> list[_Sized]:
+    return [price for price in prices if price[0] == meter]
+
+
+def _price_lists(listed: Row, *, model_type: ModelType) -> _Lists:
+    """What a model costs."""
     units = _units(listed, model_type)
     sides = {meters.INPUT_TEXT} if model_type is ModelType.EMBEDDINGS else {meters.INPUT_TEXT, meters.OUTPUT_TEXT}
-    found: dict[tuple[str, int], schedules.Rates] = {}
-    for mode, tokens, told, is_custom in _told_lists(listed):
-        known = found.get((mode, tokens), {})
-        if is_custom and (known or (mode, tokens) == (billing.STANDARD, 0)):
-            continue  # the model's own prices are kept up better
-        rates = _rates(told, units, may_be_zero=sides if listed.is_free else set())
-        parted = sorted(meter for meter in rates.keys() & known.keys() if rates[meter] != known[meter])
-        if parted and mode == billing.STANDARD:
-            raise UnusableRow(f"the whole model and its half differ for {', '.join(parted)}")
-        found[mode, tokens] = rates | known
-    _check_halves(found)
+    may_be_zero = sides if listed.is_free else set()
+    found: _Lists = {}
+    for mode, tokens, told in _own_lists(listed):
+        sizes = found.setdefault(mode, {})
+        sizes[tokens] = _united(sizes.get(tokens, {}), _stated(told, units, may_be_zero=may_be_zero))
+    for mode, tokens, told in _custom_lists(listed):
+        sizes = found.setdefault(mode, {})
+        # The model's own prices are kept up better.
+        if not sizes.get(tokens) and (mode, tokens) != (billing.STANDARD, 0):
+            sizes[tokens] = _stated(told, units, may_be_zero=may_be_zero)
+    for sizes in found.values():
+        _leave_unclear(sizes, _unstated_sizes(listed))
     return found
 
 
-def _check_halves(lists: Mapping[tuple[str, int], schedules.Rates]) -> None:
-    """Long prompts cost about twice as much; a half that is many times the other was written in another unit."""
-    usual = lists.get((billing.STANDARD, 0), {})
-    for (mode, _), rates in lists.items():
-        for meter in sorted(rates.keys() & usual.keys()) if mode == billing.STANDARD else ():
-            low, high = sorted((rates[meter].amount, usual[meter].amount))
-            if high > _MOST_BETWEEN_HALVES * low:
-                raise UnusableRow(f"its halves differ more than {_MOST_BETWEEN_HALVES}-fold for {meter}")
+def _united(stated: _Stated, again: _Stated) -> _Stated:
+    differing = {meter for meter in stated.keys() & again.keys() if stated[meter] != again[meter]}
+    return again | stated | dict.fromkeys(differing, _TWICE)
 
 
-def _told_lists(listed: Row) -> Iterator[tuple[str, int, Json, bool]]:
-    """Execution mode, smallest prompt, prices, and whether they are custom ones. A tier of unknown size is left out."""
+def _leave_unclear(sizes: dict[int, _Stated], unstated: Mapping[int, money.Unclear]) -> None:
+    """Mark what no half is for; and halves that are many times each other: long prompts cost about twice as much, so
+    one of the two was written in another unit."""
+    stated = {meter for prices in sizes.values() for meter in prices}
+    for tokens, problem in unstated.items():
+        sizes[tokens] = dict.fromkeys(stated, problem)
+    for meter in stated:
+        amounts = [price.amount for prices in sizes.values() if isinstance(price := prices.get(meter), money.Rate)]
+        if amounts and max(amounts) > _MOST_BETWEEN_HALVES * min(amounts):
+            for prices in sizes.values():
+                prices[meter] = _FAR_APART
+
+
+def _own_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
+    """Execution mode, smallest prompt, prices."""
     for tokens, entry in _whole_and_halves(listed):
-        yield from ((mode, tokens, told, False) for mode, told in entry.lists.items())
-        custom = entry.custom_pricing or CustomPricing()
+        yield from ((mode, tokens, told) for mode, told in entry.lists.items())
+
+
+def _custom_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
+    """The same of custom prices. A tier of unknown size is left out."""
+    for tokens, entry in _whole_and_halves(listed):
+        custom = entry.custom_pricing if isinstance(entry.custom_pricing, CustomPricing) else CustomPricing()
         modes = custom.regions.default.execution_modes if custom.regions and custom.regions.default else None
         above = {name: bound + 1 if bound else 0 for bound, name in (custom.context_tier_map or {}).items()}
         for mode, priced in (modes or {}).items():
             tiers = [(above[name], tier) for name, tier in (priced.context_tiers or {}).items() if name in above]
             for size, each in ((0, priced), *tiers):
-                yield mode, max(tokens, size), each.lists.get(billing.STANDARD), True
+                yield mode, max(tokens, size), each.lists.get(billing.STANDARD)
 
 
 def _whole_and_halves(listed: Row) -> Iterator[tuple[int, Entry]]:
-    """Each with the smallest prompt that it is for."""
-    sizes = sorted({*listed.up_to, *listed.above})
-    if len(sizes) > 1:
-        raise UnusableRow(f"which prompts are long is told in two ways: above {sizes[0]} and above {sizes[1]} tokens")
-    if sizes and not (listed.above and (listed.up_to or listed.pricing_config)):
-        raise UnusableRow(f"only the half for prompts {'above' if listed.above else 'up to'} {sizes[0]} tokens is told")
+    """What is stated of the prompts of each size, with the smallest of them. Halves may be of several sizes."""
     yield 0, listed
-    yield from ((0, entry) for entry in listed.up_to.values())
-    yield from ((size + 1, entry) for size, entry in listed.above.items())
+    for tokens in _smallest_prompts(listed):
+        yield from ((tokens, entry) for bound, entry in listed.up_to.items() if tokens <= bound)
+        yield from ((tokens, entry) for bound, entry in listed.above.items() if tokens > bound)
+
+
+def _smallest_prompts(listed: Row) -> list[int]:
+    return [0, *(bound + 1 for bound in sorted({*listed.up_to, *listed.above}))]
+
+
+def _unstated_sizes(listed: Row) -> dict[int, money.Unclear]:
+    """The smallest prompts of the sizes that no half is for."""
+    stated = {tokens for tokens, entry in _whole_and_halves(listed) if entry is not listed or entry.pricing_config}
+    only = [f"{words} {bound:,}" for words, halves in _WORDS.items() for bound in sorted(getattr(listed, halves))]
+    problem = money.Unclear(f"the price file states it only for prompts {' and '.join(only)} tokens")
+    return {tokens: problem for tokens in _smallest_prompts(listed) if only and tokens not in stated}
+
+
+def _notes(listed: Row) -> Iterator[str]:
+    if any(isinstance(entry.custom_pricing, money.Unclear) for _, entry in _whole_and_halves(listed)):
+        yield "Its prices for long prompts and for execution modes may be missing: custom_pricing cannot be read."
 
 
 def _units(listed: Row, model_type: ModelType) -> Units:
@@ -454,19 +506,24 @@ def _units(listed: Row, model_type: ModelType) -> Units:
     return next(named, _TOKENS if model_type in _BILLED_BY_TOKENS else {})
 
 
-def _rates(told: Json, units: Units, *, may_be_zero: Collection[str]) -> schedules.Rates:
-    """By meter."""
+def _stated(told: Json | money.Unclear, units: Units, *, may_be_zero: Collection[str]) -> _Stated:
+    if told is not None and not isinstance(told, dict):
+        problem = told if isinstance(told, money.Unclear) else fields.unreadable(told)
+        return {meter: problem for meter in units.values() if meter in {meters.INPUT_TEXT, meters.OUTPUT_TEXT}}
     amounts = dict(_leaves(told))
-    found: schedules.Rates = {}
+    found: _Stated = {}
     for key, meter in units.items():
-        try:
-            rates = {money.cents_per(meters.METERS[meter].unit, amount) for amount in _matching(amounts, key)}
-        except ValueError as error:
-            raise UnusableRow(f"{key}: {error}") from None
-        rate = rates.pop() if len(rates) == 1 else None
-        if rate and (rate.amount or meter in may_be_zero):
-            found.setdefault(meter, rate)
+        price = _price(_matching(amounts, key), meter)
+        if isinstance(price, money.Unclear) or (price and (price.amount or meter in may_be_zero)):
+            found.setdefault(meter, price)
     return found
+
+
+def _price(amounts: Iterable[Json], meter: str) -> _Price | None:
+    """None where there is none, or several that differ: which one is billed depends on more than is read here."""
+    read = {money.read(partial(money.cents_per, meters.METERS[meter].unit), amount) for amount in amounts}
+    unclear = next((price for price in read if isinstance(price, money.Unclear)), None)
+    return unclear or (read.pop() if len(read) == 1 else None)
 
 
 def _matching(amounts: Mapping[str, Json], key: str) -> list[Json]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from catalog.normalize import dates
 from catalog.normalize.meters import COMPUTE_HOUR, METERS
-from catalog.records import Condition, PriceRecord
+from catalog.records import Condition, PriceRecord, UnclearPrice
 
 PROMPT_TOKENS = "prompt_tokens"
 UTC_WINDOW = "utc_window"
@@ -34,14 +34,20 @@ class Circumstances:
     """Nobody gets another one who does not ask for it."""
 
 
-def billed(prices: Iterable[PriceRecord]) -> tuple[PriceRecord, ...]:
+def billed(prices: Iterable[PriceRecord], *, unclear: Iterable[UnclearPrice] = ()) -> tuple[PriceRecord, ...]:
     """The prices of the work itself, without those of caches and tools.
 
-    The hour is billed only where nothing else is: beside other prices it is what an instance costs the gateway, not
-    what a caller pays.
+    The hour is billed only where nothing else is, not even at an unclear price: in addition to other prices it is what
+    an instance costs the gateway, not what a caller pays.
     """
     base = tuple(price for price in prices if METERS[price.meter].is_base)
-    return tuple(price for price in base if price.meter != COMPUTE_HOUR) or base
+    metered = tuple(price for price in base if price.meter != COMPUTE_HOUR)
+    return metered if metered or has_unclear_work(unclear) else base
+
+
+def has_unclear_work(unclear: Iterable[UnclearPrice]) -> bool:
+    """Whether a price of the work itself is unclear; an instance's hour is not one."""
+    return any(METERS[price.meter].is_base and price.meter != COMPUTE_HOUR for price in unclear)
 
 
 def not_sold_by(prices: Iterable[PriceRecord]) -> frozenset[str]:

@@ -7,6 +7,7 @@ have shown prices a million times too high because a unit was assumed.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from enum import StrEnum
@@ -40,6 +41,22 @@ class Rate:
 
     amount: Decimal
     per: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A price that is charged and cannot be read, or that is stated in two ways."""
+
+    reason: str
+    """Completes the sentence "The price of … is unknown: …"."""
+
+
+def read(constructor: Callable[[object], Rate], value: object) -> Rate | Unclear:
+    """The rate that the constructor makes of the value, or why it makes none."""
+    try:
+        return constructor(value)
+    except ValueError as error:
+        return Unclear(f"its amount {error}")
 
 
 def is_number(value: object) -> bool:

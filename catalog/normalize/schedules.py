@@ -8,8 +8,8 @@ cut at the edges of all windows, stretches with equal prices become one window, 
 the largest part of the day (of two equal parts, the dearer). So the same clauses give the same prices at any hour.
 
 Hours that no window covers have the top-level price, unless that is the one of a window: then a window's price is in
-force, and that of the other hours is not told. Such a schedule is refused. Any guess would write a change of price into
-the history twice a day; refused, the offer stays as it was last read in the other hours.
+force, and that of the other hours is not told. Such a schedule is refused: any guess would write a change of price into
+the history twice a day. `parted` leaves the meters out that it is refused for.
 
 Where size and hour both matter every combination is written out, so whatever rule picks among the prices whose
 conditions hold (`catalog/normalize/billing.py`), the order of the clauses upstream is already in it.
@@ -18,8 +18,8 @@ conditions hold (`catalog/normalize/billing.py`), the order of the clauses upstr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import groupby, pairwise, product
@@ -58,7 +58,8 @@ class Schedule:
 
     def prices(self) -> list[PriceRecord]:
         """In the order of the meters. Raises ValueError where hours are not told."""
-        self._check_hours_are_told()
+        if self._hidden():
+            raise ValueError("the price of a time window is in force, and that of the other hours is not told")
         usual, *windows = self._windows()
         told = {key: self._rates(*key) for key in product(self._sizes, (usual, *windows))}
         return [price for meter in meters.METERS for price in self._of_meter(meter, usual, windows, told)]
@@ -117,15 +118,23 @@ class Schedule:
         base = next(span for is_usual, span in joined if is_usual)
         return [base, *sorted(span for is_usual, span in joined if not is_usual)]
 
-    def _check_hours_are_told(self) -> None:
+    def parted(self) -> tuple[Schedule, frozenset[str]]:
+        """The schedule of the meters whose hours are all told, and the other meters."""
+        if not (hidden := self._hidden()):
+            return self, hidden
+        clauses = (replace(clause, rates=_without(clause.rates, hidden)) for clause in self.clauses)
+        rest, more = Schedule(top=_without(self.top, hidden), clauses=tuple(clauses)).parted()
+        return rest, hidden | more
+
+    def _hidden(self) -> frozenset[str]:
+        """Meters of which the price of a time window is in force, and that of the other hours is not told."""
         timed = [clause for clause in self.clauses if clause.window]
         told = {
             span: {meter for clause in timed if clause.applies(tokens=0, minute=span[0]) for meter in clause.rates}
             for span in self._spans
         }
         in_force = [span for span in self._spans if told[span] and self._rates(0, span) == self.top]
-        if any(told[span] - told[other] for span in in_force for other in self._spans):
-            raise ValueError("the price of a time window is in force, and that of the other hours is not told")
+        return frozenset(meter for span in in_force for other in self._spans for meter in told[span] - told[other])
 
 
 def _conditions(from_tokens: int, window: Span | None) -> list[Condition]:
@@ -135,6 +144,10 @@ def _conditions(from_tokens: int, window: Span | None) -> list[Condition]:
     if window:
         found.append(("utc_window", "during", dates.window(*window)))
     return found
+
+
+def _without(rates: Rates, hidden: Collection[str]) -> Rates:
+    return {meter: rate for meter, rate in rates.items() if meter not in hidden}
 
 
 def _is_within(minute: int, span: Span) -> bool:

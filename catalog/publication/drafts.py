@@ -19,6 +19,9 @@ from catalog.publication.siblings import Siblings, siblings
 from catalog.publication.states import Standing, State, batches, standings, state
 from catalog.records import OfferRecord, Source
 
+_FEWEST_UNCLEAR = 10
+"""Offers whose prices a listing contradicts, from which on that counts as a loss of the fact."""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -191,16 +194,21 @@ def _go_on(hold: PriceHold, earlier: PriceHold | None, *, rules: Rules) -> None:
 
 def _losses(gateway: Gateway, drafts: Iterable[Draft], *, source: Source) -> list[Loss]:
     lost: Counter[str] = Counter()
+    unclear: Counter[str] = Counter()
     for draft in drafts:
         if draft.believed:
-            lost.update(_facts(draft.believed) - _facts(draft.upstream))
+            contradicted = _unclear(draft.believed, draft.upstream)
+            lost.update(_facts(draft.believed) - _facts(draft.upstream) - contradicted)
+            unclear.update(contradicted)
+    # A contradiction concerns a few offers; a price list in another shape concerns nearly all.
+    lost.update({fact: count for fact, count in unclear.items() if count >= _FEWEST_UNCLEAR})
     if not lost:
         return []
     # The offers are still stored as they were before this listing.
     published = Offer.objects.filter(gateway=gateway, withdrawn_at=None, source=source).values_list(
         "upstream", flat=True
     )
-    had = Counter(fact for text in published.iterator() for fact in _facts(records.load(text)))
+    had = Counter(fact for text in published.iterator() for fact in _all_facts(records.load(text)))
     return [Loss(fact=fact, lost=count, had=max(count, had[fact])) for fact, count in sorted(lost.items())]
 
 
@@ -208,3 +216,13 @@ def _facts(record: OfferRecord) -> set[str]:
     """Which of the facts that a catalogue is for are told."""
     told = {"price": bool(record.prices) or record.is_dynamic, "context length": record.context_length is not None}
     return {fact for fact, is_told in told.items() if is_told}
+
+
+def _all_facts(record: OfferRecord) -> set[str]:
+    return _facts(record) | {f"price of {price.meter}" for price in record.prices if not price.conditions}
+
+
+def _unclear(before: OfferRecord, after: OfferRecord) -> set[str]:
+    """The prices that were known and that the row, as it is now, contradicts or hides."""
+    contradicted = {f"price of {price.meter}" for price in after.unclear if not price.conditions}
+    return _all_facts(before) & (contradicted | ({"price"} - _facts(after) if contradicted else set()))

@@ -82,6 +82,7 @@ def _with_price(record: OfferRecord, field: str, value: Json) -> OfferRecord:
     return replace(
         record,
         prices=(*others, price),
+        unclear=tuple(other for other in record.unclear if other.meter != meter),
         # A curator who says zero, or names a price, knows it.
         zero_is_free=record.zero_is_free or not price.amount,
         is_dynamic=False,

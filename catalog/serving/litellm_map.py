@@ -16,7 +16,7 @@ import orjson
 
 from catalog import documents
 from catalog.costing import HeldKey
-from catalog.normalize import billing
+from catalog.normalize import billing, meters
 from catalog.normalize.meters import METERS
 from catalog.records import Condition
 from catalog.serving import derived
@@ -151,7 +151,7 @@ def _model(document: Json) -> str:
 
 
 def _is_sayable(document: Json) -> bool:
-    """Whether LiteLLM would bill what the gateway does: per token, both sides known, and no further charge."""
+    """Whether LiteLLM would bill what the gateway does: per token, all prices known, and no further charge."""
     pricing, mode = document["pricing"], _MODES.get(document["model_type"])
     sides = ("prompt",) if mode == "embedding" else ("prompt", "completion")
     return (
@@ -159,7 +159,15 @@ def _is_sayable(document: Json) -> bool:
         and document["price_basis"] == "token"
         and all(pricing.get(side) is not None for side in sides)
         and pricing.get("request") in {None, "0"}
+        # LiteLLM would bill the usual price where ours is unclear.
+        and not _has_unclear(document)
     )
+
+
+def _has_unclear(document: Json) -> bool:
+    """Whether a price is null that is charged; `completion` is null for an embedding, too, which has no such price."""
+    unclear = {(price.meter, price.conditions) for price in documents.unclear_prices(document)}
+    return bool(unclear - {(meters.OUTPUT_TEXT, ())})
 
 
 def _is_needed(meter: str, conditions: Sequence[Condition]) -> bool:

@@ -14,7 +14,7 @@ import orjson
 from pyroaring import BitMap
 
 from catalog import costing, documents
-from catalog.records import PriceRecord
+from catalog.records import PriceRecord, UnclearPrice
 from catalog.serving import derived
 from catalog.serving.index import Index
 from catalog.serving.snapshot import Snapshot
@@ -30,6 +30,7 @@ class Tariff:
     """Compared by what it is: a snapshot has each only once."""
 
     prices: tuple[PriceRecord, ...]
+    unclear: tuple[UnclearPrice, ...]
     status: str
     per_million_input: Decimal | None
     """US dollars; only where offers are billed by tokens."""
@@ -43,6 +44,7 @@ class Tariff:
         return costing.bill(
             self.prices,
             workload,
+            unclear=self.unclear,
             is_dynamic=self.status == "dynamic",
             zero_is_free=True,  # documents show no other zeros
             puts_out_text=self.puts_out_text,
@@ -55,6 +57,7 @@ def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
     per_million = told["price_per_million"] or {}
     return Tariff(
         prices=documents.prices_told(told),
+        unclear=documents.unclear_prices(told),
         status=told["price_status"],
         per_million_input=_amount(per_million.get("input")),
         per_million_output=_amount(per_million.get("output")),

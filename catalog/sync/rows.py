@@ -38,6 +38,8 @@ class Sorted:
     """The prints of those rows, by id."""
     same: frozenset[str]
     """Ids of the rows that say what they said in the accepted listing."""
+    partial: frozenset[str]
+    """Ids of the records that show less than the gateway knows: what is published of them stays."""
     rejections: list[Rejection]
 
     @property
@@ -51,7 +53,7 @@ def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping
 
     `known` maps prints of rows in the accepted listing to their ids: such a row need not be read again.
     """
-    found = Sorted(records={}, row_prints={}, same=frozenset(), rejections=[])
+    found = Sorted(records={}, row_prints={}, same=frozenset(), partial=frozenset(), rejections=[])
     same: set[str] = set()
     for position, row in enumerate(listing.rows, start=1):
         row_print = print_of(gateway, row, reader=reader)
@@ -67,7 +69,8 @@ def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping
             found.row_prints[record.id] = row_print
         except UnusableRow as error:
             found.rejections.append(_rejection(gateway, row, position=position, reason=error.reason))
-    return replace(found, same=frozenset(same))
+    partial = frozenset(key for key, record in found.records.items() if record.is_partial)
+    return replace(found, same=frozenset(same), partial=partial)
 
 
 def print_of(gateway: Gateway, row: Json, *, reader: str) -> str:

@@ -130,12 +130,13 @@ def _work(task: Task, report: Report) -> None:
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
     task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
+    postponed = listing.postponed | found.partial
     accepted = AcceptedListing(
         records=found.records,
         row_prints=found.row_prints,
         same=found.same,
         present=frozenset(rejection.model_id for rejection in found.rejections if rejection.model_id),
-        postponed=listing.postponed,
+        postponed=postponed,
         is_complete=listing.is_complete and found.all_ids_known,
         source=task.source,
         recorded_on=adapter.bundled_on if task.source is Source.BUNDLED else None,
@@ -144,8 +145,8 @@ def _work(task: Task, report: Report) -> None:
     outcome = _publish(task, run, accepted)
     if not listing.is_complete:
         run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
-    if listing.postponed:
-        run.error = "; ".join(filter(None, [run.error, f"{len(listing.postponed)} offers were told only in part"]))
+    if postponed:
+        run.error = "; ".join(filter(None, [run.error, f"{len(postponed)} offers were told only in part"]))
     if reading.is_partial:
         run.reader = ""  # equal bytes the next time must not hide that something is still missing
     for name, value in asdict(outcome).items():

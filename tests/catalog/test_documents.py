@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from catalog import documents
 from catalog.normalize import meters
-from catalog.records import Availability, ModelType, OfferRecord, PriceRecord, Source
+from catalog.records import Availability, ModelType, OfferRecord, PriceRecord, Source, UnclearPrice
 from tests.factories import held_price, hourly, offer_facts, offer_record, per_token
 
 Json = Any
@@ -220,6 +220,9 @@ ANOTHER: dict[str, object] = {
     "description": "Other words.",
     "tags": ("other",),
     "prices": (hourly("9"),),
+    "unclear": (UnclearPrice(meter=meters.INPUT_TEXT, reason="it is stated twice"),),
+    "notes": ("A part of its prices cannot be read.",),
+    "is_partial": True,
     "is_dynamic": True,
     "zero_is_free": False,
     "input_modalities": ("image",),
@@ -253,6 +256,7 @@ ANOTHER_FACT: dict[str, object] = {
 }
 NOT_SERVED: dict[str, str] = {
     # a field of a record that no client can see: the reason
+    "is_partial": "it decides whether the record is published at all",
 }
 
 

@@ -18,6 +18,11 @@ def money(help_text: str, *, required: bool = True, null: bool | None = None) ->
     return serializers.RegexField(MONEY, help_text=help_text, allow_null=allow_null, required=required)
 
 
+def price(help_text: str) -> serializers.RegexField:
+    """A key of `pricing`: left out where no such price is stated, null where what is stated cannot be used."""
+    return money(help_text, required=False, null=True)
+
+
 def count(help_text: str, *, null: bool = False) -> serializers.IntegerField:
     return serializers.IntegerField(help_text=help_text, allow_null=null)
 

@@ -10,38 +10,37 @@ from catalog.records import Availability, ModelType, Source
 
 
 class PricesSerializer(Serializer[object]):
-    """US dollars as decimal text in plain notation; a key is there only where the price is known."""
+    """US dollars as decimal text in plain notation. Without its key a price is not stated; null is unknown: the gateway
+    charges it, and what it states cannot be read or contradicts itself. No other price replaces it."""
 
-    request = fields.money("Per request, beside its tokens.", required=False)
-    image = fields.money("Per image that goes in; per token of one where it equals `image_token`.", required=False)
-    image_token = fields.money("Per token of an image that goes in.", required=False)
-    image_output = fields.money("Per token of an image that comes out.", required=False)
-    audio = fields.money("Per token of audio that goes in.", required=False)
-    audio_output = fields.money("Per token of audio that comes out.", required=False)
-    input_audio_cache = fields.money("Per token of audio that is read from a cache.", required=False)
-    web_search = fields.money("Per search of the web.", required=False)
-    internal_reasoning = fields.money("Per token of reasoning; without it, `completion` holds.", required=False)
-    input_cache_read = fields.money(
-        "Per input token that is read from a cache; without it, `prompt` holds.", required=False
-    )
-    input_cache_write = fields.money("Per input token that is written to a cache, for the usual time.", required=False)
-    input_cache_write_1h = fields.money("Per input token that is written to a cache for an hour.", required=False)
-    character = fields.money("Per character that is read aloud.", required=False)
-    page = fields.money("Per page of a document that is read.", required=False)
-    audio_minute = fields.money("Per minute of audio that goes in.", required=False)
-    generated_image = fields.money(
-        "Per image that comes out, of the size and quality that is made unasked.", required=False
-    )
-    generated_video_second = fields.money("Per second of video that comes out.", required=False)
-    rerank_search = fields.money("Per search whose results are sorted.", required=False)
-    step = fields.money("Per step of a diffusion model.", required=False)
+    request = fields.price("Per request, beside its tokens.")
+    image = fields.price("Per image that goes in; per token of one where it equals `image_token`.")
+    image_token = fields.price("Per token of an image that goes in.")
+    image_output = fields.price("Per token of an image that comes out.")
+    audio = fields.price("Per token of audio that goes in.")
+    audio_output = fields.price("Per token of audio that comes out.")
+    input_audio_cache = fields.price("Per token of audio that is read from a cache.")
+    web_search = fields.price("Per search of the web.")
+    internal_reasoning = fields.price("Per token of reasoning; without it, `completion` holds.")
+    input_cache_read = fields.price("Per input token that is read from a cache; without it, `prompt` holds.")
+    input_cache_write = fields.price("Per input token that is written to a cache, for the usual time.")
+    input_cache_write_1h = fields.price("Per input token that is written to a cache for an hour.")
+    character = fields.price("Per character that is read aloud.")
+    page = fields.price("Per page of a document that is read.")
+    audio_minute = fields.price("Per minute of audio that goes in.")
+    generated_image = fields.price("Per image that comes out, of the size and quality that is made unasked.")
+    generated_video_second = fields.price("Per second of video that comes out.")
+    rerank_search = fields.price("Per search whose results are sorted.")
+    step = fields.price("Per step of a diffusion model.")
     hourly_rate = fields.money(
-        "Per hour of one instance. What the offer costs only where `price_basis` is `hourly`.", required=False
+        "Per hour of one instance. What the offer costs only where `price_basis` is `hourly`.",
+        required=False,
+        null=True,
     )
 
 
 class PricingOverrideSerializer(PricesSerializer):
-    """Prices that replace the ones of the same keys in `pricing` while all conditions hold."""
+    """Prices that replace the ones of the same keys in `pricing` while all conditions hold, also where one is null."""
 
     conditions = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
@@ -49,8 +48,8 @@ class PricingOverrideSerializer(PricesSerializer):
         'reprices the whole request; `["utc_window", "during", "16:30-00:30"]` is the time of day, without its end; '
         '`["execution_mode", "=", "batch"]` holds for requests that ask for that mode.',
     )
-    prompt = fields.money("Per input token.", required=False)
-    completion = fields.money("Per output token.", required=False)
+    prompt = fields.price("Per input token.")
+    completion = fields.price("Per output token.")
 
 
 class PricingSerializer(PricesSerializer):
@@ -132,6 +131,9 @@ class OfferSerializer(Serializer[object]):
         many=True,
         help_text="Prices that the gateway reports and that are not served until the gateway has repeated them for "
         "some days, or a curator has looked at them.",
+    )
+    notes = fields.words(
+        "What of the gateway's prices is unknown because it cannot be read or contradicts itself, in sentences."
     )
     architecture = ArchitectureSerializer()
     quantization = fields.text("The number format of the weights, such as `fp8`.", null=True)

@@ -79,8 +79,13 @@ def expected_text(gateway: Gateway, listing: Listing) -> str:
     )
 
 
+_USUAL = {("unclear", "[]"), ("notes", "[]"), ("is_partial", "false")}
+"""What nearly every record has, and a reader need not see."""
+
+
 def _told(record: OfferRecord) -> str:
     fields = {name: json.dumps(value, default=str) for name, value in asdict(record).items() if value is not None}
+    fields = {name: value for name, value in fields.items() if (name, value) not in _USUAL}
     fields["prices"] = _lines(map(_price, record.prices), indent="    ")
     return "{\n" + ",\n".join(f'  "{name}": {value}' for name, value in fields.items()) + "\n}"
 

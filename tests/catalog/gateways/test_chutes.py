@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Listing, Page
 from catalog.adapter.errors import BadPayload
@@ -17,6 +18,9 @@ from catalog.records import Availability, ModelType, OfferRecord
 
 Json = Any
 CHUTES = Chutes()
+
+
+MEANT = {"prompt": "input.text", "completion": "output.text", "input_cache_read": "input.text.cache_read"}
 
 
 def chute(name: str = "acme/Atlas", number: int = 1, **changes: Json) -> Json:
@@ -47,6 +51,10 @@ def record(*, chute: Json = None, llm: Json = None, cords: Json = None) -> Offer
 
 def prices(found: OfferRecord) -> dict[str, str]:
     return {price.meter: money.plain(price.amount) for price in found.prices}
+
+
+def unclear(found: OfferRecord) -> dict[str, str]:
+    return {price.meter: price.reason for price in found.unclear}
 
 
 def listing(chutes: list[Json], llms: list[Json] | None = None, *, total: int | None = None) -> Listing:
@@ -125,16 +133,34 @@ def test_price_and_pricing_are_one_number_written_twice() -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("prompt", Decimal("0.0000005")), ("completion", 2), ("input_cache_read", Decimal("0.1"))]
 )
-def test_a_row_whose_two_prices_differ_is_refused(key: str, value: Json) -> None:
+def test_a_price_that_is_written_twice_and_differs_is_unknown_and_the_others_stay(key: str, value: Json) -> None:
     price = {
         "input": {"usd": Decimal("0.5")},
         "output": {"usd": Decimal("1.5")},
         "input_cache_read": {"usd": Decimal("0.05")},
     }
     pricing = {"prompt": Decimal("0.5"), "completion": Decimal("1.5"), "input_cache_read": Decimal("0.05")}
-    row = {"chute": None, "llm": llm(price=price, pricing=pricing | {key: value})}
 
-    assert testing.check_refuses(CHUTES, row).startswith("llm: price and pricing differ for ")
+    found = record(llm=llm(price=price, pricing=pricing | {key: value}))
+
+    assert unclear(found) == {MEANT[key]: "price and pricing differ"}
+    assert prices(found).keys() == set(MEANT.values()) - {MEANT[key]}
+
+
+def test_the_hour_of_an_instance_does_not_replace_token_prices_that_contradict_each_other() -> None:
+    price = {"input": {"usd": Decimal("0.6")}, "output": {"usd": Decimal("1.6")}}
+
+    found = record(chute=chute(), llm=llm(price=price))
+
+    assert prices(found) == {"compute.hour": "22"}
+    assert (documents.price_status(found), documents.price_basis(found)) == ("unknown", None)
+
+
+def test_zeros_next_to_an_unclear_price_of_the_work_are_not_free() -> None:
+    found = record(llm=llm(pricing={"prompt": 0, "completion": "cheap"}))
+
+    assert prices(found) == {"input.text": "0"}
+    assert documents.price_status(found) == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -165,23 +191,43 @@ def test_a_zero_next_to_a_price_of_the_other_side_is_no_evidence() -> None:
     assert not record(llm=llm(pricing={"prompt": Decimal("0.01"), "completion": 0})).zero_is_free
 
 
+SIDES = ("input.text", "output.text")
+
+
 @pytest.mark.parametrize(
-    ("row", "reason"),
+    ("row", "reasons"),
     [
-        ({"chute": None, "llm": None}, "has neither a chute nor a language model"),
-        ({"llm": {"id": "acme/Atlas"}}, "llm: has neither price nor pricing"),
-        ({"llm": {"id": "acme/Atlas", "price": {}}}, "llm.price: must have input and output, or usd"),
-        ({"llm": {"id": "a/b", "pricing": {"prompt": 1}}}, "llm.pricing.completion: Field required"),
+        ({"llm": {"id": "acme/Atlas"}}, {**dict.fromkeys(SIDES, "its amount is missing")}),
+        ({"llm": {"id": "acme/Atlas", "price": {}}}, {**dict.fromkeys(SIDES, "its amount is missing")}),
+        ({"llm": {"id": "a/b", "pricing": {"prompt": 1}}}, {"output.text": "its amount is missing"}),
         (
             {"llm": {"id": "a/b", "pricing": {"prompt": -1, "completion": 1}}},
-            "llm.pricing.prompt: must not be negative",
+            {"input.text": "its amount must not be negative: -1"},
         ),
-        ({"chute": {"name": "acme/Atlas", "public": True}}, "chute.current_estimated_price: Field required"),
-        ({"chute": chute(current_estimated_price={"tao": {}})}, "chute.current_estimated_price.usd: Field required"),
+        ({"llm": {"id": "a/b", "price": 5}}, dict.fromkeys(SIDES, "its price list must be an object, not a number")),
+        ({"chute": {"name": "acme/Atlas", "public": True}}, {"compute.hour": "its amount is missing"}),
+        ({"chute": chute(current_estimated_price={"tao": {}})}, {"compute.hour": "its amount is missing"}),
+        (
+            {"chute": chute(current_estimated_price={"usd": 5, "per_million_tokens": []})},
+            {
+                **dict.fromkeys(SIDES, "its price list must be an object, not a list"),
+                "compute.hour": "its price list must be an object, not a number",
+            },
+        ),
+        (
+            {"chute": chute(current_estimated_price={"usd": {"hour": 1}, "per_step": {"usd": "few"}})},
+            {"step": "its amount must be a decimal number, not 'few'"},
+        ),
     ],
 )
-def test_what_is_missing_is_named(row: Json, reason: str) -> None:
-    assert testing.check_refuses(CHUTES, row).startswith(reason)
+def test_a_price_that_is_missing_or_cannot_be_read_is_unknown_and_the_row_stays(
+    row: Json, reasons: dict[str, str]
+) -> None:
+    assert unclear(CHUTES.record({"chute": None, "llm": None} | row)) == reasons
+
+
+def test_a_row_of_nothing_is_refused() -> None:
+    assert testing.check_refuses(CHUTES, {"chute": None, "llm": None}) == "has neither a chute nor a language model"
 
 
 # Facts

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.errors import UnusableRow
 from catalog.gateways.chutes import Chutes
@@ -90,13 +91,6 @@ BAD_FIELDS: list[tuple[str, object]] = [
     ("type", "Teleportation"),
     ("type", "llm"),
     ("type", ["LLM"]),
-    ("pricing_per_hour", -1),
-    ("pricing_per_hour", Decimal("-0.01")),
-    ("pricing_per_hour", "cheap"),
-    ("pricing_per_hour", "NaN"),
-    ("pricing_per_hour", Decimal("1e999")),
-    ("pricing_per_hour", None),
-    ("pricing_per_hour", True),
     ("tags", "hot"),
     ("tags", None),
     ("tags", {"hot": True}),
@@ -113,7 +107,15 @@ def test_the_reason_of_a_bad_row_names_its_field(field: str, value: object) -> N
     assert re.match(rf"{field}(\.[0-9]+)?: ", refusal.value.reason)
 
 
-@pytest.mark.parametrize("field", ["id", "name", "provider", "type", "pricing_per_hour"])
+@pytest.mark.parametrize("amount", [-1, Decimal("-0.01"), "cheap", "NaN", Decimal("1e999"), None, True])
+def test_a_price_that_cannot_be_read_is_unknown_and_never_free(amount: object) -> None:
+    found = chutes_record(pricing_per_hour=amount)
+
+    assert (found.prices, [price.meter for price in found.unclear]) == ((), [meters.COMPUTE_HOUR])
+    assert documents.price_status(found) == "unknown"
+
+
+@pytest.mark.parametrize("field", ["id", "name", "provider", "type"])
 def test_a_missing_field_is_named(field: str) -> None:
     row = chutes_row()
     del row[field]
@@ -126,7 +128,7 @@ def test_every_field_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(UnusableRow) as refusal:
         Chutes().record({"tags": 5})
 
-    for field in ("id", "name", "provider", "type", "pricing_per_hour", "tags"):
+    for field in ("id", "name", "provider", "type", "tags"):
         assert f"{field}: " in refusal.value.reason
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from catalog.adapter import testing
 from catalog.adapter.contract import Config, Listing, Page
 from catalog.adapter.errors import BadPayload
 from catalog.documents import price_status
@@ -85,8 +84,26 @@ def test_where_text_and_number_differ_the_text_holds() -> None:
         ({"prompt": "0", "input": 1}, "prompt is 0 US dollars"),
     ],
 )
-def test_a_row_whose_prices_cannot_be_of_the_units_they_should_have_is_refused(pricing: Json, reason: str) -> None:
-    assert testing.check_refuses(FEATHERLESS, row(pricing=pricing)).startswith(f"pricing: {reason}")
+def test_a_price_that_cannot_be_of_the_unit_it_should_have_is_unknown(pricing: Json, reason: str) -> None:
+    [unclear] = record(pricing={"request": "0.5"} | pricing).unclear
+
+    assert unclear.reason.startswith(reason)
+    assert unclear.meter == ("input.text" if "prompt" in pricing else "output.text")
+    assert prices({"request": "0.5"} | pricing) == {"request": "0.5"}
+
+
+@pytest.mark.parametrize(
+    ("pricing", "meters"),
+    [
+        ({"prompt": "cheap", "completion": "0.000001"}, ["input.text"]),
+        ({"prompt": -1}, ["input.text"]),
+        ({"image": "a lot", "input": []}, ["input.image_token", "input.text"]),
+        ("by agreement", ["input.text", "output.text"]),
+        ([], ["input.text", "output.text"]),
+    ],
+)
+def test_prices_that_cannot_be_read_are_unknown_and_the_row_stays(pricing: Json, meters: list[str]) -> None:
+    assert sorted(price.meter for price in record(pricing=pricing).unclear) == meters
 
 
 def test_an_image_is_priced_by_its_tokens_and_a_request_as_a_whole() -> None:

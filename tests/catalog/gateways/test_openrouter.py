@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Page, Request
-from catalog.adapter.errors import BadPayload, Unreachable, UnusableRow
+from catalog.adapter.errors import BadPayload, Unreachable
+from catalog.gateways import openrouter
 from catalog.gateways.openrouter import OpenRouter, Prices
 from catalog.normalize import meters, money
 from catalog.records import ModelType, OfferRecord, ProviderRecord
@@ -19,6 +21,7 @@ from tests.catalog.gateways.cases import bundled
 
 Json = Any
 OPENROUTER = OpenRouter()
+_METERS = {"prompt": "input.text", "completion": "output.text"}
 
 
 def row(offer_id: str = "acme/atlas", *, outputs: tuple[str, ...] = ("text",), **changes: Json) -> Json:
@@ -43,6 +46,14 @@ def priced(pricing: Json, *, outputs: tuple[str, ...] = ("text",)) -> dict[str, 
             price.amount
         )
         for price in found.prices
+    }
+
+
+def unclear(pricing: Json) -> dict[str, str]:
+    """The reasons by meter and conditions."""
+    return {
+        " ".join([price.meter, *(str(part) for condition in price.conditions for part in condition)]): price.reason
+        for price in record(pricing=pricing).unclear
     }
 
 
@@ -260,11 +271,14 @@ def test_hours_that_no_window_covers_cost_what_the_top_level_says() -> None:
     assert priced({"prompt": "0.000001", "overrides": overrides})["input.text"] == "0.000001"
 
 
-def test_a_row_is_refused_while_a_window_hides_what_the_other_hours_cost() -> None:
+def test_a_row_is_partial_while_a_window_hides_what_the_other_hours_cost() -> None:
     overrides = [{"utc_start": "1630", "utc_end": "0030", "prompt": "0.0000005"}]
+    pricing = {"prompt": "0.0000005", "completion": "0.000002", "overrides": overrides}
 
-    with pytest.raises(UnusableRow, match="other hours is not told"):
-        priced({"prompt": "0.0000005", "overrides": overrides})
+    assert priced(pricing) == {"output.text": "0.000002"}
+    assert unclear(pricing) == {"input.text": openrouter._HIDDEN.reason}
+    assert record(pricing=pricing).is_partial
+    assert not record(pricing=pricing | {"prompt": "0.000001"}).is_partial
 
 
 @pytest.mark.parametrize(
@@ -283,24 +297,47 @@ def test_an_override_with_an_unknown_price_counts_for_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
-        ({"utc_start": "1630"}, "pricing.overrides.0: utc_start and utc_end go together"),
-        ({"utc_start": "2560", "utc_end": "0030"}, "pricing.overrides.0.utc_start: must be a time of day as HHMM"),
-        ({"min_prompt_tokens": "many"}, "pricing.overrides.0.min_prompt_tokens: must be a whole number, not str"),
-        ({"min_prompt_tokens": 9, "prompt": "cheap"}, "pricing.overrides.0.prompt: must be a decimal number"),
+        ({"utc_start": "1630"}, "the time window of another one has no start or no end"),
+        (
+            {"utc_start": "2560", "utc_end": "0030"},
+            "the condition of another one cannot be read: must be a time of day",
+        ),
+        ({"min_prompt_tokens": "many"}, "the condition of another one cannot be read: must be a whole number, not str"),
+        ({"utc_start": "1630", "utc_end": "0030", "prompt": "cheap"}, "its amount must be a decimal number"),
     ],
 )
-def test_an_override_that_cannot_be_read_refuses_the_row(override: Json, reason: str) -> None:
-    assert testing.check_refuses(OPENROUTER, row(pricing=row()["pricing"] | {"overrides": [override]})).startswith(
-        reason
+def test_where_it_is_not_known_when_a_price_holds_its_meter_is_unknown(override: Json, reason: str) -> None:
+    pricing = row()["pricing"] | {"overrides": [{"prompt": "0.000003"} | override]}
+
+    assert priced(pricing) == {"output.text": "0.000002"}
+    assert unclear(pricing)["input.text"].startswith(reason)
+    assert not record(pricing=pricing).is_partial
+
+
+def test_an_amount_for_long_prompts_that_cannot_be_read_leaves_the_others_known() -> None:
+    overrides = [
+        {"min_prompt_tokens": 9, "prompt": "cheap", "completion": "0.000004"},
+        {"min_prompt_tokens": 99, "prompt": "0.000003"},
+    ]
+
+    assert priced({"overrides": overrides}) == priced({}) | {
+        "input.text prompt_tokens >= 100": "0.000003",
+        "output.text prompt_tokens >= 10": "0.000004",
+    }
+    assert unclear(row()["pricing"] | {"overrides": overrides}).keys() == {"input.text prompt_tokens >= 10"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    ["by agreement", ["by agreement"], [{"min_prompt_tokens": size, "prompt": "0.000003"} for size in range(25)]],
+)
+def test_where_the_overrides_cannot_be_read_or_are_too_many_every_price_is_unknown(overrides: Json) -> None:
+    pricing = row()["pricing"] | {"request": "0.5", "overrides": overrides}
+
+    assert priced(pricing) == {}
+    assert unclear(pricing) == dict.fromkeys(
+        ("input.text", "output.text", "request"), "what it is under other conditions cannot be read"
     )
-
-
-def test_more_overrides_than_anybody_writes_are_refused() -> None:
-    overrides = [{"min_prompt_tokens": size, "prompt": "0.000003"} for size in range(25)]
-
-    reason = testing.check_refuses(OPENROUTER, row(pricing=row()["pricing"] | {"overrides": overrides}))
-
-    assert reason.startswith("pricing.overrides: List should have at most 24 items")
 
 
 # Facts
@@ -312,7 +349,6 @@ def test_more_overrides_than_anybody_writes_are_refused() -> None:
         ("id", "id: Field required"),
         ("name", "name: Field required"),
         ("architecture", "architecture: Field required"),
-        ("pricing", "pricing: Field required"),
     ],
 )
 def test_a_missing_field_is_named(missing: str, reason: str) -> None:
@@ -322,10 +358,31 @@ def test_a_missing_field_is_named(missing: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["prompt", "completion"])
-def test_a_missing_side_of_the_price_is_named(side: str) -> None:
+def test_a_missing_side_of_the_price_is_unknown(side: str) -> None:
     kept = {key: value for key, value in row()["pricing"].items() if key != side}
 
-    assert testing.check_refuses(OPENROUTER, row(pricing=kept)) == f"pricing.{side}: Field required"
+    assert unclear(kept) == {_METERS[side]: "its amount is missing"}
+    assert len(record(pricing=kept).prices) == 1
+
+
+@pytest.mark.parametrize(
+    ("pricing", "reason"),
+    [
+        ({}, "its amount is missing"),
+        (None, "its price list must be an object, not null"),
+        ("free", "its price list must be an object, not a text"),
+        ({"prompt": "free", "completion": "free"}, "its amount must be a decimal number, not 'free'"),
+        ({"prompt": None, "completion": None}, "its amount must be a decimal number, not NoneType"),
+    ],
+)
+def test_a_row_without_a_price_list_stays_at_unknown_prices(pricing: Json, reason: str) -> None:
+    assert unclear(pricing) == {"input.text": reason, "output.text": reason}
+    assert documents.price_status(record(pricing=pricing)) == "unknown"
+
+
+def test_a_free_side_is_not_free_while_the_other_one_cannot_be_read() -> None:
+    assert documents.price_status(record(pricing={"prompt": "0", "completion": "free"})) == "unknown"
+    assert documents.price_status(record(pricing={"prompt": "0", "completion": "0"})) == "free"
 
 
 def test_everything_else_may_be_missing() -> None:

@@ -12,7 +12,7 @@ import pytest
 from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Listing, Page, Request
-from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Unreachable, UnusableRow
+from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Unreachable
 from catalog.gateways.portkey import Portkey
 from catalog.normalize import money
 from catalog.records import ModelType, OfferRecord
@@ -45,6 +45,14 @@ def prices(found: OfferRecord) -> dict[str, str]:
             price.amount
         )
         for price in found.prices
+    }
+
+
+def unclear(found: OfferRecord) -> dict[str, str]:
+    """The reasons by meter and conditions."""
+    return {
+        " ".join([price.meter, *(str(part) for condition in price.conditions for part in condition)]): price.reason
+        for price in found.unclear
     }
 
 
@@ -210,6 +218,8 @@ def test_a_model_without_prices_is_listed_without_one(pricing: Json) -> None:
 
 # Halves
 
+WHOLE = {"input.text": "0.000002", "output.text": "0.00001"}
+
 
 def halves(**entries: Json) -> OfferRecord:
     """The offer that the keys of a price file become; `_` stands for a dash."""
@@ -237,29 +247,105 @@ def test_halves_beside_the_whole_model_tell_what_it_leaves_out() -> None:
     assert prices(found) == prices(record(pay_as_you_go=half["pricing_config"]["pay_as_you_go"]))
 
 
+LONG = {"input.text prompt_tokens >= 128001": "0.000002", "output.text prompt_tokens >= 128001": "0.00001"}
+LONGER = {"input.text prompt_tokens >= 200001": "0.000002", "output.text prompt_tokens >= 200001": "0.00001"}
+TWICE = "the price file states it more than once, and the amounts differ"
+ONE_HALF = "the price file states it only for prompts"
+
+
 @pytest.mark.parametrize(
-    ("entries", "reason"),
+    ("entries", "known", "unknown"),
     [
-        (
-            ("atlas_lte_128k", "atlas_gt_128k", "atlas_lte_200k", "atlas_gt_200k"),
-            "which prompts are long is told in two ways",
-        ),
-        (("atlas_lte_128k", "atlas_gt_200k"), "which prompts are long is told in two ways"),
-        (("atlas_lte_128k",), "only the half for prompts up to 128000 tokens is told"),
-        (("atlas", "atlas_lte_128k"), "only the half for prompts up to 128000 tokens is told"),
-        (("atlas_gt_128k",), "only the half for prompts above 128000 tokens is told"),
+        (("atlas_lte_128k", "atlas_gt_128k", "atlas_lte_200k", "atlas_gt_200k"), WHOLE, {}),
+        (("atlas_lte_128k", "atlas_gt_200k"), WHOLE | LONGER, dict.fromkeys(LONG, f"{ONE_HALF} up to 128,000 and")),
+        (("atlas_lte_128k",), WHOLE, dict.fromkeys(LONG, f"{ONE_HALF} up to 128,000 tokens")),
+        (("atlas", "atlas_lte_128k"), WHOLE, dict.fromkeys(LONG, f"{ONE_HALF} up to 128,000 tokens")),
+        (("atlas_gt_128k",), LONG, dict.fromkeys(WHOLE, f"{ONE_HALF} above 128,000 tokens")),
     ],
 )
-def test_halves_that_make_no_whole_are_refused_and_not_guessed(entries: tuple[str, ...], reason: str) -> None:
-    with pytest.raises(UnusableRow, match=reason):
-        halves(**dict.fromkeys(entries, entry()))
+def test_what_no_half_is_for_is_unknown_and_not_guessed(
+    entries: tuple[str, ...], known: dict[str, str], unknown: dict[str, str]
+) -> None:
+    found = halves(**dict.fromkeys(entries, entry()))
+
+    assert prices(found) == known
+    assert unclear(found).keys() == unknown.keys()
+    assert all(reason.startswith(unknown[key]) for key, reason in unclear(found).items())
 
 
-def test_halves_that_contradict_the_whole_model_or_each_other_are_refused() -> None:
-    with pytest.raises(UnusableRow, match="the whole model and its half differ for input.text"):
-        halves(atlas=entry(), atlas_lte_128k=entry(tokens(0.0003)), atlas_gt_128k=entry())
-    with pytest.raises(UnusableRow, match="its halves differ more than 10-fold for output.text"):
-        halves(atlas_lte_128k=entry(tokens(0.00003, 0.0000039)), atlas_gt_128k=entry(tokens(0.00003, 0.00025)))
+def test_halves_of_two_sizes_are_known_where_they_agree() -> None:
+    short, long = entry(tokens(0.0002, 0.0012)), entry(tokens(0.0004, 0.0018))
+
+    found = halves(atlas_lte_128k=short, atlas_gt_128k=long, atlas_lte_200k=short, atlas_gt_200k=long)
+
+    assert prices(found) == {
+        "input.text": "0.000002",
+        "input.text prompt_tokens >= 200001": "0.000004",
+        "output.text": "0.000012",
+        "output.text prompt_tokens >= 200001": "0.000018",
+    }
+    assert unclear(found) == {
+        "input.text prompt_tokens >= 128001": TWICE,
+        "output.text prompt_tokens >= 128001": TWICE,
+    }
+
+
+def test_a_half_that_contradicts_the_whole_model_leaves_the_other_prices_known() -> None:
+    found = halves(atlas=entry(), atlas_lte_128k=entry(tokens(0.0003)), atlas_gt_128k=entry(tokens(0.0004, 0.002)))
+
+    assert unclear(found) == {"input.text": TWICE}
+    assert prices(found) == {
+        "input.text prompt_tokens >= 128001": "0.000004",
+        "output.text": "0.00001",
+        "output.text prompt_tokens >= 128001": "0.00002",
+    }
+
+
+def test_a_price_whose_halves_are_many_times_each_other_is_unknown_for_every_prompt() -> None:
+    found = halves(atlas_lte_128k=entry(tokens(0.00003, 0.0000039)), atlas_gt_128k=entry(tokens(0.00003, 0.00025)))
+
+    assert prices(found) == {"input.text": "0.0000003"}
+    assert unclear(found) == {"output.text": "the prices for short and for long prompts differ more than 10-fold"}
+
+
+def test_batch_prices_that_differ_are_unknown_in_that_mode_alone() -> None:
+    def of_batch(cents: float) -> Json:
+        return {"pricing_config": {"pay_as_you_go": tokens(), "batch_config": tokens(cents, 0.0005)}}
+
+    found = halves(atlas=of_batch(0.0001), atlas_lte_128k=of_batch(0.00015), atlas_gt_128k=of_batch(0.0001))
+
+    assert unclear(found)["input.text execution_mode = batch"] == TWICE
+    assert prices(found).items() >= prices(record()).items()
+
+
+@pytest.mark.parametrize(
+    ("pricing", "unknown"),
+    [
+        ({"pay_as_you_go": tokens("cheap")}, {"input.text": "its amount must be a decimal number, not 'cheap'"}),
+        ({"pay_as_you_go": tokens(-1)}, {"input.text": "its amount must not be negative: -1"}),
+        ({"pay_as_you_go": "by agreement"}, dict.fromkeys(WHOLE, "its price list must be an object, not a text")),
+        ("by agreement", dict.fromkeys(WHOLE, "its price list must be an object, not a text")),
+        ({"currency": 5}, dict.fromkeys(WHOLE, "its price list cannot be read")),
+        (
+            {"pay_as_you_go": tokens(), "batch_config": []},
+            dict.fromkeys((f"{meter} execution_mode = batch" for meter in WHOLE), "its price list must be an object"),
+        ),
+    ],
+)
+def test_prices_that_cannot_be_read_are_unknown_and_the_row_stays(pricing: Json, unknown: dict[str, str]) -> None:
+    found = unclear(record(pricing_config=pricing))
+
+    assert found.keys() == unknown.keys()
+    assert all(reason.startswith(unknown[key]) for key, reason in found.items())
+
+
+def test_custom_prices_that_cannot_be_read_are_noted() -> None:
+    found = record(custom_pricing="by agreement")
+
+    assert prices(found) == prices(record())
+    assert found.notes == (
+        "Its prices for long prompts and for execution modes may be missing: custom_pricing cannot be read.",
+    )
 
 
 # Execution modes

@@ -294,6 +294,7 @@ NOT_ASKED = {
     "description": "a text for people",
     "pricing.prompt": "`prompt_price_max` asks for it where it is a token's price and no conversion",
     "pricing.completion": "likewise `completion_price_max`",
+    "notes": "sentences for people",
     "held_prices": "it is for the curators, who see it in the admin",
     "architecture.tokenizer": "few gateways tell it",
     "architecture.instruct_type": "few gateways tell it",

@@ -162,3 +162,34 @@ def test_another_choice_of_providers_is_read_at_once(portkey: Network, settings:
 
     assert not sync("portkey").is_equal_to_accepted
     assert prompts() == BOTH | {"@acme/reed": "0.000004"}
+
+
+def test_a_price_file_that_contradicts_itself_holds_no_listing_and_no_row_of_a_small_workspace(
+    with_key: Network,
+) -> None:
+    names = ("atlas", "atlas-2", "atlas-3", "atlas-4")
+    with_key.answer("portkey", MODELS, workspace("@openai/heron", *(f"@google/{name}" for name in names)))
+    with_key.answer("portkey", price_file("google"), prices(**dict.fromkeys(names, "0.0001")))
+    sync("portkey")
+    short, long, other = (prices(half=cents)["half"] for cents in ("0.0001", "0.0002", "0.0003"))
+    halves = {
+        f"{name}-{half}": entry
+        for name in names[:2]
+        for half, entry in (("lte-128k", short), ("gt-128k", long), ("lte-200k", other), ("gt-200k", long))
+    }
+    with_key.answer("portkey", price_file("google"), prices(**dict.fromkeys(names[2:], "0.0001")) | halves)
+
+    run = sync("portkey").run
+
+    assert (run.outcome, run.seen, run.rejected, run.changed) == (Outcome.PUBLISHED, 5, 0, 2)
+    found = served()["@google/atlas"]
+    assert found["pricing"] == {
+        "prompt": None,
+        "completion": None,
+        "overrides": [
+            {"conditions": [["prompt_tokens", ">=", 200001]], "prompt": "0.000002", "completion": "0.000002"},
+        ],
+    }
+    assert prompts() == {f"@google/{name}": None for name in names[:2]} | {
+        f"@google/{name}": "0.000001" for name in names[2:]
+    } | {"@openai/heron": "0.000001"}

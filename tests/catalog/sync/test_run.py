@@ -228,7 +228,6 @@ def test_bad_rows_are_kept_with_their_reasons_and_the_good_ones_are_published(
         chutes_row("a/name", name="x" * 10_000),
         chutes_row("a/nul", name="a\x00b"),
         chutes_row("a/type", type="Teleportation"),
-        chutes_row("a/price", pricing_per_hour=-1),
         chutes_row("a/tags", tags="hot"),
         chutes_row("a/good", name="again"),
         "no object",
@@ -236,17 +235,16 @@ def test_bad_rows_are_kept_with_their_reasons_and_the_good_ones_are_published(
 
     report = sync_rows(fixtures_dir, [chutes_row("a/good"), *bad])
 
-    assert counts(report.run) == {"seen": 8, "new": 1, "rejected": 7}
+    assert counts(report.run) == {"seen": 7, "new": 1, "rejected": 6}
     assert list(served()) == ["a/good"]
     kept = report.run.rejected_rows.order_by("position").values_list("position", "model_id", "reason")
     assert [(position, model_id, reason.split(":")[0].split(" ")[0]) for position, model_id, reason in kept] == [
         (2, "a/name", "name"),
         (3, "a/nul", "name"),
         (4, "a/type", "type"),
-        (5, "a/price", "pricing_per_hour"),
-        (6, "a/tags", "tags"),
-        (7, "a/good", "id"),
-        (8, "", "must"),
+        (5, "a/tags", "tags"),
+        (6, "a/good", "id"),
+        (7, "", "must"),
     ]
 
 
@@ -255,7 +253,7 @@ def test_a_rejected_row_of_a_known_offer_keeps_the_offer(spelling: str, fixtures
     sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2"), chutes_row("a/3")])
     before = served()
 
-    report = sync_rows(fixtures_dir, [chutes_row(spelling, pricing_per_hour="NaN"), chutes_row("a/2")])
+    report = sync_rows(fixtures_dir, [chutes_row(spelling, type="Teleportation"), chutes_row("a/2")])
 
     assert counts(report.run) == {"seen": 2, "unchanged": 1, "withdrawn": 1, "rejected": 1}
     assert served()["a/1"] == before["a/1"]
@@ -282,7 +280,7 @@ def test_while_a_rejected_row_may_be_any_offer_none_is_withdrawn(
     ["1e99999999999999999999", "1e999", "1" * 5_000, "NaN", "-Infinity", "[" * 900 + "]" * 900],
     ids=lambda number: number[:24],
 )
-def test_a_monstrous_value_spoils_its_own_row_alone(number: str, fixtures_dir: Path, credulous: None) -> None:
+def test_a_monstrous_value_spoils_its_own_price_alone(number: str, fixtures_dir: Path, credulous: None) -> None:
     good, bad = chutes_row("a/good"), chutes_row("a/bad", pricing_per_hour=0)
     write_listing(fixtures_dir, [good, bad])
     path = fixtures_dir / "chutes_catalog.json"
@@ -290,8 +288,9 @@ def test_a_monstrous_value_spoils_its_own_row_alone(number: str, fixtures_dir: P
 
     report = sync()
 
-    assert counts(report.run) == {"seen": 2, "new": 1, "rejected": 1}
-    assert report.run.rejected_rows.get().reason.startswith("pricing_per_hour: ")
+    assert counts(report.run) == {"seen": 2, "new": 2}
+    assert served()["a/bad"]["price_status"] == "unknown"
+    assert served()["a/bad"]["notes"][0].startswith("The price of hourly_rate is unknown: its amount must")
 
 
 def test_a_provider_whose_key_is_longer_than_its_name_fails_no_run(fixtures_dir: Path) -> None:
