@@ -44,6 +44,8 @@ class OfferFacts:
     provider_site_url: str | None = None
     model_logo_url: str | None = None
     """A reference relative to the service: the mark of the model's provider."""
+    stale_since: datetime | None = None
+    """Since when the gateway's row cannot be used: what is shown is of the row before."""
     holds: tuple[HeldPrice, ...] = ()
     """Prices that the gateway reports and that are not served yet."""
 
@@ -103,6 +105,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "withdrawn_at": None if facts.withdrawn_at is None else dates.iso(facts.withdrawn_at),
         "source": facts.source,
         "recorded_at": facts.recorded_on,
+        "stale_since": None if facts.stale_since is None else dates.iso(facts.stale_since),
     }
 
 

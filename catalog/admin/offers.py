@@ -42,7 +42,13 @@ class OfferAdmin(ReadOnlyAdmin):
         "first_seen_at",
         "withdrawn_at",
     )
-    list_filter = ("gateway", "model_type", "source", ("withdrawn_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        "gateway",
+        "model_type",
+        "source",
+        ("withdrawn_at", admin.EmptyFieldListFilter),
+        ("rejected_since", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("gateway", "provider")
     search_fields = ("model_id", "name", "provider__slug", "canonical__slug")
     ordering = ("model_id", "gateway")
@@ -52,7 +58,7 @@ class OfferAdmin(ReadOnlyAdmin):
         ("model_id", "gateway"),
         ("name", "provider"),
         ("model_type", "source", "recorded_on"),
-        ("first_seen_at", "withdrawn_at"),
+        ("first_seen_at", "withdrawn_at", "rejected_since"),
         ("canonical", "variant", "identity_rule"),
         "identity_evidence",
         "curate",

@@ -70,6 +70,13 @@ class Offer(models.Model):
         default=0, help_text="Complete listings in a row that did not have it; it is withdrawn after some."
     )
 
+    rejected_since = models.DateTimeField(
+        "row rejected since",
+        null=True,
+        blank=True,
+        help_text="The first of the runs in a row that could not use its row: what is served is older.",
+    )
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gateway", "model_id"], name="offer_identity")]
 

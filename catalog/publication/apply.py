@@ -14,7 +14,7 @@ from django.db.models import F
 from catalog import documents, records
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
-from catalog.publication import diff, identify, locks, providers, revision
+from catalog.publication import diff, identify, locks, providers, rejected, revision
 from catalog.publication.drafts import Draft, Drafter
 from catalog.publication.holds import PriceKey
 from catalog.publication.listing import AcceptedListing, Comparison, Guard, Outcome
@@ -25,7 +25,7 @@ from catalog.records import Source
 
 _ACCEPTED = (
     "name", "provider", "model_type", "upstream", "fingerprint", "row_print", "source",
-    "recorded_on", "withdrawn_at",
+    "recorded_on", "withdrawn_at", "rejected_since",
 )  # fmt: skip
 
 
@@ -81,12 +81,14 @@ def publish_listing(
             if fingerprint := prints.get(draft.offer.model_id):
                 draft.accept(listing, fingerprint=fingerprint)
         found = [draft.state() for draft in drafts]
+        marked = rejected.marked(gateway, stored, plan, listing=listing, now=now)
         if dry_run:
             before = after = revision.current().number
         else:
             if drafts:
                 newest = locks.lock_revision()
                 _save(drafts)
+            rejected.save(marked)
             is_more = providers.save_facts(listing.providers)
             renamed = {draft.offer.pk for draft in drafts if draft.is_renamed or draft.is_withdrawal}
             if drafts and (renamed or is_replay):
@@ -96,7 +98,7 @@ def publish_listing(
                 listed_somehow = plan.unchanged | (present & stored.keys())
                 seen = {key for key in listed_somehow if stored[key].missed_runs}
                 _count_misses(gateway, missed=plan.missing - gone, seen=seen)
-            before, after = _publish(found, gateway=gateway, author=author, now=now, is_more=is_more)
+            before, after = _publish([*found, *marked], gateway=gateway, author=author, now=now, is_more=is_more)
     counts = _counts(found)
     return Outcome(
         **counts,
@@ -154,7 +156,7 @@ def _rendered(offers: Sequence[Offer]) -> list[State]:
 
 def _stored(gateway: Gateway, *, is_trusted: bool) -> dict[str, diff.Stored]:
     rows = Offer.objects.filter(gateway=gateway).values_list(
-        "model_id", "fingerprint", "withdrawn_at", "missed_runs", "source"
+        "model_id", "fingerprint", "withdrawn_at", "missed_runs", "source", "rejected_since"
     )
     return {
         key: diff.Stored(
@@ -162,8 +164,9 @@ def _stored(gateway: Gateway, *, is_trusted: bool) -> dict[str, diff.Stored]:
             is_withdrawn=withdrawn_at is not None,
             missed_runs=missed,
             source=source,
+            is_rejected=rejected_since is not None,
         )
-        for key, fingerprint, withdrawn_at, missed, source in rows
+        for key, fingerprint, withdrawn_at, missed, source, rejected_since in rows
     }
 
 

@@ -23,6 +23,8 @@ class Stored(NamedTuple):
     is_withdrawn: bool = False
     missed_runs: int = 0
     source: str = ""
+    is_rejected: bool = False
+    """Its row could not be used the last time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ class Draft:
         offer.source = listing.source
         offer.recorded_on = listing.recorded_on
         offer.withdrawn_at = None
+        offer.rejected_since = None
         offer.missed_runs = 0
 
     def state(self) -> State:
@@ -110,6 +111,7 @@ class Drafter:
         over = standings(offers)
         for offer in offers:
             offer.withdrawn_at = self.now
+            offer.rejected_since = None
             yield Draft(offer, records.load(offer.upstream), over.get(offer.pk) or Standing(), is_withdrawal=True)
 
     def _follow_holds(self, draft: Draft) -> None:

@@ -252,6 +252,7 @@ ANOTHER_FACT: dict[str, object] = {
     "withdrawn_at": datetime(2026, 11, 24, tzinfo=UTC),
     "provider_site_url": "https://maker.example",
     "model_logo_url": "/catalog/logos/maker.svg",
+    "stale_since": datetime(2026, 11, 25, tzinfo=UTC),
     "holds": (held_price(),),
 }
 NOT_SERVED: dict[str, str] = {

@@ -159,3 +159,6 @@ class OfferSerializer(Serializer[object]):
     withdrawn_at = fields.moment("Since when the gateway no longer lists it.", null=True)
     source = fields.choice("Where the gateway was read.", [source.value for source in Source])
     recorded_at = serializers.DateField(allow_null=True, help_text="The day of the facts, where `source` is `bundled`.")
+    stale_since = fields.moment(
+        "Since when the gateway lists the offer in a form that cannot be used; what is shown is older.", null=True
+    )

@@ -295,6 +295,7 @@ NOT_ASKED = {
     "pricing.prompt": "`prompt_price_max` asks for it where it is a token's price and no conversion",
     "pricing.completion": "likewise `completion_price_max`",
     "notes": "sentences for people",
+    "stale_since": "it is a mark of a few offers, for people who look at them",
     "held_prices": "it is for the curators, who see it in the admin",
     "architecture.tokenizer": "few gateways tell it",
     "architecture.instruct_type": "few gateways tell it",

@@ -256,7 +256,8 @@ def test_a_rejected_row_of_a_known_offer_keeps_the_offer(spelling: str, fixtures
     report = sync_rows(fixtures_dir, [chutes_row(spelling, type="Teleportation"), chutes_row("a/2")])
 
     assert counts(report.run) == {"seen": 2, "unchanged": 1, "withdrawn": 1, "rejected": 1}
-    assert served()["a/1"] == before["a/1"]
+    assert served()["a/1"] | {"stale_since": None} == before["a/1"]
+    assert served()["a/1"]["stale_since"]
     assert served()["a/3"]["withdrawn_at"]
 
 
