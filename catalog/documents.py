@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -41,6 +42,8 @@ class OfferFacts:
     recorded_on: date | None
     first_seen_at: datetime
     withdrawn_at: datetime | None
+    provider_name: str | None = None
+    """For people: who made the model."""
     provider_site_url: str | None = None
     model_logo_url: str | None = None
     """A reference relative to the service: the mark of the model's provider."""
@@ -61,7 +64,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "slug": record.slug,
         "canonical_slug": record.canonical_slug,
         "name": record.name,
-        "description": record.description or describe(record, facts.gateway_name),
+        "description": record.description or describe(record, facts),
         "provider_slug": record.provider_slug,
         "source_gateway": facts.gateway,
         "host": record.host,
@@ -134,19 +137,56 @@ def _fields() -> tuple[str, ...]:
     return tuple(build(nothing, facts))
 
 
-def describe(record: OfferRecord, gateway_name: str) -> str:
-    """A sentence for an offer whose gateway has none; written here, so that a curated price stands in it too."""
-    sentence = f"{gateway_name} hosted {record.model_type} model: {record.id}."
+def describe(record: OfferRecord, facts: OfferFacts) -> str:
+    """A sentence for an offer whose gateway has none, made of what is known; written here, so that a curated price is
+    in it too.
+
+    An offer that is billed by the hour keeps the sentence that the first version of the API promised.
+    """
+    sentence = f"{facts.gateway_name} hosted {record.model_type} model: {record.id}."
     hourly = record.amount(meters.COMPUTE_HOUR)
-    if hourly is None or price_basis(record) != "hourly":
-        return sentence
-    return f"{sentence} Pricing: ${money.with_decimal(hourly)}/hr."
+    if hourly is not None and price_basis(record) == "hourly":
+        return f"{sentence} Pricing: ${money.with_decimal(hourly)}/hr."
+    return _described(record, provider=facts.provider_name or record.provider_slug) or sentence
 
 
 def is_own_description(document: Mapping[str, Any]) -> bool:
-    """Whether a document's description is a sentence of `describe`, in which a price can stand."""
-    sentence = f" hosted {document['model_type']} model: {document['id']}."
-    return sentence in (document["description"] or "")
+    """Whether a document's description is a sentence of `describe`, in which facts of other fields are."""
+    description = document["description"] or ""
+    if f" hosted {document['model_type']} model: {document['id']}." in description:
+        return True
+    kind = _KINDS[ModelType(document["model_type"])]
+    return bool(
+        re.fullmatch(rf"{kind}( by .+)?( with a context of [0-9,]+ tokens)?(; it also takes .+)?\.", description)
+    )
+
+
+_KINDS = {
+    ModelType.LLM: "Text model",
+    ModelType.IMAGE_GENERATION: "Image generation model",
+    ModelType.TEXT_TO_SPEECH: "Text-to-speech model",
+    ModelType.SPEECH_TO_TEXT: "Speech-to-text model",
+    ModelType.EMBEDDINGS: "Embedding model",
+    ModelType.CONTENT_MODERATION: "Content moderation model",
+    ModelType.VIDEO: "Video generation model",
+    ModelType.MUSIC_GENERATION: "Music generation model",
+    ModelType.OTHER: "Model",
+}
+
+
+_TAKEN = {"image": "images", "audio": "audio", "video": "videos", "file": "files"}
+
+
+def _described(record: OfferRecord, *, provider: str | None) -> str | None:
+    """None where no more is known than the type."""
+    context, inputs = record.context_length, record.input_modalities or ()
+    taken = [_TAKEN[word] for word in inputs if word in _TAKEN and "text" in inputs]
+    parts = (
+        f" by {provider}" if provider else "",
+        f" with a context of {context:,} tokens" if context else "",
+        f"; it also takes {' and '.join(filter(None, [', '.join(taken[:-1]), taken[-1]]))}" if taken else "",
+    )
+    return f"{_KINDS[record.model_type]}{''.join(parts)}." if any(parts) else None
 
 
 def price_status(record: OfferRecord) -> str:

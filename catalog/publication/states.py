@@ -110,6 +110,7 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
         first_seen_at=offer.first_seen_at,
         withdrawn_at=offer.withdrawn_at,
         stale_since=offer.rejected_since,
+        provider_name=known.name if known else None,
         provider_site_url=known.site_url if known else None,
         model_logo_url=logo_path(registry.PROVIDERS.key(provider)) if provider else None,
         holds=_waiting_prices(upstream, standing),

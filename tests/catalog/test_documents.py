@@ -190,8 +190,38 @@ def test_an_offer_without_a_description_is_described_with_its_price() -> None:
     record = offer_record("maker/model", model_type=ModelType.VIDEO, prices=(hourly("8.58"),), description=None)
 
     assert shown(record)["description"] == "Chutes.ai hosted Video model: maker/model. Pricing: $8.58/hr."
-    assert shown(replace(record, prices=()))["description"] == "Chutes.ai hosted Video model: maker/model."
+    assert shown(replace(record, prices=()))["description"] == "Video generation model by maker."
     assert shown(replace(record, description="Its maker's words."))["description"] == "Its maker's words."
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"context_length": 128_000}, "Text model by The Maker with a context of 128,000 tokens."),
+        ({"provider_slug": None, "context_length": 4096}, "Text model with a context of 4,096 tokens."),
+        (
+            {"model_type": ModelType.SPEECH_TO_TEXT, "input_modalities": ("audio",)},
+            "Speech-to-text model by The Maker.",
+        ),
+        ({"input_modalities": ("text", "image")}, "Text model by The Maker; it also takes images."),
+        (
+            {"context_length": 4096, "input_modalities": ("text", "audio", "file", "image")},
+            "Text model by The Maker with a context of 4,096 tokens; it also takes audio, files and images.",
+        ),
+        ({"provider_slug": None}, "Chutes.ai hosted LLM model: maker/model."),
+        ({"description": "Its maker's words."}, "Its maker's words."),
+    ],
+)
+def test_an_offer_without_a_description_is_described_with_what_is_known_of_it_and_no_more(
+    fields: dict[str, Any], sentence: str
+) -> None:
+    record = offer_record("maker/model", **{"prices": per_token(prompt="1"), "description": None} | fields)
+    name = {"provider_name": "The Maker"} if record.provider_slug else {}
+
+    document = shown(record, **name)
+
+    assert document["description"] == sentence
+    assert documents.is_own_description(document) == (record.description is None)
 
 
 def test_days_and_moments_are_iso_and_the_moments_in_utc() -> None:
@@ -250,6 +280,7 @@ ANOTHER_FACT: dict[str, object] = {
     "recorded_on": None,
     "first_seen_at": datetime(2026, 11, 23, tzinfo=UTC),
     "withdrawn_at": datetime(2026, 11, 24, tzinfo=UTC),
+    "provider_name": "The Maker",
     "provider_site_url": "https://maker.example",
     "model_logo_url": "/catalog/logos/maker.svg",
     "stale_since": datetime(2026, 11, 25, tzinfo=UTC),
@@ -305,7 +336,9 @@ def test_no_exemption_is_for_a_field_that_there_is_not() -> None:
 
 @pytest.mark.parametrize("name", ANOTHER_FACT)
 def test_a_fact_of_the_catalogue_shows_in_the_document(name: str) -> None:
-    record = replace(known(), description=None)
+    # The sentence of an hourly price does not name the provider.
+    prices = per_token(prompt="1") if name == "provider_name" else known().prices
+    record = replace(known(), description=None, prices=prices)
 
     assert shown(record, **{name: ANOTHER_FACT[name]}) != shown(record)
 
