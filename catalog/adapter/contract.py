@@ -99,6 +99,8 @@ class Gateway(ABC):
     """Its prices come from a file that other people edit, so repeating one is weaker evidence."""
     version: ClassVar[int] = 1
     """Raise it when the same row gives another record: the next run then reads every row anew."""
+    bundled_only: ClassVar[tuple[str, ...]] = ()
+    """Fields of rows of the bundled catalogue that no answer has."""
     bundled_on: ClassVar[date]
     """The day whose facts `fixtures/<slug>_catalog.json` holds."""
 
@@ -107,6 +109,11 @@ class Gateway(ABC):
         if not isinstance(payload, list):
             raise BadPayload(f"the bundled catalogue must be a list of rows, not {json_type(payload)}")
         return Listing(rows=payload, is_complete=True)
+
+    def bundled_row(self, row: Json) -> dict[str, Json]:
+        """What the bundled catalogue keeps of a listed row: facts that `record` reads, and no texts of others."""
+        read = self.essence(row)
+        return {key: value for key, value in read.items() if key != "description"} if isinstance(read, dict) else {}
 
     @abstractmethod
     def walk(self, config: Config) -> Walk:

@@ -20,7 +20,7 @@ Changes at every reading and tells nothing: `created` of a language model (the t
 `permission`, `invocation_count`, `instances`, the order of `supported_gpus` and of the rows.
 
 The bundled catalogue has rows of its own kind: `{"id", "name", "provider", "type", "pricing_per_hour", "tags"}`, in US
-dollars per hour. An id without a slash belongs to Chutes itself.
+dollars per hour, with `context_length` where it is known of the model. An id without a slash belongs to Chutes itself.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class StaticRow(_Facts):
     type: ModelType
     pricing_per_hour: _PerHour = None
     tags: list[fields.Tag] = []
+    context_length: fields.Count = None
 
 
 class PerMillion(_Facts):
@@ -510,4 +511,5 @@ def _static_record(listed: StaticRow) -> OfferRecord:
         zero_is_free=True,
         input_modalities=inputs,
         output_modalities=outputs,
+        context_length=listed.context_length,
     )

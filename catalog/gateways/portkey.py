@@ -214,6 +214,8 @@ class Row(Entry):
     id: Annotated[str, PlainValidator(_offer_id)]
     canonical_slug: fields.Word = None
     type: Type = Type()
+    context_length: fields.Count = None
+    """Of a bundled row; Portkey does not state it."""
     up_to: dict[_TokenBound, Entry] = {}
     """The half for prompts of up to so many tokens."""
     above: dict[_TokenBound, Entry] = {}
@@ -246,6 +248,7 @@ class Portkey(Gateway):
         )
     }  # fmt: skip
     version = 2
+    bundled_only = ("type",)
     bundled_on = date(2026, 8, 21)
 
     def walk(self, config: Config) -> Walk:
@@ -275,11 +278,16 @@ class Portkey(Gateway):
             input_modalities=inputs and modalities.canonical([*inputs, *takes]),
             output_modalities=outputs
             and modalities.canonical([*outputs, *(_OUTPUTS[meter] for meter in priced & _OUTPUTS.keys())]),
+            context_length=listed.context_length,
             supported_parameters=("tools",) if "tools" in supported else None,
         )
 
     def essence(self, row: Json) -> Json:
         return fields_of(row, Row)
+
+    def bundled_row(self, row: Json) -> dict[str, Json]:
+        kept = _pruned(row, _BUNDLED_ROW)
+        return kept if isinstance(kept, dict) else {}
 
     def _price_files(self, providers: Iterable[str]) -> Walk:
         """Without a key: all models of the price files."""
@@ -315,6 +323,36 @@ class Portkey(Gateway):
             is_complete=total == len(ids),
             postponed=frozenset(postponed),
         )
+
+
+_PRICED: Json = {"pricing_config": {"pay_as_you_go": "prices", "batch_config": "prices", "currency": "fact"}}
+_MODE: Json = _PRICED | {"context_tiers": {"*": _PRICED}}
+_ENTRY: Json = _PRICED | {
+    "custom_pricing": {
+        "context_tier_map": "fact",
+        "regions": {"default": {"execution_modes": dict.fromkeys(billing.EXECUTION_MODES, _MODE)}},
+    }
+}
+_BUNDLED_ROW: Json = {
+    "id": "fact",
+    "type": "fact",
+    "context_length": "fact",
+    **_ENTRY,
+    **{half: {"*": _ENTRY} for half in _HALVES.values()},
+}
+"""What the bundled catalogue keeps of a row: facts, and whatever has a price, whether or not it is read today."""
+
+
+def _pruned(value: Json, kept: Json) -> Json:
+    if kept == "fact" or not isinstance(value, dict):
+        return value
+    if kept == "prices":
+        found = {key: inner if key == "price" else _pruned(inner, kept) for key, inner in value.items()}
+        return {key: inner for key, inner in found.items() if key == "price" or (isinstance(inner, dict) and inner)}
+    found = {
+        key: _pruned(inner, kept.get(key, kept.get("*"))) for key, inner in value.items() if key in kept or "*" in kept
+    }
+    return {key: inner for key, inner in found.items() if inner not in (None, {})}
 
 
 def _workspace_rows() -> Generator[Request, Page, tuple[list[Json], int]]:

@@ -22,7 +22,7 @@ PORTKEY_DAY = "2026-08-21"
 
 def listings() -> dict[str, tuple[Gateway, Listing]]:
     """One of each gateway, and two of Portkey: the newest that there are."""
-    hosts = [path.stem for path in sorted((FOLDER / "portkey/pricing").glob(f"*-{PORTKEY_DAY}.json"))]
+    hosts = [f"{provider}-{PORTKEY_DAY}" for provider in GATEWAYS["portkey"].options["providers"]]
     return {
         f"OpenRouter {OPENROUTER_DAYS[-1][-10:]}": openrouter(OPENROUTER_DAYS[-1]),
         f"Portkey {PORTKEY_DAY}, {len(hosts)} price files": portkey(*hosts),

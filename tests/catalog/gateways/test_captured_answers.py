@@ -14,16 +14,17 @@ from catalog.normalize.meters import METERS
 from catalog.normalize.money import Unit, per_million
 from catalog.records import Availability, OfferRecord
 from catalog.registry import GATEWAYS
+from catalog.sync import bundle
 from catalog.sync.rows import sort_rows
 from tests.catalog.gateways import captured
 from tests.catalog.gateways.captured import CHUTES_DAYS, FOLDER, OPENROUTER_DAYS, chutes, openrouter, portkey
-from tests.catalog.gateways.cases import bundled, load
+from tests.catalog.gateways.cases import FIXTURES, load
 
 PORTKEY_FILES = {
     "anthropic-2026-08-21": 33,
     "cohere-2026-08-21": 19,
     "deepinfra-2026-08-21": 224,
-    "google-2026-08-21": 64,
+    "google-2026-08-21": 67,
     "groq-2026-08-21": 21,
     "mistral-ai-2026-08-21": 56,
     "openai-2025-12-26": 133,
@@ -33,12 +34,13 @@ PORTKEY_FILES = {
     "x-ai-2026-08-21": 83,
 }
 """Price files, with the number of offers in them."""
-PORTKEY_REJECTED = {
-    "@google/gemini-2.5-flash-image-preview",
-    "@google/gemini-3.1-pro-preview",
-    "@google/gemini-3.1-pro-preview-customtools",
+PORTKEY_UNCLEAR = {
+    "@google/gemini-2.5-flash-image-preview": {"output.text"},
+    "@google/gemini-3.1-pro-preview": {"input.text", "output.text", "input.text.cache_read", "search.web"},
+    "@google/gemini-3.1-pro-preview-customtools": {"input.text", "output.text", "input.text.cache_read", "search.web"},
+    "@google/gemini-embedding-001": {"input.text"},
 }
-"""Halves of two sizes, and halves that differ 64-fold."""
+"""Halves that differ 64-fold, halves of two sizes that differ, and two prices of one batch."""
 pytestmark = pytest.mark.skipif(
     not FOLDER.is_dir(), reason="NOT RUN over real captured answers: GATEWAYZ_PAYLOADS names no folder of them"
 )
@@ -135,10 +137,14 @@ def test_every_price_file_of_portkey_becomes_offers_at_prices_that_somebody_char
 
     found = sort_rows(gateway, listing, reader="", known={})
 
-    testing.check_rows(gateway, [row for row in listing.rows if gateway.row_id(row) in found.records])
+    testing.check_rows(gateway, listing.rows)
     assert listing.is_complete
     assert len(found.records) == count
-    assert {rejection.model_id for rejection in found.rejections} == (PORTKEY_REJECTED if "google" in name else set())
+    assert not found.rejections
+    unclear = {
+        key: {price.meter for price in record.unclear} for key, record in found.records.items() if record.unclear
+    }
+    assert unclear == (PORTKEY_UNCLEAR if "google" in name else {})
     odd = [
         (record.id, price.meter)
         for record in found.records.values()
@@ -149,18 +155,16 @@ def test_every_price_file_of_portkey_becomes_offers_at_prices_that_somebody_char
     assert odd == ([("@together-ai/MiniMaxAI/MiniMax-M2.5", "output.text")] if "together" in name else [])
 
 
-def test_the_price_files_of_portkey_say_what_its_bundled_catalogue_says() -> None:
-    names = [name for name in PORTKEY_FILES if name.endswith("2026-08-21") and "openrouter" not in name]
-    gateway, listing = portkey(*names)
-    bundled_rows = sort_rows(gateway, bundled(gateway), reader="", known={}).records
+def test_the_bundled_catalogue_of_portkey_is_made_of_its_price_files_of_that_day() -> None:
+    gateway = GATEWAYS["portkey"]
+    before = bundle.bundled_rows(gateway, fixtures=FIXTURES)
 
-    for offer_id, told in sort_rows(gateway, listing, reader="", known={}).records.items():
-        known = bundled_rows[offer_id]
-        assert (told.model_type, told.provider_slug) == (known.model_type, known.provider_slug), offer_id
-        # Where the facts name a price it is the same one; they leave out what is not billed by tokens of text alone.
-        assert {price.key: price.amount for price in told.prices}.items() >= {
-            price.key: price.amount for price in known.prices
-        }.items(), offer_id
+    rows = bundle.answered_rows(gateway, folder=FOLDER / "portkey/pricing", on=gateway.bundled_on, before=before)
+
+    assert (
+        bundle.text_of(bundle.with_contexts(gateway, rows, fixtures=FIXTURES))
+        == bundle.path_of(gateway, fixtures=FIXTURES).read_text()
+    )
 
 
 def test_a_workspace_of_portkey_is_listed_whole_and_priced_where_its_hosts_have_a_price_file() -> None:

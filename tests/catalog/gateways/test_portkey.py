@@ -99,7 +99,7 @@ def test_all_1039_bundled_models_are_offers() -> None:
         ModelType.TEXT_TO_SPEECH: 11,
         ModelType.SPEECH_TO_TEXT: 6,
     }
-    assert Counter(map(documents.price_status, records)) == {"priced": 870, "unknown": 163, "free": 6}
+    assert Counter(map(documents.price_status, records)) == {"priced": 940, "unknown": 93, "free": 6}
     assert Counter(found.host for found in records).keys() == set(PORTKEY.options["providers"])
 
 

@@ -1,0 +1,123 @@
+"""Makes the bundled catalogues: from captured answers of a gateway, with what other bundled catalogues know.
+
+A bundled catalogue holds facts only. Of an answer it keeps what the gateway's `bundled_row` returns; of the row that it
+had before it keeps the fields that no answer has, `bundled_only`.
+
+A model's context length is taken over from OpenRouter's bundled catalogue where both state the same repository of
+Hugging Face or the same maker and model. Featherless states the length that it serves, which may be less than the
+model's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from catalog import registry
+from catalog.adapter.contract import Config, Gateway, Request
+from catalog.adapter.errors import BadPayload, Unreachable
+from catalog.normalize import model_ids
+from catalog.records import OfferRecord
+from catalog.sync import read
+
+Json = Any
+
+_KNOWS_CONTEXTS = "openrouter"
+_HAVE_CONTEXTS = frozenset({_KNOWS_CONTEXTS, "featherless"})
+_Name = tuple[str, str]
+"""The key of the maker, and the model's name without it."""
+
+
+def path_of(adapter: Gateway, *, fixtures: Path) -> Path:
+    return fixtures / f"{adapter.slug}_catalog.json"
+
+
+def bundled_rows(adapter: Gateway, *, fixtures: Path) -> list[Json]:
+    """The rows that the bundled catalogue has. Raises GatewayError."""
+    listing = read.read_bundled(adapter, fixtures=fixtures, accepted=[]).listing
+    return list(listing.rows) if listing else []
+
+
+def answered_rows(adapter: Gateway, *, folder: Path, on: date, before: Iterable[Json]) -> list[Json]:
+    """The rows of a listing whose answers are files of the folder. Raises GatewayError where one is missing."""
+    known = {adapter.row_id(row): row for row in before}
+    config = Config(has_key=False, options=adapter.options)
+    listing = read.read_api(adapter, fetch=_answers(folder, on), config=config, accepted=[]).listing
+    if listing is None or not listing.is_complete:
+        raise BadPayload(f"{folder.name} lacks answers of {adapter.name}; a bundled catalogue is a complete listing")
+    return [_bundled_row(adapter, row, before=known.get(adapter.row_id(row))) for row in listing.rows]
+
+
+def with_contexts(adapter: Gateway, rows: Iterable[Json], *, fixtures: Path) -> Iterator[Json]:
+    """The rows with the context lengths that are known of their models; the gateway's own ones stay."""
+    if adapter.slug in _HAVE_CONTEXTS:
+        yield from rows
+        return
+    knowing = registry.GATEWAYS[_KNOWS_CONTEXTS]
+    contexts = _contexts(map(knowing.record, bundled_rows(knowing, fixtures=fixtures)))
+    for row in rows:
+        stated = {contexts[name] for name in _names(adapter.record(row)) if name in contexts}
+        kept = {key: value for key, value in row.items() if key != "context_length"}
+        yield kept | ({"context_length": stated.pop()} if len(stated) == 1 else {})
+
+
+def text_of(rows: Iterable[Json]) -> str:
+    """The bundled catalogue as a file: one row per line, so that a change can be reviewed."""
+    return "[\n" + ",\n".join(f"  {_json(row)}" for row in rows) + "\n]\n"
+
+
+def _answers(folder: Path, on: date) -> Callable[[Request], bytes]:
+    """Reads the answer to each request from a file that is named like its path, with the day."""
+    asked: dict[str, int] = {}
+
+    def answer(request: Request) -> bytes:
+        name = Path(request.path).stem
+        asked[name] = asked.get(name, 0) + 1
+        number = f"-{asked[name]}" if asked[name] > 1 else ""
+        path = folder / f"{name}-{on}{number}.json"
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise Unreachable(f"{path.name} cannot be read: {error.strerror}") from error
+
+    return answer
+
+
+def _bundled_row(adapter: Gateway, row: Json, *, before: Json) -> dict[str, Json]:
+    fresh = adapter.bundled_row(row)
+    own = {key: before[key] for key in adapter.bundled_only if isinstance(before, dict) and key in before}
+    return {key: fresh[key] for key in ("id",) if key in fresh} | own | fresh
+
+
+def _contexts(records: Iterable[OfferRecord]) -> Mapping[_Name, int]:
+    """By the names of the models; without variants (`:free`), and without names that several lengths are stated for."""
+    stated: dict[_Name, set[int]] = {}
+    for record in records:
+        if record.context_length is not None and ":" not in record.id:
+            for name in _names(record):
+                stated.setdefault(name, set()).add(record.context_length)
+    return {name: lengths.pop() for name, lengths in stated.items() if len(lengths) == 1}
+
+
+def _names(record: OfferRecord) -> set[_Name]:
+    """What identifies the model of an offer wherever it is sold: maker and name, as its gateway states them."""
+    found = set()
+    for spelling in (record.hugging_face_id, record.slug, record.canonical_slug):
+        owner = model_ids.owner(spelling) if spelling else None
+        maker = owner or record.provider_slug
+        if spelling and maker:
+            found.add((registry.PROVIDERS.key(maker), spelling.partition("/")[2] if owner else spelling))
+    return {(maker, name.casefold()) for maker, name in found}
+
+
+def _json(value: Json) -> str:
+    """JSON text with exact numbers in plain notation."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(str(key))}: {_json(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_json, value))}]"
+    return format(value, "f") if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
