@@ -7,10 +7,11 @@ Unit of its prices: US dollars **per token**, as decimal text; per request, per 
 - `image` is documented as per image; where it equals the price of a prompt token it is a price per token (Gemini).
 - A negative prompt or completion is decided when a request runs (routers). It is never a price.
 - A zero of any other key than those two says "not applicable": in 2025 it was written out, since then it is left out.
-- 0/0 is free where only text comes out or the id ends in `:free`. Previews of music and images say 0/0 too, and are
-  billed otherwise. A zero next to a price above 0 says "not applicable" as well, unless the id ends in `:free`.
+- An id that ends in `:free` is free, whatever comes out. Without it 0/0 is free where only text comes out: previews of
+  music and images say 0/0 too, and are billed otherwise. A zero next to a price above 0 says "not applicable" as well.
 - Models for nothing but speech, transcription or reranking are billed by characters, seconds or searches as well as by
-  tokens, and their prices do not tell by which: they are unknown.
+  tokens, and the row does not show by which: their token prices are unknown. Any other kind of output, also one that
+  OpenRouter adds later, is billed by tokens.
 - `overrides` hold prices under conditions; where those are hours, the top-level price changes with the clock. What
   follows from that stands in `catalog/normalize/schedules.py`.
 Ids are `author/slug[:variant]`, `~author/slug-latest` for an alias that moves; `openrouter/...` are routers and models
@@ -59,7 +60,8 @@ _PATH = "/api/v1/models"
 _PROVIDERS_PATH = "/api/v1/providers"
 _MOST_PAGES = 100
 _MOST_OVERRIDES = 24
-_BILLED_BY_TOKENS = frozenset({"text", "image", "audio", "video", "embeddings"})
+_BILLED_OTHERWISE = frozenset({"speech", "transcription", "rerank"})
+"""Outputs whose models are billed by characters, seconds or searches as well as by tokens."""
 _LARGEST_EXACT_INTEGER = 2**53
 _METERS = {meter.pricing_key: meter.name for meter in meters.METERS.values()}
 
@@ -265,7 +267,7 @@ class OpenRouter(Gateway):
     note = "OpenRouter catalog"
     hosts = {"api": "https://openrouter.ai"}
     auth = Auth()
-    version = 2
+    version = 3
     bundled_on = date(2026, 5, 28)
 
     def walk(self, config: Config) -> Walk:
@@ -303,7 +305,8 @@ class OpenRouter(Gateway):
         architecture, top = listed.architecture, listed.top_provider or TopProvider()
         outputs = frozenset(word.casefold() for word in architecture.output_modalities)
         is_dynamic = _is_dynamic(row.get("pricing"))
-        priced = _price_list(listed.pricing, outputs=outputs)
+        is_free_tier = listed.id.endswith(":free")
+        priced = _price_list(listed.pricing, is_token_billed=is_free_tier or _is_token_billed(outputs))
         is_text_free = outputs == {"text"} and not billing.not_sold_by(priced.prices)
         return OfferRecord(
             id=listed.id,
@@ -317,7 +320,7 @@ class OpenRouter(Gateway):
             unclear=priced.unclear,
             is_partial=any(price.reason == _HIDDEN.reason for price in priced.unclear),
             is_dynamic=is_dynamic,
-            zero_is_free=is_text_free or listed.id.endswith(":free"),
+            zero_is_free=is_free_tier or is_text_free,
             input_modalities=modalities.canonical(architecture.input_modalities) or None,
             output_modalities=modalities.canonical(outputs) or None,
             tokenizer=architecture.tokenizer,
@@ -440,12 +443,16 @@ def _is_price(key: str, value: Any) -> bool:
 _HIDDEN = money.Unclear("the price of a time window is in force, and that of the other hours is not stated")
 
 
-def _price_list(pricing: Pricing | money.Unclear, *, outputs: frozenset[str]) -> price_lists.PriceList:
+def _is_token_billed(outputs: frozenset[str]) -> bool:
+    return not outputs or not outputs <= _BILLED_OTHERWISE
+
+
+def _price_list(pricing: Pricing | money.Unclear, *, is_token_billed: bool) -> price_lists.PriceList:
     if isinstance(pricing, money.Unclear):
         found = price_lists.base_prices(dict.fromkeys((meters.INPUT_TEXT, meters.OUTPUT_TEXT), pricing))
     else:
         found = _scheduled(pricing, _stated_overrides(pricing))
-    if not outputs or outputs & _BILLED_BY_TOKENS:
+    if is_token_billed:
         return found
     return price_lists.PriceList(
         prices=tuple(price for price in found.prices if meters.METERS[price.meter].unit is not money.Unit.TOKEN),

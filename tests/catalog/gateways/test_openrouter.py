@@ -13,6 +13,7 @@ from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Page, Request
 from catalog.adapter.errors import BadPayload, Unreachable
+from catalog.documents import price_basis, price_status
 from catalog.gateways import openrouter
 from catalog.gateways.openrouter import OpenRouter, Prices
 from catalog.normalize import meters, money
@@ -220,9 +221,29 @@ def test_a_discount_is_no_price_and_takes_nothing_off() -> None:
     assert priced({"discount": Decimal("0.5")}) == priced({})
 
 
-@pytest.mark.parametrize("outputs", [("speech",), ("transcription",), ("rerank",), ("hologram",)])
+@pytest.mark.parametrize("outputs", [("speech",), ("transcription",), ("rerank",), ("rerank", "Speech")])
 def test_a_price_whose_unit_is_not_told_is_unknown(outputs: tuple[str, ...]) -> None:
     assert priced({"prompt": "0.000016", "request": "0.002"}, outputs=outputs) == {"request": "0.002"}
+
+
+@pytest.mark.parametrize("outputs", [("decisions",), ("hologram",), ("rerank", "text"), ("music",)])
+def test_an_output_of_a_new_kind_is_billed_by_tokens(outputs: tuple[str, ...]) -> None:
+    assert priced({"prompt": "0.000000042", "completion": "0.000001"}, outputs=outputs) == {
+        "input.text": "0.000000042",
+        "output.text": "0.000001",
+    }
+
+
+@pytest.mark.parametrize("outputs", [("rerank",), ("speech",), ("transcription",), ("decisions",), ("image",)])
+def test_a_free_tier_is_free_whatever_comes_out(outputs: tuple[str, ...]) -> None:
+    free = record("acme/sift:free", outputs=outputs, pricing={"prompt": "0", "completion": "0"})
+
+    assert (price_status(free), price_basis(free)) == ("free", "token")
+
+
+def test_a_zero_without_the_word_free_is_no_evidence_where_more_than_text_comes_out() -> None:
+    assert price_status(record(outputs=("rerank",), pricing={"prompt": "0", "completion": "0"})) == "unknown"
+    assert price_status(record(outputs=("decisions",), pricing={"prompt": "0", "completion": "0"})) == "unknown"
 
 
 def test_a_prompt_size_is_strictly_greater() -> None:
