@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.identity.clusters import OWN
-from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names, squashed, unnumbered
+from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names, squashed, unnumbered, with_bases
 from catalog.identity.offers import Offer, OfferKey, Split, Statement
 from catalog.identity.resolution import Resolution
 
@@ -57,9 +57,10 @@ def candidates(
 
 def _by_names(offers: Mapping[OfferKey, Offer], resolution: Resolution, namer: Namer) -> Iterator[Candidate]:
     """Offers with a name that another model goes by."""
+    names = with_bases(offers, {key: namer.names(offer) for key, offer in offers.items()})
     for key, offer in sorted(offers.items()):
         placement = resolution.placements[key]
-        for name, reason, evidence in _other_names(offer, namer.names(offer), namer, is_alone=placement.rule == OWN):
+        for name, reason, evidence in _other_names(offer, names[key], namer, is_alone=placement.rule == OWN):
             if other := resolution.names.get(name):
                 yield Candidate(model=placement.model, may_be=other, reason=reason, evidence=evidence)
 
@@ -74,6 +75,8 @@ def _other_names(offer: Offer, names: Names, namer: Namer, *, is_alone: bool) ->
     yield names.key, "equal_id", f"{offer} has an id that several models go by."
     if names.permanent:
         yield names.permanent, "canonical_slug", f"OpenRouter's permanent slug of {offer.id} is {offer.canonical_slug}."
+    if names.worded:
+        yield names.worded.key, "variant", f"{offer} may be a variant of {names.worded.base}, by the word in its id."
     if names.dated:
         yield names.dated.undated, "date", f"{offer} is {names.dated.undated} of one date, {names.dated.date}."
     if names.sped_up:

@@ -6,6 +6,9 @@ The rules, in order:
 3. `canonical_slug`: an id that is OpenRouter's permanent slug of a model, whole;
 4. `dated_host_id`: at the host of its maker, an id that is another one and a date, where that host lists no other date.
 
+Before them `names.with_bases` calls OpenRouter's variants by the names of their bases; where we do not know the word of
+a variant, `variant` is the rule that it was tied by.
+
 A home is where offers meet by the first two. The other two join whole homes, and never two that are known to be of
 different repositories. Nothing depends on the order of the offers: what is ambiguous is tied to neither side.
 """
@@ -13,7 +16,7 @@ different repositories. Nothing depends on the order of the offers: what is ambi
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from catalog.identity.groups import groups
@@ -24,6 +27,7 @@ HUGGING_FACE = "hugging_face"
 EQUAL_ID = "equal_id"
 CANONICAL_SLUG = "canonical_slug"
 DATED_HOST_ID = "dated_host_id"
+VARIANT = "variant"
 OWN = "own"
 
 _REPOSITORIES_ARE_IDS = "featherless"
@@ -41,12 +45,22 @@ class Tied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """A model's name without the word of its hosts."""
+
+    key: str
+    spelling: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """Offers of one model."""
 
     members: dict[OfferKey, Tied]
     names: frozenset[str] = frozenset()
     """The keys by which it is found, and no other is. An offer whose name tells nothing stands alone, without any."""
+    plain: Plain | None = None
+    """Where only hosts list it and call it by their own word for speed, which no slug has."""
 
 
 def alone(offer: OfferKey, names: Names, evidence: str, *, rule: str = OWN) -> Cluster:
@@ -89,6 +103,7 @@ class _Rules:
         present = sorted(key for key in offers if key not in apart)
         self._tieable = [key for key in present if not names[key].is_moving]
         self._moving = [key for key in present if names[key].is_moving]
+        self._moving_keys = set(self._moving)
         self._keys: dict[OfferKey, str] = {}
         """Of the offers' ids, once it is known whether their last word is the host's."""
         self._variants: dict[OfferKey, tuple[str, ...]] = {}
@@ -106,9 +121,32 @@ class _Rules:
         owners = self._owners(grouped)
         reasons = {home: joint for joint in reversed(joints) for home in (joint.other, joint.home)}
         found = [self._cluster(index, group, reasons, owners) for index, group in enumerate(grouped)]
-        return found + [
-            alone(key, self._names[key], "Its name stands for another model from time to time.") for key in self._moving
-        ]
+        return found + list(self._of_moving_names())
+
+    def _of_moving_names(self) -> Iterator[Cluster]:
+        """Each offer alone, with its variants."""
+        variants: dict[OfferKey, list[OfferKey]] = defaultdict(list)
+        for key in self._moving:
+            variants[self._base(key)].append(key)
+        for base, keys in variants.items():
+            evidence = "Its name stands for another model from time to time."
+            members = {key: alone(key, self._names[key], evidence).members[key] for key in keys if key == base}
+            members |= {
+                key: Tied(rule=VARIANT, evidence=self._same_slug(key), variant=variant_of(self._names[key].variants))
+                for key in keys
+                if key != base
+            }
+            yield Cluster(members=members)
+
+    def _base(self, key: OfferKey) -> OfferKey:
+        """The offer at the end of the bases, where that is to be placed too."""
+        while (base := self._names[key].base) in self._moving_keys and base is not None:
+            key = base
+        return key
+
+    def _same_slug(self, key: OfferKey) -> str:
+        slug = self._offers[key].canonical_slug
+        return f"OpenRouter's permanent slug of {key[1]} is that of {(self._names[key].base or key)[1]}, {slug}."
 
     def _settle(self, offer: OfferKey, home: str, *, by_repository: bool) -> None:
         self._home_of[offer] = home
@@ -140,11 +178,13 @@ class _Rules:
     def _meet_by_id(self) -> None:
         plain = [offer for offer in self._tieable if offer not in self._home_of]
         # What somebody calls a model by is no host's word for how it is run.
-        proper = set(self._called) | {self._names[offer].key for offer in plain if not self._names[offer].sped_up}
+        ordinary = [self._names[offer] for offer in plain if not self._names[offer].sped_up]
+        proper = set(self._called) | {names.key for names in ordinary}
+        resold = {names.key for names in ordinary if names.is_resold}
         for offer in plain:
             names = self._names[offer]
             key, parts = names.key, names.variants
-            if names.sped_up and key not in proper and len(self._candidates(names.sped_up.key)) == 1:
+            if names.sped_up and key not in proper and self._is_listed(names.sped_up.key, resold):
                 key, parts = names.sped_up.key, names.sped_up.variants
             self._keys[offer], self._variants[offer] = key, parts
             candidates = self._candidates(key)
@@ -152,6 +192,12 @@ class _Rules:
                 self._settle(offer, f"{key}\n{offer[0]}\n{offer[1]}", by_repository=False)
             else:
                 self._settle(offer, next(iter(candidates), key), by_repository=False)
+
+    def _is_listed(self, key: str, resold: Collection[str]) -> bool:
+        """Whether one model of this name is there whose weights others than its maker have: as a repository, or at a
+        host. Of a model that its maker alone runs, `-fast` may be another one."""
+        candidates = self._candidates(key)
+        return len(candidates) == 1 or (not candidates and key in resold)
 
     def _candidates(self, key: str) -> set[str]:
         """The models of repositories that an id may mean.
@@ -230,22 +276,42 @@ class _Rules:
     def _cluster(
         self, index: int, group: list[str], reasons: Mapping[str, _Joint], owners: Mapping[str, int]
     ) -> Cluster:
+        plain = self._plain([member for home in group for member in self._homes[home].members])
         members = {
             member: self._tied(member, home, reasons.get(home))
             for home in group
             for member in self._homes[home].members
         }
         keys = {*group, *(self._keys[member] for member in members)}
-        return Cluster(members=members, names=frozenset(key for key in keys if owners.get(key) == index))
+        return Cluster(
+            members=members,
+            names=frozenset(key for key in keys if owners.get(key) == index),
+            plain=plain,
+        )
+
+    def _plain(self, members: Collection[OfferKey]) -> Plain | None:
+        """What the model is called where all its offers have a host's word for speed in their names."""
+        found = {
+            member: sped_up
+            for member in members
+            if (sped_up := self._names[member].sped_up) and self._keys[member] == self._names[member].key
+        }
+        if len(found) < len(members) or any(self._names[member].repository for member in members):
+            return None
+        self._variants |= {member: sped_up.variants for member, sped_up in found.items()}
+        return Plain(key=found[min(found)].key, spelling=min(sped_up.spelling for sped_up in found.values()))
 
     def _tied(self, offer: OfferKey, home: str, joint: _Joint | None) -> Tied:
         rule, evidence = self._reason(offer, self._homes[home], joint)
         return Tied(rule=rule, evidence=evidence, variant=variant_of(self._variants[offer]))
 
     def _reason(self, offer: OfferKey, home: _Home, joint: _Joint | None) -> tuple[str, str]:
+        names = self._names[offer]
+        if names.base in home.members and names.worded and not names.worded.is_known:
+            return VARIANT, self._same_slug(offer)
         if len(home.members) == 1:
             return (joint.rule, joint.evidence) if joint else (OWN, "No other offer is known to be of it.")
-        repository = self._names[offer].repository
+        repository = names.repository
         others = [other for other in home.members if other != offer]
         if repository and home.members[offer] and (same := [other for other in others if home.members[other]]):
             return HUGGING_FACE, self._one_repository(repository, same)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from catalog.identity.names import TUNED, Namer, squashed, unnumbered
 from catalog.identity.offers import Alias, Offer, Statement
 
-RULES = 2
+RULES = 3
 """To be raised with every change of a rule in this package: all is then decided anew, not only what offers bring."""
 
 LONGEST = 100
@@ -28,6 +28,7 @@ def of_offer(offer: Offer, namer: Namer, *, own: str | None) -> frozenset[str]:
     told += [names.repository.key, names.repository.spelling] if names.repository else []
     told += [names.sped_up.key] if names.sped_up else []
     told += [names.dated.undated] if names.dated else []
+    told += [names.worded.key] if names.worded else []
     return _links(told)
 
 

@@ -8,24 +8,26 @@ A name is a key: the maker's key, a slash, and the model's name in lower case wi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from catalog.identity.offers import Offer
+from catalog.identity.offers import Offer, OfferKey
 from catalog.known_providers import KnownProviders
 from catalog.normalize import model_ids
+from catalog.normalize import variants as words
 from catalog.records import ModelType
 
 TUNED = ("it", "instruct", "chat")
 """What makers add to the name of a model that follows instructions, beside one of the same name that does not."""
 
 _SUFFIX = re.compile(
-    r"(?<=.)(?::(free|thinking|extended|exacto)"
+    rf"(?<=.)(?::({'|'.join(words.MEANINGS)})"
     r"|[-_](tee|fp8|fp4|nvfp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|gguf|w4a16|w8a8|w8a16))\Z",
     re.IGNORECASE,
 )
 """What makes a variant: how it is sold, where it is run, in which number format. Not `-thinking`, which is another
 model, and not `4bit`: models that were trained so are called it."""
-_SPEED = re.compile(r"(?<=.)[-_](turbo|fast)\Z", re.IGNORECASE)
+_SPEED = re.compile(r"(?<=.)[-_](turbo|fast|tput)\Z", re.IGNORECASE)
 _DATE = re.compile(r"(.+)-(20\d\d)-?([01]\d)-?([0-3]\d)")
 _MOVING_WORDS = frozenset({"latest", "nightly"})
 _MOVING = (
@@ -74,7 +76,21 @@ class SpedUp:
 
     key: str
     """Without it."""
+    spelling: str
+    """As a slug, without it."""
     variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worded:
+    """An id of OpenRouter with a word behind a colon."""
+
+    base: str
+    """The id without the word."""
+    key: str
+    """Of that id."""
+    is_known: bool
+    """Whether we know what this word means, and any other one behind it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +104,8 @@ class Names:
     """Of its id, as a slug."""
     is_moving: bool
     """The name tells no model: it will stand for another one day."""
+    is_resold: bool = False
+    """Another than its maker runs it, who may have words of its own for how it does."""
     bare: str | None = None
     """The model's name, where the id tells no maker."""
     repository: Repository | None = None
@@ -98,6 +116,9 @@ class Names:
     dated: Dated | None = None
     permanent: str | None = None
     """OpenRouter's permanent slug, as a key, where that is the id and more."""
+    worded: Worded | None = None
+    base: OfferKey | None = None
+    """The offer that this one is a variant of, which OpenRouter gives the same permanent slug (`with_bases`)."""
 
 
 class Namer:
@@ -137,12 +158,14 @@ class Namer:
         # Without a maker the name is the host's. No maker's key begins so.
         prefix = maker or f"@{(offer.host or offer.gateway).casefold()}"
         name, variants = _without_suffixes(offer.slug.partition("/")[2] if owner else offer.slug)
+        unknown = words.split(name) if offer.gateway == "openrouter" else None
+        worded = _worded(offer, prefix, is_known=not unknown) if offer.gateway == "openrouter" else None
+        variants = (*variants, unknown[1]) if unknown else variants
         folded = _folded(name)
         key = f"{prefix}/{folded}"
         is_own_host = offer.host is not None and maker == self._maker(offer.host)[0]
-        sped_up = None
-        if offer.gateway in SOLD_BY_HOSTS and offer.model_type is ModelType.LLM and not is_own_host:
-            sped_up = _sped_up(prefix, name, variants)
+        is_resold = offer.gateway in SOLD_BY_HOSTS and offer.model_type is ModelType.LLM and not is_own_host
+        sped_up = _sped_up(prefix, shown or prefix, name, variants) if is_resold else None
         spelling = _slug(shown or prefix, name)
         repository = self._repository(
             offer,
@@ -157,12 +180,14 @@ class Namer:
             is_moving=offer.id.startswith("~")
             or key in self._moving
             or not _MOVING_WORDS.isdisjoint(folded.split("-")),
+            is_resold=is_resold,
             bare=None if owner or is_own_host else folded,
             repository=repository if isinstance(repository, Repository) else None,
             stranger=repository if isinstance(repository, str) else None,
             sped_up=sped_up,
             dated=_dated(prefix, folded) if is_own_host and ":" not in name else None,
             permanent=self._permanent(offer, key=key) if offer.gateway == "openrouter" else None,
+            worded=worded,
         )
 
     def _permanent(self, offer: Offer, *, key: str) -> str | None:
@@ -197,6 +222,27 @@ class Namer:
         return self._makers[spelling]
 
 
+def with_bases(offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names]) -> dict[OfferKey, Names]:
+    """The names once variants are called by their bases: `acme/big:word` is `acme/big`, whatever the word, where
+    OpenRouter lists that too and gives both one permanent slug."""
+    found = dict(names)
+    for key in sorted((key for key in names if names[key].worded), key=lambda key: len(key[1])):
+        own, worded = found[key], found[key].worded
+        base = (key[0], worded.base) if worded else key
+        if base in offers and offers[base].canonical_slug == offers[key].canonical_slug:
+            its = found[base]
+            found[key] = replace(
+                own,
+                key=its.key,
+                variants=(*own.variants, *its.variants),
+                spelling=its.spelling,
+                is_moving=its.is_moving,
+                permanent=its.permanent,
+                base=base,
+            )
+    return found
+
+
 def numbered(slug: str, number: int) -> str:
     """The slug of one more model that would be called the same; `~` is in no other slug."""
     return slug if number == 1 else f"{slug}~{number}"
@@ -224,11 +270,22 @@ def _without_suffixes(name: str) -> tuple[str, tuple[str, ...]]:
     return name, parts
 
 
-def _sped_up(prefix: str, name: str, variants: tuple[str, ...]) -> SpedUp | None:
+def _worded(offer: Offer, prefix: str, *, is_known: bool) -> Worded | None:
+    if not (found := words.split(offer.id)):
+        return None
+    name, _ = _without_suffixes(found[0].partition("/")[2] or found[0])
+    return Worded(base=found[0], key=f"{prefix}/{_folded(name)}", is_known=is_known)
+
+
+def _sped_up(prefix: str, shown: str, name: str, variants: tuple[str, ...]) -> SpedUp | None:
     if not (found := _SPEED.search(name)):
         return None
     base, inner = _without_suffixes(name[: found.start()])
-    return SpedUp(key=f"{prefix}/{_folded(base)}", variants=(*variants, found[1].casefold(), *inner))
+    return SpedUp(
+        key=f"{prefix}/{_folded(base)}",
+        spelling=_slug(shown, base),
+        variants=(*variants, found[1].casefold(), *inner),
+    )
 
 
 def _dated(prefix: str, folded: str) -> Dated | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from catalog.identity import curators, slugs
 from catalog.identity.clusters import Cluster, alone, clusters
 from catalog.identity.groups import groups
-from catalog.identity.names import Namer, Names, variant_of
+from catalog.identity.names import Namer, Names, variant_of, with_bases
 from catalog.identity.offers import Alias, Known, Model, Offer, OfferKey, Split, Statement, Tie
 
 CURATOR = "curator"
@@ -63,7 +63,7 @@ def resolve(
     """
     listed = {offer.key: offer for offer in offers}
     known = known or Known()
-    names = {key: namer.names(offer) for key, offer in listed.items()}
+    names = with_bases(listed, {key: namer.names(offer) for key, offer in listed.items()})
     told = curators.read(statements, models=known.models, key_of=namer.key)
     standing = told.alone & listed.keys()
     while True:

@@ -134,6 +134,9 @@ def test_a_hosts_word_for_speed_is_a_variant_of_weights_that_others_have() -> No
     assert placed(chutes("acme/big-turbo-TEE"), repository)[0].variant == "tee-turbo"
     assert is_tied(chutes("acme/big-turbo"), repository)
     assert not is_tied(portkey("host", "acme/big-fast"), openrouter("acme/big"))
+    assert placed(portkey("host", "acme/big-fast"), portkey("other", "acme/big"))[0].variant == "fast"
+    assert is_tied(portkey("host", "acme/big-Turbo"), portkey("host", "acme/big"))
+    assert not is_tied(portkey("host", "deepseek/big-fast"), portkey("deepseek", "big"))
 
 
 def test_a_makers_word_for_speed_is_part_of_the_name() -> None:
@@ -172,3 +175,57 @@ def test_the_first_rule_that_ties_an_offer_is_the_one_that_it_keeps() -> None:
     assert placed(by_repository, by_id)[1].evidence == (
         "portkey @deepseek/big and openrouter deepseek/big are both deepseek-ai/big."
     )
+
+
+PERMANENT = "acme/big-20260601"
+
+
+@pytest.mark.parametrize("repository", [None, "acme/Big"])
+@pytest.mark.parametrize("word", ["batch", "free", "later", "Later"])
+def test_what_openrouter_sells_under_the_same_permanent_slug_and_another_word_is_a_variant(
+    word: str, repository: str | None
+) -> None:
+    base = openrouter("acme/big", permanent=PERMANENT, repository=repository)
+    sold = openrouter(f"acme/big:{word}", permanent=PERMANENT, repository=repository)
+
+    found, model = placed(sold, base, portkey("host", "acme/big"))[:2]
+
+    assert (found.model, found.variant, model.variant) == (model.model, word.casefold(), None)
+
+
+def test_a_variant_with_an_unknown_word_is_tied_by_its_base_and_says_so() -> None:
+    base, sold = openrouter("acme/big", permanent=PERMANENT), openrouter("acme/big:later", permanent=PERMANENT)
+
+    assert rules(sold, base) == ["variant", "equal_id"]
+    assert placed(sold, base)[0].evidence == (
+        f"OpenRouter's permanent slug of acme/big:later is that of acme/big, {PERMANENT}."
+    )
+
+
+def test_an_unknown_word_alone_ties_nothing() -> None:
+    sold = openrouter("acme/big:later", permanent=PERMANENT)
+
+    assert not is_tied(sold, portkey("host", "acme/big"))
+    assert not is_tied(sold, openrouter("acme/big", permanent="acme/big-20250101"))
+    assert not is_tied(portkey("host", "acme/big:later"), openrouter("acme/big"))
+    assert placed(openrouter("acme/big:later", repository="acme/Big"), featherless("acme/Big"))[0].variant == "later"
+
+
+def test_a_variant_of_a_variant_is_one_of_the_model() -> None:
+    words = [openrouter(f"acme/big{words}", permanent=PERMANENT) for words in ("", ":later", ":later:sooner")]
+
+    assert {placement.model for placement in placed(*words)} == {"acme/big"}
+    assert [placement.variant for placement in placed(*words)] == [None, "later", "later-sooner"]
+    assert placed(openrouter("acme/big:later:free", permanent=PERMANENT), words[0])[0].variant == "free-later"
+
+
+def test_a_moving_name_and_its_variants_are_one_model() -> None:
+    base = openrouter("deepseek/deepseek-chat", permanent=PERMANENT)
+    batch, later = (openrouter(f"deepseek/deepseek-chat:{word}", permanent=PERMANENT) for word in ("batch", "later"))
+
+    found = placed(base, batch, later)
+
+    assert {placement.model for placement in found} == {"deepseek-ai/deepseek-chat"}
+    assert [placement.variant for placement in found] == [None, "batch", "later"]
+    assert rules(base, batch, later) == ["own", "variant", "variant"]
+    assert not is_tied(batch, portkey("deepseek", "deepseek-chat"), base)

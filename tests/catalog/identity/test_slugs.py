@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.identity.offers import Known, Offer
+from catalog.identity.offers import Known, Model, Offer
 from catalog.identity.resolution import Resolution
 from tests.catalog.identity.worlds import chutes, decide, featherless, openrouter, portkey
 
@@ -87,3 +87,42 @@ def test_an_offer_that_no_longer_tells_which_model_it_is_keeps_its_slug() -> Non
 
     assert later.placements[sold.key].model == "acme/big"
     assert later.placements["featherless", "acme/big"].model == "acme/big~2"
+
+
+def test_a_hosts_word_for_speed_is_in_no_slug() -> None:
+    sped_up = portkey("host", "acme/Big-Turbo")
+
+    found = decide(sped_up, portkey("other", "acme/big-turbo-FP8")).placements
+
+    assert {placement.model for placement in found.values()} == {"acme/Big"}
+    assert [placement.variant for placement in found.values()] == ["turbo", "fp8-turbo"]
+    assert slug(portkey("host", "acme/big-tput")) == slug(chutes("acme/big-fast")) == "acme/big"
+
+
+def test_a_makers_word_for_speed_stays_in_the_slug() -> None:
+    assert slug(portkey("deepseek", "big-turbo")) == "deepseek-ai/big-turbo"
+    assert slug(openrouter("acme/big-turbo"), portkey("host", "acme/big-turbo")) == "acme/big-turbo"
+    assert slug(featherless("acme/big-turbo")) == "acme/big-turbo"
+
+
+def test_a_slug_without_the_hosts_word_is_left_to_a_model_that_is_called_so() -> None:
+    sped_up, plain = portkey("host", "acme/big-turbo"), openrouter("acme/big")
+
+    together = decide(sped_up, plain).placements
+    first, later = after(sped_up, then=[sped_up, plain])
+
+    assert [together[offer.key].model for offer in (sped_up, plain)] == ["acme/big-turbo", "acme/big"]
+    assert first.placements[sped_up.key].model == "acme/big"
+    assert [later.placements[offer.key].model for offer in (sped_up, plain)] == ["acme/big-turbo", "acme/big"]
+
+
+def test_a_slug_with_a_hosts_word_leads_to_the_one_without_it() -> None:
+    sped_up = portkey("host", "acme/big-turbo")
+    given = Known(models={"acme/big-turbo": Model(born=1)}, placed={sped_up.key: "acme/big-turbo"})
+
+    found = decide(sped_up, known=given, revision=2)
+    again = decide(sped_up, known=found.known(given), revision=3)
+
+    assert found.placements[sped_up.key].model == "acme/big"
+    assert found.models["acme/big-turbo"].redirect == "acme/big"
+    assert (again.placements, again.models) == (found.placements, found.models)

@@ -78,7 +78,7 @@ def offers_called(names: st.SearchStrategy[str]) -> st.SearchStrategy[Offer]:
         st.builds(
             _of_openrouter,
             ids,
-            st.sampled_from(["", ":free"]),
+            st.sampled_from(["", "", ":free", ":batch", ":later", ":later:free"]),
             st.none() | ids,
             st.sampled_from(["", "-1", "-2025-01-01", "-it"]),
         ),
