@@ -29,8 +29,8 @@ class Kind(StrEnum):
     """Only our rendering changed, nothing that a gateway or a curator reported."""
 
 
-UNTOLD = "canonical_model"
-"""The field that no change tells of: which model an offer is can be decided anew without a version of the offer."""
+UNTOLD = frozenset({"canonical_model", "variant"})
+"""The fields that no change reports: the model of an offer can be decided again without a new version of the offer."""
 PRICED = frozenset({"pricing", "price_status", "price_basis", "price_tier", "price_per_million"})
 DESCRIBING = frozenset({"name", "description"})
 _TOLD_BY_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at"}
@@ -62,10 +62,10 @@ def difference(before: Document | None, after: Document, *, is_rendered: bool = 
     `is_rendered`: the revision shows the same facts in another way.
     """
     if before is None:
-        told = {field: value for field, value in after.items() if field != UNTOLD}
+        told = {field: value for field, value in after.items() if field not in UNTOLD}
         return Difference(kinds=(Kind.ADDED,), before={}, after=told, prices=tuple(_price_changes(None, after)))
     fields = [*after, *(field for field in before if field not in after)]
-    changed = [field for field in fields if field != UNTOLD and before.get(field) != after.get(field)]
+    changed = [field for field in fields if field not in UNTOLD and before.get(field) != after.get(field)]
     return Difference(
         kinds=(Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed)),
         before={field: before.get(field) for field in changed},

@@ -175,15 +175,21 @@ def bill(
     workload: Workload,
     *,
     unclear: Sequence[UnclearPrice] = (),
+    execution_mode: str | None = billing.STANDARD,
     is_dynamic: bool = False,
     zero_is_free: bool = False,
     puts_out_text: bool = True,
     held: Collection[HeldKey] = (),
 ) -> Bill:
-    """What the workload costs at the prices of an offer; `unclear`, `is_dynamic` and `zero_is_free` are its record's.
+    """What the workload costs at the prices of an offer; `unclear`, `execution_mode`, `is_dynamic` and `zero_is_free` are
+    its record's.
 
     A workload that needs an unclear price has no cost: no other price stands in for it.
     """
+    if execution_mode != billing.STANDARD:
+        if execution_mode != workload.execution_mode:
+            return Bill(reasons=(_other_mode(execution_mode),))
+        workload = replace(workload, execution_mode=billing.STANDARD)  # all prices of the offer are of that mode
     circumstances = billing.Circumstances(
         prompt_tokens=workload.prompt_size, at=workload.at, execution_mode=workload.execution_mode
     )
@@ -227,6 +233,12 @@ def _bill(
             *_of_standard(prices, lines, workload.execution_mode),
         ),
     )
+
+
+def _other_mode(execution_mode: str | None) -> str:
+    if execution_mode is None:
+        return "it is a variant of a kind that is not known, so its prices are not used"
+    return f"it takes only requests in the mode {execution_mode}"
 
 
 @dataclass(slots=True)

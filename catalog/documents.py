@@ -74,6 +74,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "price_status": price_status(record),
         "price_basis": price_basis(record),
         "price_tier": _price_tier(record),
+        "execution_mode": record.execution_mode,
         "price_per_million": _price_per_million(record),
         "held_prices": tuple(dict.fromkeys(meters.METERS[held.price.meter].pricing_key for held in facts.holds)),
         "holds": _holds(record, facts.holds),
@@ -104,6 +105,7 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "provider_site_url": facts.provider_site_url,
         "model_logo_url": facts.model_logo_url,
         "canonical_model": None,
+        "variant": None,
         "first_seen": dates.iso(facts.first_seen_at),
         "withdrawn_at": None if facts.withdrawn_at is None else dates.iso(facts.withdrawn_at),
         "source": facts.source,
@@ -287,12 +289,19 @@ def amount_text(price: PriceRecord) -> str:
 
 
 def _price_per_million(record: OfferRecord) -> Json | None:
-    if price_basis(record) != "token":
+    """The standard price, by which offers are filtered and sorted; a batch offer has none."""
+    if price_basis(record) != "token" or record.execution_mode != billing.STANDARD:
         return None
     amounts = {"input": _known_amount(record, meters.INPUT_TEXT), "output": _known_amount(record, meters.OUTPUT_TEXT)}
     return {
         side: None if amount is None else money.plain(money.per_million(amount)) for side, amount in amounts.items()
     }
+
+
+def execution_mode_of(document: Mapping[str, Any]) -> str | None:
+    """The mode of the offer; documents that were rendered before the member existed are of standard offers."""
+    mode: str | None = document.get("execution_mode", billing.STANDARD)
+    return mode
 
 
 def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:

@@ -111,6 +111,9 @@ class OfferRecord:
     """What else of the gateway's prices could not be read, in sentences."""
     is_partial: bool = False
     """The row shows less now than at other hours: as long as something is published of the offer, that stays."""
+    execution_mode: str | None = "standard"
+    """The mode (`billing.EXECUTION_MODES`) that the offer is sold in; None for a variant that is not understood. Prices
+    that an offer has in other modes as well are conditions of its prices."""
     is_dynamic: bool = False
     """The price is decided when a request runs."""
     zero_is_free: bool = False

@@ -15,7 +15,8 @@ Unit of its prices: US dollars **per token**, as decimal text; per request, per 
 - `overrides` hold prices under conditions; where those are hours, the top-level price changes with the clock. What
   follows from that stands in `catalog/normalize/schedules.py`.
 Ids are `author/slug[:variant]`, `~author/slug-latest` for an alias that moves; `openrouter/...` are routers and models
-whose maker is not told yet. Fields are added several times a year, so unknown ones are ignored.
+whose maker is not told yet. `catalog/normalize/variants.py` has what the words of variants mean. Fields are added
+several times a year, so unknown ones are ignored.
 """
 
 from __future__ import annotations
@@ -53,7 +54,19 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
-from catalog.normalize import billing, counts, dates, meters, modalities, model_ids, money, price_lists, schedules, text
+from catalog.normalize import (
+    billing,
+    counts,
+    dates,
+    meters,
+    modalities,
+    model_ids,
+    money,
+    price_lists,
+    schedules,
+    text,
+    variants,
+)
 from catalog.records import JsonScalar, ModelType, OfferRecord, ProviderRecord
 
 _PATH = "/api/v1/models"
@@ -319,6 +332,7 @@ class OpenRouter(Gateway):
             prices=priced.prices,
             unclear=priced.unclear,
             is_partial=any(price.reason == _HIDDEN.reason for price in priced.unclear),
+            execution_mode=variants.execution_mode(listed.id),
             is_dynamic=is_dynamic,
             zero_is_free=is_free_tier or is_text_free,
             input_modalities=modalities.canonical(architecture.input_modalities) or None,

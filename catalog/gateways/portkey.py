@@ -46,7 +46,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from catalog.adapter import fields
 from catalog.adapter.contract import Auth, Config, Gateway, Json, Listing, Page, Request, Walk, fields_of, validated
 from catalog.adapter.errors import BadPayload, GatewayError
-from catalog.normalize import billing, meters, modalities, model_ids, money, price_lists, text
+from catalog.normalize import billing, meters, modalities, model_ids, money, price_lists, text, variants
 from catalog.records import Condition, ModelType, OfferRecord
 
 _PAGE_SIZE = 100
@@ -274,6 +274,7 @@ class Portkey(Gateway):
             prices=found.prices,
             unclear=found.unclear,
             notes=tuple(_notes(listed)),
+            execution_mode=variants.execution_mode(listed.model) if listed.host == "openrouter" else billing.STANDARD,
             zero_is_free=listed.is_free,
             input_modalities=inputs and modalities.canonical([*inputs, *takes]),
             output_modalities=outputs

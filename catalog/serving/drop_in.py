@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import orjson
 
 from catalog import registry
+from catalog.normalize import billing
 from catalog.serving import comparison, derived
 from catalog.serving.canonical import models_of
 from catalog.serving.comparison import Compared
@@ -131,7 +132,7 @@ class _Made:
 def listing_of(held: Snapshot, last: Listing | None) -> Listing:
     offers: dict[str, list[Row]] = defaultdict(list)
     openrouter: set[str] = set()
-    for row in unhurried(Selection.of(held).rows):
+    for row in unhurried(Selection.of(held).having("execution_mode", billing.STANDARD).rows):
         if row.identity is not None:
             offers[row.identity.model].append(row)
         if row.gateway == OPENROUTER:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, ClassVar
 
 from catalog import documents, registry
+from catalog.normalize import billing
 from catalog.records import Availability, Source
 from catalog.serving import comparison
 from catalog.serving.facets import COUNTED
@@ -176,6 +177,14 @@ class NarrowingFilterSet(SelectionFilterSet):
         of="price_basis",
         example="token",
     )
+    execution_mode = AnyOf(
+        "Only offers that are sold in any of these modes; `standard` leaves out batch offers, and variants of a kind "
+        "that is not known.",
+        choices=billing.EXECUTION_MODES,
+        narrow="having_any",
+        of="execution_mode",
+        example="standard",
+    )
     is_free = YesNo(
         "`true`: only offers that are known to be free; `false`: only those that are known to cost something. Offers "
         "whose price is unknown or decided at run time are neither.",
@@ -217,6 +226,9 @@ class NarrowingFilterSet(SelectionFilterSet):
         "another leads on to it.",
         narrow="of_canonical_models",
         example="deepseek-ai/DeepSeek-R1",
+    )
+    variant = Names(
+        "Only offers that are any of these variants of their model.", narrow="having_any", of="variant", example="free"
     )
     hugging_face_id = Names(
         "Only models with any of these repositories of weights, in upper or lower case.",

@@ -23,7 +23,7 @@ from typing import Any, Self
 import orjson
 from pyroaring import BitMap
 
-from catalog import registry
+from catalog import documents, registry
 from catalog.normalize import dates
 from catalog.serving.orders import Order, SortValue
 from catalog.serving.search import Search
@@ -61,11 +61,13 @@ FACETS: Mapping[str, Callable[[Json], Iterable[str]]] = {
     "price_status": lambda shown: [shown["price_status"]],
     "price_basis": lambda shown: _folded(shown["price_basis"]),
     "price_tier": lambda shown: _folded(shown["price_tier"]),
+    "execution_mode": lambda shown: _folded(documents.execution_mode_of(shown)),
     "availability": lambda shown: [shown["availability"]],
     "source": lambda shown: [shown["source"]],
     "quantization": lambda shown: _folded(shown["quantization"]),
     "status": lambda shown: ["active" if shown["withdrawn_at"] is None else "withdrawn"],
     "canonical_model": lambda shown: _folded(shown["canonical_model"]),
+    "variant": lambda shown: _folded(shown.get("variant")),
     "hugging_face_id": lambda shown: _folded(shown["hugging_face_id"]),
 }
 """The facts that offers share, read from the document."""
@@ -104,7 +106,7 @@ class Identity:
     evidence: str
 
 
-_NO_MODEL = b'"canonical_model":null'
+_NO_MODEL, _NO_VARIANT = b'"canonical_model":null', b'"variant":null'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +126,11 @@ class Row:
 
     @classmethod
     def of(cls, document: bytes, identity: Identity | None = None) -> Self:
-        """The model is told here, not where the document is made: a rule can move offers that no gateway touched."""
+        """Model and variant are written here, not where the document is made: a rule can move offers that no gateway
+        touched."""
         if identity:
             document = document.replace(_NO_MODEL, b'"canonical_model":' + orjson.dumps(identity.model), 1)
+            document = document.replace(_NO_VARIANT, b'"variant":' + orjson.dumps(identity.variant or None), 1)
         shown = orjson.loads(document)
         facets = dict.fromkeys(_facet(name, value) for name, values in FACETS.items() for value in values(shown))
         return cls(

@@ -118,7 +118,7 @@ class PriceMap:
 def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
     known = last.entries if last is not None else {}
     entries: dict[int, tuple[Row, _Entry | None]] = {}
-    for position in unhurried(Selection.of(held).members):
+    for position in unhurried(Selection.of(held).having("execution_mode", billing.STANDARD).members):
         row, before = held.index.rows[position], known.get(position)
         entries[position] = before if before is not None and before[0] is row else (row, _entry_of(row))
     told = dict(entry for _, entry in entries.values() if entry is not None)

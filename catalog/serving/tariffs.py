@@ -32,6 +32,7 @@ class Tariff:
     prices: tuple[PriceRecord, ...]
     unclear: tuple[UnclearPrice, ...]
     status: str
+    execution_mode: str | None
     per_million_input: Decimal | None
     """US dollars; only where offers are billed by tokens."""
     per_million_output: Decimal | None
@@ -45,6 +46,7 @@ class Tariff:
             self.prices,
             workload,
             unclear=self.unclear,
+            execution_mode=self.execution_mode,
             is_dynamic=self.status == "dynamic",
             zero_is_free=True,  # documents show no other zeros
             puts_out_text=self.puts_out_text,
@@ -59,6 +61,7 @@ def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
         prices=documents.prices_told(told),
         unclear=documents.unclear_prices(told),
         status=told["price_status"],
+        execution_mode=documents.execution_mode_of(told),
         per_million_input=_amount(per_million.get("input")),
         per_million_output=_amount(per_million.get("output")),
         hourly_rate=_amount(told["pricing"].get("hourly_rate")) if told["price_basis"] == "hourly" else None,

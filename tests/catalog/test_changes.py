@@ -97,7 +97,7 @@ def test_what_changed_laid_over_the_document_before_is_the_document_after(
 
     told = difference(old, new)
 
-    assert {**(old or {UNTOLD: None}), **told.after} == new
+    assert {**(old or dict.fromkeys(UNTOLD)), **told.after} == new
     assert told.kinds
     if old is not None:
         assert {**new, **told.before} == old

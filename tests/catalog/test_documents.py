@@ -253,6 +253,7 @@ ANOTHER: dict[str, object] = {
     "unclear": (UnclearPrice(meter=meters.INPUT_TEXT, reason="it is stated twice"),),
     "notes": ("A part of its prices cannot be read.",),
     "is_partial": True,
+    "execution_mode": "batch",
     "is_dynamic": True,
     "zero_is_free": False,
     "input_modalities": ("image",),

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog.api.serializers import fields
+from catalog.normalize import billing
 from catalog.records import Availability, ModelType, Source
 
 
@@ -125,7 +126,15 @@ class OfferSerializer(Serializer[object]):
         ["free", "budget", "standard", "premium", "enterprise"],
         null=True,
     )
-    price_per_million = PricePerMillionSerializer(allow_null=True, help_text="Only where `price_basis` is `token`.")
+    execution_mode = fields.choice(
+        "The mode that the offer is sold in. A `batch` offer takes only batch requests; null is a variant of a kind "
+        "that is not known. Prices of either are in `pricing`, and no filter, order or comparison of prices uses them.",
+        [*billing.EXECUTION_MODES],
+        null=True,
+    )
+    price_per_million = PricePerMillionSerializer(
+        allow_null=True, help_text="Only where `price_basis` is `token` and `execution_mode` is `standard`."
+    )
     held_prices = fields.words("Keys of `pricing` whose newest price is not believed yet; `holds` has the amounts.")
     holds = HeldPriceSerializer(
         many=True,
@@ -155,6 +164,7 @@ class OfferSerializer(Serializer[object]):
     provider_site_url = serializers.URLField(allow_null=True, help_text="The provider's site.")
     model_logo_url = fields.text("The provider's mark, as a reference relative to this service.", null=True)
     canonical_model = fields.text("The model itself, whoever sells it.", null=True)
+    variant = fields.text("How the offer differs from the model itself: `free`, `batch`, `fp8`, `tee`.", null=True)
     first_seen = fields.moment("When the catalogue first had the offer.")
     withdrawn_at = fields.moment("Since when the gateway no longer lists it.", null=True)
     source = fields.choice("Where the gateway was read.", [source.value for source in Source])

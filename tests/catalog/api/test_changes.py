@@ -187,7 +187,7 @@ class Reader:
 def live() -> dict[tuple[str, str], Json]:
     rows = {(row.gateway, row.id): orjson.loads(row.document) for row in snapshot.load().rows}
     for document in rows.values():
-        del document["canonical_model"]
+        del document["canonical_model"], document["variant"]
     return rows
 
 

@@ -162,7 +162,7 @@ def offers_in(history: Json) -> list[Json]:
 
 
 def without_models(offers: list[Json]) -> list[Json]:
-    return [offer | {"canonical_model": None} for offer in offers]
+    return [offer | {"canonical_model": None, "variant": None} for offer in offers]
 
 
 def test_the_history_of_all_gateways_of_an_id_and_of_one(client: Client, served: None) -> None:

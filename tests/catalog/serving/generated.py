@@ -53,6 +53,7 @@ def rows(draw: st.DrawFn) -> Row:
         model_type=draw(st.sampled_from(SOME_TYPES)),
         tags=tuple(draw(st.lists(st.sampled_from(TAGS), unique=True))),
         prices=draw(st.sampled_from(PRICES)),
+        execution_mode=draw(st.sampled_from(["standard", "standard", "batch", None])),
         is_dynamic=draw(st.sampled_from([False, False, False, True])),
         zero_is_free=draw(st.booleans()),
         input_modalities=draw(maybe(("text",), ("text", "image"))),
@@ -74,7 +75,11 @@ def rows(draw: st.DrawFn) -> Row:
         source=draw(st.sampled_from(Source)),
     )
     model = draw(maybe(*MODELS))
-    identity = Identity(model=model, variant="", rule="equal-id", evidence="") if model else None
+    identity = (
+        Identity(model=model, variant=draw(st.sampled_from(["", "free", "fp8"])), rule="equal-id", evidence="")
+        if model
+        else None
+    )
     return Row.of(orjson.dumps(documents.build(record, facts)), identity)
 
 

@@ -107,11 +107,13 @@ def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) 
         "price_status": {"priced": 3},
         "price_basis": {"hourly": 3},
         "price_tier": {"standard": 3},
+        "execution_mode": {"standard": 3},
         "availability": {"unknown": 3},
         "source": {"bundled": 3},
         "quantization": {},
         "status": {"active": 3},
         "canonical_model": {},
+        "variant": {},
         "hugging_face_id": {},
     }
 
