@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from catalog.serving.filterset import InvalidParameters, ParameterProblem
+from catalog.serving.suggestions import did_you_mean
 
 Json = Any
 _Body = TypeVar("_Body", bound="Body")
@@ -55,7 +57,7 @@ def read(request: Request, shape: type[_Body]) -> _Body:
     try:
         return shape.model_validate(_parsed(request.body if length else b""))
     except ValidationError as error:
-        problems = [_problem(found) for found in error.errors(include_url=False)]
+        problems = [_problem(found, shape) for found in error.errors(include_url=False)]
         raise InvalidParameters(problems) from None
 
 
@@ -119,13 +121,24 @@ def _without_repetition(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return found
 
 
-def _problem(error: ErrorDetails) -> ParameterProblem:
+def _problem(error: ErrorDetails, shape: type[BaseModel]) -> ParameterProblem:
     place = ".".join(map(str, error["loc"])) or "body"
     if error["type"] == "missing":
         return ParameterProblem.shown(place, "", "is needed")
     if error["type"] == "extra_forbidden":
-        return ParameterProblem.shown(place, "", "is not a key here")
+        suggestion = did_you_mean(str(error["loc"][-1]), _keys_at(shape, error["loc"][:-1]))
+        return ParameterProblem.shown(place, "", f"is not a key here{suggestion}")
     if error["type"] in {"dict_type", "model_type"}:
         return ParameterProblem.shown(place, str(error["input"])[:200], "must be an object")
     reason = re.sub(r"^[A-Z][a-z]+ should ", "must ", error["msg"].removeprefix("Value error, "))
     return ParameterProblem.shown(place, str(error["input"])[:200], reason[:1].lower() + reason[1:])
+
+
+def _keys_at(shape: type[BaseModel], place: Sequence[int | str]) -> Collection[str]:
+    """The keys that the object at this place of the body may have."""
+    for part in place:
+        found = shape.model_fields[str(part)].annotation
+        if not isinstance(found, type) or not issubclass(found, BaseModel):
+            return ()
+        shape = found
+    return list(shape.model_fields)

@@ -39,6 +39,10 @@ _QUANTITY = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pat
 Quantity = Annotated[Decimal, BeforeValidator(_quantity), WithJsonSchema(_QUANTITY)]
 
 
+def _in_lower_case(value: object) -> object:
+    return value.casefold() if isinstance(value, str) else value
+
+
 def _of(label: str) -> Any:
     """A quantity that is 0 where it is not given."""
     return Field(Decimal(0), description=label)
@@ -80,7 +84,9 @@ class WorkloadBody(bodies.Body):
     at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = _stated(
         "The time of day of all requests in UTC, such as `16:30`."
     )
-    execution_mode: Literal["standard", "batch", "flex", "priority", "fast"] = Field(
+    execution_mode: Annotated[
+        Literal["standard", "batch", "flex", "priority", "fast"], BeforeValidator(_in_lower_case)
+    ] = Field(
         "standard",
         description="How soon requests are answered; another mode than `standard` has prices of its own at some.",
     )

@@ -21,6 +21,7 @@ from catalog.serving.parameters import (
     ChangeKinds,
     Ids,
     Modalities,
+    ModalityNames,
     ModelTypes,
     Moment,
     Names,
@@ -94,11 +95,15 @@ class NarrowingFilterSet(SelectionFilterSet):
     model_type = ModelTypes("Only models of any of these types.", narrow="having_any", of="model_type", example="LLM")
     tags = Tags("Only offers that have all of these tags.", narrow="having_all", of="tags", example="hot")
     tags_any = Tags("Only offers that have any of these tags.", narrow="having_any", of="tags", example="hot,new")
-    input_modalities = Names(
+    input_modalities = ModalityNames(
         "Only models that take any of these in.", narrow="having_any", of="input_modalities", example="image"
     )
-    output_modalities = Names(
-        "Only models that give any of these out.", narrow="having_any", of="output_modalities", example="text"
+    output_modalities = ModalityNames(
+        "Only models that give any of these out. `embeddings` is `embedding`, `speech` is `audio`, `transcription` is "
+        "`text`; `model_type=speech-to-text` has the models that transcribe.",
+        narrow="having_any",
+        of="output_modalities",
+        example="text",
     )
     modality = Modalities(
         "Only models with any of these notations of all that goes in and out.",
@@ -359,8 +364,8 @@ class DropInFilterSet(SelectionFilterSet):
     """The parameters of `/api/v1/models`: those of OpenRouter's own list that the catalogue can answer."""
 
     supported_parameters = Words("Only models that take all of these parameters of a request.", example="tools")
-    input_modalities = Words("Only models that all of these can go into.", example="image")
-    output_modalities = Words(
+    input_modalities = ModalityNames("Only models that all of these can go into.", example="image")
+    output_modalities = ModalityNames(
         "Only models that any of these come out of; without it `text`, as at OpenRouter, and `all` for every model.",
         example="all",
     )

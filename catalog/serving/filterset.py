@@ -14,6 +14,7 @@ from django.http import QueryDict
 from catalog.serving.parameters import Parameter
 from catalog.serving.redaction import without_keys
 from catalog.serving.selection import Selection
+from catalog.serving.suggestions import did_you_mean
 
 _ENDS = (("_min", "_max"), ("_after", "_before"))
 
@@ -100,9 +101,7 @@ class SelectionFilterSet(django_filters.FilterSet):
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
         if parameter is None:
-            known = ", ".join(self.parameters())
-            reason = f"is not a parameter here; {f'those are {known}' if known else 'there are none'}"
-            problems.append(ParameterProblem.shown(name, texts[0], reason))
+            problems.append(ParameterProblem.shown(name, texts[0], _not_a_parameter(name, self.parameters())))
         elif parameter.takes_several:
             words = [word.strip() for text in texts for word in text.split(",")]
             self.values[name] = [_cleaned(name, parameter, word, problems) for word in words]
@@ -110,6 +109,14 @@ class SelectionFilterSet(django_filters.FilterSet):
             problems.append(ParameterProblem.shown(name, texts[-1], "is given more than once"))
         else:
             self.values[name] = _cleaned(name, parameter, texts[0], problems)
+
+
+def _not_a_parameter(name: str, known: Collection[str]) -> str:
+    if not known:
+        return "is not a parameter here; there are none"
+    if suggestion := did_you_mean(name, known):
+        return f"is not a parameter here{suggestion} The parameters are {', '.join(known)}"
+    return f"is not a parameter here; those are {', '.join(known)}"
 
 
 @cache

@@ -20,6 +20,7 @@ from catalog.normalize import dates, modalities, money
 from catalog.records import ModelType
 from catalog.serving import search_words
 from catalog.serving.selection import Selection
+from catalog.serving.suggestions import did_you_mean
 
 Json = Any
 LONGEST_VALUE = 300
@@ -70,6 +71,14 @@ class Parameter(django_filters.Filter):
         return narrowed
 
 
+def _one_of(choices: Iterable[str], value: str) -> str:
+    """The choice that a text means, upper and lower case aside. Raises ValueError."""
+    known = {choice.casefold(): choice for choice in choices}
+    if (found := known.get(value.casefold())) is None:
+        raise ValueError(f"must be one of {', '.join(known.values())}{did_you_mean(value, known.values())}")
+    return found
+
+
 class Word(Parameter):
     """Any text; one that matches nothing is no error."""
 
@@ -85,7 +94,7 @@ class SearchText(Word):
 
 
 class OneOf(Parameter):
-    """One of a closed set."""
+    """One of a closed set, in whatever case."""
 
     def __init__(self, label: str, *, choices: Iterable[str], default: str, **options: Any) -> None:
         super().__init__(label, **options)
@@ -93,9 +102,7 @@ class OneOf(Parameter):
         self.default = default
 
     def parse(self, value: str) -> str:
-        if value not in self.choices:
-            raise ValueError(f"must be one of {', '.join(self.choices)}")
-        return value
+        return _one_of(self.choices, value)
 
     def openapi(self) -> Json:
         return {"type": "string", "enum": list(self.choices), "default": self.default}
@@ -127,9 +134,7 @@ class YesNo(Parameter):
         self.meanings = {"true": yes, "false": no}
 
     def parse(self, value: str) -> str:
-        if value not in self.meanings:
-            raise ValueError("must be one of true, false")
-        return self.meanings[value]
+        return self.meanings[_one_of(self.meanings, value)]
 
     def spelled(self, value: str) -> str:
         return "true" if value == self.meanings["true"] else "false"
@@ -278,6 +283,14 @@ class Names(Words):
         return value.casefold()
 
 
+class ModalityNames(Words):
+    """Several modalities, in whatever case, in the catalogue's words or in those of a gateway."""
+
+    def parse(self, value: str) -> str:
+        [word] = modalities.canonical([value])
+        return word
+
+
 class Providers(Words):
     """Several providers, each by any of its spellings."""
 
@@ -297,16 +310,14 @@ class Modalities(Words):
 
 
 class AnyOf(Words):
-    """Any of a closed set."""
+    """Any of a closed set, in whatever case."""
 
     def __init__(self, label: str, *, choices: Iterable[str], **options: Any) -> None:
         super().__init__(label, **options)
         self.choices = tuple(choices)
 
     def parse(self, value: str) -> str:
-        if value not in self.choices:
-            raise ValueError(f"must be one of {', '.join(self.choices)}")
-        return value
+        return _one_of(self.choices, value)
 
     def openapi(self) -> Json:
         return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(self.choices)}}
@@ -319,9 +330,7 @@ class ModelTypes(Words):
 
     def parse(self, value: str) -> str:
         found = self.known.get(value.lower().replace(" ", "-"))
-        if found is None:
-            raise ValueError(f"must be one of {', '.join(self.known.values())}")
-        return found
+        return _one_of(self.known.values(), value) if found is None else found
 
     def openapi(self) -> Json:
         return {
@@ -335,9 +344,7 @@ class ChangeKinds(Words):
     """Several kinds of changes."""
 
     def parse(self, value: str) -> str:
-        if value not in list(Kind):
-            raise ValueError(f"must be one of {', '.join(Kind)}")
-        return value
+        return _one_of([kind.value for kind in Kind], value)
 
     def openapi(self) -> Json:
         return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [kind.value for kind in Kind]}}

@@ -109,7 +109,7 @@ def request_price(amount: str) -> PriceRecord:
 
 
 def test_conditions_and_hours_are_applied(client: Client, offers: None) -> None:
-    batch = answered(client, workload={"input_tokens": 1_000_000, "execution_mode": "batch"})
+    batch = answered(client, workload={"input_tokens": 1_000_000, "execution_mode": "Batch"})
 
     assert totals(batch)[0] == ("a/tokens", "0.1")
     assert batch["data"][0]["lines"][0]["conditions"] == [["execution_mode", "=", "batch"]]
@@ -187,6 +187,9 @@ def test_a_number_is_read_exactly_however_it_is_written(client: Client, offers: 
         ({"workload": TOKENS, "limit": "10"}, "limit", "must be a valid integer"),
         ({"workload": TOKENS, "limit": True}, "limit", "must be a valid integer"),
         ({"workload": TOKENS, "filters": []}, "filters", "must be an object"),
+        ({"workload": {"imagse": 1}}, "workload.imagse", 'is not a key here; did you mean "images"?'),
+        ({"workload": TOKENS, "filter": {}}, "filter", 'is not a key here; did you mean "filters"?'),
+        ({"workload": TOKENS, "filters": {"tgas": 1}}, "filters.tgas", 'is not a parameter here; did you mean "tags"?'),
         ({"workload": TOKENS, "filters": {"bogus": 1}}, "filters.bogus", "is not a parameter here"),
         ({"workload": TOKENS, "filters": {"gateway": "nobody"}}, "filters.gateway", "must be one of"),
         ({"workload": TOKENS, "filters": {"gateway": None}}, "filters.gateway", "must be a text"),

@@ -267,6 +267,37 @@ def test_a_name_that_no_parameter_has_is_refused_with_those_that_there_are(
     assert all(known in error["reason"] for known in PARAMETERS)
 
 
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("limt=1", "limit"),
+        ("Limit=1", "limit"),
+        ("modle=x", "model_type"),
+        ("type=LLM", "model_type"),
+        ("max_price=1", "prompt_price_max"),
+        ("canonical-model=a/b", "canonical_model"),
+        ("gateway=openruoter", "openrouter"),
+        ("gateway=open-router", "openrouter"),
+        ("model_type=image", "Image Generation"),
+        ("price_tier=bugdet", "budget"),
+        ("is_free=ture", "true"),
+        ("sort=price", "prompt_price"),
+        ("fields=id,provider", "provider_slug"),
+    ],
+)
+def test_a_refusal_suggests_what_may_have_been_meant(client: Client, query: str, meant: str) -> None:
+    [error] = refusal(client, query)["errors"]
+
+    assert f'; did you mean "{meant}"?' in error["reason"]
+
+
+@pytest.mark.parametrize("query", ["zzz=1", "=1", "x=1", "gateway=nobody", "gateway=x", f"{'y' * 5000}=1"])
+def test_a_refusal_suggests_nothing_that_is_not_alike(client: Client, query: str) -> None:
+    [error] = refusal(client, query)["errors"]
+
+    assert "did you mean" not in error["reason"]
+
+
 @pytest.mark.parametrize("address", ["/catalog/gateways", "/healthz", "/readyz"])
 def test_an_address_without_parameters_takes_none(client: Client, address: str) -> None:
     [error] = refusal(client, "limit=1", address=address)["errors"]

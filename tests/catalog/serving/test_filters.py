@@ -22,7 +22,7 @@ from catalog.normalize.schedules import Clause, Schedule
 from catalog.records import Availability, Source
 from catalog.serving.answers import canonical_query
 from catalog.serving.facets import COUNTED, MOST_VALUES, counted
-from catalog.serving.filters import NarrowingFilterSet, OfferFilterSet
+from catalog.serving.filters import DropInFilterSet, NarrowingFilterSet, OfferFilterSet
 from catalog.serving.filterset import InvalidParameters
 from catalog.serving.index import FACETS, Index, Row
 from catalog.serving.pages import page_of
@@ -359,7 +359,16 @@ def test_every_field_of_a_document_can_be_asked_for_or_has_its_reason() -> None:
         (["facets=tags,host", "facets=host,tags,host"], "facets=host%2Ctags"),
         (["is_free=true"], "is_free=true"),
         (["is_free=false"], "is_free=false"),
-        (["status=active", ""], ""),
+        (["status=active", "status=Active", ""], ""),
+        (["gateway=OpenRouter", "gateway=openrouter", "gateway=OPENROUTER"], "gateway=openrouter"),
+        (["is_free=True", "is_free=true"], "is_free=true"),
+        (["sort=-Name", "sort=-name"], "sort=-name"),
+        (["price_tier=Free", "price_tier=FREE,free"], "price_tier=free"),
+        (["output_modalities=Embeddings", "output_modalities=embedding,embeddings"], "output_modalities=embedding"),
+        (["output_modalities=speech", "output_modalities=AUDIO"], "output_modalities=audio"),
+        (["output_modalities=transcription", "output_modalities=text"], "output_modalities=text"),
+        (["input_modalities=speech", "input_modalities=audio"], "input_modalities=audio"),
+        (["modality=text->embeddings", "modality=text->embedding"], "modality=text-%3Eembedding"),
         (["cursor=start"], "cursor=start"),
         (["canonical_model=A/b,c", "canonical_model=C&canonical_model=a/B"], "canonical_model=a%2Fb%2Cc"),
     ],
@@ -370,6 +379,13 @@ def test_equal_questions_have_one_wording(spellings: list[str], question: str | 
     assert len(meant) == 1
     assert None not in meant
     assert question is None or meant == {question}
+
+
+def test_the_lists_of_other_services_take_a_gateways_words_for_modalities_too() -> None:
+    asked = DropInFilterSet(QueryDict("output_modalities=Embeddings,speech,transcription,all&input_modalities=Image"))
+
+    assert asked.values["output_modalities"] == ["embedding", "audio", "text", "all"]
+    assert asked.values["input_modalities"] == ["image"]
 
 
 @given(catalogues(), questions())
