@@ -76,6 +76,7 @@ class Resolve(CatalogView):
         meant = models.meant_by(asked)
         [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]
         candidates = [] if model else [_candidate(slug, meant.evidence) for slug in meant.models]
+        candidates += [_candidate(slug, "its name is the same words in another order") for slug in meant.alike]
         rows = models.rows_of(model) if model else []
         return answers.published(
             held,

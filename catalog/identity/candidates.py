@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from catalog.identity.clusters import OWN
-from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names, squashed, unnumbered, with_bases
+from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names, in_any_order, squashed, unnumbered, with_bases
 from catalog.identity.offers import Offer, OfferKey, Split, Statement
 from catalog.identity.resolution import Resolution
 
@@ -47,6 +48,7 @@ def candidates(
         *_by_names(listed, resolution, namer),
         *_by_bare_ids(sellers, namer),
         *_by_equal_names(sellers, namer),
+        *_by_word_order(sellers, namer),
     ):
         pair = frozenset({candidate.model, candidate.may_be})
         is_said = not apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)})
@@ -112,6 +114,20 @@ def _by_equal_names(sellers: Mapping[str, Collection[str]], namer: Namer) -> Ite
             # At one gateway alone there are thousands of them.
             if not model.startswith("@") and len({*sellers[model], *sellers[best]}) > 1:
                 yield _called_the_same(model, best, "equal_name")
+
+
+def _by_word_order(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
+    """Models whose names are the same words in another order; of one maker, as far as their makers are known."""
+    called: dict[str, list[str]] = defaultdict(list)
+    for model in sorted(sellers):
+        if unnumbered(model) == model and (words := in_any_order(model.rpartition("/")[2])):
+            called[words].append(model)
+    for models in called.values():
+        for one, other in combinations(models, 2):
+            makers = {namer.key(model).partition("/")[0] for model in (one, other) if not model.startswith("@")}
+            if len(makers) < 2 and _squashed(one) != _squashed(other):
+                evidence = f"{one} and {other} are the same words in another order."
+                yield Candidate(model=one, may_be=other, reason="word_order", evidence=evidence)
 
 
 def _called_the_same(model: str, other: str, reason: str) -> Candidate:

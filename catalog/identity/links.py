@@ -3,14 +3,15 @@
 Offers, models and statements have links. What no chain of common links joins cannot change each other: every look-up of
 the rules goes through a name, and equal names have equal links. So `resolve` and `candidates` of a part that is closed
 under links say of it what they would say of everything. A link is what all these names have in common: the model's name
-without its maker, without separators, and without the endings of tuned models.
+without its maker, without separators, and without the endings of tuned models. Short names with a version have a second
+one, their words in any order, for `candidates` asks about names of the same words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from catalog.identity.names import TUNED, Namer, squashed, unnumbered
+from catalog.identity.names import TUNED, Namer, in_any_order, squashed, unnumbered
 from catalog.identity.offers import Alias, Offer, Statement
 
 RULES = 3
@@ -65,7 +66,10 @@ def _links(told: Iterable[str | None]) -> frozenset[str]:
     texts = {unnumbered(text.casefold()) for text in told if text}
     # A name may have slashes. Models that are called the same leave out what is before the last one, keys do not.
     names = {name for text in texts for name in (text.partition("/")[2] or text, text.rpartition("/")[2])}
-    return frozenset(_untuned(squashed(name)) for name in names)
+    ordered = {in_any_order(name.rpartition("/")[2]) for name in names}
+    # A hyphen is in no squashed name.
+    of_words = {f"-{words}"[:LONGEST] for words in ordered if words}
+    return frozenset({_untuned(squashed(name)) for name in names} | of_words)
 
 
 def _untuned(name: str) -> str:

@@ -43,6 +43,8 @@ _CALLED_BY_REPOSITORY = frozenset({"chutes"})
 SOLD_BY_HOSTS = frozenset({"chutes", "portkey"})
 """Gateways whose models are run by hosts that give names to their own faster set-ups."""
 
+_FEWEST_WORDS, _MOST_WORDS, _LONGEST_VERSION = 2, 5, 3
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:@+-]+")
 _SAFE = re.compile(r"[A-Za-z0-9@][A-Za-z0-9._:@+-]*/[A-Za-z0-9][A-Za-z0-9._:@+-]*")
 _NUMBER = re.compile(r"~[0-9]+\Z")
@@ -115,7 +117,7 @@ class Names:
     sped_up: SpedUp | None = None
     dated: Dated | None = None
     permanent: str | None = None
-    """OpenRouter's permanent slug, as a key, where that is the id and more."""
+    """OpenRouter's permanent slug, as a key, where that is the id and more, or the id in another order."""
     worded: Worded | None = None
     base: OfferKey | None = None
     """The offer that this one is a variant of, which OpenRouter gives the same permanent slug (`with_bases`)."""
@@ -191,9 +193,15 @@ class Namer:
         )
 
     def _permanent(self, offer: Offer, *, key: str) -> str | None:
-        """Whole: GLM-4.6V's permanent slug is that of GLM-4.6, with another date."""
+        """Whole: GLM-4.6V's permanent slug is that of GLM-4.6, with another date. Without its date where it is the id's
+        words in another order, for others call the model so: `claude-4-sonnet-20250522` is `claude-sonnet-4`."""
         permanent = self.key(offer.canonical_slug)
-        return permanent if permanent.startswith(f"{key}-") else None
+        if permanent.startswith(f"{key}-"):
+            return permanent
+        dated = _DATE.fullmatch(permanent)
+        (maker, _, name), (own_maker, _, own_name) = (dated[1] if dated else "").partition("/"), key.partition("/")
+        is_reordered = maker == own_maker and name != own_name and in_any_order(name) == in_any_order(own_name)
+        return f"{maker}/{name}" if is_reordered and in_any_order(name) else None
 
     def _repository(self, offer: Offer, *, own: Repository, maker: str, is_sped_up: bool) -> Repository | str | None:
         """That of the maker; the id alone where it is a stranger's. `own`: the one that its id would be."""
@@ -255,6 +263,17 @@ def unnumbered(slug: str) -> str:
 def squashed(name: str) -> str:
     """What people read alike."""
     return "".join(filter(str.isalnum, name))
+
+
+def in_any_order(name: str) -> str | None:
+    """The words of a name sorted, its numbers behind them in their order: `claude-4.5-sonnet` and `claude-sonnet-4.5`
+    have one. None for a name that is not a few words and a version: of long names too many have the same words."""
+    parts = _folded(name).split("-")
+    numbers = [part for part in parts if part.isdigit()]
+    has_version = any(len(number) < _LONGEST_VERSION for number in numbers)
+    if len(parts) > _MOST_WORDS or not has_version or sum(map(str.isalpha, parts)) < _FEWEST_WORDS:
+        return None
+    return "-".join((*sorted(part for part in parts if not part.isdigit()), *numbers))
 
 
 def variant_of(parts: tuple[str, ...]) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog import registry
-from catalog.identity.names import Namer
+from catalog.identity.names import Namer, in_any_order
+from catalog.normalize import variants
 from catalog.serving import derived
 from catalog.serving.index import Index, Row
 from catalog.serving.snapshot import Snapshot
@@ -25,7 +26,9 @@ class Meant:
     """Slugs: one where it is clear, several where a person has to choose."""
     evidence: str
     is_sure: bool = True
-    """False for models of the name that was asked for, of another maker than was asked for."""
+    """False where a person has to say that it is meant."""
+    alike: Sequence[str] = ()
+    """Slugs of other models, whose names are the same words in another order."""
 
 
 class Models:
@@ -41,6 +44,8 @@ class Models:
         by_id: dict[str, set[str]] = defaultdict(set)
         by_key: dict[str, set[str]] = defaultdict(set)
         by_name: dict[str, set[str]] = defaultdict(set)
+        self._by_permanent: dict[str, dict[str, Row]] = defaultdict(dict)
+        self._by_words: dict[str, set[str]] = defaultdict(set)
         for position, row in index.rows.items():
             if row.identity is None:
                 continue
@@ -52,11 +57,11 @@ class Models:
                 self._keys[name] = key
                 by_key[key].add(slug)
                 by_name[key.rpartition("/")[2]].add(slug)
-        self._steps: tuple[tuple[str, Mapping[str, set[str]], str], ...] = (
-            ("id_in_any_case", by_id, "an offer has this id, upper and lower case aside"),
-            ("name", by_key, "an offer or its model goes by this name, variant, separators and maker's spelling aside"),
-            ("name_without_maker", by_name, "the model is called so, whoever made it"),
-        )
+                if words := in_any_order(key.rpartition("/")[2]):
+                    self._by_words[words].add(slug)
+            if row.permanent is not None:
+                self._by_permanent[row.permanent.casefold()].setdefault(slug, row)
+        self._by_id, self._by_key, self._by_name = by_id, by_key, by_name
 
     def rows_of(self, slug: str) -> list[Row]:
         """All offers of the model, withdrawn ones too, by id and gateway; the slug in any case."""
@@ -72,40 +77,103 @@ class Models:
         gateway, _, rest = asked.partition("/")
         if rest and gateway.casefold() in registry.GATEWAYS and not (meant.models and meant.is_sure):
             within = self._meant_by(rest)
-            return within if within.models else meant
-        return meant
+            meant = within if within.models else meant
+        return replace(meant, alike=self._alike(meant.models)) if meant.is_sure else meant
 
-    def _meant_by(self, asked: str) -> Meant:
-        gateway, _, rest = asked.partition("/")
-        named = [row for row in self._index.rows_of_id(rest) if row.gateway == gateway]
-        if rows := self._index.rows_of_id(asked):
-            return _meant("id", rows, f"{len(rows)} offers have this id" if len(rows) > 1 else "an offer has this id")
-        if named:
-            return _meant("gateway_and_id", named, f"{gateway} has an offer of this id")
-        if asked.casefold() in self._positions or asked.casefold() in self._redirects:
-            slug = self._redirects.get(asked.casefold(), asked)
-            return _meant("slug", self.rows_of(slug), "it is the slug of a model, or of one that was merged into it")
-        spellings = (asked.casefold(), self._namer.key(asked), self._namer.key(asked).rpartition("/")[2])
-        for (rule, known, evidence), spelling in zip(self._steps, spellings, strict=True):
-            if found := known.get(spelling):
-                is_sure = rule != "name_without_maker" or "/" not in asked
-                models = sorted(found)[:_MOST_CANDIDATES]
-                return Meant(rule=rule, models=models, evidence=evidence, is_sure=is_sure)
-        return Meant(rule=None, models=(), evidence="no offer and no model is called so")
+    def _alike(self, models: Sequence[str]) -> Sequence[str]:
+        names = {self._namer.key(slug).rpartition("/")[2] for slug in models}
+        found = {slug for name in names for slug in self._by_words.get(in_any_order(name) or "", ())}
+        return sorted(found - set(models))[:_MOST_CANDIDATES]
 
     def model_meant_by(self, asked: str) -> str:
         """The slug of the one model that is meant. Raises ValueError with the candidates where there are several."""
         meant = self.meant_by(asked)
         if len(meant.models) == 1 and meant.is_sure:
             return meant.models[0]
+        if (own := self._slug(asked)) is not None:
+            return own
         if not meant.models:
             raise ValueError(f"has {asked!r}, which is the name of no model that is known")
         raise ValueError(f"has {asked!r}, which may mean {', '.join(meant.models)}: name one of these")
+
+    def _meant_by(self, asked: str) -> Meant:
+        stated = self._stated(asked)
+        if stated is not None:
+            return stated
+        if models := self._by_id.get(asked.casefold()):
+            return _of_several("id_in_any_case", models, "an offer has this id, upper and lower case aside")
+        return self._called(asked)
+
+    def _stated(self, asked: str) -> Meant | None:
+        """What gateways and this catalogue themselves say that it is the name of."""
+        gateway, _, rest = asked.partition("/")
+        if rows := self._index.rows_of_id(asked):
+            return _meant("id", rows, f"{len(rows)} offers have this id" if len(rows) > 1 else "an offer has this id")
+        if named := [row for row in self._index.rows_of_id(rest) if row.gateway == gateway]:
+            return _meant("gateway_and_id", named, f"{gateway} has an offer of this id")
+        permanent = self._by_permanent.get(asked.casefold(), {})
+        told = [f"the permanent slug of {row.gateway} {row.id}" for _, row in sorted(permanent.items())]
+        if (slug := self._slug(asked)) is not None:
+            if others := sorted(permanent.keys() - {slug}):
+                evidence = f"it is the slug of {slug}, and {' and '.join(told)}"
+                return Meant(rule="slug", models=[slug, *others], evidence=evidence, is_sure=False)
+            return _of_several("slug", [slug], "it is the slug of a model, or of one that was merged into it")
+        return _of_several("canonical_slug", permanent, f"it is {' and '.join(told)}") if permanent else None
+
+    def _called(self, asked: str) -> Meant:
+        """What people and other services call so."""
+        key = self._namer.key(asked)
+        name = key.rpartition("/")[2]
+        with_word = variants.split(asked)
+        base = self._of_base(*with_word) if with_word else None
+        if base is not None and with_word and with_word[1] in variants.MEANINGS:
+            return base
+        if models := self._by_key.get(key):
+            evidence = "an offer or its model goes by this name, variant, separators and maker's spelling aside"
+            return _of_several("name", models, evidence)
+        if base is not None:
+            return base
+        if models := self._by_name.get(name):
+            evidence = "the model is called so, whoever made it"
+            return _of_several("name_without_maker", models, evidence, is_sure="/" not in asked)
+        return self._of_same_words(key)
+
+    def _of_base(self, base: str, word: str) -> Meant | None:
+        """What is meant without the word of a variant behind the colon, if anything is."""
+        meant = self._meant_by(base)
+        if not meant.models:
+            return None
+        known = variants.MEANINGS.get(word)
+        told = f"`:{word}` {known}" if known else f"`:{word}` is a word that we do not know"
+        # At other places than OpenRouter what is behind the colon is the size of a model, or of whatever is newest.
+        is_sure = meant.is_sure and (known is not None or ("/" in base and word.isalpha() and word != "latest"))
+        return replace(meant, rule="variant", evidence=f"{told}; without it, {meant.evidence}", is_sure=is_sure)
+
+    def _of_same_words(self, key: str) -> Meant:
+        maker, slash, name = key.rpartition("/")
+        found = sorted(self._by_words.get(in_any_order(name) or "", ()))
+        of_maker = [slug for slug in found if slash and self._namer.key(slug).rpartition("/")[0] == maker]
+        if not found:
+            return Meant(rule=None, models=(), evidence="no offer and no model is called so")
+        evidence = "the model is called by the same words in another order"
+        return _of_several("word_order", of_maker or found, evidence, is_sure=False)
+
+    def _slug(self, asked: str) -> str | None:
+        """The slug of the model that has this one, in any case."""
+        slug = self._redirects.get(asked.casefold(), asked).casefold()
+        for position in self._positions.get(slug, ()):
+            if (identity := self._index.rows[position].identity) is not None:
+                return identity.model
+        return None
 
 
 @derived.Once
 def models_of(held: Snapshot, last: Models | None) -> Models:
     return Models(held.index, redirects=held.redirects, last=last)
+
+
+def _of_several(rule: str, models: Iterable[str], evidence: str, *, is_sure: bool = True) -> Meant:
+    return Meant(rule=rule, models=sorted(models)[:_MOST_CANDIDATES], evidence=evidence, is_sure=is_sure)
 
 
 def _meant(rule: str, rows: Iterable[Row], evidence: str) -> Meant:

@@ -119,7 +119,9 @@ class Row:
     gateway: str
     provider_slug: str | None
     names: tuple[str, ...]
-    """What people and other services call it beside its id."""
+    """What people and other services call it besides its id."""
+    permanent: str | None
+    """The gateway's permanent name of the model, if it is not the id."""
     facets: tuple[Facet, ...]
     sort_values: tuple[SortValue, ...]
     """In the order of SORT_VALUES."""
@@ -140,14 +142,15 @@ class Row:
             gateway=sys.intern(shown["source_gateway"]),
             provider_slug=shown["provider_slug"] and sys.intern(shown["provider_slug"]),
             names=tuple(_names(shown)),
+            permanent=shown["canonical_slug"] if shown["canonical_slug"] not in {shown["id"], shown["slug"]} else None,
             facets=tuple(facets),
             sort_values=tuple(value(shown) for value in SORT_VALUES.values()),
         )
 
 
 def _names(shown: Json) -> Iterator[str]:
-    if shown["source_gateway"] == "openrouter" and shown["canonical_slug"].startswith(f"{shown['slug']}-"):
-        yield shown["canonical_slug"]  # its permanent name, with a date
+    if shown["canonical_slug"] != shown["id"] and "/" in shown["canonical_slug"]:  # others have models of the same name
+        yield shown["canonical_slug"]
     if shown["host"] is not None:
         yield shown["id"].removeprefix("@")
         if shown["provider_slug"] and "/" not in shown["slug"]:

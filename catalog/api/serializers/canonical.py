@@ -63,7 +63,10 @@ class ResolvedSerializer(Serializer[object]):
     rule = fields.text("How the id was understood; null where nothing is called so.", null=True)
     evidence = fields.text("The same in words.")
     offers = OfferSerializer(many=True, help_text="All offers of the model.")
-    candidates = CandidateSerializer(many=True, help_text="Where several models may be meant.")
+    candidates = CandidateSerializer(
+        many=True,
+        help_text="Where several models may be meant; besides the one that is, those whose names are the same words.",
+    )
 
 
 class ResolveSerializer(StampSerializer):

@@ -16,6 +16,8 @@ from catalog.normalize import meters, money
 from catalog.records import ModelType, OfferRecord, PriceRecord
 from catalog.serving import snapshot
 from catalog.serving.answers import canonical_query
+from catalog.serving.canonical import models_of
+from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish
 
@@ -234,10 +236,19 @@ def test_what_is_no_model_is_not_found(client: Client, sold_everywhere: None) ->
         ("OpenRouter/DEEPSEEK/deepseek-r1", "id_in_any_case"),
         (f"portkey/{R1}-0528:free", None),
         ("openrouter/deepseek_r1", "name_without_maker"),
-        ("deepseek/deepseek-r1-2025-01-20", "name"),
+        ("deepseek/deepseek-r1-2025-01-20", "canonical_slug"),
+        ("DeepSeek/DeepSeek-R1-2025-01-20", "canonical_slug"),
+        ("openrouter/deepseek/deepseek-r1-2025-01-20", "canonical_slug"),
         (f"host/{R1}", "name"),
         ("deepseek-ai/deepseek_r1", "name"),
-        ("deepseek/deepseek-r1:thinking", "name"),
+        ("deepseek/deepseek-r1:thinking", "variant"),
+        ("deepseek/deepseek-r1:nitro", "variant"),
+        ("DEEPSEEK-AI/deepseek_r1:Floor", "variant"),
+        ("deepseek-r1:online", "variant"),
+        ("openrouter/deepseek/deepseek-r1:nitro", "variant"),
+        ("deepseek/deepseek-r1:later", "variant"),
+        ("deepseek/deepseek-r1:later:nitro", "variant"),
+        ("deepsick/deepsick:later", None),
         ("deepseek-r1", "name_without_maker"),
         (" DeepSeek-R1 ", "name_without_maker"),
         ("deepsick", None),
@@ -283,3 +294,84 @@ def test_a_cost_is_exact(client: Client, sold_everywhere: None) -> None:
     answer = read(client, f"/catalog/canonical/{R1}?input_tokens=1&output_tokens=1")
 
     assert Decimal(offers_of(answer)[1][1] or "") == Decimal("0.0000015")
+
+
+@pytest.mark.parametrize(
+    ("asked", "evidence"),
+    [
+        ("deepseek/deepseek-r1:nitro", "`:nitro` is routed to the fastest host; without it, an offer has this id"),
+        ("deepseek/deepseek-r1:later", "`:later` is a word that we do not know; without it, an offer has this id"),
+        ("deepseek/deepseek-r1-2025-01-20", "it is the permanent slug of openrouter deepseek/deepseek-r1"),
+    ],
+)
+def test_the_evidence_explains_how_an_id_was_understood(
+    client: Client, sold_everywhere: None, asked: str, evidence: str
+) -> None:
+    assert read(client, f"/catalog/resolve?id={asked}")["data"]["evidence"] == evidence
+
+
+@pytest.mark.parametrize(
+    "asked", ["deepseek-r1:70b", "deepseek/deepseek-r1:70b", "deepseek-r1:latest", "deepseek-r1:q"]
+)
+def test_what_is_behind_the_colon_of_another_service_is_left_to_a_person(
+    client: Client, sold_everywhere: None, asked: str
+) -> None:
+    answer = read(client, f"/catalog/resolve?id={asked}")["data"]
+
+    assert answer["canonical_model"] is None
+    assert [candidate["canonical_model"] for candidate in answer["candidates"]] == [R1]
+
+
+def test_the_permanent_slug_of_one_model_that_is_the_slug_of_another_means_either(client: Client) -> None:
+    publish(
+        offer_record("acme/big-05-06", provider_slug="acme", canonical_slug="acme/big-03-25"),
+        gateway="openrouter",
+    )
+    publish(offer_record("acme/big-03-25", provider_slug="acme", hugging_face_id="acme/big-03-25"))
+    snapshot.refresh()
+
+    # What a gateway calls so is its offer, and a slug stays the name of its model for whoever compares.
+    assert read(client, "/catalog/resolve?id=acme/big-03-25")["data"]["rule"] == "id"
+    answer = read(client, "/catalog/resolve?id=ACME/big-03-25")["data"]
+    compared = read(client, "/catalog/compare?ids=ACME/big-03-25")["data"]["models"]
+
+    assert answer["canonical_model"] is None
+    assert [each["canonical_model"] for each in answer["candidates"]] == ["acme/big-03-25", "acme/big-05-06"]
+    assert answer["evidence"] == (
+        "it is the slug of acme/big-03-25, and the permanent slug of openrouter acme/big-05-06"
+    )
+    assert [model["canonical_model"] for model in compared] == ["acme/big-03-25"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "model", "candidates"),
+    [
+        ("acme/heron-4-swift", "acme/heron-4-swift", ["acme/heron-swift-4"]),
+        ("heron-swift-4", "acme/heron-swift-4", ["acme/heron-4-swift"]),
+        ("swift-4-heron", None, ["acme/heron-4-swift", "acme/heron-swift-4"]),
+        ("acme/egret-4.5-swift", None, ["acme/egret-swift-4.5"]),
+        ("acme/egret-5.4-swift", None, []),
+    ],
+)
+def test_names_of_the_same_words_in_another_order_are_candidates(
+    client: Client, asked: str, model: str | None, candidates: list[str]
+) -> None:
+    named = ("acme/heron-4-swift", "acme/heron-swift-4", "acme/egret-swift-4.5")
+    publish(*(offer_record(each, provider_slug="acme") for each in named), gateway="openrouter")
+    snapshot.refresh()
+
+    answer = read(client, f"/catalog/resolve?id={asked}")["data"]
+
+    assert answer["canonical_model"] == model
+    assert [candidate["canonical_model"] for candidate in answer["candidates"]] == candidates
+
+
+def test_every_permanent_slug_of_the_bundled_catalogues_finds_its_model(bundled: Snapshot) -> None:
+    models = models_of(bundled)
+    told = [row for row in bundled.rows if row.gateway == "openrouter" and row.permanent is not None]
+
+    found = {row.id: models.meant_by(str(row.permanent)) for row in told}
+
+    missed = {row.id for row in told if row.identity and row.identity.model not in found[row.id].models}
+    unsure = {offer_id for offer_id, meant in found.items() if len(meant.models) > 1}
+    assert (len(told) > 170, missed, unsure) == (True, set(), {"google/gemini-2.5-pro-preview-05-06"})

@@ -81,3 +81,31 @@ def test_what_a_curator_took_apart_is_no_candidate() -> None:
     assert found(BIG, upload) != []
     assert found(BIG, upload, statements=[Split(offer=upload.key, model="acme/Big")]) == []
     assert found(BIG, upload, statements=[Split(offer=upload.key)]) == []
+
+
+def test_the_same_words_in_another_order_are_a_question() -> None:
+    assert found(openrouter("acme/heron-swift-4"), portkey("host", "acme/heron-4-swift")) == [
+        ("word_order", "acme/heron-4-swift", "acme/heron-swift-4")
+    ]
+    assert found(openrouter("acme/heron-swift-4.5"), portkey("host", "heron-4.5-swift")) == [
+        ("word_order", "@host/heron-4.5-swift", "acme/heron-swift-4.5")
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        portkey("host", "acme/heron-5.4-swift"),
+        portkey("host", "other/heron-4.5-swift"),
+        portkey("host", "acme/heron-4.5-swift-x"),
+        openrouter("acme/heron-4.5-swift"),
+    ],
+)
+def test_other_words_makers_or_versions_and_what_is_sold_side_by_side_are_no_question(other: Offer) -> None:
+    assert found(openrouter("acme/heron-swift-4.5"), other) == []
+
+
+def test_a_variant_that_no_base_speaks_for_is_a_question() -> None:
+    sold = openrouter("acme/big:later", permanent="acme/big-20260601")
+
+    assert found(sold, portkey("host", "acme/big")) == [("variant", "acme/big:later", "acme/big")]

@@ -14,7 +14,7 @@ from tests.catalog.identity import measure
 from tests.catalog.identity.labelled import Pair, Verdict, offers, pairs, resolved, verdict
 
 PAIRS = pairs()
-FOUND = 224
+FOUND = 226
 """Pairs of one model that the rules tie. It may grow; what is lost needs a reason."""
 
 

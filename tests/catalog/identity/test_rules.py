@@ -229,3 +229,20 @@ def test_a_moving_name_and_its_variants_are_one_model() -> None:
     assert [placement.variant for placement in found] == [None, "batch", "later"]
     assert rules(base, batch, later) == ["own", "variant", "variant"]
     assert not is_tied(batch, portkey("deepseek", "deepseek-chat"), base)
+
+
+def test_a_permanent_slug_of_the_same_words_ties_to_what_is_called_so() -> None:
+    sold, called = openrouter("acme/heron-4.5", permanent="acme/4.5-heron-20250522"), portkey("host", "acme/4.5-heron")
+    swift = openrouter("acme/heron-swift-4", permanent="acme/heron-4-swift-20250522")
+
+    assert rules(swift, portkey("host", "acme/heron-4-swift")) == ["canonical_slug"] * 2
+    assert placed(swift, portkey("host", "acme/heron-4-swift"))[1].model == "acme/heron-swift-4"
+    assert not is_tied(swift, portkey("host", "acme/heron-4"))
+    assert not is_tied(swift, portkey("host", "other/heron-4-swift"))
+    assert not is_tied(openrouter("acme/heron-swift-5"), portkey("host", "acme/heron-5-swift"))
+    assert not is_tied(
+        openrouter("acme/heron-swift-4.5", permanent="acme/heron-swift-5.4-20250522"),
+        portkey("host", "acme/heron-swift-5.4"),
+    )
+    # One word and a number are too little to tell a name by.
+    assert not is_tied(sold, called)

@@ -55,7 +55,7 @@ MAKERS = st.sampled_from(["deepseek", "deepseek-ai", "DeepSeek-AI", "acme"])
 NAMES = st.sampled_from(
     [
         "m", "M", "m_1", "m-1", "M.1", "m-it", "m-FP8", "m-turbo", "m-turbo-FP8", "m-2025-01-01", "m-20250202",
-        "m-1-2025-01-01", "m-latest", "m+", "模", "型", "..",
+        "m-1-2025-01-01", "m-latest", "m+", "模", "型", "..", "m-1-n", "m-n-1",
     ]
 )  # fmt: skip
 IDS = st.builds("{}/{}".format, MAKERS, NAMES)
