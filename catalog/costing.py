@@ -181,8 +181,8 @@ def bill(
     puts_out_text: bool = True,
     held: Collection[HeldKey] = (),
 ) -> Bill:
-    """What the workload costs at the prices of an offer; `unclear`, `execution_mode`, `is_dynamic` and `zero_is_free` are
-    its record's.
+    """What the workload costs at the prices of an offer; `unclear`, `execution_mode`, `is_dynamic` and `zero_is_free`
+    are its record's.
 
     A workload that needs an unclear price has no cost: no other price stands in for it.
     """

@@ -38,11 +38,14 @@ def claims(
     owner_of = {slug: owners[key] for slug, key in keys.items() if key in owners}
     # Clusters that have a slug by their name can do without those that only their offers had.
     served = {owner for slug, owner in owner_of.items() if owner in holders.get(slug, {owner: 1})}
+    holding = {index for counts in holders.values() for index in counts}
     found: dict[str, int] = {}
     for slug in known.models:
         owner, counts = owner_of.get(slug), holders.get(slug, Counter())
         # A slug that hosts' own set-ups have without their word goes to the model itself, once that is listed.
-        is_lent = all((plain := clusters[at].plain) and plain.key == keys[slug] for at in counts)
+        is_lent = owner not in holding and all(
+            (plain := clusters[at].plain) and plain.key == keys[slug] for at in counts
+        )
         if owner is not None and (owner in counts or (slug not in kept and (is_lent or served.issuperset(counts)))):
             found[slug] = owner
         elif counts:
@@ -67,32 +70,24 @@ def choose(
     """The slugs of the clusters, by their places: those that they had, and new ones for those that had none.
 
     Of several that a cluster had, the oldest stays that it still goes by, and the others will lead to it. One that was
-    merged before does not come back beside one that was not. A name with a host's word gives way to the name without
-    it, unless that is another model's.
+    merged before does not come back beside one that was not. A new slug has no host's word unless another model has the
+    slug without it.
     """
 
-    def has_hosts_word(slug: str) -> bool:
-        return clusters[claimed[slug]].plain is not None and keys[slug] in clusters[claimed[slug]].names
-
-    def precedence(slug: str) -> tuple[bool, bool, bool, int, str]:
+    def precedence(slug: str) -> tuple[bool, bool, int, str]:
         model, called = known.models[slug], clusters[claimed[slug]].names
-        return has_hosts_word(slug), model.merged_into is not None, keys[slug] not in called, model.born, slug
+        return model.merged_into is not None, keys[slug] not in called, model.born, slug
 
     found: dict[int, str] = {}
     for slug in sorted(claimed, key=precedence):
         found.setdefault(claimed[slug], slug)
     taken = {slug.casefold() for slug in known.models}
-    # Last, those that want a name which another new model may have.
     new = [index for index, cluster in enumerate(clusters) if cluster.members and index not in found]
-    renamed = [index for index, slug in found.items() if has_hosts_word(slug)]
-    for index in sorted(
-        (*new, *renamed), key=lambda at: (clusters[at].plain is not None, not clusters[at].names, _first(clusters[at]))
-    ):
+    # Last those that can do without the slug that they want.
+    for index in sorted(new, key=lambda at: (bool(clusters[at].plain), not clusters[at].names, _first(clusters[at]))):
         plain = clusters[index].plain
         if plain and plain.spelling.casefold() not in taken:
             wanted = plain.spelling
-        elif index in found:
-            continue
         else:
             wanted = _wanted({member: names[member] for member in clusters[index].members})
         found[index] = next(slug for number in count(1) if (slug := numbered(wanted, number)).casefold() not in taken)

@@ -532,7 +532,7 @@ def forbidden_values(schema: Json) -> Iterator[str]:
     elif schema["type"] == "array":
         yield from forbidden_values(schema["items"])
     elif schema["type"] == "boolean":
-        yield from ("True", "1", "")
+        yield from ("yes", "1", "")
     elif "format" in schema:
         yield from ("", "x", "yesterday", "2026-02-30")
     elif "pattern" in schema:

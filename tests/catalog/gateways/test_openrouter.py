@@ -241,6 +241,22 @@ def test_a_free_tier_is_free_whatever_comes_out(outputs: tuple[str, ...]) -> Non
     assert (price_status(free), price_basis(free)) == ("free", "token")
 
 
+@pytest.mark.parametrize(
+    ("offer_id", "mode"),
+    [
+        ("acme/sift", "standard"),
+        ("acme/sift:free", "standard"),
+        ("acme/sift:batch", "batch"),
+        ("acme/sift:later", None),
+    ],
+)
+def test_only_a_variant_that_is_understood_is_sold_in_a_mode(offer_id: str, mode: str | None) -> None:
+    sold = record(offer_id)
+
+    assert (sold.execution_mode, price_status(sold)) == (mode, "priced")
+    assert sold.amount(meters.INPUT_TEXT) == Decimal("0.000001")
+
+
 def test_a_zero_without_the_word_free_is_no_evidence_where_more_than_text_comes_out() -> None:
     assert price_status(record(outputs=("rerank",), pricing={"prompt": "0", "completion": "0"})) == "unknown"
     assert price_status(record(outputs=("decisions",), pricing={"prompt": "0", "completion": "0"})) == "unknown"

@@ -211,6 +211,19 @@ def test_what_puts_out_no_text_has_no_price_of_it(offer_id: str) -> None:
     assert prices(record(offer_id, tokens(0.000002, 0))) == {"input.text": "0.00000002"}
 
 
+@pytest.mark.parametrize(
+    ("offer_id", "mode"),
+    [
+        ("@openrouter/acme/heron", "standard"),
+        ("@openrouter/acme/heron:batch", "batch"),
+        ("@openrouter/acme/heron:later", None),
+        ("@openai/ft:heron", "standard"),
+    ],
+)
+def test_the_words_of_openrouters_ids_mean_what_they_mean_there(offer_id: str, mode: str | None) -> None:
+    assert record(offer_id).execution_mode == mode
+
+
 @pytest.mark.parametrize("pricing", [None, {}, {"pay_as_you_go": None}, {"pay_as_you_go": {}}])
 def test_a_model_without_prices_is_listed_without_one(pricing: Json) -> None:
     assert record(pricing_config=pricing).prices == ()
