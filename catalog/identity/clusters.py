@@ -60,7 +60,7 @@ class Cluster:
     names: frozenset[str] = frozenset()
     """The keys by which it is found, and no other is. An offer whose name tells nothing stands alone, without any."""
     plain: Plain | None = None
-    """Where only hosts list it and call it by their own word for speed, which no slug has."""
+    """Where only hosts list it and call it by their own word for speed, which is in no new slug."""
 
 
 def alone(offer: OfferKey, names: Names, evidence: str, *, rule: str = OWN) -> Cluster:

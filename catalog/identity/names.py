@@ -20,6 +20,9 @@ from catalog.records import ModelType
 TUNED = ("it", "instruct", "chat")
 """What makers add to the name of a model that follows instructions, beside one of the same name that does not."""
 
+LONGEST_VARIANT = 100
+"""Characters; the column has no more, and a gateway may put any words behind colons."""
+
 _SUFFIX = re.compile(
     rf"(?<=.)(?::({'|'.join(words.MEANINGS)})"
     r"|[-_](tee|fp8|fp4|nvfp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|gguf|w4a16|w8a8|w8a16))\Z",
@@ -278,7 +281,7 @@ def in_any_order(name: str) -> str | None:
 
 def variant_of(parts: tuple[str, ...]) -> str | None:
     """`tee-turbo`: sorted, so that equal ones are equal."""
-    return "-".join(sorted(set(parts))) or None
+    return "-".join(sorted(set(parts)))[:LONGEST_VARIANT] or None
 
 
 def _without_suffixes(name: str) -> tuple[str, tuple[str, ...]]:

@@ -6,6 +6,7 @@ import pytest
 
 from catalog.identity.offers import Offer
 from catalog.identity.resolution import Placement
+from catalog.models.canonical import MAX_VARIANT
 from catalog.records import ModelType
 from tests.catalog.identity.worlds import chutes, decide, featherless, openrouter, portkey
 
@@ -246,3 +247,12 @@ def test_a_permanent_slug_of_the_same_words_ties_to_what_is_called_so() -> None:
     )
     # One word and a number are too little to tell a name by.
     assert not is_tied(sold, called)
+
+
+def test_a_variant_of_many_words_is_no_longer_than_its_column() -> None:
+    words = "".join(f":{letter * 40}" for letter in "abcd")
+    listed = [openrouter(f"acme/big{words[: 41 * count]}", permanent=PERMANENT) for count in range(5)]
+
+    variants = [placement.variant for placement in placed(*listed)]
+
+    assert [len(variant or "") for variant in variants] == [0, 40, 81, MAX_VARIANT, MAX_VARIANT]
