@@ -203,9 +203,11 @@ def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Rea
 
         def get(request: Request) -> bytes:
             task.say(f"{adapter.name}: asking {request.path}" + "".join(f" {k}={v}" for k, v in request.query.items()))
-            body = fetcher.get(request)
+            try:
+                body = fetcher.get(request)
+            finally:
+                _renew_lease(run)  # a page that fails can take as long as one that comes
             answers.append(captures.RawPage(request=request, body=body))
-            _renew_lease(run)
             return body
 
         return read.read_api(adapter, fetch=get, config=config, accepted=accepted)
