@@ -19,6 +19,7 @@ from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, SyncRun
 from catalog.publication import apply, confirmation, plausible, repeats, revision
+from catalog.publication.clock import ClockMoved
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
@@ -67,7 +68,7 @@ def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silentl
     Returns None if something is published already, or if nothing but the API may be read. What an older program
     published is rendered again.
     """
-    apply.render_all(now=timezone.now())
+    apply.render_all()
     if _is_published(slug) or settings.GATEWAY_SOURCES[slug] == "api":
         return None
     return perform(Task(adapter=registry.GATEWAYS[slug], source=Source.BUNDLED, trigger=trigger, say=say))
@@ -82,14 +83,14 @@ def perform(task: Task) -> Report:
         try:
             with collector.paused():
                 if not task.dry_run:
-                    apply.render_all(now=timezone.now())
+                    apply.render_all()
                 _work(task, report)
         except NotBelieved as held:
             ending.hold(task, report, held)
         except RateLimited as error:
             report.retry_after = error.retry_after
             ending.fail(report, str(error))
-        except (GatewayError, LeaseLost) as error:
+        except (GatewayError, LeaseLost, ClockMoved) as error:
             ending.fail(report, str(error))
         except SoftTimeLimitExceeded:
             ending.fail(report, f"took longer than {settings.SYNC_SOFT_TIME_LIMIT_SECONDS} seconds")
@@ -168,7 +169,6 @@ def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None
         judge=_strict_guard(task, run),
         rules=repeats.rules(),
         is_edited=task.adapter.prices_are_edited,
-        now=timezone.now(),
     )
     run.confirmed_prices = confirmed.prices
     if confirmed.offers:
@@ -290,7 +290,6 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
         withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
         is_replay=task.held is not None,
         author=task.author,
-        now=timezone.now(),
         rules=repeats.rules(),
         dry_run=task.dry_run,
     )

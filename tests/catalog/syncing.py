@@ -153,7 +153,7 @@ def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: s
 
 def clear_price(model_id: str, *, field: str = "hourly_rate") -> int:
     offer = Offer.objects.get(model_id=model_id)
-    return curation.clear_override(offer, field=field, author=None, now=timezone.now())
+    return curation.clear_override(offer, field=field, author=None)
 
 
 def published() -> tuple[int, dict[str, str]]:

@@ -17,7 +17,7 @@ Outcome = SyncRun.Outcome
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+NOW = datetime(2100, 11, 22, 8, tzinfo=UTC)
 
 
 def state_of_chutes(*, now: datetime = NOW) -> queries.GatewayState:

@@ -178,7 +178,8 @@ def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Clien
 
 def test_a_revision_that_is_published_but_not_read_yet_shows(client: Client, synced: None, fixtures_dir: Path) -> None:
     rows = json.loads((settings.BASE_DIR / "fixtures/chutes_catalog.json").read_bytes())
-    sync_rows(fixtures_dir, [*rows, chutes_row()])
+    with time_machine.travel(SYNCED_AT + timedelta(minutes=5), tick=False):
+        sync_rows(fixtures_dir, [*rows, chutes_row()])
 
     answer = read(client, "/catalog/gateways")
 

@@ -36,7 +36,7 @@ Outcome = SyncRun.Outcome
 
 pytestmark = pytest.mark.django_db
 
-MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
+MONDAY = datetime(2100, 11, 22, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NOT_PUBLISHED = (*WHAT_WAS_READ, "RejectedRow", *SCHEDULE_AND_LEASE)
 TEN = chutes_rows(10)
@@ -218,7 +218,7 @@ def test_what_is_held_is_listed_with_its_reason(ten: Path) -> None:
 
     assert manage("holds") == manage("holds", "list")
     assert manage("holds").splitlines() == [
-        f"run:{held.pk} chutes 2026-11-23 08:00 UTC: 4 of 10 known offers are missing, more than 30 %"
+        f"run:{held.pk} chutes 2100-11-22 08:00 UTC: 4 of 10 known offers are missing, more than 30 %"
     ]
     assert state() == "held"
 

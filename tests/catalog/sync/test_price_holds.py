@@ -38,7 +38,7 @@ State = PriceHold.State
 
 pytestmark = pytest.mark.django_db
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON = datetime(2100, 11, 22, 12, tzinfo=UTC)
 OTHERS = chutes_rows(5)
 
 
