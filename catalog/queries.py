@@ -18,7 +18,7 @@ class GatewayState:
     slug: str
     models: int
     last_run: SyncRun | None
-    """The last one that ended."""
+    """The last one that ended, or lost its process."""
     last_success_at: datetime | None
     next_run_at: datetime | None
     source: str | None
@@ -47,7 +47,7 @@ def sync_run(run_id: int) -> SyncRun | None:
 
 
 def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
-    last_run = SyncRun.objects.filter(gateway=gateway.pk).asking().finished().order_by("-started_at").first()
+    last_run = _last_run(gateway, now=now)
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
     return GatewayState(
         slug=gateway.slug,
@@ -60,6 +60,19 @@ def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> Ga
         held_prices=PriceHold.objects.waiting().filter(offer__gateway=gateway.pk).count(),
         state=state_of(gateway.last_success_at, last_run=last_run, now=now, interval=interval),
     )
+
+
+def _last_run(gateway: Gateway, *, now: datetime) -> SyncRun | None:
+    runs = SyncRun.objects.filter(gateway=gateway.pk).asking().order_by("-started_at")
+    newest = runs.exclude(outcome=SyncRun.Outcome.WAITING).first()
+    if newest is None or newest.outcome != SyncRun.Outcome.RUNNING:
+        return newest
+    if gateway.lease_expires_at is not None and gateway.lease_expires_at > now:
+        return runs.finished().first()
+    # A run without its lease does not go on: the next one will mark it as lost.
+    newest.outcome = SyncRun.Outcome.LOST
+    newest.error = "it did not store how it ended: its process was killed, or its database could not be written"
+    return newest
 
 
 def state_of(last_success_at: datetime | None, *, last_run: SyncRun | None, now: datetime, interval: timedelta) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.models import Gateway, RejectedRow, SyncRun
+from catalog.models.failures import FAILURES, line_of
 from catalog.normalize import text
 from catalog.publication.listing import NotBelieved
 from catalog.records import Source
 from catalog.sync import read, rows, schedule
 from catalog.sync.task import Report, Task
 
+logger = logging.getLogger(__name__)
 Outcome = SyncRun.Outcome
 
 
@@ -34,16 +38,38 @@ def fail(report: Report, error: str) -> None:
 
 
 def end(task: Task, report: Report) -> None:
-    run, now = report.run, timezone.now()
-    if run.outcome == Outcome.RUNNING:
+    """Store what the run did, as much of it as the database takes. Never raises an error of the database."""
+    if report.run.outcome == Outcome.RUNNING:
         fail(report, "interrupted")
-    run.finished_at = now
+    report.run.finished_at = timezone.now()
+    try:
+        _store(task, report, rejections=report.rejections)
+    except FAILURES as error:
+        if not report.has_failed:
+            report.run.error = "; ".join(filter(None, [report.run.error, f"rejected rows are lost: {line_of(error)}"]))
+        _store_the_least(task, report)
+
+
+def _store_the_least(task: Task, report: Report) -> None:
+    """Where the disk is full, a row that exists can often be written over."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    try:
+        _store(task, report, rejections=[])
+    except FAILURES as error:
+        # The row says for ever that the run goes on; `queries` takes it for lost as soon as the lease has expired.
+        logger.error("How the run of %s ended could not be stored: %s", task.adapter.slug, line_of(error))
+        fail(report, report.run.error or f"it could not be stored: {line_of(error)}")
+
+
+def _store(task: Task, report: Report, *, rejections: Sequence[rows.Rejection]) -> None:
+    run, now = report.run, report.run.finished_at or timezone.now()
     with transaction.atomic():
         run.save()
         if not report.has_failed and task.held is None:
             older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
             older.update(outcome=Outcome.OVERTAKEN)
-        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in report.rejections], batch_size=500)
+        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in rejections], batch_size=500)
         mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
         aftermath = _aftermath(task, report, now=now)
         if "next_run_at" in aftermath:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, SyncRun
+from catalog.models.failures import FAILURES, line_of
 from catalog.publication import apply, confirmation, plausible, repeats, revision
 from catalog.publication.clock import ClockMoved
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
@@ -75,7 +76,10 @@ def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silentl
 
 
 def perform(task: Task) -> Report:
-    """Do one run under the gateway's lease."""
+    """Do one run under the gateway's lease.
+
+    Raises AlreadyRunning, and an error of the database if that lets no run begin.
+    """
     slug = task.adapter.slug
     Gateway.objects.ensure([slug])
     with _lease(slug) as token:
@@ -94,6 +98,8 @@ def perform(task: Task) -> Report:
             ending.fail(report, str(error))
         except SoftTimeLimitExceeded:
             ending.fail(report, f"took longer than {settings.SYNC_SOFT_TIME_LIMIT_SECONDS} seconds")
+        except FAILURES as error:
+            ending.fail(report, f"nothing was published: {line_of(error)}")
         except Exception as error:
             # One gateway's failure is its own: the others still run, and this one says loudly what happened.
             logger.exception("The run of %s failed unexpectedly", slug)
@@ -346,7 +352,8 @@ def _lease(slug: str) -> Iterator[int]:
     try:
         yield token
     finally:
-        Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
+        with suppress(*FAILURES):  # a lease that cannot be given back expires
+            Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
 
 
 def _renew_lease(run: SyncRun) -> None:

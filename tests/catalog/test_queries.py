@@ -55,8 +55,22 @@ def test_a_gateway_that_was_read_says_when_and_how_much(fixtures_dir: Path) -> N
 def test_a_run_that_has_not_ended_is_not_the_last_one(fixtures_dir: Path) -> None:
     run = sync_rows(fixtures_dir, chutes_rows(1)).run
     SyncRun.objects.create(gateway=run.gateway, lease_token=9, trigger="schedule", started_at=run.started_at + HOUR)
+    Gateway.objects.update(lease_expires_at=NOW + HOUR)
 
     assert state_of_chutes().last_run == run
+
+
+def test_a_run_without_a_lease_that_never_ended_is_shown_as_lost(fixtures_dir: Path) -> None:
+    run = sync_rows(fixtures_dir, chutes_rows(1)).run
+    SyncRun.objects.create(gateway=run.gateway, lease_token=9, trigger="schedule", started_at=run.started_at + HOUR)
+    Gateway.objects.update(lease_expires_at=NOW)
+
+    state = state_of_chutes()
+
+    assert state.state == "failing"
+    assert state.last_run is not None
+    assert state.last_run.outcome == SyncRun.Outcome.LOST
+    assert SyncRun.objects.latest("pk").outcome == SyncRun.Outcome.RUNNING
 
 
 def test_states_come_in_the_order_asked_for(shop: Shop) -> None:

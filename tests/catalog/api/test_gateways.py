@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from catalog.models import SyncRun
+from catalog.models import Gateway, SyncRun
 from catalog.registry import GATEWAYS
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
@@ -165,6 +165,7 @@ def test_prices_that_wait_for_a_curator_are_counted_by_gateway(
 def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Client, synced: None) -> None:
     with time_machine.travel(SYNCED_AT + timedelta(minutes=1), tick=False):
         before = chutes(client)
+        Gateway.objects.update(lease_expires_at=SYNCED_AT + timedelta(minutes=2))
         SyncRun.objects.create(
             gateway=SyncRun.objects.get().gateway,
             trigger="command",
