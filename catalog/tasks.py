@@ -25,6 +25,14 @@ def dispatch_due() -> None:
             sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
 
 
+@shared_task(name="catalog.begin")
+def begin() -> None:
+    """The program has just started: ask failed gateways again soon, and send what is due."""
+    with _failures_in_one_line("failed gateways are not asked sooner"):
+        schedule.ask_failed_soon()
+    dispatch_due()
+
+
 @shared_task(name="catalog.prune")
 def prune() -> None:
     """Forget what the retention settings no longer keep."""

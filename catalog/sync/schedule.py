@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from kombu.exceptions import OperationalError
 
 from catalog import registry
+from catalog.adapter.contract import Gateway as Adapter
 from catalog.models import Gateway, SyncRun
 from catalog.models.patience import impatient
+from catalog.records import Source
+from catalog.sync import read
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(hours=6)
@@ -24,6 +29,12 @@ PATIENCE_SECONDS = 1.0
 
 class NoBroker(Exception):
     """No message can be sent. What is due stands in the database, so nothing is lost."""
+
+
+def source_of(adapter: Adapter) -> Source:
+    """Where the settings have a gateway read."""
+    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
+    return read.choose_source(adapter, setting=setting, has_key=has_key)
 
 
 def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
@@ -47,6 +58,21 @@ def claim_due(*, now: datetime) -> list[str]:
         for gateway in Gateway.objects.due(now=now).free(now=now).filter(slug__in=registry.GATEWAYS)
         if Gateway.objects.filter(pk=gateway.pk, next_run_at=gateway.next_run_at).update(next_run_at=now + RETRY_AFTER)
     ]
+
+
+def ask_failed_soon() -> None:
+    """Whoever starts the program has perhaps just repaired what made runs fail, and must not wait for hours.
+
+    A gateway is still left alone for the pause after a first failure: a program that is started again and again must
+    not ask each time.
+    """
+    for gateway in Gateway.objects.filter(failures__gt=0, slug__in=registry.GATEWAYS).order_by("slug"):
+        last_ended_at = (
+            SyncRun.objects.filter(gateway=gateway).asking().aggregate(Max("finished_at"))["finished_at__max"]
+        )
+        if last_ended_at is not None:
+            soon = last_ended_at + RETRY_AFTER
+            Gateway.objects.filter(pk=gateway.pk, next_run_at__gt=soon).update(next_run_at=soon)
 
 
 def request_run(slug: str, *, now: datetime) -> SyncRun:

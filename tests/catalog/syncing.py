@@ -128,8 +128,14 @@ def _name(slug: str, request: Request) -> str:
     return repr((slug, replace(request, query=dict(sorted(request.query.items())))))
 
 
-def sync(slug: str = "chutes", *, source: str | None = None, dry_run: bool = False) -> Report:
-    return run.run_gateway(slug, trigger=SyncRun.Trigger.COMMAND, source=source, dry_run=dry_run)
+def sync(
+    slug: str = "chutes",
+    *,
+    source: str | None = None,
+    dry_run: bool = False,
+    trigger: str = SyncRun.Trigger.COMMAND,
+) -> Report:
+    return run.run_gateway(slug, trigger=trigger, source=source, dry_run=dry_run)
 
 
 def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> Report:

@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog import queries
 from catalog.models import Gateway, SyncRun
+from catalog.records import Source
 from tests.catalog.syncing import Shop, sync_rows
 from tests.factories import chutes_rows
 
@@ -32,6 +33,7 @@ def test_a_gateway_that_was_never_read_says_so() -> None:
         last_success_at=None,
         next_run_at=None,
         source=None,
+        recorded_on=None,
         age_seconds=None,
         state="never",
         held_prices=0,
@@ -47,7 +49,7 @@ def test_a_gateway_that_was_read_says_when_and_how_much(fixtures_dir: Path) -> N
 
     state = state_of_chutes()
 
-    assert (state.models, state.source, state.age_seconds, state.state) == (4, "bundled", 600, "fresh")
+    assert (state.models, state.source, state.age_seconds, state.state) == (4, "bundled", 600, "bundled")
     assert state.last_run == run
     assert state.next_run_at is not None
 
@@ -103,10 +105,14 @@ def test_a_gateway_is_fresh_for_two_intervals_and_failing_when_its_last_run_did(
     age: timedelta | None, outcome: Outcome | None, state: str
 ) -> None:
     last_run = SyncRun(outcome=outcome) if outcome else None
+    success = None if age is None else NOW - age
 
-    found = queries.state_of(None if age is None else NOW - age, last_run=last_run, now=NOW, interval=HOUR)
+    of_api, of_file = (
+        queries.state_of(success, last_run=last_run, source=source, now=NOW, interval=HOUR) for source in Source
+    )
 
-    assert found == state
+    assert of_api == state
+    assert of_file == ("bundled" if state in {"fresh", "stale"} else state)
 
 
 def test_the_states_take_as_many_queries_however_many_offers_and_runs_there_are(
