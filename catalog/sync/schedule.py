@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from celery import current_app
@@ -24,7 +25,8 @@ RETRY_AFTER = timedelta(minutes=5)
 """A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
 
 PATIENCE_SECONDS = 1.0
-"""Who asks for a run keeps a web server's only thread."""
+"""A request for a run takes one of the few threads of a web server."""
+_sender = ThreadPoolExecutor(1, thread_name_prefix="send-due")
 
 
 class NoBroker(Exception):
@@ -92,8 +94,19 @@ def request_run(slug: str, *, now: datetime) -> SyncRun:
 
 
 def send_due() -> None:
-    """Have the worker look at once for what is due. Raises NoBroker; then the next beat does it."""
+    """Have the worker look at once for what is due. Raises NoBroker; then the next beat does it.
+
+    The clients of brokers have time limits, and try again several times within them. So one thread sends for all
+    requests, and no request waits longer than PATIENCE_SECONDS for it, even if the broker accepts connections and never
+    answers.
+    """
+    sending = _sender.submit(_send_due)
     try:
-        current_app.send_task("catalog.dispatch_due", retry=False, expires=55)
-    except (OperationalError, OSError) as error:
+        sending.result(timeout=PATIENCE_SECONDS)
+    except (OperationalError, OSError, TimeoutError) as error:
+        sending.cancel()  # if it has not begun, because the one before still waits
         raise NoBroker("no message broker answers; the next beat will send what is due") from error
+
+
+def _send_due() -> None:
+    current_app.send_task("catalog.dispatch_due", retry=False, expires=55)
