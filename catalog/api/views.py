@@ -155,7 +155,7 @@ class Ready(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        # The database is not asked here: one that is silent would keep the only thread, and the answers from memory.
+        # The database is not asked here: one that is silent would keep the few threads, and the answers from memory.
         found = {"serving_revision": None, "published_revision": snapshot.published_revision()}
         problems = []
         try:
