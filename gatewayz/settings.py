@@ -125,6 +125,7 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str | int]
 BROKER_DIR = DATA_DIR / "broker"
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL

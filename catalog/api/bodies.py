@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
 
@@ -112,7 +113,7 @@ def _refuse_constant(name: str) -> Json:
     raise ValueError(f"must be JSON, which has no {name}")
 
 
-def without_repetition(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def without_repetition(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
     """The object of these pairs. Raises ValueError if a name comes twice."""
     found = dict(pairs)
     if len(found) < len(pairs):

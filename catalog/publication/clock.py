@@ -44,5 +44,6 @@ def database_time() -> datetime:
 def _newest_stored_time() -> datetime:
     # A price whose origin alone changed begins without a new revision.
     priced_at = Price.objects.open().order_by("-valid_from").values("valid_from")[:1]
+    newest: tuple[datetime, datetime | None]
     newest = Revision.objects.order_by("-number").values_list("published_at", Subquery(priced_at))[:1].get()
-    return max(filter(None, newest))
+    return max(moment for moment in newest if moment is not None)
