@@ -99,7 +99,7 @@ def perform(task: Task) -> Report:
         except SoftTimeLimitExceeded:
             ending.fail(report, f"took longer than {settings.SYNC_SOFT_TIME_LIMIT_SECONDS} seconds")
         except FAILURES as error:
-            ending.fail(report, f"nothing was published: {line_of(error)}")
+            ending.fail(report, line_of(error))
         except Exception as error:
             # One gateway's failure is its own: the others still run, and this one says loudly what happened.
             logger.exception("The run of %s failed unexpectedly", slug)

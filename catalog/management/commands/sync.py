@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from catalog import registry
 from catalog.models import SyncRun
 from catalog.models.failures import FAILURES, line_of
+from catalog.publication.clock import ClockMoved
 from catalog.sync import run
 from catalog.sync.task import Report
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         for slug in slugs:
             try:
                 reports += self._run(slug, options)
-            except run.AlreadyRunning as error:
+            except (run.AlreadyRunning, ClockMoved) as error:
                 self.stderr.write(str(error))
                 failed.append(slug)
             except FAILURES as error:

@@ -242,7 +242,13 @@ def test_a_member_of_staff_who_may_only_look_cannot_sync_or_curate(client: Clien
 @pytest.mark.parametrize("table", ["override", "pricehold", "identitystatement"])
 def test_while_the_clock_is_wrong_a_curator_is_answered_in_words(curator: Client, table: str) -> None:
     hold = PriceHold.objects.create(
-        offer=_offer(), meter="compute.hour", amount="99", kept="22", reason="much", made_at=timezone.now()
+        offer=_offer(),
+        meter="compute.hour",
+        amount="99",
+        kept="22",
+        reason="much",
+        made_at=timezone.now(),
+        reported_since=timezone.now(),
     )
     entered: dict[str, dict[str, object]] = {
         "override": {"offer": _offer().pk, "field": "tags", "tags_to_add": "new", "reason": "seen"},

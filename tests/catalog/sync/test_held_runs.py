@@ -239,7 +239,7 @@ def test_a_gateway_is_held_until_it_says_something_believable(ten: Path) -> None
 
     sync_rows(ten, TEN)
 
-    assert state() == "fresh"
+    assert state() == "bundled"
 
 
 def test_a_rebuild_does_not_hide_that_the_last_listing_is_held(ten: Path) -> None:
@@ -272,7 +272,7 @@ def test_releasing_publishes_what_was_read_then_whatever_the_gateway_says_now(ki
     held.refresh_from_db()
     assert held.outcome == Outcome.RELEASED
     assert Gateway.objects.get().accepted_run == released
-    assert state() == "fresh"
+    assert state() == "bundled"
     assert manage("holds") == "Nothing is held.\n"
 
 
@@ -366,7 +366,7 @@ def test_discarding_forgets_the_listing_and_the_next_one_is_judged_anew(ten: Pat
     held.refresh_from_db()
     assert held.outcome == Outcome.DISCARDED
     assert published() == before
-    assert state() == "fresh"
+    assert state() == "bundled"
     assert manage("holds") == "Nothing is held.\n"
     assert sync(source="bundled").run.outcome == Outcome.HELD
 

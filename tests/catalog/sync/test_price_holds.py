@@ -251,7 +251,7 @@ def test_a_held_price_is_listed_counted_and_told_by_the_command(fixtures_dir: Pa
     hold = PriceHold.objects.get()
     assert listed.getvalue() == f"price:{hold.pk} chutes a/1: {hold.reason}\n"
     state = queries.gateway_states(["chutes"], now=timezone.now(), interval=timedelta(hours=1))["chutes"]
-    assert (state.held_prices, state.state) == (1, "fresh")
+    assert (state.held_prices, state.state) == (1, "bundled")
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------
