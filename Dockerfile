@@ -41,5 +41,6 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "gatewayz/probe.py"]
-# One blocking thread a worker: answers are whole bytes from memory, and threads would only wait for each other.
-CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2} --blocking-threads 1 --respawn-failed-workers --workers-kill-timeout 5 --no-ws --log-level warning gatewayz.wsgi:application"]
+# Answers are whole bytes from memory, and one thread would do for them. The others are for requests that wait: for a
+# slow body, or for a database that is silent.
+CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5 --no-ws --log-level warning gatewayz.wsgi:application"]

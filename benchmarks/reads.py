@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 SIZES = (0, 104, 5_000, 20_000, 100_000)
 LIST = "/catalog/models"
 GRANIAN = (
-    "-m granian {} --interface wsgi --no-ws --blocking-threads 1 --workers 2 "
+    "-m granian {} --interface wsgi --no-ws --blocking-threads 4 --workers 2 "
     "--workers-kill-timeout 2 --log-level warning"
 )
 NGINX = """

@@ -52,7 +52,10 @@ class Difference:
     before: Document
     """The fields that changed, as they were; of an added offer none."""
     after: Document
-    """The same fields as they are: laid over the document before, they give the one after."""
+    """The same fields as they are now; of an added or a returned offer all fields.
+
+    Laid over the document before, they give the document after.
+    """
     prices: tuple[PriceChange, ...]
 
 
@@ -64,12 +67,15 @@ def difference(before: Document | None, after: Document, *, is_rendered: bool = 
     if before is None:
         told = {field: value for field, value in after.items() if field not in UNTOLD}
         return Difference(kinds=(Kind.ADDED,), before={}, after=told, prices=tuple(_price_changes(None, after)))
-    fields = [*after, *(field for field in before if field not in after)]
-    changed = [field for field in fields if field not in UNTOLD and before.get(field) != after.get(field)]
+    fields = [field for field in (*after, *(field for field in before if field not in after)) if field not in UNTOLD]
+    changed = [field for field in fields if before.get(field) != after.get(field)]
+    kinds = (Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed))
+    # A copy that dropped the removed offer needs all of it again.
+    shown = fields if Kind.RETURNED in kinds else changed
     return Difference(
-        kinds=(Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed)),
+        kinds=kinds,
         before={field: before.get(field) for field in changed},
-        after={field: after.get(field) for field in changed},
+        after={field: after.get(field) for field in shown},
         prices=tuple(_price_changes(before, after)),
     )
 

@@ -1,5 +1,8 @@
 """What people say: overrides of single fields of single offers, applied and published at once.
 
+A publication takes its time from the database (`publication/clock.py`) and raises ClockMoved if that cannot be right;
+`now` is when the curator decided.
+
 An override stands in a table that no sync writes. It is laid over the gateway's record inside the same transaction
 that publishes, so neither a later sync nor a race can lose it, and clearing it restores the gateway's value.
 """
@@ -66,7 +69,7 @@ def set_override(
             field=field,
             defaults={"value": value, "reason": reason.strip(), "author": author, "made_at": now},
         )
-        return apply.republish_offer(offer, author=author, now=now)
+        return apply.republish_offer(offer, author=author)
 
 
 def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed: bool) -> Json:
@@ -82,12 +85,12 @@ def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed:
     return value
 
 
-def clear_override(offer: Offer, *, field: str, author: User | None, now: datetime) -> int:
+def clear_override(offer: Offer, *, field: str, author: User | None) -> int:
     """Let the gateway's own value stand again; the revision that then holds. Clearing nothing changes nothing."""
     with transaction.atomic():
         offer = _locked(offer)
         Override.objects.filter(offer=offer, field=field).delete()
-        return apply.republish_offer(offer, author=author, now=now)
+        return apply.republish_offer(offer, author=author)
 
 
 def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: datetime) -> int:
@@ -100,7 +103,7 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
         waiting = PriceHold.objects.deciding().filter(pk=hold.pk)
         if not waiting.update(state=state, decided_at=now, decided_by=author):
             raise AlreadyDecided("the gateway has said something else since; there is nothing to decide")
-        return apply.republish_offer(offer, author=author, now=now)
+        return apply.republish_offer(offer, author=author)
 
 
 def open_questions() -> list[questions.Question]:
@@ -127,7 +130,7 @@ def state_identity(
         row = checked_statement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason)
         row.author, row.made_at = author, now
         row.save()
-        identify.identify(now=now, author=author, must_be_possible=True)
+        identify.identify(author=author, must_be_possible=True)
         return row
 
 
@@ -151,7 +154,7 @@ def checked_statement(
     return row
 
 
-def withdraw_statement(statement: IdentityStatement, *, author: User | None, now: datetime) -> int:
+def withdraw_statement(statement: IdentityStatement, *, author: User | None) -> int:
     """Let the rules decide again; the revision that then holds. What it merged before goes its own way again.
 
     Where statements contradict each other, one after the other can be taken back: only the last changes anything.
@@ -159,7 +162,7 @@ def withdraw_statement(statement: IdentityStatement, *, author: User | None, now
     with transaction.atomic():
         locks.lock_revision()
         IdentityStatement.objects.filter(pk=statement.pk).delete()
-        return identify.identify(now=now, author=author, must_be_possible=False)
+        return identify.identify(author=author, must_be_possible=False)
 
 
 def _locked(offer: Offer) -> Offer:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 
 from catalog.models import Gateway, Offer, PriceHold, Revision, SyncRun
+from catalog.records import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,21 +19,24 @@ class GatewayState:
     slug: str
     models: int
     last_run: SyncRun | None
-    """The last one that ended."""
+    """The last one that ended, or lost its process."""
     last_success_at: datetime | None
     next_run_at: datetime | None
     source: str | None
+    """Where the listing that is published was read."""
+    recorded_on: date | None
+    """The day of its facts, where the source is a bundled file."""
     age_seconds: int | None
     """Since the last success."""
     state: str
-    """fresh, stale, held, failing or never."""
+    """fresh, stale, held, failing, never or bundled."""
     held_prices: int
     """Prices that wait for a curator."""
 
 
 def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
     """The state of each gateway, in a few queries each, however many offers there are."""
-    known = {gateway.slug: gateway for gateway in Gateway.objects.order_by("slug")}
+    known = {gateway.slug: gateway for gateway in Gateway.objects.select_related("accepted_run").order_by("slug")}
     # A gateway that was never run has no row yet, and stands as one that never was.
     gateways = [known.get(slug, Gateway(slug=slug)) for slug in slugs]
     return {gateway.slug: gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
@@ -47,8 +51,10 @@ def sync_run(run_id: int) -> SyncRun | None:
 
 
 def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
-    last_run = SyncRun.objects.filter(gateway=gateway.pk).asking().finished().order_by("-started_at").first()
+    last_run = _last_run(gateway, now=now)
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
+    source = _source_of(gateway, offers)
+    of_source = offers.filter(source=source).order_by("-recorded_on").values_list("recorded_on", flat=True)
     return GatewayState(
         slug=gateway.slug,
         models=offers.count(),
@@ -56,20 +62,53 @@ def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> Ga
         last_success_at=gateway.last_success_at,
         next_run_at=gateway.next_run_at,
         age_seconds=int((now - gateway.last_success_at).total_seconds()) if gateway.last_success_at else None,
-        source=offers.order_by("pk").values_list("source", flat=True).first(),
+        source=source,
+        recorded_on=of_source.first() if source == Source.BUNDLED else None,
         held_prices=PriceHold.objects.waiting().filter(offer__gateway=gateway.pk).count(),
-        state=state_of(gateway.last_success_at, last_run=last_run, now=now, interval=interval),
+        state=state_of(gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval),
     )
 
 
-def state_of(last_success_at: datetime | None, *, last_run: SyncRun | None, now: datetime, interval: timedelta) -> str:
-    """`fresh` within two intervals of the last success, else `stale`; unless the last run was held or failed."""
+def _source_of(gateway: Gateway, offers: QuerySet[Offer]) -> str | None:
+    """The source of the accepted run: offers that an incomplete listing lacks can still have another one."""
+    if gateway.accepted_run is not None:
+        return gateway.accepted_run.source
+    return offers.order_by("pk").values_list("source", flat=True).first()
+
+
+def _last_run(gateway: Gateway, *, now: datetime) -> SyncRun | None:
+    runs = SyncRun.objects.filter(gateway=gateway.pk).asking().order_by("-started_at")
+    newest = runs.exclude(outcome=SyncRun.Outcome.WAITING).first()
+    if newest is None or newest.outcome != SyncRun.Outcome.RUNNING:
+        return newest
+    if gateway.lease_expires_at is not None and gateway.lease_expires_at > now:
+        return runs.finished().first()
+    # A run without its lease does not go on: the next one will mark it as lost.
+    newest.outcome = SyncRun.Outcome.LOST
+    newest.error = "it did not store how it ended: its process was killed, or its database could not be written"
+    return newest
+
+
+def state_of(
+    last_success_at: datetime | None,
+    *,
+    last_run: SyncRun | None,
+    source: str | None,
+    now: datetime,
+    interval: timedelta,
+) -> str:
+    """`fresh` within two intervals of the last success, else `stale`; unless the last run was held or failed.
+
+    What a file says is neither, however often it is read: it is `bundled`.
+    """
     if last_run is not None and last_run.outcome == SyncRun.Outcome.HELD:
         return "held"
     if last_run is not None and last_run.outcome in {SyncRun.Outcome.FAILED, SyncRun.Outcome.LOST}:
         return "failing"
     if last_success_at is None:
         return "never"
+    if source == Source.BUNDLED:
+        return "bundled"
     return "fresh" if now - last_success_at <= 2 * interval else "stale"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
 from catalog.models import SyncRun
+from catalog.models.failures import FAILURES, line_of
 from catalog.sync import retention, run, schedule
 
 logger = logging.getLogger(__name__)
@@ -17,14 +20,24 @@ logger = logging.getLogger(__name__)
 @shared_task(name="catalog.dispatch_due")
 def dispatch_due() -> None:
     """Send every gateway whose time has come; beat calls this each minute."""
-    for slug in schedule.claim_due(now=timezone.now()):
-        sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
+    with _failures_in_one_line("what is due could not be looked up"):
+        for slug in schedule.claim_due(now=timezone.now()):
+            sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
+
+
+@shared_task(name="catalog.begin")
+def begin() -> None:
+    """The program has just started: ask failed gateways again soon, and send what is due."""
+    with _failures_in_one_line("failed gateways are not asked sooner"):
+        schedule.ask_failed_soon()
+    dispatch_due()
 
 
 @shared_task(name="catalog.prune")
 def prune() -> None:
     """Forget what the retention settings no longer keep."""
-    logger.info("pruned %s", retention.prune(now=timezone.now()))
+    with _failures_in_one_line("nothing was pruned"):
+        logger.info("pruned %s", retention.prune(now=timezone.now()))
 
 
 @shared_task(
@@ -34,9 +47,19 @@ def prune() -> None:
 )
 def sync_gateway(slug: str) -> None:
     """Read one gateway. A run that overlaps another of the same gateway ends at once."""
+    with _failures_in_one_line(f"{slug} was not read"):
+        try:
+            report = run.run_gateway(slug, trigger=SyncRun.Trigger.SCHEDULE)
+        except run.AlreadyRunning as error:
+            logger.warning("%s", error)
+            return
+        logger.info("%s: %s %s", slug, report.run.outcome, report.run.error)
+
+
+@contextmanager
+def _failures_in_one_line(what: str) -> Iterator[None]:
+    """Celery would log a traceback, once a minute while the database fails."""
     try:
-        report = run.run_gateway(slug, trigger=SyncRun.Trigger.SCHEDULE)
-    except run.AlreadyRunning as error:
-        logger.warning("%s", error)
-        return
-    logger.info("%s: %s %s", slug, report.run.outcome, report.run.error)
+        yield
+    except FAILURES as error:
+        logger.error("%s: %s", what, line_of(error))

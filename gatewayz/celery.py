@@ -25,6 +25,6 @@ def _keep_our_logging(**_: object) -> None:
 
 
 @beat_init.connect
-def _dispatch_at_once(**_: object) -> None:
+def _begin(**_: object) -> None:
     """Beat's first tick comes a minute after it starts; whoever has just started Gatewayz waits for news now."""
-    app.send_task("catalog.dispatch_due", expires=60)
+    app.send_task("catalog.begin", expires=600)  # long enough for a worker that starts slowly

@@ -125,9 +125,12 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str | int]
 BROKER_DIR = DATA_DIR / "broker"
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
+    # A Redis that accepts connections and never answers would otherwise be waited for without end.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_timeout": 5}
 else:
     CELERY_BROKER_URL = "filesystem://localhost"  # a host, or kombu warns that it has none
     CELERY_BROKER_TRANSPORT = "gatewayz.broker:Transport"

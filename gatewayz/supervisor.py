@@ -64,8 +64,9 @@ class Address:
 
 
 def choose_commands(address: Address, *, web_workers: int) -> list[Command]:
-    # One thread: the answers come from memory, and a second one would only compete for the interpreter's lock.
-    web = "-m granian gatewayz.wsgi:application --interface wsgi --no-ws --blocking-threads 1 --log-level warning"
+    # Answers come from memory, and one thread would do for them. The others are for requests that wait: for a slow
+    # body, or for a database that is silent.
+    web = "-m granian gatewayz.wsgi:application --interface wsgi --no-ws --blocking-threads 4 --log-level warning"
     web += f" --port {address.port} --workers {web_workers} --respawn-failed-workers --workers-kill-timeout 5"
     celery = "-m celery --quiet --app gatewayz"
     worker = f"{celery} worker --loglevel warning --pool prefork --concurrency 2"

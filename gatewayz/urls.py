@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from catalog.admin.logins import login
 from catalog.web.pages import Redirect
 
 urlpatterns = [
     path("", Redirect.as_view(url="/catalog/docs")),
     path("admin", Redirect.as_view(url="/admin/")),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
 ]

@@ -3,12 +3,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings
+from django.db.models.signals import post_migrate
+from django.utils import timezone
 
 from tests.settings import _scratch as SCRATCH
 
@@ -45,6 +49,24 @@ def _touches_a_database(item: pytest.Item) -> bool:
 def pytest_unconfigure() -> None:
     # The name from tests.settings, never settings.DATA_DIR: with other settings that is somebody's data.
     shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def founded_long_ago() -> None:
+    """Tests travel to times before today; the empty catalogue must not be from after them."""
+    from catalog.models import Revision  # the apps must be loaded first
+
+    def found(**_: object) -> None:
+        Revision.objects.filter(number=0).update(published_at=datetime(2020, 1, 1, tzinfo=UTC))
+
+    # Connected after the receiver of the product, which makes revision 0.
+    post_migrate.connect(found, sender=apps.get_app_config("catalog"), weak=False)
+
+
+@pytest.fixture(autouse=True)
+def travelling_database_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that travels in time takes the database's clock with it."""
+    monkeypatch.setattr("catalog.publication.clock.database_time", timezone.now)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from django.utils import timezone
 
 from catalog import documents
 from catalog.models import Gateway, SyncRun
@@ -111,7 +110,6 @@ def publish(
     postponed: frozenset[str] = frozenset(),
     withdraw_after: int = 1,
     lease_token: int | None = None,
-    now: datetime | None = None,
 ) -> listing.Outcome:
     """Publish these as all that the gateway lists now, as a run would that believes whatever it reads."""
     Gateway.objects.ensure([gateway])
@@ -132,7 +130,6 @@ def publish(
         guard=guard or TrustingGuard(),
         withdraw_after=withdraw_after,
         author=None,
-        now=now or timezone.now(),
         rules=Rules(),
         dry_run=False,
     )

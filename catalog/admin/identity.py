@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog import curation
+from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator
 from catalog.models import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement, Offer
 
@@ -98,7 +99,7 @@ class IdentityStatementForm(forms.ModelForm):
 
 
 @admin.register(IdentityStatement)
-class IdentityStatementAdmin(admin.ModelAdmin):
+class IdentityStatementAdmin(PublishingAdmin):
     form = IdentityStatementForm
     list_display = ("kind", "offer", "spelling", "model", "reason", "author", "made_at")
     list_filter = ("kind", "author")
@@ -119,7 +120,7 @@ class IdentityStatementAdmin(admin.ModelAdmin):
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: IdentityStatement) -> None:
-        curation.withdraw_statement(obj, author=curator(request), now=timezone.now())
+        curation.withdraw_statement(obj, author=curator(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IdentityStatement]) -> None:
         for statement in queryset.order_by("pk"):

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from catalog import curation
+from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import curator
 from catalog.models import Override
 
@@ -67,7 +68,7 @@ class OverrideForm(forms.ModelForm):
 
 
 @admin.register(Override)
-class OverrideAdmin(admin.ModelAdmin):
+class OverrideAdmin(PublishingAdmin):
     form = OverrideForm
     list_display = ("offer", "gateway", "field", "value", "reason", "author", "made_at")
     list_filter = ("field", "offer__gateway", "author")
@@ -98,7 +99,7 @@ class OverrideAdmin(admin.ModelAdmin):
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: Override) -> None:
-        curation.clear_override(obj.offer, field=obj.field, author=curator(request), now=timezone.now())
+        curation.clear_override(obj.offer, field=obj.field, author=curator(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Override]) -> None:
         for override in queryset.select_related("offer__gateway").order_by("pk"):

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from catalog import curation
+from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import ReadOnlyAdmin, curator
 from catalog.models import Price, PriceHold
 
@@ -39,7 +40,7 @@ class PriceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PriceHold)
-class PriceHoldAdmin(ReadOnlyAdmin):
+class PriceHoldAdmin(PublishingAdmin, ReadOnlyAdmin):
     list_display = (
         "offer", "gateway", "meter", "amount", "kept", "state", "reason", "made_at", "readings", "resets", "decided_by",
     )  # fmt: skip

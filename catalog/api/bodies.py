@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
@@ -84,7 +85,7 @@ def _parsed(body: bytes) -> Json:
             parse_int=_whole,
             parse_float=_exact,
             parse_constant=_refuse_constant,
-            object_pairs_hook=_without_repetition,
+            object_pairs_hook=without_repetition,
         )
     except RecursionError:
         reason = "is nested too deeply"
@@ -113,11 +114,12 @@ def _refuse_constant(name: str) -> Json:
     raise ValueError(f"must be JSON, which has no {name}")
 
 
-def _without_repetition(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def without_repetition(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
+    """The object of these pairs. Raises ValueError if a name comes twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"has {next(name for name in names if names.count(name) > 1)!r} twice in one object")
+        counts = Counter(name for name, _ in pairs)
+        raise ValueError(f"has {next(name for name, count in counts.items() if count > 1)!r} twice in one object")
     return found
 
 

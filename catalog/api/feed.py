@@ -122,11 +122,12 @@ class Feed(Atom1Feed):
 
 def _summary(change: Change) -> SafeString:
     told = change.difference
-    own = PRICED | DESCRIBING
-    others = [] if Kind.ADDED in told.kinds else [field for field in told.after if field not in own]
+    is_added = Kind.ADDED in told.kinds
+    described = told.after if is_added else told.before  # `after` of a returned offer has unchanged fields too
+    others = [field for field in told.before if field not in PRICED | DESCRIBING]
     parts = [
-        *(_price_line(price, is_first=Kind.ADDED in told.kinds) for price in told.prices),
-        *(format_html("{}: {}", field, told.after[field]) for field in ("name", "description") if field in told.after),
+        *(_price_line(price, is_first=is_added) for price in told.prices),
+        *(format_html("{}: {}", field, told.after[field]) for field in ("name", "description") if field in described),
         *([format_html("Also changed: {}", ", ".join(others))] if others else []),
         *(["By a curator of this catalogue."] if change.is_curated else []),
     ]

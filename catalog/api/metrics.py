@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from hmac import compare_digest
 from itertools import accumulate
 
@@ -18,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from catalog import queries
+from catalog import registry as gateways
 from catalog.api import errors
 from catalog.serving import snapshot
 from catalog.serving.counts import BOUNDS_SECONDS, counts
@@ -25,7 +27,7 @@ from catalog.serving.counts import BOUNDS_SECONDS, counts
 FIGURES_SECONDS = 10.0
 """For so long the figures from the tables are told again: a scrape must not become a load."""
 
-_figures: tuple[float, queries.RunFigures] | None = None
+_figures: tuple[float, queries.RunFigures, dict[str, queries.GatewayState]] | None = None
 
 
 @csrf_exempt  # nothing is written: whoever tries is told that, not that a token is missing
@@ -97,7 +99,7 @@ def _of_snapshot() -> Iterator[Metric]:
 
 def _of_tables() -> Iterator[Metric]:
     try:
-        found, published = _recent_figures(), queries.newest_revision().number
+        (found, states), published = _recent_figures(), queries.newest_revision().number
     except (DatabaseError, InterfaceError):
         yield GaugeMetricFamily("gatewayz_database_up", "Whether the database answers.", 0)
         return
@@ -113,6 +115,12 @@ def _of_tables() -> Iterator[Metric]:
         rejected.add_metric([gateway], count)
     yield runs
     yield rejected
+    of_gateways = GaugeMetricFamily(
+        "gatewayz_gateway_state", "1 for the state of each gateway.", labels=["gateway", "state"]
+    )
+    for slug, state in states.items():
+        of_gateways.add_metric([slug, state.state], 1)
+    yield of_gateways
     try:
         lag = published - snapshot.current().revision
     except snapshot.NotReady:
@@ -120,9 +128,11 @@ def _of_tables() -> Iterator[Metric]:
     yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", max(0, lag))
 
 
-def _recent_figures() -> queries.RunFigures:
+def _recent_figures() -> tuple[queries.RunFigures, dict[str, queries.GatewayState]]:
     global _figures
     now = time.monotonic()
     if _figures is None or now - _figures[0] > FIGURES_SECONDS:
-        _figures = now, queries.run_figures()
-    return _figures[1]
+        interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+        states = queries.gateway_states(gateways.GATEWAYS, now=timezone.now(), interval=interval)
+        _figures = now, queries.run_figures(), states
+    return _figures[1:]

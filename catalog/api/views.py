@@ -22,7 +22,6 @@ from rest_framework.views import APIView
 from catalog import queries, registry
 from catalog.api import answers, serializers
 from catalog.normalize import dates
-from catalog.records import Source
 from catalog.serving import facets, filters, filterset, pages, providers, snapshot
 from catalog.serving.selection import Selection
 
@@ -156,7 +155,7 @@ class Ready(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        # The database is not asked here: one that is silent would keep the only thread, and the answers from memory.
+        # The database is not asked here: one that is silent would keep the few threads, and the answers from memory.
         found = {"serving_revision": None, "published_revision": snapshot.published_revision()}
         problems = []
         try:
@@ -249,7 +248,7 @@ def _gateway(state: queries.GatewayState) -> dict[str, object]:
         "site_url": adapter.site_url,
         "models": state.models,
         "source": state.source,
-        "recorded_at": adapter.bundled_on if state.source == Source.BUNDLED else None,
+        "recorded_at": state.recorded_on,
         "state": state.state,
         "last_checked": _iso(run.finished_at if run else None),
         "last_success": _iso(state.last_success_at),

@@ -1,4 +1,4 @@
-"""Writes that rather give up than keep a web server's only thread waiting."""
+"""Writes that rather give up than keep a web server's thread waiting."""
 
 from __future__ import annotations
 

@@ -45,6 +45,8 @@ class SyncRun(models.Model):
         RELEASE = "release", "release of a held run"
         REBUILD = "rebuild", "rebuild from captures"
 
+    ASKED_BY_PEOPLE = (Trigger.COMMAND, Trigger.REQUEST)
+
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="runs")
     trigger = models.CharField(max_length=10, choices=Trigger.choices)
     source = models.CharField(max_length=10, blank=True, choices=[(source.value, source.value) for source in Source])

@@ -14,7 +14,7 @@ from django.db.models import F
 from catalog import documents, records
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
-from catalog.publication import diff, identify, locks, providers, rejected, revision
+from catalog.publication import clock, diff, identify, locks, providers, rejected, revision
 from catalog.publication.drafts import Draft, Drafter
 from catalog.publication.holds import PriceKey
 from catalog.publication.listing import AcceptedListing, Comparison, Guard, Outcome
@@ -36,7 +36,6 @@ def publish_listing(
     guard: Guard,
     withdraw_after: int,
     author: User | None,
-    now: datetime,
     rules: Rules,
     is_replay: bool = False,
     dry_run: bool = False,
@@ -46,7 +45,8 @@ def publish_listing(
     `is_replay`: the listing was read again from captures. Then every offer is made anew, whatever the tables say of it,
     and what is missing is not counted a second time.
 
-    Raises LeaseLost if a newer run has begun, and NotBelieved if the guard holds the listing; nothing is written then.
+    Raises LeaseLost if a newer run has begun, ClockMoved, and NotBelieved if the guard holds the listing; nothing is
+    written then.
     """
     told = {
         key: diff.fingerprint(record, source=listing.source, recorded_on=listing.recorded_on)
@@ -54,6 +54,7 @@ def publish_listing(
     }
     with transaction.atomic():
         gateway = locks.lock_gateway_of_run(run.gateway.slug, lease_token=run.lease_token)
+        now = clock.publication_time()
         stored = _stored(gateway, is_trusted=not is_replay)
         waiting = _waiting(stored, listing)
         prints = {key: fingerprint for key, fingerprint in told.items() if key not in waiting}
@@ -109,11 +110,12 @@ def publish_listing(
     )
 
 
-def republish_offer(offer: Offer, *, author: User | None, now: datetime) -> int:
+def republish_offer(offer: Offer, *, author: User | None) -> int:
     """Render an offer again after a curator's decision; returns the revision that then holds.
 
-    Needs the gateway's lock.
+    Needs the gateway's lock. Raises ClockMoved.
     """
+    now = clock.publication_time()
     _, after = _publish(_rendered([offer]), gateway=offer.gateway, author=author, now=now, is_curated=True)
     return after
 
@@ -126,15 +128,16 @@ def republish_offers(offers: Sequence[Offer], *, gateway: Gateway, now: datetime
     return _publish(_rendered(offers), gateway=gateway, author=None, now=now)
 
 
-def render_all(*, now: datetime) -> tuple[int, int]:
+def render_all() -> tuple[int, int]:
     """Render every offer again if the renderer has changed; returns the revisions before and after.
 
-    All that changes then is one revision of its own, whose changes the feed calls `rendered`.
+    All that changes then is one revision of its own, whose changes the feed calls `rendered`. Raises ClockMoved.
     """
     if (newest := revision.current()).renderer == documents.RENDERER:
         return newest.number, newest.number
     with transaction.atomic():
         locks.lock_all_gateways()
+        now = clock.publication_time()
         offers = Offer.objects.select_related("gateway").order_by("pk")
         # Not all at once: their records and documents together are many megabytes.
         keys = list(offers.values_list("pk", flat=True))

@@ -11,7 +11,7 @@ from django.db import transaction
 from catalog import records
 from catalog.models import Gateway, PriceHold, SyncRun
 from catalog.models.price import PriceHoldQuerySet
-from catalog.publication import apply, locks, revision
+from catalog.publication import apply, clock, locks, revision
 from catalog.publication.listing import PriceJudge
 from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Siblings, siblings
@@ -34,18 +34,20 @@ class Confirmed:
 
 
 def count_reading(
-    run: SyncRun, *, unread: Collection[str], judge: PriceJudge, rules: Rules, is_edited: bool, now: datetime
+    run: SyncRun, *, unread: Collection[str], judge: PriceJudge, rules: Rules, is_edited: bool
 ) -> Confirmed:
     """Count a complete reading of the gateway's API for each of its held prices, and believe those that are due.
 
     Only for runs whose listing counts as evidence (`AcceptedListing.is_evidence`); a run that read equal bytes counts
     as well. `unread` are ids of rows that said nothing. `is_edited`: other people edit the file that prices come from.
-    A price that fell to zero, and one that a curator discarded, is counted and never believed. Raises LeaseLost.
+    A price that fell to zero, and one that a curator discarded, is counted and never believed. Raises LeaseLost and
+    ClockMoved.
     """
     if not _held(run.gateway).exists():
         return Confirmed(prices=0, offers=0, revision_after=revision.current().number)
     with transaction.atomic():
         gateway = locks.lock_gateway_of_run(run.gateway.slug, lease_token=run.lease_token)
+        now = clock.publication_time()
         holds = [hold for hold in _held(gateway).order_by("pk") if hold.offer.model_id not in set(unread)]
         for hold in holds:
             hold.readings += 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -20,7 +19,7 @@ from catalog.identity.curators import StatementError
 from catalog.identity.offers import Model, OfferKey, Statement
 from catalog.identity.resolution import Placement, Resolution, check
 from catalog.models import CanonicalModel, IdentityCandidate, Offer
-from catalog.publication import links, locks, parts, revision
+from catalog.publication import clock, links, locks, parts, revision
 from catalog.publication.parts import Identified, Part
 from catalog.publication.states import BATCH, batches
 
@@ -29,10 +28,11 @@ logger = logging.getLogger(__name__)
 _WRITTEN = ("canonical", "own_canonical", "variant", "identity_rule", "identity_evidence", "identified_in")
 
 
-def identify(*, now: datetime, author: User | None, must_be_possible: bool) -> int:
+def identify(*, author: User | None, must_be_possible: bool) -> int:
     """Tell every offer its model, after what curators said has changed; the revision that then holds.
 
-    Raises StatementError if it `must_be_possible`, and changes nothing then; else offers keep the models they had.
+    Raises ClockMoved, and StatementError if it `must_be_possible`, and changes nothing then; else offers keep the
+    models they had.
     There is always a new revision: an alias is read with one, even where no offer moves.
     """
     with transaction.atomic():
@@ -42,6 +42,7 @@ def identify(*, now: datetime, author: User | None, must_be_possible: bool) -> i
         else:
             update_if_possible(newest.number, changed=None)
         counts = {"new": 0, "changed": 0, "withdrawn": 0}
+        now = clock.publication_time()
         return revision.publish_next(newest, gateway=None, author=author, now=now, counts=counts).number
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from catalog import registry
 from catalog.models import Provider
 from catalog.normalize import model_ids
 from catalog.publication.states import BATCH, batches
@@ -32,15 +33,27 @@ def ensure(spellings: Iterable[str]) -> dict[str, Provider]:
 
 
 def save_facts(told: Sequence[ProviderRecord]) -> bool:
-    """Write what the gateway tells of providers that models are known of; whether any of it is new."""
+    """Write the facts that the gateway lists of providers. Returns whether this changes what is served.
+
+    Facts of providers without a model are kept as well: another gateway can list a model of theirs later, and the same
+    answer must then bring nothing new.
+    """
     facts = {model_ids.provider_key(record.slug): record for record in told}
+    known = ensure(record.slug for record in told)
     changed = []
-    for provider in Provider.objects.filter(key__in=facts).order_by("key"):
+    for key in sorted(facts):
+        provider = known[key]
         before = [getattr(provider, name) for name in _FACTS]
-        after = [getattr(facts[provider.key], name) or "" for name in _FACTS]
+        after = [getattr(facts[key], name) or "" for name in _FACTS]
         if before != after:
             for name, value in zip(_FACTS, after, strict=True):
                 setattr(provider, name, value)
             changed.append(provider)
     Provider.objects.bulk_update(changed, _FACTS, batch_size=BATCH)
-    return bool(changed)
+    return bool(changed) and not _served_keys().isdisjoint(registry.PROVIDERS.key(provider.key) for provider in changed)
+
+
+def _served_keys() -> set[str]:
+    """The providers that offers are shown with, one key for all spellings."""
+    spellings = Provider.objects.filter(offers__isnull=False).distinct().order_by("key").values_list("key", flat=True)
+    return {registry.PROVIDERS.key(spelling) for spelling in spellings}

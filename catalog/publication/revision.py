@@ -34,7 +34,7 @@ def publish_next(
     is_rendered: bool = False,
 ) -> Revision:
     """The revision after `newest`, which must be locked (`locks.lock_revision`)."""
-    # Two publications within one tick of a clock that was set back must still be in order.
+    # Another publication may have been committed since this one took its time.
     published_at = max(now, newest.published_at)
     return Revision.objects.create(
         number=newest.number + 1,

@@ -78,9 +78,9 @@ class Variant:
 
 
 class Answer:
-    """What Django answered, in the encodings that were asked for so far."""
+    """What Django answered, in the encodings that were asked for so far. Safe with threads."""
 
-    __slots__ = ("_body", "_headers", "_media_type", "_variants", "counted_size", "is_large", "size", "wordings")
+    __slots__ = ("_body", "_headers", "_media_type", "_variants", "counted_size", "is_large", "wordings")
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self._headers = [header for header in headers if header[0].lower() not in {"content-length", "vary"}]
@@ -89,17 +89,23 @@ class Answer:
         self._body = FAST_ENCODERS["br"](body) if self.is_large else body
         self._variants: dict[str, Variant] = {}
         self.wordings: list[Wording] = []
-        self.size = len(self._body) + OVERHEAD_BYTES
+        """Changed by the shelf alone, under its lock."""
         self.counted_size = 0
         """As the shelf has counted it."""
+
+    @property
+    def size(self) -> int:
+        variants = list(self._variants.values())  # a copy: another thread may add one
+        bodies = [self._body, *(variant.body for variant in variants if variant.body is not self._body)]
+        texts = sum(len(text) for wording in self.wordings for text in wording)
+        return sum(map(len, bodies)) + texts + OVERHEAD_BYTES * (len(bodies) + len(self.wordings))
 
     def variant(self, encoding: str) -> Variant:
         found = self._variants.get(encoding)
         if found is None:
             found = self._encoded(encoding)
             if found.is_lasting:
-                self._variants[encoding] = found
-                self.size += 0 if found.body is self._body else len(found.body) + OVERHEAD_BYTES
+                return self._variants.setdefault(encoding, found)
         return found
 
     def _encoded(self, encoding: str) -> Variant:
@@ -148,10 +154,11 @@ class Shelf:
         if found is None:
             return None
         question, variant = found
-        try:
-            self._answers.move_to_end(question)
-        except KeyError:  # another thread has just dropped it
-            return None
+        with self._lock:  # `keep` goes through the order meanwhile
+            try:
+                self._answers.move_to_end(question)
+            except KeyError:  # another thread has just dropped it
+                return None
         return variant
 
     def answer(self, question: Question) -> Answer | None:
@@ -171,11 +178,11 @@ class Shelf:
             is_new = wording not in self._by_wording and len(answer.wordings) < MOST_WORDINGS
             if is_new and variant.is_lasting:
                 answer.wordings.append(wording)
-                answer.size += OVERHEAD_BYTES + sum(map(len, wording))
                 self._by_wording[wording] = question, variant
             self._answers[question] = answer
-            self.size += answer.size - answer.counted_size
-            answer.counted_size = answer.size
+            size = answer.size
+            self.size += size - answer.counted_size
+            answer.counted_size = size
             while self.size > self._most_bytes:
                 self._drop(next(iter(self._answers)))
 

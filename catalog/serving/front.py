@@ -136,9 +136,10 @@ class Front:
         held: object = None
         with suppress(snapshot.NotReady):
             held = snapshot.current().identity
-        if self._shelf.identity is not held:
-            self._shelf = Shelf(held, most_bytes=self._most_bytes)
-        return self._shelf
+        shelf = self._shelf
+        if shelf.identity is not held:
+            shelf = self._shelf = Shelf(held, most_bytes=self._most_bytes)
+        return shelf
 
     def _made(
         self, environ: Environ, reply: Reply, shelf: Shelf, *, wording: Wording, query: str

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Lock
 from typing import NamedTuple
 
 WINDOW_SECONDS = 60
@@ -39,19 +40,30 @@ class Standing(NamedTuple):
 
 
 class Limiter:
-    """Counts requests per client and minute."""
+    """Counts per client and minute: requests, or whatever else is limited. Safe with threads."""
 
     def __init__(self) -> None:
         self._window = -1
         self._counts: dict[str, int] = {}
+        self._lock = Lock()
 
     def count(self, client: str, *, policy: str, limit: int) -> Standing:
-        """Counts a request."""
-        now = int(time.monotonic())
-        window = now // WINDOW_SECONDS
-        if window != self._window or len(self._counts) > MOST_CLIENTS:
-            self._window, self._counts = window, {}
-        used = self._counts[client] = self._counts.get(client, 0) + 1
+        """Count one, and return the standing that includes it."""
+        return self._standing(client, policy=policy, limit=limit, more=1)
+
+    def standing(self, client: str, *, policy: str, limit: int) -> Standing:
+        """Return the standing without counting anything."""
+        return self._standing(client, policy=policy, limit=limit, more=0)
+
+    def _standing(self, client: str, *, policy: str, limit: int, more: int) -> Standing:
+        with self._lock:
+            now = int(time.monotonic())
+            window = now // WINDOW_SECONDS
+            if window != self._window or len(self._counts) > MOST_CLIENTS:
+                self._window, self._counts = window, {}
+            used = self._counts.get(client, 0) + more
+            if more:
+                self._counts[client] = used
         return Standing(policy=policy, limit=limit, used=used, seconds_left=WINDOW_SECONDS - now % WINDOW_SECONDS)
 
 

@@ -24,6 +24,7 @@ from catalog.serving.suggestions import did_you_mean
 
 Json = Any
 LONGEST_VALUE = 300
+_CHANGE_CURSOR = "[1-9][0-9]{0,14}-[1-9][0-9]{0,14}"  # revision 0 and offer 0 have no changes, so no answer names them
 
 
 class Parameter(django_filters.Filter):
@@ -215,8 +216,8 @@ class ChangeCursor(Parameter):
     """A place in the feed of changes: a revision and a number within it."""
 
     def parse(self, value: str) -> tuple[int, int]:
-        if not re.fullmatch(r"[0-9]{1,15}-[0-9]{1,15}", value, re.ASCII):
-            raise ValueError("must be the cursor of a `next`, as it stood there")
+        if not re.fullmatch(_CHANGE_CURSOR, value, re.ASCII):
+            raise ValueError("must be the cursor of a `next`, unchanged")
         revision, _, number = value.partition("-")
         return int(revision), int(number)
 
@@ -224,7 +225,7 @@ class ChangeCursor(Parameter):
         return "-".join(map(str, value))
 
     def openapi(self) -> Json:
-        return {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,15}$"}
+        return {"type": "string", "pattern": f"^{_CHANGE_CURSOR}$"}
 
 
 class PastMoment(Moment):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from catalog.adapter.contract import Gateway as Adapter
 from catalog.models import Gateway, RejectedRow, SyncRun
+from catalog.models.failures import FAILURES, line_of
 from catalog.normalize import text
 from catalog.publication.listing import NotBelieved
 from catalog.records import Source
-from catalog.sync import read, rows, schedule
+from catalog.sync import rows, schedule
 from catalog.sync.task import Report, Task
 
+logger = logging.getLogger(__name__)
 Outcome = SyncRun.Outcome
 
 
@@ -34,16 +37,38 @@ def fail(report: Report, error: str) -> None:
 
 
 def end(task: Task, report: Report) -> None:
-    run, now = report.run, timezone.now()
-    if run.outcome == Outcome.RUNNING:
+    """Store what the run did, as much of it as the database takes. Never raises an error of the database."""
+    if report.run.outcome == Outcome.RUNNING:
         fail(report, "interrupted")
-    run.finished_at = now
+    report.run.finished_at = timezone.now()
+    try:
+        _store(task, report, rejections=report.rejections)
+    except FAILURES as error:
+        if not report.has_failed:
+            report.run.error = "; ".join(filter(None, [report.run.error, f"rejected rows are lost: {line_of(error)}"]))
+        _store_the_least(task, report)
+
+
+def _store_the_least(task: Task, report: Report) -> None:
+    """Where the disk is full, a row that exists can often be written over."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    try:
+        _store(task, report, rejections=[])
+    except FAILURES as error:
+        # The row still says that the run is under way; `queries` shows it as lost once its lease has expired.
+        logger.error("How the run of %s ended could not be stored: %s", task.adapter.slug, line_of(error))
+        fail(report, report.run.error or f"it could not be stored: {line_of(error)}")
+
+
+def _store(task: Task, report: Report, *, rejections: Sequence[rows.Rejection]) -> None:
+    run, now = report.run, report.run.finished_at or timezone.now()
     with transaction.atomic():
         run.save()
         if not report.has_failed and task.held is None:
             older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
             older.update(outcome=Outcome.OVERTAKEN)
-        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in report.rejections], batch_size=500)
+        RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in rejections], batch_size=500)
         mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
         aftermath = _aftermath(task, report, now=now)
         if "next_run_at" in aftermath:
@@ -59,6 +84,8 @@ def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object
     slot = schedule.next_slot(slug, after=now, interval=interval)
     if task.held is not None and report.has_failed:
         return {}  # the gateway was not asked, so it did not fail
+    if run.outcome == Outcome.FAILED and run.trigger in SyncRun.ASKED_BY_PEOPLE:
+        return _after_a_failure_that_a_person_asked_for(report, now=now)
     if run.outcome == Outcome.FAILED:
         failures = run.gateway.failures + 1
         pause = schedule.back_off(failures, least=report.retry_after)
@@ -71,13 +98,16 @@ def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object
     if task.is_fallback:
         return {**accepted, "last_success_at": now}
     # A bundled catalogue only bridges the time until the API answers.
-    is_bridge = task.source is Source.BUNDLED and _source_of_schedule(task.adapter) is Source.API
+    is_bridge = task.source is Source.BUNDLED and schedule.source_of(task.adapter) is Source.API
     return {**accepted, "failures": 0, "last_success_at": now, "next_run_at": None if is_bridge else slot}
 
 
-def _source_of_schedule(adapter: Adapter) -> Source:
-    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
-    return read.choose_source(adapter, setting=setting, has_key=has_key)
+def _after_a_failure_that_a_person_asked_for(report: Report, *, now: datetime) -> dict[str, object]:
+    """Whoever tries again and again, while something is being repaired, must not lengthen the pause."""
+    if report.retry_after is None:
+        return {}
+    wanted = now + schedule.back_off(1, least=report.retry_after)
+    return {"next_run_at": max(wanted, report.run.gateway.next_run_at or wanted)}
 
 
 def _rejected_row(run: SyncRun, rejection: rows.Rejection) -> RejectedRow:

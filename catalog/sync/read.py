@@ -43,23 +43,31 @@ def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequen
 
     A walk is decided by its pages alone: as long as they are the accepted ones, the next request is known too, and
     nothing needs parsing. At the first page that differs the walk is begun for real, with the pages fetched so far.
+    No request is fetched twice: a page that failed here fails in the walk, which may do without it.
     Raises GatewayError.
     """
     fetched: list[RawPage] = []
-    try:
-        for known in accepted:
-            fetched.append(RawPage(request=known.request, body=fetch(known.request)))
-            if fetched[-1].sha256 != known.sha256:
-                break
-        else:
-            if fetched:
-                return Reading(pages=fetched, listing=None)
-    except GatewayError:
-        pass  # the walk asks again, for it may do without this page
+    failed: tuple[Request, GatewayError] | None = None
+    for known in accepted:
+        try:
+            page = _fetched(fetch, known.request)
+        except GatewayError as error:
+            failed = known.request, error
+            break
+        fetched.append(page)
+        if page.sha256 != known.sha256:
+            break
+    else:
+        if fetched:
+            return Reading(pages=fetched, listing=None)
     ahead = list(reversed(fetched))
-    return _walked(
-        gateway, config=config, answer=lambda request: _next_page(ahead, request) or _fetched(fetch, request)
-    )
+
+    def answer(request: Request) -> RawPage:
+        if failed is not None and failed[0] == request:
+            raise failed[1]
+        return _next_page(ahead, request) or _fetched(fetch, request)
+
+    return _walked(gateway, config=config, answer=answer)
 
 
 def read_bundled(gateway: Gateway, *, fixtures: Path, accepted: Sequence[KnownPage]) -> Reading:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 
@@ -18,7 +18,9 @@ from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, SyncRun
+from catalog.models.failures import FAILURES, line_of
 from catalog.publication import apply, confirmation, plausible, repeats, revision
+from catalog.publication.clock import ClockMoved
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
@@ -67,14 +69,17 @@ def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silentl
     Returns None if something is published already, or if nothing but the API may be read. What an older program
     published is rendered again.
     """
-    apply.render_all(now=timezone.now())
+    apply.render_all()
     if _is_published(slug) or settings.GATEWAY_SOURCES[slug] == "api":
         return None
     return perform(Task(adapter=registry.GATEWAYS[slug], source=Source.BUNDLED, trigger=trigger, say=say))
 
 
 def perform(task: Task) -> Report:
-    """Do one run under the gateway's lease."""
+    """Do one run under the gateway's lease.
+
+    Raises AlreadyRunning, and an error of the database if that lets no run begin.
+    """
     slug = task.adapter.slug
     Gateway.objects.ensure([slug])
     with _lease(slug) as token:
@@ -82,17 +87,19 @@ def perform(task: Task) -> Report:
         try:
             with collector.paused():
                 if not task.dry_run:
-                    apply.render_all(now=timezone.now())
+                    apply.render_all()
                 _work(task, report)
         except NotBelieved as held:
             ending.hold(task, report, held)
         except RateLimited as error:
             report.retry_after = error.retry_after
             ending.fail(report, str(error))
-        except (GatewayError, LeaseLost) as error:
+        except (GatewayError, LeaseLost, ClockMoved) as error:
             ending.fail(report, str(error))
         except SoftTimeLimitExceeded:
             ending.fail(report, f"took longer than {settings.SYNC_SOFT_TIME_LIMIT_SECONDS} seconds")
+        except FAILURES as error:
+            ending.fail(report, line_of(error))
         except Exception as error:
             # One gateway's failure is its own: the others still run, and this one says loudly what happened.
             logger.exception("The run of %s failed unexpectedly", slug)
@@ -168,7 +175,6 @@ def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None
         judge=_strict_guard(task, run),
         rules=repeats.rules(),
         is_edited=task.adapter.prices_are_edited,
-        now=timezone.now(),
     )
     run.confirmed_prices = confirmed.prices
     if confirmed.offers:
@@ -203,9 +209,11 @@ def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Rea
 
         def get(request: Request) -> bytes:
             task.say(f"{adapter.name}: asking {request.path}" + "".join(f" {k}={v}" for k, v in request.query.items()))
-            body = fetcher.get(request)
+            try:
+                body = fetcher.get(request)
+            finally:
+                _renew_lease(run)  # a page that fails can take as long as one that comes
             answers.append(captures.RawPage(request=request, body=body))
-            _renew_lease(run)
             return body
 
         return read.read_api(adapter, fetch=get, config=config, accepted=accepted)
@@ -288,7 +296,6 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
         withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
         is_replay=task.held is not None,
         author=task.author,
-        now=timezone.now(),
         rules=repeats.rules(),
         dry_run=task.dry_run,
     )
@@ -345,7 +352,8 @@ def _lease(slug: str) -> Iterator[int]:
     try:
         yield token
     finally:
-        Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
+        with suppress(*FAILURES):  # a lease that cannot be given back expires
+            Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
 
 
 def _renew_lease(run: SyncRun) -> None:

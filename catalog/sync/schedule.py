@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from kombu.exceptions import OperationalError
 
 from catalog import registry
+from catalog.adapter.contract import Gateway as Adapter
 from catalog.models import Gateway, SyncRun
 from catalog.models.patience import impatient
+from catalog.records import Source
+from catalog.sync import read
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(hours=6)
@@ -19,11 +25,18 @@ RETRY_AFTER = timedelta(minutes=5)
 """A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
 
 PATIENCE_SECONDS = 1.0
-"""Who asks for a run keeps a web server's only thread."""
+"""A request for a run takes one of the few threads of a web server."""
+_sender = ThreadPoolExecutor(1, thread_name_prefix="send-due")
 
 
 class NoBroker(Exception):
     """No message can be sent. What is due stands in the database, so nothing is lost."""
+
+
+def source_of(adapter: Adapter) -> Source:
+    """Where the settings have a gateway read."""
+    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
+    return read.choose_source(adapter, setting=setting, has_key=has_key)
 
 
 def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
@@ -49,6 +62,21 @@ def claim_due(*, now: datetime) -> list[str]:
     ]
 
 
+def ask_failed_soon() -> None:
+    """Whoever starts the program has perhaps just repaired what made runs fail, and must not wait for hours.
+
+    A gateway is still left alone for the pause after a first failure: a program that is started again and again must
+    not ask each time.
+    """
+    for gateway in Gateway.objects.filter(failures__gt=0, slug__in=registry.GATEWAYS).order_by("slug"):
+        last_ended_at = (
+            SyncRun.objects.filter(gateway=gateway).asking().aggregate(Max("finished_at"))["finished_at__max"]
+        )
+        if last_ended_at is not None:
+            soon = last_ended_at + RETRY_AFTER
+            Gateway.objects.filter(pk=gateway.pk, next_run_at__gt=soon).update(next_run_at=soon)
+
+
 def request_run(slug: str, *, now: datetime) -> SyncRun:
     """Have the gateway read as soon as possible. Returns the run that will; while one waits to begin, that one.
 
@@ -66,8 +94,19 @@ def request_run(slug: str, *, now: datetime) -> SyncRun:
 
 
 def send_due() -> None:
-    """Have the worker look at once for what is due. Raises NoBroker; then the next beat does it."""
+    """Have the worker look at once for what is due. Raises NoBroker; then the next beat does it.
+
+    The clients of brokers have time limits, and try again several times within them. So one thread sends for all
+    requests, and no request waits longer than PATIENCE_SECONDS for it, even if the broker accepts connections and never
+    answers.
+    """
+    sending = _sender.submit(_send_due)
     try:
-        current_app.send_task("catalog.dispatch_due", retry=False, expires=55)
-    except (OperationalError, OSError) as error:
+        sending.result(timeout=PATIENCE_SECONDS)
+    except (OperationalError, OSError, TimeoutError) as error:
+        sending.cancel()  # if it has not begun, because the one before still waits
         raise NoBroker("no message broker answers; the next beat will send what is due") from error
+
+
+def _send_due() -> None:
+    current_app.send_task("catalog.dispatch_due", retry=False, expires=55)

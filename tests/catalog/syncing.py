@@ -128,8 +128,14 @@ def _name(slug: str, request: Request) -> str:
     return repr((slug, replace(request, query=dict(sorted(request.query.items())))))
 
 
-def sync(slug: str = "chutes", *, source: str | None = None, dry_run: bool = False) -> Report:
-    return run.run_gateway(slug, trigger=SyncRun.Trigger.COMMAND, source=source, dry_run=dry_run)
+def sync(
+    slug: str = "chutes",
+    *,
+    source: str | None = None,
+    dry_run: bool = False,
+    trigger: str = SyncRun.Trigger.COMMAND,
+) -> Report:
+    return run.run_gateway(slug, trigger=trigger, source=source, dry_run=dry_run)
 
 
 def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> Report:
@@ -153,7 +159,7 @@ def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: s
 
 def clear_price(model_id: str, *, field: str = "hourly_rate") -> int:
     offer = Offer.objects.get(model_id=model_id)
-    return curation.clear_override(offer, field=field, author=None, now=timezone.now())
+    return curation.clear_override(offer, field=field, author=None)
 
 
 def published() -> tuple[int, dict[str, str]]:

@@ -88,11 +88,25 @@ def records() -> st.SearchStrategy[OfferRecord]:
     )
 
 
-@given(before=st.none() | records(), after=records(), is_withdrawn=st.booleans())
+def test_a_returned_offer_comes_with_its_whole_document() -> None:
+    gone, back = document(**GONE), document(replace(RECORD, tags=("hot",)))
+
+    told = difference(gone, back)
+
+    assert told.after == {field: value for field, value in back.items() if field != UNTOLD}
+    assert told.before == {"tags": [], "withdrawn_at": gone["withdrawn_at"]}
+
+
+@given(
+    before=st.none() | records(),
+    after=records(),
+    is_withdrawn=st.booleans(),
+    was_withdrawn=st.booleans(),
+)
 def test_what_changed_laid_over_the_document_before_is_the_document_after(
-    before: OfferRecord | None, after: OfferRecord, is_withdrawn: bool
+    before: OfferRecord | None, after: OfferRecord, is_withdrawn: bool, was_withdrawn: bool
 ) -> None:
-    old = document(before) if before else None
+    old = document(before, **(GONE if was_withdrawn else {})) if before else None
     new = document(after, **(GONE if is_withdrawn and before else {}))
 
     told = difference(old, new)
@@ -101,6 +115,6 @@ def test_what_changed_laid_over_the_document_before_is_the_document_after(
     assert told.kinds
     if old is not None:
         assert {**new, **told.before} == old
-        assert told.before.keys() == told.after.keys()
-        assert all(old[field] != new[field] for field in told.after)
+        assert all(old[field] != new[field] for field in told.before)
+        assert told.after.keys() == (told.before.keys() if "returned" not in told.kinds else new.keys() - {UNTOLD})
         assert bool({price.meter for price in told.prices}) <= ("repriced" in told.kinds)

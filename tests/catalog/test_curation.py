@@ -37,7 +37,7 @@ def say(field: str, value: Json, *, model_id: str = "a/1", reason: str = "measur
 
 def clear(field: str, *, model_id: str = "a/1") -> int:
     offer = Offer.objects.get(model_id=model_id)
-    return curation.clear_override(offer, field=field, author=None, now=timezone.now())
+    return curation.clear_override(offer, field=field, author=None)
 
 
 def tags(*, add: Json = (), remove: Json = ()) -> Json:

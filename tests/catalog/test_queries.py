@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog import queries
 from catalog.models import Gateway, SyncRun
+from catalog.records import Source
 from tests.catalog.syncing import Shop, sync_rows
 from tests.factories import chutes_rows
 
@@ -17,7 +18,7 @@ Outcome = SyncRun.Outcome
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+NOW = datetime(2100, 11, 22, 8, tzinfo=UTC)
 
 
 def state_of_chutes(*, now: datetime = NOW) -> queries.GatewayState:
@@ -32,6 +33,7 @@ def test_a_gateway_that_was_never_read_says_so() -> None:
         last_success_at=None,
         next_run_at=None,
         source=None,
+        recorded_on=None,
         age_seconds=None,
         state="never",
         held_prices=0,
@@ -47,7 +49,7 @@ def test_a_gateway_that_was_read_says_when_and_how_much(fixtures_dir: Path) -> N
 
     state = state_of_chutes()
 
-    assert (state.models, state.source, state.age_seconds, state.state) == (4, "bundled", 600, "fresh")
+    assert (state.models, state.source, state.age_seconds, state.state) == (4, "bundled", 600, "bundled")
     assert state.last_run == run
     assert state.next_run_at is not None
 
@@ -55,8 +57,22 @@ def test_a_gateway_that_was_read_says_when_and_how_much(fixtures_dir: Path) -> N
 def test_a_run_that_has_not_ended_is_not_the_last_one(fixtures_dir: Path) -> None:
     run = sync_rows(fixtures_dir, chutes_rows(1)).run
     SyncRun.objects.create(gateway=run.gateway, lease_token=9, trigger="schedule", started_at=run.started_at + HOUR)
+    Gateway.objects.update(lease_expires_at=NOW + HOUR)
 
     assert state_of_chutes().last_run == run
+
+
+def test_a_run_without_a_lease_that_never_ended_is_shown_as_lost(fixtures_dir: Path) -> None:
+    run = sync_rows(fixtures_dir, chutes_rows(1)).run
+    SyncRun.objects.create(gateway=run.gateway, lease_token=9, trigger="schedule", started_at=run.started_at + HOUR)
+    Gateway.objects.update(lease_expires_at=NOW)
+
+    state = state_of_chutes()
+
+    assert state.state == "failing"
+    assert state.last_run is not None
+    assert state.last_run.outcome == SyncRun.Outcome.LOST
+    assert SyncRun.objects.latest("pk").outcome == SyncRun.Outcome.RUNNING
 
 
 def test_states_come_in_the_order_asked_for(shop: Shop) -> None:
@@ -89,10 +105,14 @@ def test_a_gateway_is_fresh_for_two_intervals_and_failing_when_its_last_run_did(
     age: timedelta | None, outcome: Outcome | None, state: str
 ) -> None:
     last_run = SyncRun(outcome=outcome) if outcome else None
+    success = None if age is None else NOW - age
 
-    found = queries.state_of(None if age is None else NOW - age, last_run=last_run, now=NOW, interval=HOUR)
+    of_api, of_file = (
+        queries.state_of(success, last_run=last_run, source=source, now=NOW, interval=HOUR) for source in Source
+    )
 
-    assert found == state
+    assert of_api == state
+    assert of_file == ("bundled" if state in {"fresh", "stale"} else state)
 
 
 def test_the_states_take_as_many_queries_however_many_offers_and_runs_there_are(

@@ -13,6 +13,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 
 from catalog import registry
+from catalog.adapter.contract import Request
 from catalog.adapter.errors import Unreachable
 from catalog.sync import decisions
 from tests.catalog.syncing import Network, sync, sync_rows
@@ -50,43 +51,66 @@ def check(*, fails_for: str | None = None) -> None:
 
 
 @pytest.fixture
-def both_fresh(fixtures_dir: Path, network: Network) -> Path:
+def both_read(fixtures_dir: Path, network: Network) -> Path:
+    """OpenRouter from its API, Chutes from its file, as the settings say."""
     write_listing(fixtures_dir, chutes_rows(5))
-    write_listing(fixtures_dir, openrouter_rows(3), slug="openrouter")
+    models = Request(host="api", path="/api/v1/models", query={"output_modalities": "all"})
+    network.answer("openrouter", models, {"data": openrouter_rows(3)})
     with at(NOW):
         for slug in registry.GATEWAYS:
-            sync(slug, source="bundled")
+            sync(slug)
     return fixtures_dir
 
 
 def test_a_new_installation_has_never_read_anything() -> None:
     assert status() == {
-        "openrouter": ["openrouter", "never", "0", "0", "-", "never", "now", "-"],
-        "chutes": ["chutes", "never", "0", "0", "-", "never", "now", "-"],
+        "openrouter": ["openrouter", "never", "0", "0", "-", "-", "never", "now", "-"],
+        "chutes": ["chutes", "never", "0", "0", "-", "-", "never", "now", "-"],
         "revision": ["revision", "0"],
     }
     check(fails_for="openrouter, chutes")
 
 
-def test_a_gateway_that_was_read_says_when_how_and_what_comes_next(both_fresh: Path) -> None:
+def test_a_gateway_that_was_read_says_when_how_and_what_comes_next(both_read: Path) -> None:
     with at(NOW + HOUR):
         found = status()
         check()
 
-    assert found["chutes"][:7] == ["chutes", "fresh", "5", "0", "bundled", "2100-11-22", "08:00"]
+    assert found["chutes"][:8] == ["chutes", "bundled", "5", "0", "bundled", "2025-10-08", "2100-11-22", "08:00"]
     assert found["chutes"][-1] == "published"
-    # OpenRouter's bundled catalogue is only a bridge.
-    assert found["openrouter"][:8] == ["openrouter", "fresh", "3", "0", "bundled", "2100-11-22", "08:00", "now"]
+    assert found["openrouter"][:8] == ["openrouter", "fresh", "3", "0", "api", "-", "2100-11-22", "08:00"]
     assert found["revision"] == ["revision", "2"]
 
 
-def test_without_check_nothing_is_a_failure(both_fresh: Path) -> None:
+def test_without_check_nothing_is_a_failure(both_read: Path) -> None:
     with at(NOW + 900 * HOUR):
-        assert {words[1] for slug, words in status().items() if slug != "revision"} == {"stale"}
-        check(fails_for="openrouter, chutes")
+        assert {slug: words[1] for slug, words in status().items() if slug != "revision"} == {
+            "openrouter": "stale",
+            "chutes": "bundled",
+        }
+        check(fails_for="openrouter")
 
 
-def test_a_gateway_that_fails_is_named_with_its_error(both_fresh: Path, network: Network) -> None:
+def test_a_file_that_stands_in_for_the_api_is_not_what_the_check_wants(both_read: Path) -> None:
+    write_listing(both_read, openrouter_rows(3), slug="openrouter")
+    with at(NOW + HOUR):
+        sync("openrouter", source="bundled")
+
+        # It is only a bridge until the API answers.
+        assert status()["openrouter"][1:9] == [
+            "bundled",
+            "3",
+            "0",
+            "bundled",
+            "2026-05-28",
+            "2100-11-22",
+            "09:00",
+            "now",
+        ]
+        check(fails_for="openrouter")
+
+
+def test_a_gateway_that_fails_is_named_with_its_error(both_read: Path, network: Network) -> None:
     network.fail("openrouter", Unreachable("OpenRouter: openrouter.ai did not finish its answer"))
     with at(NOW + HOUR):
         sync("openrouter")
@@ -96,9 +120,9 @@ def test_a_gateway_that_fails_is_named_with_its_error(both_fresh: Path, network:
         check(fails_for="openrouter")
 
 
-def test_a_held_gateway_is_named_with_the_reason_until_it_is_decided(both_fresh: Path) -> None:
+def test_a_held_gateway_is_named_with_the_reason_until_it_is_decided(both_read: Path) -> None:
     with at(NOW + HOUR):
-        held = sync_rows(both_fresh, chutes_rows(2)).run
+        held = sync_rows(both_read, chutes_rows(2)).run
 
         assert status()["chutes"][1:3] == ["held", "5"]
         assert " ".join(status()["chutes"]).endswith("held 3 of 5 known offers are missing, more than 30 %")
@@ -106,20 +130,20 @@ def test_a_held_gateway_is_named_with_the_reason_until_it_is_decided(both_fresh:
 
         decisions.release(held, author=None)
 
-        assert status()["chutes"][1:3] == ["fresh", "2"]
+        assert status()["chutes"][1:3] == ["bundled", "2"]
         check()
 
 
-def test_held_prices_are_counted_and_are_no_failure(both_fresh: Path) -> None:
+def test_held_prices_are_counted_and_are_no_failure(both_read: Path) -> None:
     with at(NOW + HOUR):
-        sync_rows(both_fresh, [chutes_row("maker/model-00000", pricing_per_hour="99"), *chutes_rows(5)[1:]])
+        sync_rows(both_read, [chutes_row("maker/model-00000", pricing_per_hour="99"), *chutes_rows(5)[1:]])
 
-        assert status()["chutes"][1:4] == ["fresh", "5", "1"]
+        assert status()["chutes"][1:4] == ["bundled", "5", "1"]
         check()
 
 
-def test_withdrawn_offers_are_not_counted(both_fresh: Path) -> None:
+def test_withdrawn_offers_are_not_counted(both_read: Path) -> None:
     with at(NOW + HOUR):
-        sync_rows(both_fresh, chutes_rows(4))
+        sync_rows(both_read, chutes_rows(4))
 
         assert status()["chutes"][2] == "4"

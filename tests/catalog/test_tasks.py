@@ -65,6 +65,26 @@ def messages(queue: Path) -> list[Json]:
 
 
 @pytest.mark.django_db
+def test_the_start_sends_a_gateway_that_failed_long_ago_at_once(queue: Path, two_gateways: None) -> None:
+    now = timezone.now()
+    failed = Gateway.objects.create(slug="chutes", failures=9, next_run_at=now + timedelta(hours=5))
+    Gateway.objects.create(slug="openrouter", next_run_at=now + timedelta(hours=1))
+    SyncRun.objects.create(
+        gateway=failed,
+        trigger="schedule",
+        outcome="failed",
+        lease_token=0,
+        started_at=now - timedelta(hours=1),
+        finished_at=now - timedelta(hours=1),
+    )
+
+    tasks.begin()
+
+    [message] = messages(queue)
+    assert json.loads(base64.b64decode(message["body"]))[0] == ["chutes"]
+
+
+@pytest.mark.django_db
 def test_what_is_due_is_sent_once_in_messages_of_json_that_expire(queue: Path, shop: Shop) -> None:
     tasks.dispatch_due()
     tasks.dispatch_due()

@@ -44,7 +44,8 @@ def point_gateways_at(upstream: Upstream, settings: Settings) -> None:
 
 
 def sync(slug: str) -> SyncRun:
-    return run.run_gateway(slug, trigger=SyncRun.Trigger.COMMAND).run
+    """A run by the schedule."""
+    return run.run_gateway(slug, trigger=SyncRun.Trigger.SCHEDULE).run
 
 
 # --- what the gateways list ------------------------------------------------------------------------------------------

@@ -585,6 +585,21 @@ def test_a_fault_that_passes_within_a_request_is_not_even_noticed(upstream: Upst
     assert len(waits) == 2
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("both_published")
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_a_page_that_fails_is_asked_for_as_often_as_the_settings_allow(
+    upstream: Upstream, settings: Settings, place: Place
+) -> None:
+    upstream.breaks(place.path, faults.server_error())
+    already_seen = len(upstream.seen)
+
+    sync(place.slug)
+
+    asked = [seen for seen in upstream.seen[already_seen:] if seen.path == place.path]
+    assert len(asked) == settings.FETCH_ATTEMPTS
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("both_published")
 @pytest.mark.parametrize("slug", SLUGS)

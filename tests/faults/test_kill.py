@@ -111,9 +111,14 @@ def news() -> list[Json]:
 
 
 def content(documents: Mapping[str, str]) -> Json:
-    """The documents without the times at which they were first seen and withdrawn, which no two publications share."""
+    """The documents without the times of publications in them, which no two publications share."""
     return {
-        key: document | {"first_seen": None, "withdrawn_at": bool(document["withdrawn_at"])}
+        key: document
+        | {
+            "first_seen": None,
+            "withdrawn_at": bool(document["withdrawn_at"]),
+            "holds": [hold | {"since": None} for hold in document["holds"]],
+        }
         for key, document in ((key, json.loads(text)) for key, text in documents.items())
     }
 

@@ -34,7 +34,7 @@ def consumer() -> SimpleNamespace:
 
 
 def test_beat_asks_for_what_is_due_as_soon_as_it_starts(beat: Mock) -> None:
-    beat.assert_called_once_with("catalog.dispatch_due", expires=60)
+    beat.assert_called_once_with("catalog.begin", expires=600)
 
 
 def test_every_worker_has_a_pulse() -> None:

@@ -16,11 +16,12 @@ class GatewaySerializer(Serializer[object]):
     site_url = serializers.URLField(help_text="Its site.")
     models = fields.count("Its offers that are not withdrawn.")
     source = fields.choice("Where its offers were read.", [source.value for source in Source], null=True)
-    recorded_at = serializers.DateField(allow_null=True, help_text="The day of the facts, where they are bundled.")
+    recorded_at = serializers.DateField(allow_null=True, help_text="The day of the facts, if they are bundled.")
     state = fields.choice(
         "`fresh` within two intervals of the last success, else `stale`; `failing` if the last run failed, `held` if "
-        "what it read was not believed and waits for a curator.",
-        ["fresh", "stale", "held", "failing", "never"],
+        "what it read was not believed and waits for a curator, `never` before the first success; `bundled` if its "
+        "offers come from the bundled file, and no API has been read since.",
+        ["fresh", "stale", "held", "failing", "never", "bundled"],
     )
     last_checked = fields.moment("When the last run ended.", null=True)
     last_success = fields.moment("When its listing was last read whole.", null=True)

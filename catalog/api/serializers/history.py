@@ -47,7 +47,7 @@ class ChangeSerializer(Serializer[object]):
     )
     origin = fields.choice("Whose word it follows.", ["gateway", "curator"])
     before = _fields("The fields that changed, as they were; none of an added offer.")
-    after = _fields("The same fields as they are now; of an added offer all but `canonical_model`.")
+    after = _fields("The same fields as they are now; of an added or returned offer all but `canonical_model`.")
     prices = PriceChangeSerializer(many=True, help_text="The prices that changed.")
 
 

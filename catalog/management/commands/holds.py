@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from catalog import curation
 from catalog.models import PriceHold, SyncRun
+from catalog.publication.clock import ClockMoved
 from catalog.sync import decisions, run
 
 _RUN, _PRICE = "run:", "price:"
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         for name in options["what"]:
             try:
                 self._decide(options["action"], name)
-            except (decisions.NothingToDecide, curation.AlreadyDecided, run.AlreadyRunning) as error:
+            except (decisions.NothingToDecide, curation.AlreadyDecided, ClockMoved, run.AlreadyRunning) as error:
                 raise CommandError(f"{name}: {error}") from error
 
     def _list(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from catalog import registry
+from catalog.models.failures import FAILURES, line_of
 from catalog.sync import decisions, run
 from catalog.sync.task import Report
 
@@ -30,6 +31,8 @@ class Command(BaseCommand):
                 self._report(decisions.rebuild(slug, say=self.stdout.write))
         except (decisions.NothingToDecide, run.AlreadyRunning) as error:
             raise CommandError(str(error)) from error
+        except FAILURES as error:
+            raise CommandError(line_of(error)) from error
 
     def _report(self, report: Report) -> None:
         done = report.run

@@ -6,6 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from catalog import registry
 from catalog.models import SyncRun
+from catalog.models.failures import FAILURES, line_of
+from catalog.publication.clock import ClockMoved
 from catalog.sync import run
 from catalog.sync.task import Report
 
@@ -38,8 +40,11 @@ class Command(BaseCommand):
         for slug in slugs:
             try:
                 reports += self._run(slug, options)
-            except run.AlreadyRunning as error:
+            except (run.AlreadyRunning, ClockMoved) as error:
                 self.stderr.write(str(error))
+                failed.append(slug)
+            except FAILURES as error:
+                self.stderr.write(f"{slug}: {line_of(error)}")
                 failed.append(slug)
         failed += [report.run.gateway.slug for report in reports if report.has_failed]
         self._table(reports)

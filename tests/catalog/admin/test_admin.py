@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 import orjson
@@ -237,3 +237,30 @@ def test_a_member_of_staff_who_may_only_look_cannot_sync_or_curate(client: Clien
     assert b"sync_now" not in page.content
     assert answer.status_code == 403
     assert Gateway.objects.get().next_run_at == due
+
+
+@pytest.mark.parametrize("table", ["override", "pricehold", "identitystatement"])
+def test_while_the_clock_is_wrong_a_curator_is_answered_in_words(curator: Client, table: str) -> None:
+    hold = PriceHold.objects.create(
+        offer=_offer(),
+        meter="compute.hour",
+        amount="99",
+        kept="22",
+        reason="much",
+        made_at=timezone.now(),
+        reported_since=timezone.now(),
+    )
+    entered: dict[str, dict[str, object]] = {
+        "override": {"offer": _offer().pk, "field": "tags", "tags_to_add": "new", "reason": "seen"},
+        "pricehold": {"action": "release", "_selected_action": hold.pk},
+        "identitystatement": {"kind": "split", "offer": _offer().pk, "reason": "seen"},
+    }
+    page = reverse(f"admin:catalog_{table}_{'changelist' if table == 'pricehold' else 'add'}")
+    Revision.objects.update(published_at=timezone.now() + timedelta(days=1))
+
+    answer = curator.post(page, entered[table], follow=True)
+
+    assert answer.status_code == 200
+    assert any("Nothing was changed: the clock moved" in str(message) for message in answer.context["messages"])
+    assert Revision.objects.count() == 2
+    assert PriceHold.objects.get().state == PriceHold.State.OPEN

@@ -76,7 +76,7 @@ def test_new_repriced_described_removed_and_returned_offers_are_told_apart_and_c
         (7, "a/model", ["repriced"], "curator"),
         (8, "a/model", ["repriced"], "curator"),
     ]
-    added, repriced, described, removed, *_, curated, _ = answer["data"]
+    added, repriced, described, removed, returned, curated, _ = answer["data"]
     assert (added["before"], added["after"]["id"], added["prices"][0]["before"]) == ({}, "a/model", None)
     assert repriced["prices"] == [
         {
@@ -90,6 +90,9 @@ def test_new_repriced_described_removed_and_returned_offers_are_told_apart_and_c
     ]
     assert (described["before"], described["after"]) == ({"name": "Model"}, {"name": "Renamed"})
     assert (removed["before"], removed["after"]) == ({"withdrawn_at": None}, {"withdrawn_at": "2100-11-22T12:00:00Z"})
+    assert returned["after"].keys() == added["after"].keys()
+    assert returned["after"].items() >= {"id": "a/model", "source_gateway": "chutes", "tags": ["hot"]}.items()
+    assert "id" not in returned["before"]
     assert (removed["timestamp"], removed["gateway"]) == ("2100-11-22T12:00:00Z", "chutes")
     assert "author" not in curated
 
@@ -139,6 +142,11 @@ def test_next_keeps_what_was_asked_for_and_waits_where_the_feed_ends(client: Cli
         ("since_revision=99999999999999999999", "since_revision"),
         ("cursor=1", "cursor"),
         ("cursor=99-1", "cursor"),
+        # No answer names a place before the first change.
+        ("cursor=0-0", "cursor"),
+        ("cursor=0-1", "cursor"),
+        ("cursor=1-0", "cursor"),
+        ("cursor=01-1", "cursor"),
         ("since_revision=1&since=2100-11-22", "since"),
         ("since_revision=1&cursor=1-1", "cursor"),
         ("kind=repriced,moved", "kind"),

@@ -56,6 +56,17 @@ def test_a_feed_reader_reads_the_newest_changes_first(client: Client, published:
     assert found.feed.updated == found.entries[0].updated
 
 
+def test_an_entry_of_a_returned_offer_shows_what_changed_and_no_other_field(client: Client) -> None:
+    publish(offer_record("a/b"), offer_record("c/d"))
+    publish(offer_record("c/d"))
+    publish(offer_record("a/b", tags=("hot",)), offer_record("c/d"))
+    snapshot.refresh()
+
+    summary = parsed(client, "kind=returned").entries[0].summary
+
+    assert summary == "<ul><li>Also changed: tags, withdrawn_at</li></ul>"
+
+
 def test_it_has_what_rfc_4287_asks_for(client: Client, published: None) -> None:
     root = ElementTree.fromstring(client.get("/catalog/changes.atom").content)  # noqa: S314  our own
     names = {name: f"{{http://www.w3.org/2005/Atom}}{name}" for name in ("id", "title", "updated", "entry", "link")}

@@ -14,14 +14,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from catalog.models import SyncRun
+from catalog.models import Gateway, SyncRun
 from catalog.registry import GATEWAYS
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
 from catalog.sync import decisions
 from tests.catalog.api.reading import problem_of, read
-from tests.catalog.syncing import sync, sync_rows
-from tests.factories import chutes_row
+from tests.catalog.syncing import Network, sync, sync_rows
+from tests.factories import chutes_row, chutes_rows
 
 Json = Any
 
@@ -70,7 +70,7 @@ def test_a_gateway_that_was_never_read_says_so(client: Client, db: None) -> None
 
 
 @pytest.mark.parametrize("address", ["/catalog/gateways", "/catalog/gateways/"])
-def test_a_gateway_that_was_read_is_fresh_with_its_facts(client: Client, synced: None, address: str) -> None:
+def test_a_gateway_whose_file_was_read_is_bundled_with_its_facts(client: Client, synced: None, address: str) -> None:
     with time_machine.travel(SYNCED_AT + timedelta(minutes=5), tick=False):
         answer = read(client, address)
 
@@ -84,7 +84,7 @@ def test_a_gateway_that_was_read_is_fresh_with_its_facts(client: Client, synced:
         "models": 104,
         "source": "bundled",
         "recorded_at": "2025-10-08",
-        "state": "fresh",
+        "state": "bundled",
         "last_checked": "2100-11-22T08:00:00Z",
         "last_success": "2100-11-22T08:00:00Z",
         "age_seconds": 300,
@@ -102,12 +102,36 @@ def test_a_gateway_that_was_read_is_fresh_with_its_facts(client: Client, synced:
     }
 
 
+@pytest.mark.parametrize("age", [timedelta(), TWO_INTERVALS, 100 * TWO_INTERVALS], ids=str)
+def test_a_file_makes_no_gateway_fresh_however_lately_it_was_read(client: Client, synced: None, age: timedelta) -> None:
+    with time_machine.travel(SYNCED_AT + age, tick=False):
+        sync()
+        found = chutes(client)
+
+    assert (found["state"], found["source"], found["recorded_at"]) == ("bundled", "bundled", "2025-10-08")
+
+
+def test_once_an_api_was_read_the_gateway_is_fresh_although_offers_of_the_file_are_left(
+    client: Client, shop_api: Network, fixtures_dir: Path, db: None
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(5), slug="shop")
+    shop_api.list_shop(chutes_rows(4), is_complete=False)
+
+    sync("shop")
+    snapshot.refresh()
+
+    found = of("shop", read(client, "/catalog/gateways"))
+    assert (found["models"], found["state"], found["source"], found["recorded_at"]) == (5, "fresh", "api", None)
+
+
 @pytest.mark.parametrize(
     ("age", "state"), [(TWO_INTERVALS, "fresh"), (TWO_INTERVALS + timedelta(seconds=1), "stale")], ids=str
 )
 def test_what_was_read_two_intervals_ago_is_the_last_that_is_fresh(
     client: Client, synced: None, age: timedelta, state: str
 ) -> None:
+    SyncRun.objects.update(source="api")
+
     with time_machine.travel(SYNCED_AT + age, tick=False):
         assert chutes(client)["state"] == state
 
@@ -128,7 +152,7 @@ def test_a_gateway_fails_until_a_run_succeeds_and_its_offers_stay_served(
     assert "chutes_catalog.json cannot be read" in failing["error"]
     assert (failing["last_checked"], failing["last_success"]) == ("2100-11-22T09:00:00Z", "2100-11-22T08:00:00Z")
     assert served == 104
-    assert (recovered["state"], recovered["error"], recovered["rejected"]) == ("fresh", None, 1)
+    assert (recovered["state"], recovered["error"], recovered["rejected"]) == ("bundled", None, 1)
 
 
 def test_a_gateway_whose_listing_is_held_says_why_and_its_offers_stay_served(
@@ -145,7 +169,7 @@ def test_a_gateway_whose_listing_is_held_says_why_and_its_offers_stay_served(
     assert held["error"] == "104 of 104 known offers are missing, more than 30 %"
     assert (held["last_checked"], held["last_success"]) == ("2100-11-22T09:00:00Z", "2100-11-22T08:00:00Z")
     assert read(client, "/catalog/models")["total"] == 104
-    assert (decided["state"], decided["last_outcome"]) == ("fresh", "discarded")
+    assert (decided["state"], decided["last_outcome"]) == ("bundled", "discarded")
 
 
 def test_prices_that_wait_for_a_curator_are_counted_by_gateway(
@@ -159,12 +183,13 @@ def test_prices_that_wait_for_a_curator_are_counted_by_gateway(
 
     held = {gateway["slug"]: gateway["held_prices"] for gateway in answer["data"]}
     assert held == dict.fromkeys(GATEWAYS, 0) | {"chutes": 2}
-    assert of("chutes", answer)["state"] == "fresh"
+    assert of("chutes", answer)["state"] == "bundled"
 
 
 def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Client, synced: None) -> None:
     with time_machine.travel(SYNCED_AT + timedelta(minutes=1), tick=False):
         before = chutes(client)
+        Gateway.objects.update(lease_expires_at=SYNCED_AT + timedelta(minutes=2))
         SyncRun.objects.create(
             gateway=SyncRun.objects.get().gateway,
             trigger="command",
@@ -178,7 +203,8 @@ def test_a_run_under_way_changes_nothing_of_what_the_last_one_said(client: Clien
 
 def test_a_revision_that_is_published_but_not_read_yet_shows(client: Client, synced: None, fixtures_dir: Path) -> None:
     rows = json.loads((settings.BASE_DIR / "fixtures/chutes_catalog.json").read_bytes())
-    sync_rows(fixtures_dir, [*rows, chutes_row()])
+    with time_machine.travel(SYNCED_AT + timedelta(minutes=5), tick=False):
+        sync_rows(fixtures_dir, [*rows, chutes_row()])
 
     answer = read(client, "/catalog/gateways")
 

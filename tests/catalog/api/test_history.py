@@ -34,7 +34,8 @@ pytestmark = pytest.mark.django_db
 
 def list_at(hours: int, *amounts: str, gateway: str = "chutes", **fields: Any) -> None:
     records = [offer_record("maker/model", prices=(hourly(amount),), **fields) for amount in amounts]
-    publish(offer_record("maker/other"), *records, gateway=gateway, now=START + hours * HOUR)
+    with time_machine.travel(START + hours * HOUR, tick=False):
+        publish(offer_record("maker/other"), *records, gateway=gateway)
 
 
 @pytest.fixture

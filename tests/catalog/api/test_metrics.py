@@ -79,6 +79,8 @@ def test_a_scrape_tells_of_requests_snapshot_and_sync(
     assert found["gatewayz_revision_lag"] == 1
     assert found["gatewayz_sync_runs chutes published"] == 1
     assert found["gatewayz_rejected_rows chutes"] == 0
+    assert found["gatewayz_gateway_state chutes bundled"] == 1
+    assert found["gatewayz_gateway_state portkey never"] == 1
     assert (found["gatewayz_database_up"], found["gatewayz_snapshot_failing"]) == (1, 0)
 
 

@@ -54,7 +54,8 @@ def test_a_withdrawn_offer_still_answers_by_its_id_and_says_since_when(client: C
 
 
 def test_an_offer_that_is_sold_again_is_listed_again(client: Client, one_withdrawn: None) -> None:
-    publish(offer_record("maker/stays", tags=("hot",)), offer_record("gone/left", provider_slug="gone"))
+    with time_machine.travel(datetime(2100, 11, 23, 8, tzinfo=UTC), tick=False):
+        publish(offer_record("maker/stays", tags=("hot",)), offer_record("gone/left", provider_slug="gone"))
     snapshot.refresh()
 
     assert ids(read(client, "/catalog/models")) == ["gone/left", "maker/stays"]
@@ -94,7 +95,7 @@ def test_a_curated_price_is_served_after_the_refresh_and_gone_once_it_is_cleared
 
     snapshot.refresh()
     curated = read(client, f"/catalog/models/{R1}")
-    curation.clear_override(offer, field="hourly_rate", author=None, now=timezone.now())
+    curation.clear_override(offer, field="hourly_rate", author=None)
     snapshot.refresh()
     cleared = read(client, f"/catalog/models/{R1}")
 

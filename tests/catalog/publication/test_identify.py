@@ -145,7 +145,7 @@ def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> N
     assert placed()["featherless acme/Heron_7B"][::2] == ("acme/heron", "curator")
     assert model("acme/Heron_7B").redirect == model("acme/heron")
     assert Revision.objects.newest().number == before + 1
-    curation.withdraw_statement(statement, author=None, now=timezone.now())
+    curation.withdraw_statement(statement, author=None)
     assert placed()["featherless acme/Heron_7B"][0] == "acme/Heron_7B"
     assert model("acme/Heron_7B").redirect is None
 
@@ -159,7 +159,7 @@ def test_statements_that_contradict_each_other_can_be_taken_back_one_by_one(sold
     before = placed()
 
     for row in rows:
-        curation.withdraw_statement(row, author=None, now=timezone.now())
+        curation.withdraw_statement(row, author=None)
 
     assert not IdentityStatement.objects.exists()
     assert placed() == before

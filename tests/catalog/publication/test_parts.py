@@ -134,7 +134,7 @@ def say_something(data: st.DataObject) -> None:
     said, now = list(IdentityStatement.objects.order_by("pk")), timezone.now()
     models, offers = list(CanonicalModel.objects.order_by("slug")), list(Offer.objects.order_by("gateway", "model_id"))
     if kind == "withdraw" and said:
-        curation.withdraw_statement(data.draw(st.sampled_from(said)), author=None, now=now)
+        curation.withdraw_statement(data.draw(st.sampled_from(said)), author=None)
     elif kind in {"tie", "split", "alias"} and models:
         about: dict[str, Json] = {"model": data.draw(st.sampled_from(models))}
         if kind == "alias":

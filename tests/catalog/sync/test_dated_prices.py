@@ -391,7 +391,7 @@ def test_many_prices_are_written_in_as_few_statements_as_one(django_assert_max_n
 
     publish(*records(200, "1E-6"))
 
-    with django_assert_max_num_queries(33):
+    with django_assert_max_num_queries(34):
         publish(*records(200, "2E-6"))
 
     assert Price.objects.open().count() == 400

@@ -36,7 +36,7 @@ Outcome = SyncRun.Outcome
 
 pytestmark = pytest.mark.django_db
 
-MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
+MONDAY = datetime(2100, 11, 22, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 NOT_PUBLISHED = (*WHAT_WAS_READ, "RejectedRow", *SCHEDULE_AND_LEASE)
 TEN = chutes_rows(10)
@@ -218,7 +218,7 @@ def test_what_is_held_is_listed_with_its_reason(ten: Path) -> None:
 
     assert manage("holds") == manage("holds", "list")
     assert manage("holds").splitlines() == [
-        f"run:{held.pk} chutes 2026-11-23 08:00 UTC: 4 of 10 known offers are missing, more than 30 %"
+        f"run:{held.pk} chutes 2100-11-22 08:00 UTC: 4 of 10 known offers are missing, more than 30 %"
     ]
     assert state() == "held"
 
@@ -239,7 +239,7 @@ def test_a_gateway_is_held_until_it_says_something_believable(ten: Path) -> None
 
     sync_rows(ten, TEN)
 
-    assert state() == "fresh"
+    assert state() == "bundled"
 
 
 def test_a_rebuild_does_not_hide_that_the_last_listing_is_held(ten: Path) -> None:
@@ -272,7 +272,7 @@ def test_releasing_publishes_what_was_read_then_whatever_the_gateway_says_now(ki
     held.refresh_from_db()
     assert held.outcome == Outcome.RELEASED
     assert Gateway.objects.get().accepted_run == released
-    assert state() == "fresh"
+    assert state() == "bundled"
     assert manage("holds") == "Nothing is held.\n"
 
 
@@ -366,7 +366,7 @@ def test_discarding_forgets_the_listing_and_the_next_one_is_judged_anew(ten: Pat
     held.refresh_from_db()
     assert held.outcome == Outcome.DISCARDED
     assert published() == before
-    assert state() == "fresh"
+    assert state() == "bundled"
     assert manage("holds") == "Nothing is held.\n"
     assert sync(source="bundled").run.outcome == Outcome.HELD
 

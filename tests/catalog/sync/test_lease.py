@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
+from catalog.adapter.contract import Request
+from catalog.adapter.errors import Unreachable
 from catalog.gateways.chutes import Chutes
 from catalog.models import Gateway, SyncRun
 from catalog.records import OfferRecord
 from catalog.sync.run import AlreadyRunning
-from tests.catalog.syncing import Shop, published, served, stored, sync, sync_rows
+from tests.catalog.syncing import Network, Shop, published, served, stored, sync, sync_rows
 from tests.factories import chutes_row, chutes_rows, write_listing
 
 Json = Any
@@ -135,6 +139,25 @@ def test_a_run_that_outlived_its_lease_unchallenged_still_publishes(
     do_while_reading(monkeypatch, expire_lease)
 
     assert sync_rows(fixtures_dir, chutes_rows(2)).run.outcome == Outcome.PUBLISHED
+
+
+def test_pages_that_fail_slowly_do_not_outlast_the_lease(network: Network, settings: Settings) -> None:
+    settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, "portkey": "api"}
+    is_free: list[bool] = []
+
+    with time_machine.travel(datetime(2100, 11, 22, 8, tzinfo=UTC), tick=False) as clock:
+
+        def drip(slug: str, request: Request) -> bytes:
+            clock.shift(settings.FETCH_TOTAL_SECONDS)
+            is_free.append(Gateway.objects.free(now=timezone.now()).exists())
+            raise Unreachable(f"{slug} did not finish its answer")
+
+        network.get = drip  # type: ignore[method-assign]  # as slow as the limits allow
+        report = sync("portkey")
+
+    assert report.has_failed
+    assert len(is_free) > 1
+    assert not any(is_free)
 
 
 def test_a_run_whose_process_died_is_marked_lost_by_the_next_one(shop: Shop, fixtures_dir: Path) -> None:

@@ -38,7 +38,7 @@ State = PriceHold.State
 
 pytestmark = pytest.mark.django_db
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON = datetime(2100, 11, 22, 12, tzinfo=UTC)
 OTHERS = chutes_rows(5)
 
 
@@ -251,7 +251,7 @@ def test_a_held_price_is_listed_counted_and_told_by_the_command(fixtures_dir: Pa
     hold = PriceHold.objects.get()
     assert listed.getvalue() == f"price:{hold.pk} chutes a/1: {hold.reason}\n"
     state = queries.gateway_states(["chutes"], now=timezone.now(), interval=timedelta(hours=1))["chutes"]
-    assert (state.held_prices, state.state) == (1, "fresh")
+    assert (state.held_prices, state.state) == (1, "bundled")
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------

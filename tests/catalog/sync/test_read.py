@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.adapter.contract import Config, Gateway, Listing, Request
+from catalog.adapter.contract import Config, Gateway, Listing, Request, Walk
 from catalog.adapter.errors import BadPayload, GatewayError, Unreachable
 from catalog.gateways.chutes import Chutes
 from catalog.gateways.openrouter import OpenRouter
@@ -222,8 +222,40 @@ def test_a_page_that_cannot_be_fetched_ends_the_walk(missing: int) -> None:
     del pages.bodies[str(missing)]
 
     for accepted in ([], known):
+        pages.asked.clear()
         with pytest.raises(Unreachable, match=f"no page {missing}"):
             read_shop(pages, accepted=accepted)
+        assert pages.asked == [str(number) for number in range(1, missing + 1)]
+
+
+class Lenient(Shop):
+    """Does without any page but the first."""
+
+    def walk(self, config: Config) -> Walk:
+        rows: list[Json] = []
+        for number in ("1", "2", "3"):
+            try:
+                page = yield Request(host="api", path="/models", query={"page": number})
+            except Unreachable:
+                if number == "1":
+                    raise
+            else:
+                rows += page.payload["rows"]
+        return Listing(rows=rows, is_complete=False)
+
+
+@pytest.mark.parametrize("missing", [2, 3])
+def test_a_page_that_the_walk_does_without_is_asked_for_once(missing: int) -> None:
+    pages = shelf("a", "b", "c")
+    known = pages.known()
+    del pages.bodies[str(missing)]
+
+    reading = read.read_api(Lenient(), fetch=pages, config=Config(has_key=False), accepted=known)
+
+    assert pages.asked == ["1", "2", "3"]
+    assert reading.is_partial
+    assert reading.listing is not None
+    assert reading.listing.rows == [row for number, row in enumerate("abc", start=1) if number != missing]
 
 
 def test_a_page_that_is_no_json_is_refused_by_its_path() -> None:

@@ -404,12 +404,14 @@ def test_small_moves_after_a_decision_ask_nobody_again(state: PriceHold.State, h
 
 
 def test_a_curators_price_stays_on_top_and_does_not_stop_the_count(held: Network) -> None:
-    say_price("a/1", "4")
+    with time_machine.travel(START + 1.5 * DAY, tick=False):
+        say_price("a/1", "4")
     for days in (2, 3, 5):
         read_again_at(days)
 
     assert (hold().state, rate()) == (State.CONFIRMED, "4.0")
-    clear_price("a/1")
+    with time_machine.travel(START + 5.5 * DAY, tick=False):
+        clear_price("a/1")
     assert rate() == "99.0"
 
 
@@ -455,7 +457,8 @@ def test_after_any_sequence_a_rebuild_gives_the_same_documents(
         read_at(shop_api, 0, "2.5")
         for number, (name, amount) in enumerate(steps, start=1):
             days = number * hours / 24
-            take_step(shop_api, name, amount, days=days)
+            with time_machine.travel(START + days * DAY, tick=False):
+                take_step(shop_api, name, amount, days=days)
             before = published()
             with time_machine.travel(START + (days + 0.1) * DAY, tick=False):
                 decisions.rebuild("shop")

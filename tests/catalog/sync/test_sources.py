@@ -45,9 +45,9 @@ def runs() -> list[tuple[str, str]]:
     return list(SyncRun.objects.order_by("pk").values_list("source", "outcome"))
 
 
-def sync_at(moment: datetime, slug: str = "shop") -> Report:
+def sync_at(moment: datetime, slug: str = "shop", *, trigger: str = SyncRun.Trigger.SCHEDULE) -> Report:
     with time_machine.travel(moment, tick=False):
-        return sync(slug)
+        return sync(slug, trigger=trigger)
 
 
 # --- auto ------------------------------------------------------------------------------------------------------------
@@ -270,6 +270,66 @@ def test_a_gateway_that_says_how_long_it_wants_to_be_left_alone_is(
     assert shop_row().next_run_at == NOW + pause
     assert "shop" not in schedule.claim_due(now=NOW + pause - timedelta(seconds=1))
     assert "shop" in schedule.claim_due(now=NOW + pause)
+
+
+def fail_by_the_schedule(network: Network, *, times: int) -> None:
+    """The shop was published, and then fails once an hour; the last time is NOW."""
+    sync_at(NOW - times * HOUR)
+    network.fail("shop", Unreachable("no answer"))
+    for number in reversed(range(times)):
+        sync_at(NOW - number * HOUR)
+
+
+@pytest.mark.parametrize("tries", [1, 5])
+def test_failed_runs_that_a_person_starts_do_not_lengthen_the_pause(tries: int, auto: Network) -> None:
+    fail_by_the_schedule(auto, times=4)
+    before = shop_row()
+
+    for number in range(tries):
+        sync_at(NOW + number * MINUTE, trigger=SyncRun.Trigger.COMMAND)
+
+    after = shop_row()
+    assert before.next_run_at == NOW + 40 * MINUTE
+    assert (after.failures, after.next_run_at) == (4, before.next_run_at)
+
+
+def test_a_failed_run_that_was_requested_is_tried_again_soon(auto: Network) -> None:
+    fail_by_the_schedule(auto, times=4)
+    asked_for = schedule.request_run("shop", now=NOW + MINUTE)
+
+    run = sync_at(NOW + MINUTE).run  # the worker begins it
+
+    assert (run.pk, run.trigger) == (asked_for.pk, SyncRun.Trigger.REQUEST)
+    assert (shop_row().failures, shop_row().next_run_at) == (4, NOW + MINUTE + schedule.RETRY_AFTER)
+
+
+def test_whoever_starts_a_run_a_gateway_that_asks_for_a_pause_gets_it(auto: Network) -> None:
+    fail_by_the_schedule(auto, times=1)
+    auto.fail("shop", RateLimited("answered 429", retry_after=7_200))
+
+    sync_at(NOW + MINUTE, trigger=SyncRun.Trigger.COMMAND)
+
+    assert (shop_row().failures, shop_row().next_run_at) == (1, NOW + MINUTE + 2 * HOUR)
+
+
+def test_after_the_pause_of_a_first_failure_a_start_of_the_program_asks_a_failed_gateway_again(auto: Network) -> None:
+    fail_by_the_schedule(auto, times=9)
+    assert shop_row().next_run_at == NOW + 6 * HOUR
+
+    schedule.ask_failed_soon()
+
+    assert "shop" not in schedule.claim_due(now=NOW + schedule.RETRY_AFTER - timedelta(seconds=1))
+    assert "shop" in schedule.claim_due(now=NOW + schedule.RETRY_AFTER)
+    assert shop_row().failures == 9
+
+
+def test_a_start_of_the_program_leaves_gateways_alone_that_did_not_fail(auto: Network) -> None:
+    sync_at(NOW)
+    before = shop_row().next_run_at
+
+    schedule.ask_failed_soon()
+
+    assert shop_row().next_run_at == before
 
 
 @given(failures=st.integers(1, 10**6), least=st.none() | st.floats(0, 1e12))

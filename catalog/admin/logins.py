@@ -1,0 +1,61 @@
+"""Logging in to the admin: at most one password is hashed at a time, and few wrong ones are taken from one address.
+
+A hash takes a good part of a second by design, and each takes one of the few threads of the web server: without limits,
+a handful of clients that guess passwords would stop all reads.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from threading import Lock
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from catalog.serving.limits import Limiter, client_of
+
+logger = logging.getLogger(__name__)
+
+MOST_WRONG_PER_MINUTE = 10
+"""For one address, in each serving process."""
+_BUSY_SECONDS = 2
+
+_hashing = Lock()
+_wrong = Limiter()
+
+
+def login(request: HttpRequest) -> HttpResponse:
+    """Stands before the admin's own page; a login that is refused here costs no hash."""
+    if request.method != "POST":
+        return admin.site.login(request)
+    client = client_of(request.META, trusted_hops=settings.TRUSTED_PROXY_HOPS)
+    if not _hashing.acquire(blocking=False):
+        logger.warning("A login from %s was refused: another one is being checked", client)
+        return _refused(request, "Another login is being checked at this moment.", wait=_BUSY_SECONDS)
+    try:
+        return _checked(request, client)
+    finally:
+        _hashing.release()
+
+
+def _checked(request: HttpRequest, client: str) -> HttpResponse:
+    standing = _wrong.standing(client, policy="login", limit=MOST_WRONG_PER_MINUTE)
+    if standing.used >= standing.limit:
+        logger.warning("A login from %s was refused: %d wrong ones within a minute", client, standing.used)
+        return _refused(request, "There were too many wrong logins from your address.", wait=standing.seconds_left)
+    response = admin.site.login(request)
+    if response.status_code != HTTPStatus.FOUND:  # a right one leads on
+        _wrong.count(client, policy="login", limit=MOST_WRONG_PER_MINUTE)
+        logger.warning("A wrong login from %s", client)  # not the name: people type passwords into that field
+    return response
+
+
+def _refused(request: HttpRequest, reason: str, *, wait: int) -> HttpResponse:
+    shown = {**admin.site.each_context(request), "title": "Log in later", "reason": reason, "wait": wait}
+    response = render(request, "admin/login_refused.html", shown, status=HTTPStatus.TOO_MANY_REQUESTS)
+    response["Retry-After"] = str(wait)
+    response["Cache-Control"] = "no-store"
+    return response
