@@ -12,6 +12,7 @@ from catalog.identity.curators import StatementError
 from catalog.identity.offers import Offer as Facts
 from catalog.identity.offers import OfferKey
 from catalog.models import CanonicalModel, Gateway, Offer, Price
+from catalog.normalize.billing import EXECUTION_MODES, STANDARD
 from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication import parts, revision
 from catalog.publication.holds import PriceKey
@@ -20,6 +21,8 @@ from catalog.records import OfferRecord
 
 _COMPARED = frozenset({(INPUT_TEXT, "[]"), (OUTPUT_TEXT, "[]")})
 _FEWEST = 2
+OTHER_MODES = frozenset(EXECUTION_MODES) - {STANDARD}
+"""Variants that are sold in another mode: their prices say nothing of the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +61,15 @@ class Siblings:
 
 def siblings(gateway: Gateway, listed: Iterable[tuple[Offer, OfferRecord]]) -> Siblings:
     """The siblings of these offers of the gateway: what is billed now, and for these themselves what they now say."""
-    priced = [(offer, record) for offer, record in listed if any(price.key in _COMPARED for price in record.prices)]
+    priced = [(offer, record) for offer, record in listed if is_comparable(record)]
     models = _models(gateway, priced)
     said = {record.id: record for _, record in priced}
     return Siblings(models, [*_billed(gateway, set(models.values()), without=said), *_listed(gateway, said, models)])
+
+
+def is_comparable(record: OfferRecord) -> bool:
+    """Whether it has a price of its own that other offers of the model can be compared with: not one of batch mode."""
+    return record.execution_mode == STANDARD and any(price.key in _COMPARED for price in record.prices)
 
 
 def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> dict[str, str]:
@@ -95,6 +103,7 @@ def _billed(
         rows = Price.objects.open().filter(
             offer__canonical__slug__in=batch, meter__in={meter for meter, _ in _COMPARED}, conditions_key="[]"
         )
+        rows = rows.exclude(offer__variant__in=OTHER_MODES)
         for model, slug, model_id, meter, conditions, amount in rows.values_list(
             "offer__canonical__slug", "offer__gateway__slug", "offer__model_id", "meter", "conditions_key", "amount"
         ):

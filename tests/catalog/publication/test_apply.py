@@ -101,6 +101,18 @@ def test_a_price_is_compared_with_other_offers_of_the_model_whoever_sells_them()
     assert served()["Maker/Model_1.5"]["price_status"] == "unknown"
 
 
+def test_a_batch_offer_is_no_sibling_of_the_model_and_is_compared_with_none() -> None:
+    guard = StrictGuard(limits=Limits(), seen=10, rejected=0)
+    dear, cheap = per_token(prompt="0.0003"), per_token(prompt="0.0000001")
+    batch = offer_record("maker/model-1.5:batch", prices=dear, execution_mode="batch")
+    publish(offer_record("maker/model-1.5", prices=cheap), batch, gateway="openrouter", guard=guard)
+
+    outcome = publish(offer_record("Maker/Model_1.5", prices=dear), guard=guard)
+    beside_two = publish(offer_record("Maker/Model_1.5", prices=cheap), batch, gateway="featherless", guard=guard)
+
+    assert (outcome.held_prices, beside_two.held_prices) == (0, 0)
+
+
 @pytest.mark.parametrize("token", [1, 3])
 def test_only_the_holder_of_the_newest_lease_may_publish(token: int) -> None:
     publish(offer_record("a/1"))

@@ -303,6 +303,7 @@ NOT_ASKED = {
     "notes": "sentences for people",
     "stale_since": "it is a mark of a few offers, for people who look at them",
     "held_prices": "it is for the curators, who see it in the admin",
+    "holds": "likewise",
     "architecture.tokenizer": "few gateways tell it",
     "architecture.instruct_type": "few gateways tell it",
     "quantization": "few gateways tell it; it can be counted",
