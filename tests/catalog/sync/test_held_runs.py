@@ -169,7 +169,10 @@ def test_what_was_withdrawn_before_is_not_missing(ten: Path) -> None:
 def test_offers_whose_rows_cannot_be_used_are_not_missing(ten: Path, settings: Settings) -> None:
     settings.GUARD_REJECTED_PERCENT = 100
 
-    assert sync_rows(ten, [row | {"type": "Teleportation"} for row in TEN]).run.outcome == Outcome.UNCHANGED
+    run = sync_rows(ten, [row | {"type": "Teleportation"} for row in TEN]).run
+
+    assert (run.outcome, run.withdrawn, run.changed) == (Outcome.PUBLISHED, 0, 0)
+    assert all(row["stale_since"] and row["withdrawn_at"] is None for row in served().values())
 
 
 # --- another source --------------------------------------------------------------------------------------------------

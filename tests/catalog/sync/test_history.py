@@ -49,6 +49,7 @@ class View:
 
     price: Decimal
     is_withdrawn: bool
+    is_stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,11 @@ class Known:
     upstream: Decimal
     is_withdrawn: bool = False
     said: Decimal | None = None
+    is_stale: bool = False
 
     @property
     def view(self) -> View:
-        return View(self.upstream if self.said is None else self.said, self.is_withdrawn)
+        return View(self.upstream if self.said is None else self.said, self.is_withdrawn, self.is_stale)
 
 
 @dataclass
@@ -74,10 +76,12 @@ class Expected:
         after = dict(self.known)
         for model_id, price in listing.prices.items():
             known = self.known.get(model_id) or Known(Decimal(price))
-            after[model_id] = replace(known, upstream=Decimal(price), is_withdrawn=False)
+            after[model_id] = replace(known, upstream=Decimal(price), is_withdrawn=False, is_stale=False)
+        for model_id in listing.bad & self.known.keys():
+            after[model_id] = replace(after[model_id], is_stale=not after[model_id].is_withdrawn)
         if not listing.has_unnamed:
             for model_id in self.known.keys() - listing.prices.keys() - listing.bad:
-                after[model_id] = replace(after[model_id], is_withdrawn=True)
+                after[model_id] = replace(after[model_id], is_withdrawn=True, is_stale=False)
         return self._publish(after)
 
     def edit(self, edit: Edit) -> None:
@@ -86,14 +90,20 @@ class Expected:
 
     def _publish(self, after: dict[str, Known]) -> Counter[str]:
         news = [key for key in after if key not in self.known or after[key].view != self.known[key].view]
+        # That a row cannot be used, or can again, is no change that the gateway listed.
+        listed = [key for key in news if key not in self.known or not _is_mark(self.known[key], after[key])]
         counts = Counter(
-            "new" if key not in self.known else "withdrawn" if after[key].is_withdrawn else "changed" for key in news
+            "new" if key not in self.known else "withdrawn" if after[key].is_withdrawn else "changed" for key in listed
         )
         self.known = after
         self.revision += bool(news)
         for key in news:
             self.history[key].append((self.revision, after[key].view))
         return counts
+
+
+def _is_mark(before: Known, after: Known) -> bool:
+    return replace(before, is_stale=after.is_stale) == after
 
 
 def listings() -> st.SearchStrategy[Listing]:
@@ -129,7 +139,8 @@ def perform(edit: Edit) -> None:
 
 def view_of(document: str) -> View:
     row = json.loads(document)
-    return View(Decimal(row["pricing"]["hourly_rate"]), row["withdrawn_at"] is not None)
+    is_withdrawn, is_stale = (row[name] is not None for name in ("withdrawn_at", "stale_since"))
+    return View(Decimal(row["pricing"]["hourly_rate"]), is_withdrawn, is_stale)
 
 
 def versions() -> dict[str, list[tuple[int, int | None, View]]]:
