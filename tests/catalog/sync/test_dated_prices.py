@@ -71,7 +71,7 @@ def listings() -> st.SearchStrategy[Listing]:
         {"prompt": price, "completion": price},
         optional={
             "web_search": st.sampled_from(["0.01", "3", "0"]),
-            "input_cache_read": price.filter(lambda p: p != "-1"),
+            "input_cache_read": st.sampled_from([amount for amount in PRICES if amount != "-1"]),
         },
     )
     row = st.tuples(
