@@ -38,6 +38,7 @@ pytestmark = pytest.mark.django_db
 
 MONDAY = datetime(2100, 11, 22, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 NOT_PUBLISHED = (*WHAT_WAS_READ, "RejectedRow", *SCHEDULE_AND_LEASE)
 TEN = chutes_rows(10)
 BAD = [chutes_row(f"bad/{number}", type="Teleportation") for number in range(5)]
@@ -59,6 +60,14 @@ every_kind = pytest.mark.parametrize(("rows", "reason"), UNBELIEVABLE.values(), 
 def ten(fixtures_dir: Path) -> Path:
     """Ten offers are published."""
     sync_rows(fixtures_dir, TEN)
+    return fixtures_dir
+
+
+@pytest.fixture
+def ten_on_sunday(fixtures_dir: Path) -> Path:
+    """Ten offers are published, the day before MONDAY."""
+    with at(MONDAY - DAY):
+        sync_rows(fixtures_dir, TEN)
     return fixtures_dir
 
 
@@ -119,10 +128,10 @@ def test_in_a_dry_run_it_is_told_and_nothing_is_written(rows: list[Json], reason
     assert stored(leaving_out=("Gateway.lease_token", "Gateway.lease_expires_at")) == before
 
 
-def test_a_held_gateway_waits_for_its_next_slot_as_one_that_answered(ten: Path) -> None:
+def test_a_held_gateway_waits_for_its_next_slot_as_one_that_answered(ten_on_sunday: Path) -> None:
     Gateway.objects.update(failures=3)
     with at(MONDAY):
-        hold(ten)
+        hold(ten_on_sunday)
 
     gateway = Gateway.objects.get()
     assert (gateway.failures, gateway.lease_expires_at) == (0, None)
@@ -214,10 +223,10 @@ def test_the_bundled_catalogue_does_not_count_against_the_answers_after_the_firs
 # --- where it shows --------------------------------------------------------------------------------------------------
 
 
-def test_what_is_held_is_listed_with_its_reason(ten: Path) -> None:
+def test_what_is_held_is_listed_with_its_reason(ten_on_sunday: Path) -> None:
     assert manage("holds") == "Nothing is held.\n"
     with at(MONDAY):
-        held = hold(ten)
+        held = hold(ten_on_sunday)
 
     assert manage("holds") == manage("holds", "list")
     assert manage("holds").splitlines() == [
