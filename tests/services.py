@@ -188,7 +188,7 @@ def _started(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={"PATH": os.defpath, "LC_ALL": "C"},  # a PGPORT or PGDATA of the shell means another server
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -202,6 +202,12 @@ def _started(
         yield process
     finally:
         _stop(process, gently=gently)
+
+
+def _environment() -> dict[str, str]:
+    """Nothing else of the shell: its PGPORT or PGDATA means another server."""
+    zone = {"TZ": os.environ["TZ"]} if "TZ" in os.environ else {}
+    return {"PATH": os.defpath, "LC_ALL": "C"} | zone
 
 
 def _stop(process: subprocess.Popen[bytes], *, gently: signal.Signals) -> None:

@@ -44,7 +44,7 @@ def halves(monkeypatch: pytest.MonkeyPatch) -> Halves:
     monkeypatch.setattr(suite, "run_half", halves.run)
     monkeypatch.setattr(services, "postgresql", a_server)
     monkeypatch.setattr(services, "redis_server", a_server)
-    for name in ("TEST_DATABASE", "TEST_DATABASE_URL", "TEST_REDIS_URL"):
+    for name in ("TEST_CLOCK", "TEST_DATABASE", "TEST_DATABASE_URL", "TEST_REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     return halves
 
@@ -57,6 +57,20 @@ def test_both_halves_run_with_the_servers_that_were_started(halves: Halves) -> N
     assert "TEST_DATABASE" not in sqlite
     assert postgresql["TEST_DATABASE"] == "postgresql"
     assert sqlite["TEST_REDIS_URL"] == postgresql["TEST_REDIS_URL"] == postgresql["TEST_DATABASE_URL"] == "an address"
+
+
+def test_one_half_runs_today_and_the_other_on_another_day(halves: Halves) -> None:
+    suite.run_suite([])
+
+    assert [environment.get("TEST_CLOCK") for _, _, environment in halves.ran] == [None, suite.SHIFTED]
+
+
+def test_a_clock_that_is_given_is_that_of_both_halves(halves: Halves, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_CLOCK", "2031-12-31T23:58")
+
+    suite.run_suite([])
+
+    assert [environment["TEST_CLOCK"] for _, _, environment in halves.ran] == ["2031-12-31T23:58"] * 2
 
 
 def test_options_are_passed_on(halves: Halves) -> None:

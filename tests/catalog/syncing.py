@@ -26,6 +26,7 @@ from catalog.models import Offer, OfferVersion, Revision, SyncRun
 from catalog.registry import GATEWAYS
 from catalog.sync import run
 from catalog.sync.task import Report
+from tests import clock
 from tests.factories import write_listing
 
 Json = Any
@@ -206,6 +207,7 @@ def environment(*, data_dir: Path, fixtures_dir: Path, redis_url: str = "") -> d
         "FIXTURES_DIR": str(fixtures_dir),
         "REDIS_URL": redis_url,
         **{f"{slug.upper()}_SOURCE": "bundled" for slug in GATEWAYS},
+        **clock.environment(),
     }
 
 

@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from catalog.models import Gateway, Offer, Price, PriceHold, Provider, SyncRun
 from catalog.sync.run import AlreadyRunning
+from tests import clock
 from tests.catalog.syncing import database_url
 from tests.faults.stage import (
     OPENROUTER,
@@ -88,6 +89,7 @@ def worker(upstream: Upstream, tmp_path: Path) -> Worker:
         "DATA_DIR": str(tmp_path),
         "OPENROUTER_API_BASE": upstream.base,
         "OPENROUTER_SOURCE": "api",
+        **clock.environment(),
     }
     return Worker(environment=environment, told=tmp_path / "told")
 

@@ -26,6 +26,7 @@ import orjson
 import pytest
 from django.conf import settings
 
+from tests import clock
 from tests.catalog.syncing import database_url
 from tests.factories import offer_record, publish
 from tests.faults.stage import PROVE
@@ -100,6 +101,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         "DATA_DIR": str(tmp_path),
         "LOG_LEVEL": "warning",
         "RATE_LIMIT_PER_MINUTE": "0",
+        **clock.environment(),
     }
     server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment)
     try:

@@ -1,0 +1,24 @@
+"""Python imports this module when it starts, if this folder is in PYTHONPATH: children of a test get its clock here."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+
+import time_machine
+
+SHIFT = "TEST_CLOCK_SHIFT_SECONDS"
+
+
+def real_seconds() -> float:
+    return time_machine.escape_hatch.time.time() if time_machine.traveller_stack else time.time()
+
+
+def shift() -> None:
+    time_machine.travel(datetime.fromtimestamp(real_seconds() + float(os.environ[SHIFT]), UTC)).start()
+    datetime.now(UTC)  # the clock of time-machine starts to tick when it is first asked
+
+
+if __name__ == "sitecustomize":
+    shift()
