@@ -22,8 +22,12 @@ clock.shift()
 # Time is measured in benchmarks/: on a busy machine a deadline fails tests that are right.
 # On the second database, which takes longer, what differs is not the logic: a few examples of each idea find that.
 IS_SECOND = os.environ.get("TEST_DATABASE") == "postgresql"
-hypothesis.settings.register_profile("sample", deadline=None, max_examples=15 if IS_SECOND else 40)
-hypothesis.settings.register_profile("prove", deadline=None, max_examples=2_000)
+# The examples of `make test` are the same in every run; `make prove` tries others each time.
+hypothesis.settings.register_profile(
+    "sample", deadline=None, derandomize=True, database=None, max_examples=15 if IS_SECOND else 40
+)
+hypothesis.settings.register_profile("explore", deadline=None, derandomize=False, max_examples=40)
+hypothesis.settings.register_profile("prove", deadline=None, derandomize=False, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample"))
 
 

@@ -129,7 +129,7 @@ def test_where_its_versions_are_no_longer_kept_the_history_says_so_and_has_its_p
 
 
 @given(steps=st.lists(st.tuples(st.sampled_from(["chutes", "openrouter"]), st.integers(0, 3)), min_size=1, max_size=6))
-@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=min(40, examples().max_examples))
 def test_as_of_any_time_is_what_was_served_then_and_as_of_now_is_what_is_served(
     client: Client, steps: list[tuple[str, int]]
 ) -> None:

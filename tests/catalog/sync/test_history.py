@@ -157,7 +157,7 @@ def tiles(history: list[tuple[int, View]]) -> list[tuple[int, int | None, View]]
 
 @pytest.mark.django_db
 @given(steps=st.lists(listings() | edits(), min_size=1, max_size=8))
-@examples(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=min(60, examples().max_examples), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_listings_and_edits_gives_the_history_that_plain_python_gives(
     steps: list[Listing | Edit], fixtures_dir: Path, credulous: None
 ) -> None:
@@ -179,7 +179,7 @@ def test_any_sequence_of_listings_and_edits_gives_the_history_that_plain_python_
 
 @pytest.mark.django_db
 @given(listing=listings(), edit=edits())
-@examples(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=min(20, examples().max_examples), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_publishing_equal_content_again_never_moves_the_revision(
     listing: Listing, edit: Edit, fixtures_dir: Path, credulous: None
 ) -> None:

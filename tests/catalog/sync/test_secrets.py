@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -14,7 +15,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from catalog.models import SyncRun
-from catalog.sync import decisions
+from catalog.sync import decisions, fetch
 from tests import upstream as faults
 from tests.catalog.syncing import Shop, stored
 from tests.factories import chutes_rows
@@ -40,8 +41,10 @@ ANSWERS: dict[str, list[Fault]] = {
 
 
 @pytest.fixture
-def gateway(shop: Shop, settings: Settings) -> Iterator[Upstream]:
-    """The shop behind a real connection, with a key."""
+def gateway(shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
+    """The shop behind a real connection, with a key. No attempt waits for the next one."""
+    waits: list[float] = []
+    monkeypatch.setattr(fetch, "Fetcher", partial(fetch.Fetcher, sleep=waits.append))
     settings.FETCH_ATTEMPTS = 2
     settings.FETCH_LONGEST_WAIT_SECONDS = 0
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, shop.slug: "api"}
