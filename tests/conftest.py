@@ -11,8 +11,10 @@ import pytest
 import redis
 from django.apps import apps
 from django.conf import settings
+from django.db import connection
 from django.db.models.signals import post_migrate
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from tests import clock
 from tests.settings import _scratch as SCRATCH
@@ -74,6 +76,13 @@ def founded_long_ago() -> None:
 def travelling_database_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that travels in time takes the database's clock with it."""
     monkeypatch.setattr("catalog.publication.clock.database_time", timezone.now)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The test database, with the clock of the tests."""
+    with django_db_blocker.unblock():
+        clock.shift_database(connection)
 
 
 @pytest.fixture

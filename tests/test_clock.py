@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from django.db import connection
 
 from tests import clock
 from tests.clock import sitecustomize
@@ -60,3 +61,14 @@ def test_without_a_clock_nothing_is_shifted(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert clock.environment() == {}
     assert time_machine.traveller_stack == before
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(os.environ.get("TEST_DATABASE") != "postgresql", reason="SQLite has no clock of its own")
+@pytest.mark.parametrize("function", ["now()", "statement_timestamp()", "clock_timestamp()"])
+def test_the_database_has_the_clock_of_the_tests(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}")
+        [moment] = cursor.fetchone()
+
+    assert abs((moment - datetime.now(UTC)).total_seconds()) < 60

@@ -1,7 +1,7 @@
 """The clock of a test run: TEST_CLOCK="2027-03-01T00:30" is the time, in UTC, at which the run starts.
 
-The clock is shifted, not stopped: it ticks in the test processes, and by the same shift in the Python processes that
-tests start with `environment()`. Servers in other languages (PostgreSQL, Redis) keep the real time.
+The clock is shifted, not stopped. The test processes, the Python processes that tests start with `environment()`, and
+the test database of PostgreSQL all have the same shift. Redis keeps the real time.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.clock import sitecustomize
 
@@ -32,3 +34,19 @@ def environment() -> dict[str, str]:
     if sitecustomize.SHIFT not in os.environ:
         return {}
     return {sitecustomize.SHIFT: os.environ[sitecustomize.SHIFT], "PYTHONPATH": str(Path(__file__).parent)}
+
+
+def shift_database(connection: BaseDatabaseWrapper) -> None:
+    """Give the database the clock of this process. SQLite has it already: it asks Python."""
+    if sitecustomize.SHIFT not in os.environ or connection.vendor != "postgresql":
+        return
+    database = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        for function in ("now", "transaction_timestamp", "statement_timestamp", "clock_timestamp"):
+            cursor.execute(
+                f"CREATE FUNCTION public.{function}() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
+                f"$$SELECT pg_catalog.{function}() + interval '{float(os.environ[sitecustomize.SHIFT])} seconds'$$"
+            )
+        # Functions of PostgreSQL itself come first unless their schema is named, and then in that order.
+        cursor.execute(f"ALTER DATABASE {database} SET search_path = public, pg_catalog")
+        cursor.execute("SET search_path = public, pg_catalog")
