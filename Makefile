@@ -33,7 +33,7 @@ test: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, 
 coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reach
 	@COVERAGE=1 $(BIN)/python -m tests.suite
 
-prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, other examples, all tests at other times and in another zone
+prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, new examples, all tests at other times
 	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite $(PROVEN) $(PROVE_OPTIONS)
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK=2027-03-01T00:30 $(BIN)/python -m tests.suite
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK=2031-12-31T23:58 $(BIN)/python -m tests.suite
