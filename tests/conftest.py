@@ -25,8 +25,14 @@ clock.shift()
 # On the second database, which takes longer, what differs is not the logic: a few examples of each idea find that.
 IS_SECOND = os.environ.get("TEST_DATABASE") == "postgresql"
 # The examples of `make test` are the same in every run; `make prove` tries others each time.
+# Nor do they explain a failure line by line, which can take longer than all tests together.
 hypothesis.settings.register_profile(
-    "sample", deadline=None, derandomize=True, database=None, max_examples=15 if IS_SECOND else 40
+    "sample",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    max_examples=15 if IS_SECOND else 40,
+    phases=set(hypothesis.Phase) - {hypothesis.Phase.explain},
 )
 hypothesis.settings.register_profile("explore", deadline=None, derandomize=False, max_examples=40)
 hypothesis.settings.register_profile("prove", deadline=None, derandomize=False, max_examples=2_000)
