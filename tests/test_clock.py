@@ -22,7 +22,8 @@ START = "2031-12-31T23:58"
 def shifted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The clock of a run that starts at START, on top of the clock of this run."""
     monkeypatch.setenv("TEST_CLOCK", START)
-    monkeypatch.delenv(sitecustomize.SHIFT, raising=False)
+    monkeypatch.setenv(sitecustomize.SHIFT, "0")  # so that it is restored: deleting what is not there restores nothing
+    monkeypatch.delenv(sitecustomize.SHIFT)
     before = list(time_machine.traveller_stack)
     clock.shift()
     yield
