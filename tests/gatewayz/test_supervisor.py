@@ -180,9 +180,9 @@ def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> 
 
 def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running: Supervised) -> None:
     assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 1039 + 250 + 104
-    counts = (("openrouter", 357, 0), ("portkey", 1039, 3), ("featherless", 250, 0), ("chutes", 104, 0))
+    counts = (("openrouter", 357, 0), ("portkey", 1039, 11), ("featherless", 250, 0), ("chutes", 104, 0))
     for gateway, models, held in counts:
-        assert re.search(rf"^{gateway} +fresh +{models} +{held}  bundled ", running.output, flags=re.MULTILINE)
+        assert re.search(rf"^{gateway} +bundled +{models} +{held}  bundled ", running.output, flags=re.MULTILINE)
 
 
 def test_the_links_of_its_feed_lead_to_where_it_serves(running: Supervised) -> None:
