@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog import curation
-from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_json
+from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_changes, pretty_json
 from catalog.models import Offer, OfferVersion, Override, Provider
 
 
@@ -24,10 +24,14 @@ class OverrideInline(ReadOnlyInline):
 
 class OfferVersionInline(ReadOnlyInline):
     model = OfferVersion
-    fields = ("from_revision", "to_revision", "changes")
+    fields = ("from_revision", "to_revision", "shown_changes")
     readonly_fields = fields
     ordering = ("-from_revision",)
     verbose_name_plural = "Versions, newest first"
+
+    @admin.display(description="changes")
+    def shown_changes(self, version: OfferVersion) -> SafeString:
+        return pretty_changes(version.changes)
 
 
 @admin.register(Offer)
@@ -103,8 +107,8 @@ class OfferVersionAdmin(ReadOnlyAdmin):
     list_select_related = ("offer__gateway",)
     search_fields = ("offer__model_id",)
     ordering = ("-from_revision", "offer__model_id")
-    fields = ("offer", ("from_revision", "to_revision"), "changes", "shown_document")
-    readonly_fields = ("shown_document",)
+    fields = ("offer", ("from_revision", "to_revision"), "shown_changes", "shown_document")
+    readonly_fields = ("shown_changes", "shown_document")
 
     @admin.display(ordering="offer__gateway")
     def gateway(self, version: OfferVersion) -> str:
@@ -113,6 +117,10 @@ class OfferVersionAdmin(ReadOnlyAdmin):
     @admin.display
     def changed_fields(self, version: OfferVersion) -> str:
         return ", ".join(field for field, *_ in version.changes)
+
+    @admin.display(description="changes")
+    def shown_changes(self, version: OfferVersion) -> SafeString:
+        return pretty_changes(version.changes)
 
     @admin.display(description="document")
     def shown_document(self, version: OfferVersion) -> SafeString:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 
@@ -40,6 +41,18 @@ def curator(request: HttpRequest) -> User:
     user = request.user
     assert isinstance(user, User)  # noqa: S101  for the type checker
     return user
+
+
+def pretty_changes(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:
+    """A line for each field that changed: before and after.
+
+    Keys are sorted, because PostgreSQL keeps them in another order than SQLite.
+    """
+    lines = [
+        (field, *(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for value in (before, after)))
+        for field, before, after in changes
+    ]
+    return format_html_join("", "<div><b>{}</b>: {} → {}</div>", lines)
 
 
 def pretty_json(text: str) -> SafeString:
