@@ -50,7 +50,7 @@ Condition = tuple[str, str, int | str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRecord:
-    """`amount` US dollars for one unit of `meter` (`catalog/normalize/meters.py` says which unit)."""
+    """`amount` US dollars for one unit of `meter` (`catalog/pricing/meters.py` says which unit)."""
 
     meter: str
     amount: Decimal

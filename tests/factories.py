@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from catalog import documents
+from catalog.documents import rendering
 from catalog.models import Gateway, SyncRun
-from catalog.normalize import meters
+from catalog.pricing import meters
 from catalog.publication import apply, listing
 from catalog.publication.repeats import Rules
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
@@ -65,8 +65,8 @@ def per_token(*, prompt: str | None = None, completion: str | None = None) -> tu
     return tuple(PriceRecord(meter=meter, amount=Decimal(amount)) for meter, amount in amounts.items() if amount)
 
 
-def held_price(meter: str = meters.COMPUTE_HOUR, *, reported: str = "99") -> documents.HeldPrice:
-    return documents.HeldPrice(
+def held_price(meter: str = meters.COMPUTE_HOUR, *, reported: str = "99") -> rendering.HeldPrice:
+    return rendering.HeldPrice(
         price=PriceRecord(meter=meter, amount=Decimal(reported)),
         since=datetime(2026, 11, 20, 8, tzinfo=UTC),
         reason="it moved more than 10-fold",
@@ -89,7 +89,7 @@ def offer_record(model_id: str = "maker/model", **fields: Any) -> OfferRecord:
     return OfferRecord(id=model_id, **(own | fields))
 
 
-def offer_facts(**fields: Any) -> documents.OfferFacts:
+def offer_facts(**fields: Any) -> rendering.OfferFacts:
     own: dict[str, Any] = {
         "gateway": "chutes",
         "gateway_name": "Chutes.ai",
@@ -98,7 +98,7 @@ def offer_facts(**fields: Any) -> documents.OfferFacts:
         "first_seen_at": datetime(2026, 11, 22, 8, tzinfo=UTC),
         "withdrawn_at": None,
     }
-    return documents.OfferFacts(**(own | fields))
+    return rendering.OfferFacts(**(own | fields))
 
 
 def publish(
@@ -137,7 +137,7 @@ def publish(
 
 def served_row(record: OfferRecord, **facts: Any) -> Row:
     """The record as a snapshot holds it, without a database: of gateways too that nobody has registered yet."""
-    return Row.of(orjson.dumps(documents.build(record, offer_facts(**facts))))
+    return Row.of(orjson.dumps(rendering.build(record, offer_facts(**facts))))
 
 
 def snapshot_of(*rows: Row, revision: int = 1) -> snapshot.Snapshot:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from pydantic import InstanceOf, PlainValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from catalog.adapter.contract import json_type
-from catalog.normalize import counts, dates, modalities, money, text
+from catalog.normalize import counts, dates, modalities, text
+from catalog.pricing import money
 
 Id = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_ID))]
 Name = Annotated[str, PlainValidator(lambda value: text.line(value, longest=text.MAX_NAME))]

@@ -11,7 +11,7 @@ from typing import Any
 from catalog import records
 from catalog.adapter.contract import Config, Gateway, Listing, Page, Request
 from catalog.adapter.errors import BadPayload, UnusableRow
-from catalog.normalize.meters import METERS
+from catalog.pricing.meters import METERS
 
 Json = Any
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog import curation
 from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator
+from catalog.curation import identity
 from catalog.models import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement, Offer
 
 Json = Any
@@ -92,8 +92,8 @@ class IdentityStatementForm(forms.ModelForm):
             return cleaned
         said = {name: cleaned[name] for name in ("kind", "offer", "spelling", "model", "reason")}
         try:
-            curation.checked_statement(**said)
-        except curation.InvalidStatement as error:
+            identity.checked_statement(**said)
+        except identity.InvalidStatement as error:
             raise forms.ValidationError(str(error)) from error
         return cleaned
 
@@ -115,12 +115,12 @@ class IdentityStatementAdmin(PublishingAdmin):
 
     def save_model(self, request: HttpRequest, obj: IdentityStatement, form: Any, change: bool) -> None:
         said = {name: form.cleaned_data[name] for name in self.fields}
-        written = curation.state_identity(**said, author=curator(request), now=timezone.now())
+        written = identity.state_identity(**said, author=curator(request), now=timezone.now())
         obj.pk = written.pk  # curation wrote the row; the admin goes on with it
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: IdentityStatement) -> None:
-        curation.withdraw_statement(obj, author=curator(request))
+        identity.withdraw_statement(obj, author=curator(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IdentityStatement]) -> None:
         for statement in queryset.order_by("pk"):

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from catalog import curation
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_changes, pretty_json
 from catalog.models import Offer, OfferVersion, Override, Provider
+from catalog.publication import overlay
 
 
 class OverrideInline(ReadOnlyInline):
@@ -81,7 +81,7 @@ class OfferAdmin(ReadOnlyAdmin):
     @admin.display
     def curate(self, offer: Offer) -> SafeString:
         standing = {override.field: override.pk for override in offer.overrides.all()}
-        links = [(_override_address(offer, field, standing.get(field)), field) for field in curation.CURATED_FIELDS]
+        links = [(_override_address(offer, field, standing.get(field)), field) for field in overlay.CURATED_FIELDS]
         return format_html_join(" · ", '<a href="{}">Override {}</a>', links)
 
     @admin.display(description="is served as")

@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from catalog import curation
 from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import curator
+from catalog.curation import overrides
 from catalog.models import Override
+from catalog.publication import overlay
 
 Json = Any
 _UNIT_LABELS = {
@@ -24,12 +25,12 @@ _UNIT_LABELS = {
 class OverrideForm(forms.ModelForm):
     """One override as a curator enters it: tags to add and remove, or an amount with its unit."""
 
-    field = forms.ChoiceField(choices=[(field, field) for field in curation.CURATED_FIELDS])
+    field = forms.ChoiceField(choices=[(field, field) for field in overlay.CURATED_FIELDS])
     tags_to_add = forms.CharField(required=False, help_text="Comma-separated; only for the field tags.")
     tags_to_remove = forms.CharField(required=False, help_text="Comma-separated; only for the field tags.")
     amount = forms.CharField(required=False, help_text="A decimal number such as 0.25; only for prices. 0 means free.")
     unit = forms.ChoiceField(
-        required=False, choices=[("", "---------"), *((unit, _UNIT_LABELS[unit]) for unit in curation.UNITS)]
+        required=False, choices=[("", "---------"), *((unit, _UNIT_LABELS[unit]) for unit in overlay.UNITS)]
     )
     confirmed = forms.BooleanField(
         required=False,
@@ -53,16 +54,16 @@ class OverrideForm(forms.ModelForm):
         if self.errors:
             return cleaned
         try:
-            cleaned["value"] = curation.checked(
+            cleaned["value"] = overrides.checked(
                 cleaned["offer"],
                 field=cleaned["field"],
                 value=_value(cleaned),
                 reason=cleaned["reason"],
                 is_confirmed=cleaned["confirmed"],
             )
-        except curation.InvalidOverride as error:
+        except overrides.InvalidOverride as error:
             raise forms.ValidationError(str(error)) from error
-        except curation.NeedsConfirmation as question:
+        except overrides.NeedsConfirmation as question:
             self.add_error("confirmed", f"Please confirm: {question}.")
         return cleaned
 
@@ -84,7 +85,7 @@ class OverrideAdmin(PublishingAdmin):
 
     def save_model(self, request: HttpRequest, obj: Override, form: Any, change: bool) -> None:
         entered = form.cleaned_data
-        curation.set_override(
+        overrides.set_override(
             entered["offer"],
             field=entered["field"],
             value=entered["value"],
@@ -99,7 +100,7 @@ class OverrideAdmin(PublishingAdmin):
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: Override) -> None:
-        curation.clear_override(obj.offer, field=obj.field, author=curator(request))
+        overrides.clear_override(obj.offer, field=obj.field, author=curator(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Override]) -> None:
         for override in queryset.select_related("offer__gateway").order_by("pk"):
@@ -107,7 +108,7 @@ class OverrideAdmin(PublishingAdmin):
 
 
 def _value(cleaned: Json) -> Json:
-    if cleaned["field"] == curation.TAGS:
+    if cleaned["field"] == overlay.TAGS:
         return {"add": _words(cleaned["tags_to_add"]), "remove": _words(cleaned["tags_to_remove"])}
     return {"amount": cleaned["amount"], "unit": cleaned["unit"]}
 

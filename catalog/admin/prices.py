@@ -8,9 +8,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from catalog import curation
 from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import ReadOnlyAdmin, curator
+from catalog.curation import holds
 from catalog.models import Price, PriceHold
 
 
@@ -58,7 +58,7 @@ class PriceHoldAdmin(PublishingAdmin, ReadOnlyAdmin):
         """Served prices that something speaks against: nothing is held, so there is nothing to decide here."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        shown = {"title": "Questions about prices", "questions": curation.open_questions(), "opts": self.opts}
+        shown = {"title": "Questions about prices", "questions": holds.open_questions(), "opts": self.opts}
         context = self.admin_site.each_context(request) | shown
         return TemplateResponse(request, "admin/catalog/pricehold/questions.html", context)
 
@@ -76,8 +76,8 @@ class PriceHoldAdmin(PublishingAdmin, ReadOnlyAdmin):
     def _decide(self, request: HttpRequest, queryset: QuerySet[PriceHold], state: PriceHold.State) -> None:
         for hold in queryset.select_related("offer__gateway").order_by("pk"):
             try:
-                curation.decide_price_hold(hold, state=state, author=curator(request), now=timezone.now())
-            except curation.AlreadyDecided as error:
+                holds.decide_price_hold(hold, state=state, author=curator(request), now=timezone.now())
+            except holds.AlreadyDecided as error:
                 self.message_user(request, f"{hold.offer} {hold}: {error}", messages.WARNING)
             else:
                 self.message_user(request, f"{hold.offer} {hold.meter}: {state.value}", messages.SUCCESS)

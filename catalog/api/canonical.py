@@ -11,9 +11,9 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from catalog import costing
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
+from catalog.pricing import workloads
 from catalog.serving import comparison, filters, snapshot
 from catalog.serving.canonical import models_of
 from catalog.serving.comparison import Compared
@@ -112,9 +112,9 @@ def asked_quantities(values: Mapping[str, Any], rows: Iterable[Row]) -> dict[str
     return asked
 
 
-def workload(values: Mapping[str, int]) -> costing.Workload:
+def workload(values: Mapping[str, int]) -> workloads.Workload:
     """What these parameters describe."""
-    return costing.Workload(
+    return workloads.Workload(
         input_tokens=values["input_tokens"],
         cached_input_tokens=Decimal(values["input_tokens"] * values["cached_percent"]).scaleb(-2),
         output_tokens=values["output_tokens"],

@@ -16,7 +16,7 @@ from django.utils.encoding import escape_uri_path
 from django.views import csrf, defaults
 from rest_framework.exceptions import APIException
 
-from catalog.history import Forgotten
+from catalog.history.feed import Forgotten
 from catalog.models.patience import Busy
 from catalog.serving.filterset import InvalidParameters
 from catalog.serving.keys import NotRead

@@ -11,11 +11,10 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from pyroaring import BitMap
 from rest_framework.request import Request
 
-from catalog import costing
 from catalog.api import answers, bodies, estimate_body, serializers
 from catalog.api.compare import named_models
 from catalog.api.views import CatalogView
-from catalog.normalize import meters, money
+from catalog.pricing import costing, meters, money
 from catalog.serving import estimates, snapshot
 from catalog.serving.canonical import models_of
 from catalog.serving.estimates import Estimated

@@ -11,11 +11,10 @@ from typing import Annotated, Any, Literal
 from django.http import QueryDict
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from catalog import costing
 from catalog.api import bodies
 from catalog.api.serializers.fields import MONEY
-from catalog.normalize import money
-from catalog.normalize.quantities import problem_of_quantity
+from catalog.pricing import money, workloads
+from catalog.pricing.quantities import problem_of_quantity
 from catalog.serving.filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
 from catalog.serving.filterset import InvalidParameters, ParameterProblem
 from catalog.serving.parameters import LONGEST_VALUE, Parameter
@@ -132,13 +131,13 @@ def given(body: WorkloadBody) -> dict[str, str]:
     return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in told.items()}
 
 
-def workload(body: WorkloadBody) -> costing.Workload:
+def workload(body: WorkloadBody) -> workloads.Workload:
     """Raises InvalidParameters where it contradicts itself or asks for nothing."""
     stated = body.model_dump() | {"at": time.fromisoformat(body.at) if body.at else None}
     try:
         if not any(stated[name] for name in stated.keys() - {"prompt_tokens", "at", "execution_mode"}):
             raise ValueError("must have a quantity above 0, or it costs nothing anywhere")
-        return costing.Workload(**stated)
+        return workloads.Workload(**stated)
     except ValueError as error:
         raise InvalidParameters([ParameterProblem.shown("workload", "", str(error))]) from None
 

@@ -20,13 +20,14 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from catalog import history, registry
+from catalog import registry
 from catalog.api import answers
 from catalog.api.history import wanted
 from catalog.api.views import CatalogView
-from catalog.changes import DESCRIBING, PRICED, Kind, PriceChange
-from catalog.history import Change
-from catalog.normalize.meters import METERS
+from catalog.documents.differences import DESCRIBING, PRICED, Kind, PriceChange
+from catalog.history import feed
+from catalog.history.versions import Change
+from catalog.pricing.meters import METERS
 from catalog.serving import filters, snapshot
 
 MEDIA_TYPE = "application/atom+xml"
@@ -68,16 +69,16 @@ class ChangeFeed(CatalogView):
         query = self.query(request)
         held = snapshot.current()
         with answers.reading_tables():
-            founded_at = history.founded_at()
+            founded_at = feed.founded_at()
             chosen = wanted(query)
             # A new way of showing all offers would push everything else out of a feed of the newest changes.
             chosen = replace(chosen, has_rendered=Kind.RENDERED in chosen.kinds)
-            changes = history.newest_changes(until=held.revision, wanted=chosen, limit=query.values["limit"])
-        feed = Feed(f"{request.path}?{query.canonical()}".rstrip("?"), founded_at=founded_at)
+            changes = feed.newest_changes(until=held.revision, wanted=chosen, limit=query.values["limit"])
+        atom = Feed(f"{request.path}?{query.canonical()}".rstrip("?"), founded_at=founded_at)
         for change in changes:
-            feed.add(change)
+            atom.add(change)
         return HttpResponse(
-            feed.writeString("utf-8"),
+            atom.writeString("utf-8"),
             content_type=MEDIA_TYPE,
             headers={"Cache-Control": answers.PUBLIC, "Access-Control-Allow-Origin": "*"},
         )

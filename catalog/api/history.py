@@ -10,14 +10,16 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from catalog import documents, history
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.changes import PriceChange
-from catalog.history import Change, OfferThen, Position, Wanted
+from catalog.documents import rendering
+from catalog.documents.differences import PriceChange
+from catalog.history import feed, offers
+from catalog.history.offers import OfferThen
+from catalog.history.versions import Change, Position, Wanted
 from catalog.models import Price
 from catalog.normalize import dates
-from catalog.normalize.meters import METERS
+from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
 from catalog.serving import filters, filterset, snapshot
 from catalog.serving.index import Row
@@ -44,7 +46,7 @@ class ModelHistory(CatalogView):
         if not rows:
             raise Http404("There is no model of this id here.")
         with answers.reading_tables():
-            found = history.history_of(
+            found = offers.history_of(
                 model_id, gateways=rows, until=held.revision, as_of=as_of, offset=offset, limit=limit
             )
         has_more = offset + limit < max(found.prices_total, found.changes_total)
@@ -104,13 +106,13 @@ def wanted(query: filterset.SelectionFilterSet) -> Wanted:
     )
 
 
-def _page(query: filterset.SelectionFilterSet, *, until: int) -> history.Page:
+def _page(query: filterset.SelectionFilterSet, *, until: int) -> feed.Page:
     given = [name for name in BEGINNINGS if query.values[name] is not None]
     if len(given) > 1:
         raise _invalid(query, given[1], f"cannot be given together with {given[0]}")
     try:
-        return history.changes_after(_start(query), until=until, wanted=wanted(query), limit=query.values["limit"])
-    except history.NotPublished as error:
+        return feed.changes_after(_start(query), until=until, wanted=wanted(query), limit=query.values["limit"])
+    except feed.NotPublished as error:
         raise _invalid(query, given[0], f"names a revision that there is not; the newest is {error.newest}") from error
 
 
@@ -119,7 +121,7 @@ def _start(query: filterset.SelectionFilterSet) -> Position | None:
     if cursor is not None:
         return Position(*cursor)
     if since is not None:
-        since_revision = history.last_revision_before(since)
+        since_revision = feed.last_revision_before(since)
     return None if since_revision is None else Position.after(since_revision)
 
 
@@ -157,7 +159,7 @@ def _dated_price(price: Price) -> Json:
         "gateway": price.offer.gateway.slug,
         **_meter(price.meter),
         "conditions": orjson.loads(price.conditions_key),
-        "amount": documents.amount_text(told),
+        "amount": rendering.amount_text(told),
         "currency": price.currency,
         "valid_from": dates.iso(price.valid_from),
         "valid_to": None if ended_at is None else dates.iso(ended_at),

@@ -49,7 +49,8 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, UnusableRow
-from catalog.normalize import billing, dates, meters, modalities, model_ids, money, price_lists
+from catalog.normalize import dates, modalities, model_ids
+from catalog.pricing import billing, meters, money, price_lists
 from catalog.records import Availability, ModelType, OfferRecord
 
 _PAGE_SIZE = 1000

@@ -48,7 +48,8 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload
-from catalog.normalize import dates, meters, modalities, model_ids, money, price_lists
+from catalog.normalize import dates, modalities, model_ids
+from catalog.pricing import meters, money, price_lists
 from catalog.records import Availability, ModelType, OfferRecord
 
 _PAGE_SIZE = 1000

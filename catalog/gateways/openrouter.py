@@ -13,9 +13,9 @@ Unit of its prices: US dollars **per token**, as decimal text; per request, per 
   tokens, and the row does not show by which: their token prices are unknown. Any other kind of output, also one that
   OpenRouter adds later, is billed by tokens.
 - `overrides` hold prices under conditions; where those are hours, the top-level price changes with the clock. What
-  follows from that stands in `catalog/normalize/schedules.py`.
+  follows from that stands in `catalog/pricing/schedules.py`.
 Ids are `author/slug[:variant]`, `~author/slug-latest` for an alias that moves; `openrouter/...` are routers and models
-whose maker is not told yet. `catalog/normalize/variants.py` has what the words of variants mean. Fields are added
+whose maker is not told yet. `catalog/pricing/variants.py` has what the words of variants mean. Fields are added
 several times a year, so unknown ones are ignored.
 """
 
@@ -54,19 +54,8 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload, GatewayError, UnusableRow
-from catalog.normalize import (
-    billing,
-    counts,
-    dates,
-    meters,
-    modalities,
-    model_ids,
-    money,
-    price_lists,
-    schedules,
-    text,
-    variants,
-)
+from catalog.normalize import counts, dates, modalities, model_ids, text
+from catalog.pricing import billing, meters, money, price_lists, schedules, variants
 from catalog.records import JsonScalar, ModelType, OfferRecord, ProviderRecord
 
 _PATH = "/api/v1/models"

@@ -46,7 +46,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from catalog.adapter import fields
 from catalog.adapter.contract import Auth, Config, Gateway, Json, Listing, Page, Request, Walk, fields_of, validated
 from catalog.adapter.errors import BadPayload, GatewayError
-from catalog.normalize import billing, meters, modalities, model_ids, money, price_lists, text, variants
+from catalog.normalize import modalities, model_ids, text
+from catalog.pricing import billing, meters, money, price_lists, variants
 from catalog.records import Condition, ModelType, OfferRecord
 
 _PAGE_SIZE = 100

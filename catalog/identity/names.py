@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from catalog.identity.offers import Offer, OfferKey
 from catalog.known_providers import KnownProviders
 from catalog.normalize import model_ids
-from catalog.normalize import variants as words
+from catalog.pricing import variants as words
 from catalog.records import ModelType
 
 TUNED = ("it", "instruct", "chat")

@@ -1,4 +1,4 @@
-"""What curators said. Only `catalog/curation.py` writes here; a sync never does."""
+"""What curators said. Only `catalog/curation` writes here; a sync never does."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
-from catalog import documents, records
+from catalog import records
+from catalog.documents import rendering
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
 from catalog.publication import clock, diff, identify, locks, providers, rejected, revision
@@ -133,7 +134,7 @@ def render_all() -> tuple[int, int]:
 
     All that changes then is one revision of its own, whose changes the feed calls `rendered`. Raises ClockMoved.
     """
-    if (newest := revision.current()).renderer == documents.RENDERER:
+    if (newest := revision.current()).renderer == rendering.RENDERER:
         return newest.number, newest.number
     with transaction.atomic():
         locks.lock_all_gateways()

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from catalog import records
 from catalog.models import Gateway, Offer, PriceHold, SyncRun
-from catalog.normalize import money, relations
+from catalog.pricing import money, relations
 from catalog.publication import parts
 from catalog.publication.holds import PriceKey, with_holds
 from catalog.publication.listing import AcceptedListing, Doubt, Guard, Loss, Rule

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from catalog.normalize import billing
-from catalog.normalize.meters import COMPUTE_HOUR
+from catalog.pricing import billing
+from catalog.pricing.meters import COMPUTE_HOUR
 from catalog.records import OfferRecord, PriceRecord
 
 PriceKey = tuple[str, str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.models import Gateway, Revision
+from catalog.models import Gateway, Offer, Revision
 
 
 class LeaseLost(Exception):
@@ -11,6 +11,12 @@ class LeaseLost(Exception):
 
 def lock_gateway(slug: str) -> Gateway:
     return Gateway.objects.select_for_update().get(slug=slug)
+
+
+def lock_offer(offer: Offer) -> Offer:
+    """The offer as it is once no sync of its gateway can change it."""
+    lock_gateway(offer.gateway.slug)
+    return Offer.objects.select_related("gateway").get(pk=offer.pk)
 
 
 def lock_all_gateways() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from catalog.normalize import meters, money, text
+from catalog.normalize import text
+from catalog.pricing import meters, money
 from catalog.records import OfferRecord, PriceRecord
 
 Json = Any

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.normalize import money
-from catalog.normalize.meters import METERS
-from catalog.normalize.money import Unit
-from catalog.normalize.relations import Break
+from catalog.pricing import money
+from catalog.pricing.meters import METERS
+from catalog.pricing.money import Unit
+from catalog.pricing.relations import Break
 from catalog.records import PriceRecord
 
 RULES = 2

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from catalog import documents
-from catalog.normalize import money
+from catalog.pricing import money, status
 from catalog.publication.holds import PriceKey
 from catalog.records import OfferRecord
 
@@ -39,7 +38,7 @@ def wanted_prices(
         return {}
     return {
         price.key: (money.plain(price.amount), "curator" if _is_curated(price.key, curated) else "upstream")
-        for price in documents.known_prices(record)
+        for price in status.known_prices(record)
     }
 
 

@@ -18,8 +18,8 @@ import orjson
 from django.db.models import Count, DurationField, F, Value
 
 from catalog.models import Offer, Price, PriceHold
-from catalog.normalize import billing
-from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
+from catalog.pricing import billing
+from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication.plausible import shown
 from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Middle

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from catalog import documents
+from catalog.documents import rendering
 from catalog.models import Gateway, Revision
 
 
@@ -50,4 +50,4 @@ def publish_next(
 
 def note_renderer() -> None:
     """Note at the newest revision that all of its documents are made by the renderer of this program."""
-    Revision.objects.filter(number=current().number).update(renderer=documents.RENDERER)
+    Revision.objects.filter(number=current().number).update(renderer=rendering.RENDERER)

@@ -12,8 +12,8 @@ from catalog.identity.curators import StatementError
 from catalog.identity.offers import Offer as Facts
 from catalog.identity.offers import OfferKey
 from catalog.models import CanonicalModel, Gateway, Offer, Price
-from catalog.normalize.billing import EXECUTION_MODES, STANDARD
-from catalog.normalize.meters import INPUT_TEXT, OUTPUT_TEXT
+from catalog.pricing.billing import EXECUTION_MODES, STANDARD
+from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication import parts, revision
 from catalog.publication.holds import PriceKey
 from catalog.publication.states import batches

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from catalog import documents, registry
+from catalog import registry
+from catalog.documents import rendering
 from catalog.known_providers import logo_path
 from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
 from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
@@ -102,7 +103,7 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
     curated = {PRICED_FIELDS[name] for name in standing.overrides if name in PRICED_FIELDS}
     provider = record.provider_slug
     known = registry.PROVIDERS.of(provider) if provider else None
-    facts = documents.OfferFacts(
+    facts = rendering.OfferFacts(
         gateway=offer.gateway.slug,
         gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
         source=Source(offer.source),
@@ -118,18 +119,18 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
     return State(
         offer=offer,
         record=record,
-        document=documents.render(record, facts),
+        document=rendering.render(record, facts),
         standing=standing,
         prices=wanted_prices(record, curated=curated, is_withdrawn=offer.withdrawn_at is not None),
     )
 
 
-def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[documents.HeldPrice, ...]:
+def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[rendering.HeldPrice, ...]:
     """The prices that the gateway reports and that wait for a decision."""
     waiting = held_keys(upstream, standing.asked)
     holds = standing.holds
     return tuple(
-        documents.HeldPrice(price=price, since=holds[price.key].reported_since, reason=holds[price.key].reason)
+        rendering.HeldPrice(price=price, since=holds[price.key].reported_since, reason=holds[price.key].reason)
         for price in upstream.prices
         if price.key in waiting
     )

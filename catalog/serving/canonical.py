@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from catalog import registry
 from catalog.identity.names import Namer, in_any_order
-from catalog.normalize import variants
+from catalog.pricing import variants
 from catalog.serving import derived
 from catalog.serving.index import Index, Row
 from catalog.serving.snapshot import Snapshot

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from catalog import costing, documents
-from catalog.normalize import money
+from catalog.documents import reading
+from catalog.pricing import money, workloads
 from catalog.records import ModelType
 from catalog.serving.filterset import ParameterProblem
 from catalog.serving.index import Row
@@ -18,9 +18,9 @@ from catalog.serving.tariffs import tariff
 
 Json = Any
 
-DEFAULT_WORKLOAD = costing.Workload(input_tokens=750_000, output_tokens=250_000)
+DEFAULT_WORKLOAD = workloads.Workload(input_tokens=750_000, output_tokens=250_000)
 """A million tokens, three parts input to one part output."""
-WORKLOAD_OF_EMBEDDINGS = costing.Workload(input_tokens=1_000_000)
+WORKLOAD_OF_EMBEDDINGS = workloads.Workload(input_tokens=1_000_000)
 """As many tokens, of which none come out."""
 
 _COMPARED = (
@@ -60,7 +60,7 @@ class Compared:
         return None if self.cost is None else money.plain(self.cost)
 
 
-def usual_workload(rows: Iterable[Row]) -> costing.Workload:
+def usual_workload(rows: Iterable[Row]) -> workloads.Workload:
     """What offers are compared by where nobody states anything else."""
     are_embeddings = all(("model_type", ModelType.EMBEDDINGS.value) in row.facets for row in rows)
     return WORKLOAD_OF_EMBEDDINGS if are_embeddings else DEFAULT_WORKLOAD
@@ -74,7 +74,7 @@ def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterPro
             yield ParameterProblem(name, "0", reason)
 
 
-def compared(rows: Iterable[Row], workload: costing.Workload) -> list[Compared]:
+def compared(rows: Iterable[Row], workload: workloads.Workload) -> list[Compared]:
     """Cheapest first; those that cannot be compared last, by gateway and id."""
     found = [_compared(row, workload) for row in rows]
     return sorted(found, key=lambda each: (each.cost is None, each.cost or 0, each.row.gateway, each.row.id))
@@ -86,9 +86,9 @@ def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
     return {field: values for field, values in told.items() if len({str(value) for value in values} - {"None"}) > 1}
 
 
-def _compared(row: Row, workload: costing.Workload) -> Compared:
+def _compared(row: Row, workload: workloads.Workload) -> Compared:
     document = orjson.loads(row.document)
-    bill = tariff(document, puts_out_text=documents.puts_out_text(document)).bill(workload)
+    bill = tariff(document, puts_out_text=reading.puts_out_text(document)).bill(workload)
     reasons = _reasons(document) or bill.reasons
     return Compared(
         row=row,

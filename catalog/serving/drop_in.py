@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import orjson
 
 from catalog import registry
-from catalog.normalize import billing
+from catalog.pricing import billing
 from catalog.serving import comparison, derived
 from catalog.serving.canonical import models_of
 from catalog.serving.comparison import Compared

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog import costing
+from catalog.pricing import costing, workloads
 from catalog.serving.comparison import WITHDRAWN
 from catalog.serving.index import Row
 from catalog.serving.selection import Selection
@@ -42,7 +42,7 @@ class Estimate:
         return sorted(counted.items(), key=lambda reason: (-reason[1], reason[0]))
 
 
-def estimate(selection: Selection, workload: costing.Workload) -> Estimate:
+def estimate(selection: Selection, workload: workloads.Workload) -> Estimate:
     members, tariffs = selection.members, tariffs_of(selection.snapshot).by_position
     billed = {tariff: tariff.bill(workload) for tariff in {tariffs[position] for position in members}}
     totals = {tariff: bill.total for tariff, bill in billed.items()}

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, ClassVar
 
-from catalog import documents, registry
-from catalog.normalize import billing
+from catalog import registry
+from catalog.documents import rendering
+from catalog.pricing import billing
 from catalog.records import Availability, Source
 from catalog.serving import comparison
 from catalog.serving.facets import COUNTED
@@ -274,7 +275,7 @@ class OfferFilterSet(NarrowingFilterSet):
     )
     fields = AnyOf(
         "Only these top-level fields of each offer, in the usual order.",
-        choices=documents.FIELDS,
+        choices=rendering.FIELDS,
         example="id,name,pricing",
     )
     facets = AnyOf(

@@ -23,7 +23,8 @@ from typing import Any, Self
 import orjson
 from pyroaring import BitMap
 
-from catalog import documents, registry
+from catalog import registry
+from catalog.documents import reading
 from catalog.normalize import dates
 from catalog.serving.orders import Order, SortValue
 from catalog.serving.search import Search
@@ -61,7 +62,7 @@ FACETS: Mapping[str, Callable[[Json], Iterable[str]]] = {
     "price_status": lambda shown: [shown["price_status"]],
     "price_basis": lambda shown: _folded(shown["price_basis"]),
     "price_tier": lambda shown: _folded(shown["price_tier"]),
-    "execution_mode": lambda shown: _folded(documents.execution_mode_of(shown)),
+    "execution_mode": lambda shown: _folded(reading.execution_mode_of(shown)),
     "availability": lambda shown: [shown["availability"]],
     "source": lambda shown: [shown["source"]],
     "quantization": lambda shown: _folded(shown["quantization"]),

@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from catalog import documents
-from catalog.costing import HeldKey
-from catalog.normalize import billing, meters
-from catalog.normalize.meters import METERS
+from catalog.documents import reading
+from catalog.pricing import billing, meters
+from catalog.pricing.costing import HeldKey
+from catalog.pricing.meters import METERS
 from catalog.records import Condition
 from catalog.serving import derived
 from catalog.serving.index import Row
@@ -129,7 +129,7 @@ def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
 
 def _entry_of(row: Row) -> _Entry | None:
     document = orjson.loads(row.document)
-    provider, held = _provider(document), documents.held_keys(document)
+    provider, held = _provider(document), reading.held_keys(document)
     if provider is None or not _is_sayable(document) or any(_is_needed(*price) for price in held):
         return None
     document["pricing"] = _without(held, document["pricing"])
@@ -166,7 +166,7 @@ def _is_sayable(document: Json) -> bool:
 
 def _has_unclear(document: Json) -> bool:
     """Whether a price is null that is charged; `completion` is null for an embedding, too, which has no such price."""
-    unclear = {(price.meter, price.conditions) for price in documents.unclear_prices(document)}
+    unclear = {(price.meter, price.conditions) for price in reading.unclear_prices(document)}
     return bool(unclear - {(meters.OUTPUT_TEXT, ())})
 
 

@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 import django_filters
 
 from catalog import registry
-from catalog.changes import Kind
-from catalog.normalize import dates, modalities, money
+from catalog.documents.differences import Kind
+from catalog.normalize import dates, modalities
+from catalog.pricing import money
 from catalog.records import ModelType
 from catalog.serving import search_words
 from catalog.serving.selection import Selection

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from catalog import costing
-from catalog.normalize import money
+from catalog.pricing import money, workloads
 from catalog.serving.comparison import Compared, compared
 from catalog.serving.index import Row
 
@@ -32,7 +31,7 @@ ANYWHERE: Mapping[str, Sequence[str]] = {
 DIFFERING = ("model_type", "knowledge_cutoff", *LARGEST, *ANYWHERE, "lowest_cost")
 
 
-def side_by_side(model_rows: Sequence[Sequence[Row]], workload: costing.Workload) -> list[Json]:
+def side_by_side(model_rows: Sequence[Sequence[Row]], workload: workloads.Workload) -> list[Json]:
     """The facts and costs of each model, whose offers are given."""
     return [_model(rows, workload) for rows in model_rows]
 
@@ -60,7 +59,7 @@ def _apart(values: Sequence[Json]) -> list[Json]:
     return [None if value is None else [each for each in value if each not in shared] for value in values]
 
 
-def _model(rows: Sequence[Row], workload: costing.Workload) -> Json:
+def _model(rows: Sequence[Row], workload: workloads.Workload) -> Json:
     offers = compared(rows, workload)
     served = [offer for offer in offers if offer.document["withdrawn_at"] is None] or offers
     told = [offer.document for offer in sorted(served, key=_prominence)]

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from catalog import registry
-from catalog.normalize import money
+from catalog.pricing import money
 from catalog.serving.providers import slug_of
 from catalog.serving.selection import Selection
 from catalog.serving.tariffs import Tariff, tariffs_of

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
-from catalog import costing, documents
+from catalog.documents import reading
+from catalog.pricing import costing, workloads
 from catalog.records import PriceRecord, UnclearPrice
 from catalog.serving import derived
 from catalog.serving.index import Index
@@ -41,7 +42,7 @@ class Tariff:
     puts_out_text: bool
     held: frozenset[costing.HeldKey]
 
-    def bill(self, workload: costing.Workload) -> costing.Bill:
+    def bill(self, workload: workloads.Workload) -> costing.Bill:
         return costing.bill(
             self.prices,
             workload,
@@ -58,15 +59,15 @@ def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
     """What a document shows of prices and holds."""
     per_million = told["price_per_million"] or {}
     return Tariff(
-        prices=documents.prices_told(told),
-        unclear=documents.unclear_prices(told),
+        prices=reading.prices_told(told),
+        unclear=reading.unclear_prices(told),
         status=told["price_status"],
-        execution_mode=documents.execution_mode_of(told),
+        execution_mode=reading.execution_mode_of(told),
         per_million_input=_amount(per_million.get("input")),
         per_million_output=_amount(per_million.get("output")),
         hourly_rate=_amount(told["pricing"].get("hourly_rate")) if told["price_basis"] == "hourly" else None,
         puts_out_text=puts_out_text,
-        held=documents.held_keys(told),
+        held=reading.held_keys(told),
     )
 
 

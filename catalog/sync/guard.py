@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.normalize import relations
-from catalog.normalize.meters import METERS
+from catalog.pricing import relations
+from catalog.pricing.meters import METERS
 from catalog.publication import plausible
 from catalog.publication.holds import PriceKey
 from catalog.publication.listing import Comparison, Doubt, Loss, NotBelieved, Rule

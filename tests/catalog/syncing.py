@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from catalog import curation
 from catalog.adapter.contract import Config, Listing, Request, Walk
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import BadPayload, Unreachable
+from catalog.curation import overrides
 from catalog.gateways.chutes import Chutes
 from catalog.models import Offer, OfferVersion, Revision, SyncRun
 from catalog.registry import GATEWAYS
@@ -147,7 +147,7 @@ def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes
 
 def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: str = "usd_per_hour") -> int:
     """What a curator says of a price, and means."""
-    return curation.set_override(
+    return overrides.set_override(
         Offer.objects.get(model_id=model_id),
         field=field,
         value={"amount": amount, "unit": unit},
@@ -160,7 +160,7 @@ def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: s
 
 def clear_price(model_id: str, *, field: str = "hourly_rate") -> int:
     offer = Offer.objects.get(model_id=model_id)
-    return curation.clear_override(offer, field=field, author=None)
+    return overrides.clear_override(offer, field=field, author=None)
 
 
 def published() -> tuple[int, dict[str, str]]:

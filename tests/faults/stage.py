@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from catalog import records
 from catalog.models import Offer, OfferVersion, Revision, SyncRun
-from catalog.normalize import money
+from catalog.pricing import money
 from catalog.sync import run
 from tests.upstream import Upstream
 

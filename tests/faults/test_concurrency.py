@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from catalog import curation
+from catalog.curation import overrides
 from catalog.models import Gateway, Offer, OfferVersion, Revision, SyncRun
 from catalog.serving import snapshot
 from catalog.sync.run import AlreadyRunning
@@ -93,7 +93,7 @@ def tagging(slug: str, tag: str, *, first: int) -> Callable[[], None]:
             for offer in offers:
                 value = {"add": [tag, f"{tag}-{number}"], "remove": []}
                 now = timezone.now()
-                curation.set_override(
+                overrides.set_override(
                     offer, field="tags", value=value, reason="why", author=None, is_confirmed=True, now=now
                 )
 

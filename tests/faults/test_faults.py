@@ -20,7 +20,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from catalog import curation
+from catalog.curation import holds
 from catalog.models import Gateway, Offer, Price, PriceHold, SyncRun
 from tests import upstream as faults
 from tests.catalog import kept
@@ -542,7 +542,7 @@ def test_a_held_price_is_served_once_it_is_released(upstream: Upstream, place: P
     held = catalogue(place.slug).documents
 
     for hold in waiting:
-        curation.decide_price_hold(hold, state=PriceHold.State.RELEASED, author=None, now=timezone.now())
+        holds.decide_price_hold(hold, state=PriceHold.State.RELEASED, author=None, now=timezone.now())
     sync(place.slug)
 
     after = catalogue(place.slug).documents

@@ -9,7 +9,7 @@ from catalog import registry
 from catalog.api.serializers import fields
 from catalog.api.serializers.canonical import CheapestSerializer, WorkloadSerializer
 from catalog.api.serializers.lists import StampSerializer
-from catalog.normalize import meters, money
+from catalog.pricing import meters, money
 from catalog.records import ModelType
 
 

@@ -9,7 +9,7 @@ from catalog import registry
 from catalog.api.serializers import fields
 from catalog.api.serializers.lists import StampSerializer
 from catalog.api.serializers.offers import OfferSerializer
-from catalog.changes import Kind
+from catalog.documents.differences import Kind
 
 
 def _conditions() -> serializers.ListField:

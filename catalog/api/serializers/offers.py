@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog.api.serializers import fields
-from catalog.normalize import billing
+from catalog.pricing import billing
 from catalog.records import Availability, ModelType, Source
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from catalog import curation
+from catalog.curation import holds
 from catalog.models import PriceHold, SyncRun
 from catalog.publication.clock import ClockMoved
 from catalog.sync import decisions, run
@@ -33,23 +33,23 @@ class Command(BaseCommand):
         for name in options["what"]:
             try:
                 self._decide(options["action"], name)
-            except (decisions.NothingToDecide, curation.AlreadyDecided, ClockMoved, run.AlreadyRunning) as error:
+            except (decisions.NothingToDecide, holds.AlreadyDecided, ClockMoved, run.AlreadyRunning) as error:
                 raise CommandError(f"{name}: {error}") from error
 
     def _list(self) -> None:
         runs = SyncRun.objects.filter(outcome=SyncRun.Outcome.HELD).select_related("gateway").order_by("pk")
         for held in runs:
             self.stdout.write(f"{_RUN}{held.pk} {held.gateway.slug} {held.started_at:%Y-%m-%d %H:%M} UTC: {held.error}")
-        holds = PriceHold.objects.waiting().select_related("offer__gateway").order_by("pk")
-        for hold in holds:
+        waiting = PriceHold.objects.waiting().select_related("offer__gateway").order_by("pk")
+        for hold in waiting:
             self.stdout.write(f"{_PRICE}{hold.pk} {hold.offer.gateway.slug} {hold.offer.model_id}: {hold.reason}")
-        if not runs and not holds:
+        if not runs and not waiting:
             self.stdout.write("Nothing is held.")
 
     def _list_questions(self, action: str) -> None:
         if action != "list":
             raise CommandError("--questions only lists; there is nothing to release or to discard")
-        questions = curation.open_questions()
+        questions = holds.open_questions()
         for question in questions:
             offer = question.offer
             self.stdout.write(
@@ -84,4 +84,4 @@ class Command(BaseCommand):
         if hold is None:
             raise decisions.NothingToDecide("there is no such held price")
         state = PriceHold.State.RELEASED if action == "release" else PriceHold.State.DISCARDED
-        curation.decide_price_hold(hold, state=state, author=None, now=timezone.now())
+        holds.decide_price_hold(hold, state=state, author=None, now=timezone.now())

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog import curation
+from catalog.curation import identity
 from catalog.models import (
     ApiKey,
     CanonicalModel,
@@ -77,7 +77,7 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
     rejecting = SyncRun.objects.create(gateway=gateway, started_at=timezone.now(), trigger="schedule", lease_token=9)
     rejecting.rejected_rows.create(position=1, model_id="x", reason="id: must not be empty", raw='{"id": "')
 
-    curation.state_identity(kind="split", offer=_offer(), reason="a test", author=None, now=timezone.now())
+    identity.state_identity(kind="split", offer=_offer(), reason="a test", author=None, now=timezone.now())
     one, other = CanonicalModel.objects.order_by("pk")[:2]
     IdentityCandidate.objects.create(model=one, may_be=other, reason="equal_name", evidence="They are called the same.")
 

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from catalog import curation
+from catalog.curation import identity
 from catalog.models import CanonicalModel
-from catalog.normalize import meters, money
+from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord, PriceRecord
 from catalog.serving import snapshot
 from catalog.serving.answers import canonical_query
@@ -176,7 +176,7 @@ def test_every_row_names_its_model(client: Client, sold_everywhere: None) -> Non
 def test_the_slug_of_a_merged_model_leads_on(client: Client, sold_everywhere: None) -> None:
     qwen = CanonicalModel.objects.get(slug__startswith="Qwen")
     publish(offer_record("acme/heron", provider_slug="acme"), gateway="featherless", is_complete=False)
-    curation.state_identity(
+    identity.state_identity(
         kind="alias", spelling="acme/heron", model=qwen, reason="the same weights", author=None, now=timezone.now()
     )
     snapshot.refresh()
@@ -190,7 +190,7 @@ def test_the_slug_of_a_merged_model_leads_on(client: Client, sold_everywhere: No
 @pytest.mark.parametrize("spelling", ["grey-bird", "birds/Grey-Bird"])
 def test_what_curators_call_a_model_leads_to_it(client: Client, sold_everywhere: None, spelling: str) -> None:
     r1 = CanonicalModel.objects.get(slug=R1)
-    statement = curation.state_identity(
+    statement = identity.state_identity(
         kind="alias", spelling=spelling, model=r1, reason="its nickname", author=None, now=timezone.now()
     )
     snapshot.refresh()
@@ -198,7 +198,7 @@ def test_what_curators_call_a_model_leads_to_it(client: Client, sold_everywhere:
     assert read(client, f"/catalog/resolve?id={spelling.lower()}")["data"]["canonical_model"] == R1
     assert client.get(f"/catalog/canonical/{spelling}")["Location"] == f"/catalog/canonical/{R1}"
 
-    curation.withdraw_statement(statement, author=None)
+    identity.withdraw_statement(statement, author=None)
     snapshot.refresh()
     assert read(client, f"/catalog/resolve?id={spelling}")["data"]["canonical_model"] is None
 
@@ -208,7 +208,7 @@ def test_withdrawn_offers_of_a_merged_model_are_found_under_the_slug_that_it_has
     publish(offer_record("acme/egret", provider_slug="acme"))
     egret = CanonicalModel.objects.get(slug="acme/egret")
     snapshot.refresh()
-    curation.state_identity(
+    identity.state_identity(
         kind="alias", spelling="acme/heron", model=egret, reason="one bird", author=None, now=timezone.now()
     )
     snapshot.refresh()

@@ -9,7 +9,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.normalize import meters, money
+from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord
 from catalog.serving import answers, snapshot
 from catalog.serving.snapshot import Snapshot

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from catalog import documents
+from catalog.documents import rendering
 from catalog.records import Availability, OfferRecord
 from catalog.serving import comparison, drop_in, snapshot
 from catalog.serving.canonical import models_of
@@ -63,7 +63,7 @@ def told(model_id: str = "deepseek/deepseek-r1", **fields: Any) -> OfferRecord:
 
 
 def row(record: OfferRecord, *, gateway: str = "openrouter", model: str = "deepseek-ai/DeepSeek-R1") -> Row:
-    document = orjson.dumps(documents.build(record, offer_facts(gateway=gateway)))
+    document = orjson.dumps(rendering.build(record, offer_facts(gateway=gateway)))
     return Row.of(document, Identity(model=model, variant="", rule="hugging_face_id", evidence="its id"))
 
 

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pytest_django import DjangoAssertNumQueries
 
-from catalog import costing
 from catalog.api.bodies import LARGEST_BYTES
 from catalog.api.estimate_body import EstimateBody, WorkloadBody, workload
-from catalog.normalize import billing, meters, money
+from catalog.pricing import billing, meters, money, workloads
 from catalog.records import PriceRecord
 from catalog.serving import snapshot
 from catalog.serving.filters import NarrowingFilterSet
@@ -258,13 +257,13 @@ def test_an_estimate_is_posted_without_parameters_and_asks_the_database_nothing(
 def test_the_body_has_all_of_a_workload_and_means_the_same_by_what_it_leaves_out() -> None:
     given = WorkloadBody.model_fields
 
-    assert given.keys() == {stated.name for stated in fields(costing.Workload)}
-    assert workload(WorkloadBody(images=Decimal(1))) == costing.Workload(images=Decimal(1))
+    assert given.keys() == {stated.name for stated in fields(workloads.Workload)}
+    assert workload(WorkloadBody(images=Decimal(1))) == workloads.Workload(images=Decimal(1))
     assert get_args(given["execution_mode"].annotation) == billing.EXECUTION_MODES
     assert all(field.description for field in (*given.values(), *EstimateBody.model_fields.values()))
     schema = EstimateBody.model_json_schema()
     assert schema["properties"]["filters"]["properties"].keys() == NarrowingFilterSet.parameters().keys()
-    assert inspect.signature(costing.Workload).parameters["execution_mode"].default == given["execution_mode"].default
+    assert inspect.signature(workloads.Workload).parameters["execution_mode"].default == given["execution_mode"].default
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from django.test import Client
 
-from catalog import documents
-from catalog.normalize import meters
+from catalog.documents import reading, rendering
+from catalog.pricing import meters
 from catalog.records import Condition, ModelType, PriceRecord
 from catalog.serving import litellm_map, snapshot
 from catalog.serving.index import Row
@@ -112,9 +112,9 @@ ALL = (
 
 def document(*held: PriceRecord, **fields: Any) -> Json:
     now = datetime(2026, 11, 22, tzinfo=UTC)
-    holds = tuple(documents.HeldPrice(price=each, since=now, reason="it moved") for each in held)
+    holds = tuple(rendering.HeldPrice(price=each, since=now, reason="it moved") for each in held)
     facts = offer_facts(gateway="openrouter", holds=holds)
-    return orjson.loads(documents.render(offer_record(**({"prices": ALL} | fields)), facts))
+    return orjson.loads(rendering.render(offer_record(**({"prices": ALL} | fields)), facts))
 
 
 def entry(*held: PriceRecord, **fields: Any) -> Json:
@@ -162,8 +162,8 @@ def test_an_embedding_model_needs_the_price_of_its_input_alone() -> None:
 
 def test_a_document_of_before_there_were_holds_has_none() -> None:
     older = document(price(meters.INPUT_TEXT, "1", LONG))
-    assert documents.held_keys(older) == {(meters.INPUT_TEXT, (LONG,))}
+    assert reading.held_keys(older) == {(meters.INPUT_TEXT, (LONG,))}
 
     del older["holds"]
 
-    assert documents.held_keys(older) == frozenset()
+    assert reading.held_keys(older) == frozenset()

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from django.test import Client
 
-from catalog import documents
+from catalog.documents import rendering
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord
 from catalog.serving import litellm_map
 from catalog.serving.index import Row
@@ -30,7 +30,7 @@ ADDRESS = "/litellm/model_prices.json"
 
 
 def row(record: OfferRecord, gateway: str = "openrouter") -> Row:
-    return Row.of(orjson.dumps(documents.build(record, offer_facts(gateway=gateway))))
+    return Row.of(orjson.dumps(rendering.build(record, offer_facts(gateway=gateway))))
 
 
 def entries(*rows: Row) -> Json:

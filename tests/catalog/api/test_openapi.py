@@ -27,7 +27,7 @@ from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Se
 from catalog import registry
 from catalog.api.serializers import OfferSerializer
 from catalog.models import ApiKey, Revision, SyncRun
-from catalog.normalize.meters import METERS
+from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
 from catalog.serving import keys, snapshot
 from catalog.serving.snapshot import Snapshot

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from catalog import curation
+from catalog.curation import overrides
 from catalog.models import Offer
 from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
@@ -82,7 +82,7 @@ def test_a_curated_price_is_served_after_the_refresh_and_gone_once_it_is_cleared
 ) -> None:
     offer = Offer.objects.get(model_id=R1)
     gateways_own = read(client, f"/catalog/models/{R1}")
-    curation.set_override(
+    overrides.set_override(
         offer,
         field="hourly_rate",
         value={"amount": "5.5", "unit": "usd_per_hour"},
@@ -95,7 +95,7 @@ def test_a_curated_price_is_served_after_the_refresh_and_gone_once_it_is_cleared
 
     snapshot.refresh()
     curated = read(client, f"/catalog/models/{R1}")
-    curation.clear_override(offer, field="hourly_rate", author=None)
+    overrides.clear_override(offer, field="hourly_rate", author=None)
     snapshot.refresh()
     cleared = read(client, f"/catalog/models/{R1}")
 
@@ -108,7 +108,7 @@ def test_a_curated_price_is_served_after_the_refresh_and_gone_once_it_is_cleared
 
 
 def test_a_curated_tag_is_found_by_the_filter(client: Client, catalogue: Snapshot) -> None:
-    curation.set_override(
+    overrides.set_override(
         Offer.objects.get(model_id="Qwen/Qwen3-14B"),
         field="tags",
         value={"add": ["hot"], "remove": []},

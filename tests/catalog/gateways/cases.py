@@ -17,7 +17,7 @@ from typing import Any
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Gateway, Listing, Request
 from catalog.adapter.testing import Exchange
-from catalog.normalize import money
+from catalog.pricing import money
 from catalog.records import OfferRecord, PriceRecord
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import sort_rows

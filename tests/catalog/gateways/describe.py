@@ -9,8 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from catalog import documents
 from catalog.adapter.contract import Gateway, Listing
+from catalog.pricing import status
 from catalog.records import OfferRecord
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import Sorted, sort_rows
@@ -20,8 +20,8 @@ from tests.catalog.gateways.cases import FIXTURES, bundled
 PAGE = FIXTURES.parent / "docs" / "gateways.md"
 COUNTS: dict[str, Callable[[OfferRecord], object]] = {
     "model_type": lambda record: record.model_type.value,
-    "price_status": documents.price_status,
-    "price_basis": documents.price_basis,
+    "price_status": status.price_status,
+    "price_basis": status.price_basis,
 }
 
 

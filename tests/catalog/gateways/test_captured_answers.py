@@ -10,8 +10,8 @@ import pytest
 from catalog.adapter import testing
 from catalog.adapter.contract import Listing
 from catalog.normalize import text
-from catalog.normalize.meters import METERS
-from catalog.normalize.money import Unit, per_million
+from catalog.pricing.meters import METERS
+from catalog.pricing.money import Unit, per_million
 from catalog.records import Availability, OfferRecord
 from catalog.registry import GATEWAYS
 from catalog.sync import bundle

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Listing, Page
 from catalog.adapter.errors import BadPayload
 from catalog.gateways.chutes import Chutes
-from catalog.normalize import money
+from catalog.pricing import money, status
 from catalog.records import Availability, ModelType, OfferRecord
 
 Json = Any
@@ -153,14 +152,14 @@ def test_the_hour_of_an_instance_does_not_replace_token_prices_that_contradict_e
     found = record(chute=chute(), llm=llm(price=price))
 
     assert prices(found) == {"compute.hour": "22"}
-    assert (documents.price_status(found), documents.price_basis(found)) == ("unknown", None)
+    assert (status.price_status(found), status.price_basis(found)) == ("unknown", None)
 
 
 def test_zeros_next_to_an_unclear_price_of_the_work_are_not_free() -> None:
     found = record(llm=llm(pricing={"prompt": 0, "completion": "cheap"}))
 
     assert prices(found) == {"input.text": "0"}
-    assert documents.price_status(found) == "unknown"
+    assert status.price_status(found) == "unknown"
 
 
 @pytest.mark.parametrize(

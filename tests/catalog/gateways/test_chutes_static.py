@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.errors import UnusableRow
 from catalog.gateways.chutes import Chutes
-from catalog.normalize import meters
+from catalog.pricing import meters, status
 from catalog.records import ModelType, OfferRecord
 from tests.catalog.gateways.cases import bundled
 from tests.factories import chutes_row
@@ -112,7 +111,7 @@ def test_a_price_that_cannot_be_read_is_unknown_and_never_free(amount: object) -
     found = chutes_record(pricing_per_hour=amount)
 
     assert (found.prices, [price.meter for price in found.unclear]) == ((), [meters.COMPUTE_HOUR])
-    assert documents.price_status(found) == "unknown"
+    assert status.price_status(found) == "unknown"
 
 
 @pytest.mark.parametrize("field", ["id", "name", "provider", "type"])

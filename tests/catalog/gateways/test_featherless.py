@@ -11,9 +11,9 @@ import pytest
 
 from catalog.adapter.contract import Config, Listing, Page
 from catalog.adapter.errors import BadPayload
-from catalog.documents import price_status
 from catalog.gateways.featherless import Featherless
-from catalog.normalize import money
+from catalog.pricing import money
+from catalog.pricing.status import price_status
 from catalog.records import Availability, ModelType, OfferRecord
 
 Json = Any

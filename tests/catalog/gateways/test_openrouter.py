@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Page, Request
 from catalog.adapter.errors import BadPayload, Unreachable
-from catalog.documents import price_basis, price_status
 from catalog.gateways import openrouter
 from catalog.gateways.openrouter import OpenRouter, Prices
-from catalog.normalize import meters, money
+from catalog.pricing import meters, money, status
+from catalog.pricing.status import price_basis, price_status
 from catalog.records import ModelType, OfferRecord, ProviderRecord
 from tests.catalog.gateways.cases import bundled
 
@@ -414,12 +413,12 @@ def test_a_missing_side_of_the_price_is_unknown(side: str) -> None:
 )
 def test_a_row_without_a_price_list_stays_at_unknown_prices(pricing: Json, reason: str) -> None:
     assert unclear(pricing) == {"input.text": reason, "output.text": reason}
-    assert documents.price_status(record(pricing=pricing)) == "unknown"
+    assert status.price_status(record(pricing=pricing)) == "unknown"
 
 
 def test_a_free_side_is_not_free_while_the_other_one_cannot_be_read() -> None:
-    assert documents.price_status(record(pricing={"prompt": "0", "completion": "free"})) == "unknown"
-    assert documents.price_status(record(pricing={"prompt": "0", "completion": "0"})) == "free"
+    assert status.price_status(record(pricing={"prompt": "0", "completion": "free"})) == "unknown"
+    assert status.price_status(record(pricing={"prompt": "0", "completion": "0"})) == "free"
 
 
 def test_everything_else_may_be_missing() -> None:

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from catalog import documents
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Listing, Page, Request
 from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Unreachable
 from catalog.gateways.portkey import Portkey
-from catalog.normalize import money
+from catalog.pricing import money, status
 from catalog.records import ModelType, OfferRecord
 from tests.catalog.gateways.cases import bundled
 
@@ -99,7 +98,7 @@ def test_all_1039_bundled_models_are_offers() -> None:
         ModelType.TEXT_TO_SPEECH: 11,
         ModelType.SPEECH_TO_TEXT: 6,
     }
-    assert Counter(map(documents.price_status, records)) == {"priced": 940, "unknown": 93, "free": 6}
+    assert Counter(map(status.price_status, records)) == {"priced": 940, "unknown": 93, "free": 6}
     assert Counter(found.host for found in records).keys() == set(PORTKEY.options["providers"])
 
 
@@ -117,7 +116,7 @@ def test_a_price_is_in_cents_for_one_token() -> None:
     found = record(pay_as_you_go=tokens(0.00025, 0.001))
 
     assert prices(found) == {"input.text": "0.0000025", "output.text": "0.00001"}
-    assert documents.price_basis(found) == "token"
+    assert status.price_basis(found) == "token"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_a_price_whose_unit_is_not_known_is_unknown(offer_id: str, pay_as_you_go
     found = record(offer_id, pay_as_you_go)
 
     assert found.prices == ()
-    assert documents.price_status(found) == "unknown"
+    assert status.price_status(found) == "unknown"
 
 
 def test_another_currency_is_not_converted() -> None:
@@ -196,14 +195,14 @@ def test_zeros_are_no_price_and_no_evidence() -> None:
     found = record(pay_as_you_go=tokens(0, 0, additional_units={"web_search": {"price": 0}}))
 
     assert found.prices == ()
-    assert documents.price_status(found) == "unknown"
+    assert status.price_status(found) == "unknown"
 
 
 def test_zeros_are_free_under_an_id_that_says_so() -> None:
     found = record("@deepinfra/acme/heron:free", tokens(0, 0, cache_read_input_token={"price": 0}))
 
     assert prices(found) == {"input.text": "0", "output.text": "0"}
-    assert documents.price_status(found) == "free"
+    assert status.price_status(found) == "free"
 
 
 @pytest.mark.parametrize("offer_id", ["@openai/heron-embedding", "@openrouter/acme/heron-embed:free"])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.normalize import billing, dates
+from catalog.normalize import dates
+from catalog.pricing import billing
 
 
 @pytest.mark.parametrize(

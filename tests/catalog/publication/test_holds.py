@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.normalize.meters import COMPUTE_HOUR, INPUT_TEXT, OUTPUT_TEXT
+from catalog.pricing.meters import COMPUTE_HOUR, INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication.holds import Hold, with_holds
 from tests.factories import hourly, offer_record, per_token
 

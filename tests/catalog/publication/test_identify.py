@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from catalog import curation
-from catalog.curation import InvalidStatement
+from catalog.curation import identity
+from catalog.curation.identity import InvalidStatement
 from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer, Revision
 from catalog.records import OfferRecord
 from tests.catalog.syncing import stored, sync_rows
@@ -35,7 +35,7 @@ def placed() -> dict[str, Placed]:
 
 
 def say(kind: str, **said: Any) -> IdentityStatement:
-    return curation.state_identity(kind=kind, reason="seen", author=None, now=timezone.now(), **said)
+    return identity.state_identity(kind=kind, reason="seen", author=None, now=timezone.now(), **said)
 
 
 def offer(offer_id: str, gateway: str = "chutes") -> Offer:
@@ -145,7 +145,7 @@ def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> N
     assert placed()["featherless acme/Heron_7B"][::2] == ("acme/heron", "curator")
     assert model("acme/Heron_7B").redirect == model("acme/heron")
     assert Revision.objects.newest().number == before + 1
-    curation.withdraw_statement(statement, author=None)
+    identity.withdraw_statement(statement, author=None)
     assert placed()["featherless acme/Heron_7B"][0] == "acme/Heron_7B"
     assert model("acme/Heron_7B").redirect is None
 
@@ -159,7 +159,7 @@ def test_statements_that_contradict_each_other_can_be_taken_back_one_by_one(sold
     before = placed()
 
     for row in rows:
-        curation.withdraw_statement(row, author=None)
+        identity.withdraw_statement(row, author=None)
 
     assert not IdentityStatement.objects.exists()
     assert placed() == before

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from catalog import curation
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.contract import Listing
 from catalog.adapter.errors import UnusableRow
+from catalog.curation.identity import InvalidStatement, state_identity, withdraw_statement
 from catalog.identity import links as rules
 from catalog.identity.offers import Offer as Facts
 from catalog.known_providers import KnownProviders
@@ -134,15 +134,15 @@ def say_something(data: st.DataObject) -> None:
     said, now = list(IdentityStatement.objects.order_by("pk")), timezone.now()
     models, offers = list(CanonicalModel.objects.order_by("slug")), list(Offer.objects.order_by("gateway", "model_id"))
     if kind == "withdraw" and said:
-        curation.withdraw_statement(data.draw(st.sampled_from(said)), author=None)
+        withdraw_statement(data.draw(st.sampled_from(said)), author=None)
     elif kind in {"tie", "split", "alias"} and models:
         about: dict[str, Json] = {"model": data.draw(st.sampled_from(models))}
         if kind == "alias":
             about["spelling"] = data.draw(st.sampled_from(models)).slug
         else:
             about["offer"] = data.draw(st.sampled_from(offers))
-        with suppress(curation.InvalidStatement):
-            curation.state_identity(kind=kind, reason="seen", author=None, now=now, **about)
+        with suppress(InvalidStatement):
+            state_identity(kind=kind, reason="seen", author=None, now=now, **about)
 
 
 @pytest.mark.parametrize("withdrawn", [False, True])

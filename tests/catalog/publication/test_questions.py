@@ -15,9 +15,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from catalog import curation
+from catalog.curation import holds, overrides
 from catalog.models import Offer, PriceHold
-from catalog.normalize.meters import INPUT_TEXT
+from catalog.pricing.meters import INPUT_TEXT
 from catalog.publication.questions import Kind, Served, contradicted
 from catalog.records import OfferRecord
 from tests.factories import offer_record, per_token, publish
@@ -86,7 +86,7 @@ def atlas(offer_id: str = ATLAS, *, prompt: str, completion: str = "2", **fields
 def asked() -> list[tuple[str, str, str, str]]:
     return [
         (question.kind.value, question.offer.gateway.slug, question.offer.model_id, question.meter)
-        for question in curation.open_questions()
+        for question in holds.open_questions()
     ]
 
 
@@ -107,7 +107,7 @@ def test_a_price_is_a_question_also_when_the_others_came_later(db: None) -> None
 
     publish(atlas(prompt="1.1"), gateway="featherless")
 
-    [question] = curation.open_questions()
+    [question] = holds.open_questions()
     assert asked() == FAR
     assert (question.amount, question.amount_shown) == (
         Decimal("0.000009"),
@@ -165,7 +165,7 @@ def test_a_zero_from_the_start_is_a_question_where_others_ask_something(others: 
         ("first_zero", "chutes", ATLAS, "input.text"),
         ("first_zero", "chutes", ATLAS, "output.text"),
     ]
-    assert "it is served as free, and others ask 1 US dollars per million tokens" in curation.open_questions()[0].reason
+    assert "it is served as free, and others ask 1 US dollars per million tokens" in holds.open_questions()[0].reason
 
 
 def test_a_zero_that_came_after_a_price_was_believed_by_somebody_already(others: None) -> None:
@@ -193,7 +193,7 @@ def test_what_a_curator_set_or_released_is_answered(others: None) -> None:
     PriceHold.objects.update(amount="0.000008")
     assert asked() == FAR
 
-    curation.set_override(
+    overrides.set_override(
         offer,
         field="prompt",
         value={"amount": "10", "unit": "usd_per_million_tokens"},
@@ -224,7 +224,7 @@ def test_the_number_of_queries_does_not_grow_with_the_offers(
 
     # The prices that are served, the releases, the prices before a zero, and the offers.
     with django_assert_num_queries(6):
-        found = curation.open_questions()
+        found = holds.open_questions()
 
     assert len(found) == 12 * 3
 

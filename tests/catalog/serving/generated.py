@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from catalog import documents
-from catalog.normalize import meters
+from catalog.documents import rendering
+from catalog.pricing import meters
 from catalog.records import Availability, ModelType, PriceRecord, Source
 from catalog.serving.index import Identity, Row
 from tests.factories import hourly, offer_facts, offer_record, per_token
@@ -80,7 +80,7 @@ def rows(draw: st.DrawFn) -> Row:
         if model
         else None
     )
-    return Row.of(orjson.dumps(documents.build(record, facts)), identity)
+    return Row.of(orjson.dumps(rendering.build(record, facts)), identity)
 
 
 def catalogues() -> st.SearchStrategy[list[Row]]:

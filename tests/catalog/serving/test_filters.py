@@ -16,9 +16,10 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import documents
-from catalog.normalize import dates, meters, money
-from catalog.normalize.schedules import Clause, Schedule
+from catalog.documents import rendering
+from catalog.normalize import dates
+from catalog.pricing import meters, money
+from catalog.pricing.schedules import Clause, Schedule
 from catalog.records import Availability, Source
 from catalog.serving.answers import canonical_query
 from catalog.serving.facets import COUNTED, MOST_VALUES, counted
@@ -335,7 +336,7 @@ NOT_ASKED = {
 
 
 def test_every_field_of_a_document_can_be_asked_for_or_has_its_reason() -> None:
-    document = documents.build(
+    document = rendering.build(
         offer_record(prices=(*per_token(prompt="1", completion="1"), *offer_record().prices)), offer_facts()
     )
     nested = {name: value for name, value in document.items() if isinstance(value, dict)}
@@ -343,7 +344,7 @@ def test_every_field_of_a_document_can_be_asked_for_or_has_its_reason() -> None:
         f"{name}.{inner}" for name, value in nested.items() for inner in value
     }
 
-    assert tuple(document) == documents.FIELDS
+    assert tuple(document) == rendering.FIELDS
     assert fields == ASKED_BY.keys() | NOT_ASKED.keys()
     assert not ASKED_BY.keys() & NOT_ASKED.keys()
     assert set(ASKED_BY.values()) <= NarrowingFilterSet.parameters().keys()

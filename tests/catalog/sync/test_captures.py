@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from catalog import curation
 from catalog.adapter.errors import Unreachable
+from catalog.curation import holds, overrides
 from catalog.gateways.chutes import Chutes
 from catalog.models import Capture, Gateway, Offer, OfferVersion, Price, PriceHold, RunPage, SyncRun
 from catalog.publication import plausible
@@ -286,7 +286,7 @@ def write_history(folder: Path) -> None:
     sync_rows(folder, [*ROWS, chutes_row("b/left")])
     say_price("maker/model-00000", "7")
     say_price("maker/model-00001", "0")
-    curation.set_override(
+    overrides.set_override(
         Offer.objects.get(model_id="maker/model-00002"),
         field="tags",
         value={"add": ["fast"], "remove": []},
@@ -300,7 +300,7 @@ def write_history(folder: Path) -> None:
     for hold, state in zip(
         PriceHold.objects.order_by("pk"), (PriceHold.State.RELEASED, PriceHold.State.DISCARDED), strict=False
     ):
-        curation.decide_price_hold(hold, state=state, author=None, now=timezone.now())
+        holds.decide_price_hold(hold, state=state, author=None, now=timezone.now())
     clear_price("maker/model-00001")
 
 

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from catalog import curation
+from catalog.curation import overrides
 from catalog.models import Gateway, Offer, OfferVersion, Provider, Revision, SyncRun
 from catalog.publication import diff
 from catalog.sync.run import AlreadyRunning
@@ -56,7 +56,7 @@ def sync_if_free(slug: str = "chutes") -> Report | None:
 
 
 def add_tag(model_id: str, tag: str) -> int:
-    return curation.set_override(
+    return overrides.set_override(
         Offer.objects.get(model_id=model_id),
         field="tags",
         value={"add": [tag], "remove": []},
@@ -170,7 +170,7 @@ def test_a_publication_that_begins_during_an_edit_keeps_the_edit(
     sync_rows(fixtures_dir, [chutes_row("a/1", name="old")])
     write_listing(fixtures_dir, [chutes_row("a/1", name="new")])
     locked, syncing = Event(), Event()
-    checked = curation.checked
+    checked = overrides.checked
 
     def check_slowly(*args: Any, **kwargs: Any) -> Json:
         locked.set()
@@ -182,7 +182,7 @@ def test_a_publication_that_begins_during_an_edit_keeps_the_edit(
         syncing.set()
         sync()
 
-    monkeypatch.setattr(curation, "checked", check_slowly)
+    monkeypatch.setattr(overrides, "checked", check_slowly)
     at_once(lambda: add_tag("a/1", "hot"), sync_meanwhile)
 
     assert (served()["a/1"]["name"], served()["a/1"]["tags"]) == ("new", ["hot"])

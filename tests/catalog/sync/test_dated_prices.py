@@ -20,9 +20,10 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from catalog import curation, records
+from catalog import records
+from catalog.curation import holds
 from catalog.models import Offer, OfferVersion, Price, PriceHold, Revision
-from catalog.normalize.meters import METERS
+from catalog.pricing.meters import METERS
 from catalog.sync import decisions
 from tests.catalog.syncing import clear_price, published, say_price, served, sync_rows
 from tests.factories import chutes_row, hourly, offer_record, openrouter_row, per_token, publish
@@ -117,7 +118,7 @@ def perform(step: Step, folder: Path) -> None:
                 say_price(model_id, amount, field=field, unit=unit)
         case Decision(state):
             if hold := PriceHold.objects.deciding().order_by("-pk").first():
-                curation.decide_price_hold(hold, state=state, author=None, now=timezone.now())
+                holds.decide_price_hold(hold, state=state, author=None, now=timezone.now())
         case Rebuild() if Revision.objects.newest().number:
             before = published(), all_prices(), list(PriceHold.objects.order_by("pk").values())
             decisions.rebuild("openrouter")

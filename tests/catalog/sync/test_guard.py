@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.normalize import meters
+from catalog.pricing import meters
 from catalog.publication.listing import Comparison, Loss, NotBelieved, Rule
 from catalog.publication.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from catalog import curation
+from catalog.curation import overrides
 from catalog.models import Offer, OfferVersion, Revision
 from tests.catalog.syncing import published, sync_rows
 from tests.factories import chutes_row
@@ -129,10 +129,10 @@ def rows_of(listing: Listing) -> list[object]:
 def perform(edit: Edit) -> None:
     offer = Offer.objects.get(model_id=edit.model_id)
     if edit.amount is None:
-        curation.clear_override(offer, field="hourly_rate", author=None)
+        overrides.clear_override(offer, field="hourly_rate", author=None)
         return
     value = {"amount": edit.amount, "unit": "usd_per_hour"}
-    curation.set_override(
+    overrides.set_override(
         offer, field="hourly_rate", value=value, reason="why", author=None, is_confirmed=True, now=timezone.now()
     )
 

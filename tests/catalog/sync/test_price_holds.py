@@ -16,7 +16,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from catalog import curation, queries
+from catalog import queries
+from catalog.curation.holds import AlreadyDecided, decide_price_hold
 from catalog.models import Offer, Price, PriceHold, Revision, SyncRun
 from catalog.normalize import dates
 from catalog.sync import decisions
@@ -63,7 +64,7 @@ def holds() -> list[tuple[str, str, str]]:
 
 def decide(state: PriceHold.State, *, author: User | None = None) -> int:
     hold = PriceHold.objects.latest("pk")
-    return curation.decide_price_hold(hold, state=state, author=author, now=timezone.now())
+    return decide_price_hold(hold, state=state, author=author, now=timezone.now())
 
 
 @pytest.fixture
@@ -308,7 +309,7 @@ def test_what_the_gateway_has_overtaken_cannot_be_decided(held: Path) -> None:
 
     with pytest.raises(CommandError, match="the gateway has said something else since"):
         call_command("holds", "release", f"price:{PriceHold.objects.get().pk}")
-    with pytest.raises(curation.AlreadyDecided):
+    with pytest.raises(AlreadyDecided):
         decide(State.DISCARDED)
 
     assert stored() == before

@@ -15,9 +15,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from catalog import curation
 from catalog.adapter.contract import Request
 from catalog.adapter.errors import Unreachable
+from catalog.curation import holds
 from catalog.models import Price, PriceHold, Revision, SyncRun
 from catalog.publication import plausible
 from catalog.publication.siblings import Middle, Siblings
@@ -64,7 +64,7 @@ def hold() -> PriceHold:
 def decide(state: PriceHold.State, *, days: float) -> None:
     moment = START + days * DAY
     with time_machine.travel(moment, tick=False):
-        curation.decide_price_hold(hold(), state=state, author=None, now=moment)
+        holds.decide_price_hold(hold(), state=state, author=None, now=moment)
 
 
 @pytest.fixture
@@ -353,26 +353,26 @@ def test_a_hold_that_began_ten_times_anew_is_a_question_and_is_still_believed_on
     for number in range(1, 11):
         read_at(shop_api, number / 10, "99")
         read_at(shop_api, number / 10 + 0.05, "2.5")
-    assert curation.open_questions() == []
+    assert holds.open_questions() == []
 
     read_at(shop_api, 2, "99")
 
-    [question] = curation.open_questions()
+    [question] = holds.open_questions()
     assert (question.kind, question.offer.model_id, question.amount) == ("often_reset", "a/1", Decimal("99"))
     assert question.reason.startswith("it has been held 11 times; what is reported changes in between. it moved more")
     for days in (3, 4, 6):
         read_again_at(days)
-    assert (rate(), curation.open_questions()) == ("99.0", [])
+    assert (rate(), holds.open_questions()) == ("99.0", [])
 
 
 def test_a_discarded_price_that_is_reported_for_thirty_days_is_a_question(held: Network) -> None:
     decide(State.DISCARDED, days=2)
     read_again_at(31.9)
-    assert curation.open_questions() == []
+    assert holds.open_questions() == []
 
     read_again_at(32)
 
-    [question] = curation.open_questions()
+    [question] = holds.open_questions()
     assert question.kind == "still_reported"
     assert question.reason == (
         "it was discarded on 2100-11-03, and the gateway still reports it; served is 2.5 US dollars per hour "
@@ -482,7 +482,7 @@ def take_step(network: Network, name: str, amount: str, *, days: float) -> None:
             network.list_shop(OTHERS)
             read_again_at(days)
         case "release" | "discard" if waiting:
-            curation.decide_price_hold(
+            holds.decide_price_hold(
                 waiting,
                 state=State.RELEASED if name == "release" else State.DISCARDED,
                 author=None,

@@ -12,8 +12,9 @@ import pytest
 import time_machine
 from celery.exceptions import SoftTimeLimitExceeded
 
-from catalog import documents, history
+from catalog.documents import rendering
 from catalog.gateways.chutes import Chutes
+from catalog.history import feed, versions
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, Provider, Revision, SyncRun
 from catalog.sync import run
 from tests.catalog.syncing import (
@@ -177,7 +178,7 @@ def test_a_new_renderer_that_changes_no_document_moves_nothing(
 ) -> None:
     sync_rows(fixtures_dir, [chutes_row()])
     before = published()
-    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
+    monkeypatch.setattr(rendering, "RENDERER", rendering.RENDERER + 1)
 
     report = sync()
 
@@ -191,27 +192,27 @@ def test_a_new_renderer_renders_every_gateways_offers_in_one_revision_that_the_f
     sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
     sync_rows(fixtures_dir, [chutes_row("b/1")], slug="shop")
     before = Revision.objects.newest().number
-    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
-    monkeypatch.setattr(documents, "describe", lambda record, gateway_name: "in other words")
+    monkeypatch.setattr(rendering, "RENDERER", rendering.RENDERER + 1)
+    monkeypatch.setattr(rendering, "describe", lambda record, gateway_name: "in other words")
 
     report = sync()
 
     assert {row["description"] for row in served().values()} == {"in other words"}
     assert (report.run.outcome, Revision.objects.newest().number) == (SyncRun.Outcome.UNCHANGED, before + 1)
-    page = history.changes_after(history.Position.after(before), until=before + 1, wanted=history.Wanted(), limit=10)
+    page = feed.changes_after(versions.Position.after(before), until=before + 1, wanted=versions.Wanted(), limit=10)
     assert {(change.id, change.difference.kinds) for change in page.changes} == {
         (model_id, ("rendered",)) for model_id in ("a/1", "a/2", "b/1")
     }
-    wanted = history.Wanted(has_rendered=False)
-    assert len(history.newest_changes(until=before + 1, wanted=wanted, limit=10)) == 3
+    wanted = versions.Wanted(has_rendered=False)
+    assert len(feed.newest_changes(until=before + 1, wanted=wanted, limit=10)) == 3
     assert sync("shop", source="bundled").run.outcome == SyncRun.Outcome.UNCHANGED
     assert Revision.objects.newest().number == before + 1
 
 
 def test_a_start_renders_what_an_older_program_published(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sync_rows(fixtures_dir, [chutes_row()])
-    monkeypatch.setattr(documents, "RENDERER", documents.RENDERER + 1)
-    monkeypatch.setattr(documents, "describe", lambda record, gateway_name: "in other words")
+    monkeypatch.setattr(rendering, "RENDERER", rendering.RENDERER + 1)
+    monkeypatch.setattr(rendering, "describe", lambda record, gateway_name: "in other words")
 
     assert run.publish_bundled_if_nothing_is("chutes", trigger=SyncRun.Trigger.COMMAND) is None
 

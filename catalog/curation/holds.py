@@ -1,0 +1,34 @@
+"""What curators decide about held prices, and what they are asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from catalog.models import PriceHold
+from catalog.publication import apply, locks, questions, repeats
+
+
+class AlreadyDecided(Exception):
+    """A price hold that says nothing any more."""
+
+
+def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: datetime) -> int:
+    """Release a held price (it is right) or discard it (the one before stays); the revision that then holds.
+
+    `state` is PriceHold.State.RELEASED or DISCARDED. Raises AlreadyDecided where the gateway has moved on meanwhile.
+    """
+    with transaction.atomic():
+        offer = locks.lock_offer(hold.offer)
+        waiting = PriceHold.objects.deciding().filter(pk=hold.pk)
+        if not waiting.update(state=state, decided_at=now, decided_by=author):
+            raise AlreadyDecided("the gateway has said something else since; there is nothing to decide")
+        return apply.republish_offer(offer, author=author)
+
+
+def open_questions() -> list[questions.Question]:
+    """What curators are asked about prices."""
+    return questions.current(factor=settings.GUARD_QUESTION_FACTOR, rules=repeats.rules())

@@ -1,0 +1,111 @@
+"""What a version of an offer changed: in which fields, at which prices, and of what kind that is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from catalog.documents import reading, rendering
+from catalog.normalize import text
+from catalog.records import Condition, PriceRecord
+
+Json = Any
+Document = Mapping[str, Json]
+
+
+class Kind(StrEnum):
+    ADDED = "added"
+    REMOVED = "removed"
+    """The gateway no longer lists it."""
+    RETURNED = "returned"
+    """It does again."""
+    REPRICED = "repriced"
+    DESCRIBED = "described"
+    CHANGED = "changed"
+    """Anything else."""
+    RENDERED = "rendered"
+    """Only our rendering changed, nothing that a gateway or a curator reported."""
+
+
+UNTOLD = frozenset({"canonical_model", "variant"})
+"""The fields that no change reports: the model of an offer can be decided again without a new version of the offer."""
+PRICED = frozenset({"pricing", "price_status", "price_basis", "price_tier", "price_per_million"})
+DESCRIBING = frozenset({"name", "description"})
+_TOLD_BY_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChange:
+    meter: str
+    conditions: tuple[Condition, ...]
+    before: str | None
+    """As `pricing` shows it; None where there was no known price."""
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    kinds: tuple[Kind, ...]
+    """At least one, in the order of `Kind`."""
+    before: Document
+    """The fields that changed, as they were; of an added offer none."""
+    after: Document
+    """The same fields as they are now; of an added or a returned offer all fields.
+
+    Laid over the document before, they give the document after.
+    """
+    prices: tuple[PriceChange, ...]
+
+
+def difference(before: Document | None, after: Document, *, is_rendered: bool = False) -> Difference:
+    """What is new in a document; `before` is None for an offer that is new itself.
+
+    `is_rendered`: the revision shows the same facts in another way.
+    """
+    if before is None:
+        told = {field: value for field, value in after.items() if field not in UNTOLD}
+        return Difference(kinds=(Kind.ADDED,), before={}, after=told, prices=tuple(_price_changes(None, after)))
+    fields = [field for field in (*after, *(field for field in before if field not in after)) if field not in UNTOLD]
+    changed = [field for field in fields if before.get(field) != after.get(field)]
+    kinds = (Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed))
+    # A copy that dropped the removed offer needs all of it again.
+    shown = fields if Kind.RETURNED in kinds else changed
+    return Difference(
+        kinds=kinds,
+        before={field: before.get(field) for field in changed},
+        after={field: after.get(field) for field in shown},
+        prices=tuple(_price_changes(before, after)),
+    )
+
+
+def _kinds(before: Document, after: Document, changed: frozenset[str]) -> tuple[Kind, ...]:
+    was_gone, is_gone = (document["withdrawn_at"] is not None for document in (before, after))
+    is_of_kind = {
+        Kind.REMOVED: is_gone and not was_gone,
+        Kind.RETURNED: was_gone and not is_gone,
+        Kind.REPRICED: bool(changed & PRICED),
+        Kind.DESCRIBED: "name" in changed or ("description" in changed and _is_described(before, after)),
+    }
+    kinds = [kind for kind, is_so in is_of_kind.items() if is_so]
+    return (*kinds, Kind.CHANGED) if changed - _TOLD_BY_OTHER_KINDS or not kinds else tuple(kinds)
+
+
+def _is_described(before: Document, after: Document) -> bool:
+    """Not by a text that was only cut short, nor by our own sentence with another price in it."""
+    if all(map(rendering.is_own_description, (before, after))):
+        return False
+    return not text.is_abridged(after["description"], of=before["description"])
+
+
+def _price_changes(before: Document | None, after: Document) -> Iterator[PriceChange]:
+    old, new = _prices(before) if before else {}, _prices(after)
+    for key in [*new, *(key for key in old if key not in new)]:
+        amounts = [rendering.amount_text(prices[key]) if key in prices else None for prices in (old, new)]
+        if amounts[0] != amounts[1]:
+            yield PriceChange(meter=key[0], conditions=key[1], before=amounts[0], after=amounts[1])
+
+
+def _prices(document: Document) -> dict[tuple[str, tuple[Condition, ...]], PriceRecord]:
+    return {(price.meter, price.conditions): price for price in reading.prices_told(document)}

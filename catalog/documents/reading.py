@@ -1,0 +1,67 @@
+"""What a rendered document states of prices, modes and outputs: `rendering.build` backwards. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from catalog.pricing import billing, meters
+from catalog.records import Condition, PriceRecord, UnclearPrice
+
+
+def execution_mode_of(document: Mapping[str, Any]) -> str | None:
+    """The mode of the offer; documents that were rendered before the member existed are of standard offers."""
+    mode: str | None = document.get("execution_mode", billing.STANDARD)
+    return mode
+
+
+def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
+    """The prices that a document shows, as `costing` takes them: `build` backwards.
+
+    Not the conversion of an hourly rate, which is no price, and not an image's price that only repeats its tokens'.
+    """
+    return tuple(
+        PriceRecord(meter=meter, amount=Decimal(text), conditions=conditions)
+        for conditions, meter, text in _stated_prices(document)
+        if text is not None
+    )
+
+
+def held_keys(document: Mapping[str, Any]) -> frozenset[tuple[str, tuple[Condition, ...]]]:
+    """Meter and conditions of each held price; none for a document of an older renderer."""
+    return frozenset((hold["meter"], tuple(map(tuple, hold["conditions"]))) for hold in document.get("holds", ()))
+
+
+def puts_out_text(document: Mapping[str, Any]) -> bool:
+    """Whether an answer can be text; yes where the outputs are unknown."""
+    outputs = document["architecture"]["output_modalities"]
+    return outputs is None or "text" in outputs
+
+
+def unclear_prices(document: Mapping[str, Any]) -> tuple[UnclearPrice, ...]:
+    """The prices that a document shows as null, as `costing` takes them.
+
+    `prompt` and `completion` are null in every document that has no such price, which costs the same.
+    """
+    return tuple(
+        UnclearPrice(meter=meter, conditions=conditions, reason="")
+        for conditions, meter, text in _stated_prices(document)
+        if text is None
+    )
+
+
+def _stated_prices(document: Mapping[str, Any]) -> Iterator[tuple[tuple[Condition, ...], str, str | None]]:
+    pricing, is_hourly = document["pricing"], document["price_basis"] == "hourly"
+    overrides = ((tuple(map(tuple, entry["conditions"])), entry) for entry in pricing.get("overrides", ()))
+    for conditions, stated in (((), pricing), *overrides):
+        for meter, text in _stated_meters(stated, is_hourly=is_hourly):
+            yield conditions, meter, text
+
+
+def _stated_meters(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str | None]]:
+    repeats_tokens = "image_token" in told and told.get("image") == told["image_token"]
+    skipped = ({"prompt", "completion"} if is_hourly else set()) | ({"image"} if repeats_tokens else set())
+    for meter in meters.METERS.values():
+        if meter.pricing_key in told and meter.pricing_key not in skipped:
+            yield meter.name, told[meter.pricing_key]

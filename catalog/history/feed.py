@@ -1,0 +1,113 @@
+"""The feed of changes: everything that was published, in order and without a gap.
+
+Everything is read up to a revision that the caller names, so that an answer shows one revision, be it not the newest.
+Revisions are numbered and committed one after the other, so once one can be read, all before it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from catalog.history.versions import Change, Position, Wanted, changes_in, kept_since, versions_of
+from catalog.models import Revision
+from catalog.models.moment import one_moment
+
+MOST_EXAMINED = 1_000
+"""Changes that are looked at for one page, where not every kind is wanted."""
+
+
+class Forgotten(Exception):
+    """Some of the changes that were asked for are no longer kept; all after revision `complete_since` are."""
+
+    def __init__(self, complete_since: int) -> None:
+        super().__init__(f"not all changes before revision {complete_since + 1} are kept any more")
+        self.complete_since = complete_since
+
+
+class NotPublished(Exception):
+    """A revision was named that there is not; `newest` is the last one."""
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(f"there is no such revision; the newest is {newest}")
+        self.newest = newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    changes: Sequence[Change]
+    """In the order of their positions."""
+    end: Position
+    """Where the next page begins."""
+    has_more: bool
+    """Whether anything follows already."""
+    complete_since: int
+    """All changes after this revision are kept."""
+
+
+# --- the feed --------------------------------------------------------------------------------------------------------
+def changes_after(start: Position | None, *, until: int, wanted: Wanted, limit: int) -> Page:
+    """The next changes up to revision `until`; without a start, from the oldest that are kept.
+
+    At most `limit`, and with `wanted.kinds` perhaps fewer or none although more follow. Raises Forgotten and
+    NotPublished.
+    """
+    with one_moment():
+        complete_since = kept_since()
+        start = start or Position.after(complete_since)
+        if start.revision <= complete_since:
+            raise Forgotten(complete_since)
+        if start.revision > until + 1:
+            # Another process may serve a newer revision already, and have told it.
+            _check_published(start.revision - 1)
+        of_pages_before = Q(from_revision=start.revision, offer__lte=start.offer)
+        versions = versions_of(wanted).filter(from_revision__gte=start.revision, from_revision__lte=until)
+        examined = MOST_EXAMINED if wanted.kinds else limit
+        rows = list(versions.exclude(of_pages_before).order_by("from_revision", "offer")[: examined + 1])
+        found, seen = _some(changes_in(rows[:examined]), wanted=wanted, limit=limit)
+    has_more = seen < len(rows)
+    end = Position(*rows[seen - 1][:2]) if has_more else max(start, Position.after(until))
+    return Page(changes=found, end=end, has_more=has_more, complete_since=complete_since)
+
+
+def newest_changes(*, until: int, wanted: Wanted, limit: int) -> Sequence[Change]:
+    """The last changes up to revision `until`, the newest first; of some kinds, among the last MOST_EXAMINED."""
+    with one_moment():
+        versions = versions_of(wanted).filter(from_revision__gt=kept_since(), from_revision__lte=until)
+        examined = MOST_EXAMINED if wanted.kinds else limit
+        rows = list(versions.order_by("-from_revision", "-offer")[:examined])
+        found, _ = _some(changes_in(rows), wanted=wanted, limit=limit)
+    return found
+
+
+def last_revision_before(moment: datetime) -> int:
+    """The revision that was served until this second began."""
+    older = Revision.objects.filter(published_at__lt=moment.replace(microsecond=0))
+    return older.order_by("-published_at", "-number").values_list("number", flat=True).first() or 0
+
+
+def founded_at() -> datetime:
+    """When this catalogue was made: two installations hardly ever share it."""
+    return Revision.objects.get(number=0).published_at
+
+
+def _check_published(revision: int) -> None:
+    newest = Revision.objects.newest().number
+    if revision > newest:
+        raise NotPublished(newest)
+
+
+def _some(changes: Iterable[Change], *, wanted: Wanted, limit: int) -> tuple[list[Change], int]:
+    """The first `limit` of the wanted kinds, and how many were looked at to find them."""
+    found: list[Change] = []
+    seen = 0
+    for change in changes:
+        seen += 1
+        if not wanted.kinds or not set(wanted.kinds).isdisjoint(change.difference.kinds):
+            found.append(change)
+        if len(found) == limit:
+            break
+    return found, seen

@@ -1,0 +1,98 @@
+"""The versions of offers as changes: what one revision changed of one offer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import orjson
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from catalog.documents.differences import Difference, difference
+from catalog.models import Offer, OfferVersion, Revision
+
+
+class Position(NamedTuple):
+    """A place in the feed: after the change of this offer (its primary key) in this revision."""
+
+    revision: int
+    offer: int
+
+    @classmethod
+    def after(cls, revision: int) -> Position:
+        """After all changes of a revision."""
+        return cls(revision + 1, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which changes."""
+
+    gateway: str | None = None
+    id: str | None = None
+    kinds: Collection[str] = ()
+    """Any of these; none is every kind."""
+    has_rendered: bool = True
+    """Whether changes of our rendering are among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one revision changed of one offer."""
+
+    position: Position
+    published_at: datetime
+    gateway: str
+    id: str
+    is_curated: bool
+    difference: Difference
+
+
+def kept_since() -> int:
+    forgotten = Revision.objects.filter(is_forgotten=True).order_by("-number")
+    return forgotten.values_list("number", flat=True).first() or 0
+
+
+_Row = tuple[int, int, str, str, str, str | None]
+
+
+def versions_of(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
+    """Revision, offer, gateway, id, document and the document before of each version."""
+    before = OfferVersion.objects.filter(offer=OuterRef("offer"), from_revision__lt=OuterRef("from_revision"))
+    versions = OfferVersion.objects.all()
+    if wanted.id is not None:
+        # Asked for first, or databases sometimes try every version against every offer.
+        versions = versions.filter(
+            offer__in=list(Offer.objects.filter(model_id=wanted.id).values_list("pk", flat=True))
+        )
+    if not wanted.has_rendered:
+        versions = versions.exclude(from_revision__in=Revision.objects.filter(is_rendered=True).values("number"))
+    if wanted.gateway is not None:
+        versions = versions.filter(offer__gateway__slug=wanted.gateway)
+    return versions.values_list(
+        "from_revision",
+        "offer",
+        "offer__gateway__slug",
+        "offer__model_id",
+        "document",
+        Subquery(before.order_by("-from_revision").values("document")[:1]),
+    )
+
+
+def changes_in(rows: Sequence[_Row]) -> Iterable[Change]:
+    revisions = Revision.objects.in_bulk({row[0] for row in rows})
+    for number, offer, gateway, model_id, after, before in rows:
+        yield Change(
+            position=Position(number, offer),
+            published_at=revisions[number].published_at,
+            gateway=gateway,
+            id=model_id,
+            is_curated=revisions[number].is_curated,
+            difference=difference(
+                orjson.loads(before) if before else None,
+                orjson.loads(after),
+                is_rendered=revisions[number].is_rendered,
+            ),
+        )

@@ -1,0 +1,1 @@
+"""What a price counts, when it holds, and what a workload costs. Pure."""

@@ -1,0 +1,163 @@
+"""Schedules: prices that depend on the size of a prompt and on the hour, as one base price and prices under conditions.
+
+Told by a top-level price and by clauses with conditions. Among the clauses that apply the later one wins, meter by
+meter; what none of them has is the top level's.
+
+With time windows the top level is the price of the hour at which it was read, so it tells nothing by itself. The day is
+cut at the edges of all windows, stretches with equal prices become one window, and the base is what costs the same for
+the largest part of the day (of two equal parts, the dearer). So the same clauses give the same prices at any hour.
+
+Hours that no window covers have the top-level price, unless that is the one of a window: then a window's price is in
+force, and that of the other hours is not told. Such a schedule is refused: any guess would write a change of price into
+the history twice a day. `parted` leaves the meters out that it is refused for.
+
+Where size and hour both matter every combination is written out, so whatever rule picks among the prices whose
+conditions hold (`catalog/pricing/billing.py`), the order of the clauses upstream is already in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cached_property
+from itertools import groupby, pairwise, product
+
+from catalog.normalize import dates
+from catalog.pricing import meters
+from catalog.pricing.money import Rate
+from catalog.records import Condition, PriceRecord
+
+_DAY_MINUTES = 24 * 60
+
+Rates = dict[str, Rate]
+"""By meter."""
+Span = tuple[int, int]
+"""Minutes of the day in UTC, [start, end). It may wrap midnight; where it ends as it starts it is the whole day."""
+_Profile = tuple[tuple[tuple[str, Decimal], ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """Prices under conditions."""
+
+    rates: Rates
+    from_tokens: int = 0
+    """The smallest prompt; 0: of any size."""
+    window: Span | None = None
+    """None: at any time."""
+
+    def applies(self, *, tokens: int, minute: int) -> bool:
+        return tokens >= self.from_tokens and (self.window is None or _is_within(minute, self.window))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    top: Rates
+    clauses: tuple[Clause, ...]
+
+    def prices(self) -> list[PriceRecord]:
+        """In the order of the meters. Raises ValueError where hours are not told."""
+        if self._hidden():
+            raise ValueError("the price of a time window is in force, and that of the other hours is not told")
+        usual, *windows = self._windows()
+        told = {key: self._rates(*key) for key in product(self._sizes, (usual, *windows))}
+        return [price for meter in meters.METERS for price in self._of_meter(meter, usual, windows, told)]
+
+    def _of_meter(
+        self, meter: str, usual: Span, windows: list[Span], told: dict[tuple[int, Span], Rates]
+    ) -> Iterator[PriceRecord]:
+        """The base price, and those that differ from it."""
+        rates = {key: found.get(meter) for key, found in told.items()}
+        sizes = [
+            size
+            for smaller, size in pairwise(self._sizes)
+            if any(rates[size, span] != rates[smaller, span] for span in (usual, *windows))
+        ]
+        spans = [span for span in windows if any(rates[size, span] != rates[size, usual] for size in self._sizes)]
+        for tokens, span in product((0, *sizes), (usual, *spans)):
+            if rate := rates[tokens, span]:
+                yield meters.price(meter, rate, conditions=_conditions(tokens, None if span == usual else span))
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        return sorted({0, *(clause.from_tokens for clause in self.clauses)})
+
+    @cached_property
+    def _spans(self) -> list[Span]:
+        """The day, cut wherever a window starts or ends."""
+        cuts = sorted({edge for clause in self.clauses for edge in clause.window or ()}) or [0]
+        return list(zip(cuts, [*cuts[1:], cuts[0]], strict=True))
+
+    def _rates(self, tokens: int, span: Span) -> Rates:
+        found = dict(self.top)
+        for clause in self.clauses:
+            if clause.applies(tokens=tokens, minute=span[0]):
+                found |= clause.rates
+        return found
+
+    def _profile(self, span: Span) -> _Profile:
+        """All that prompts of any size cost in these hours."""
+        return tuple(
+            tuple(sorted((meter, rate.amount) for meter, rate in self._rates(tokens, span).items()))
+            for tokens in self._sizes
+        )
+
+    def _windows(self) -> list[Span]:
+        """Hours at the base price first, then all hours at other prices."""
+        profiles = {span: self._profile(span) for span in self._spans}
+        minutes: Counter[_Profile] = Counter()
+        for span, profile in profiles.items():
+            minutes[profile] += _length(span)
+        usual = max(minutes, key=lambda profile: (minutes[profile], profile))
+        # Begin where prices change, so that a window around midnight stays whole.
+        changes = (at for at, span in enumerate(self._spans) if profiles[span] != profiles[self._spans[at - 1]])
+        first = next(changes, 0)
+        runs = groupby([*self._spans[first:], *self._spans[:first]], key=profiles.__getitem__)
+        joined = [(profile == usual, _joined(list(spans))) for profile, spans in runs]
+        base = next(span for is_usual, span in joined if is_usual)
+        return [base, *sorted(span for is_usual, span in joined if not is_usual)]
+
+    def parted(self) -> tuple[Schedule, frozenset[str]]:
+        """The schedule of the meters whose hours are all told, and the other meters."""
+        if not (hidden := self._hidden()):
+            return self, hidden
+        clauses = (replace(clause, rates=_without(clause.rates, hidden)) for clause in self.clauses)
+        rest, more = Schedule(top=_without(self.top, hidden), clauses=tuple(clauses)).parted()
+        return rest, hidden | more
+
+    def _hidden(self) -> frozenset[str]:
+        """Meters of which the price of a time window is in force, and that of the other hours is not told."""
+        timed = [clause for clause in self.clauses if clause.window]
+        told = {
+            span: {meter for clause in timed if clause.applies(tokens=0, minute=span[0]) for meter in clause.rates}
+            for span in self._spans
+        }
+        in_force = [span for span in self._spans if told[span] and self._rates(0, span) == self.top]
+        return frozenset(meter for span in in_force for other in self._spans for meter in told[span] - told[other])
+
+
+def _conditions(from_tokens: int, window: Span | None) -> list[Condition]:
+    found: list[Condition] = []
+    if from_tokens:
+        found.append(("prompt_tokens", ">=", from_tokens))
+    if window:
+        found.append(("utc_window", "during", dates.window(*window)))
+    return found
+
+
+def _without(rates: Rates, hidden: Collection[str]) -> Rates:
+    return {meter: rate for meter, rate in rates.items() if meter not in hidden}
+
+
+def _is_within(minute: int, span: Span) -> bool:
+    return (minute - span[0]) % _DAY_MINUTES < _length(span)
+
+
+def _length(span: Span) -> int:
+    return (span[1] - span[0]) % _DAY_MINUTES or _DAY_MINUTES
+
+
+def _joined(spans: list[Span]) -> Span:
+    return spans[0][0], spans[-1][1]
