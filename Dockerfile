@@ -29,6 +29,8 @@ WORKDIR /app
 COPY --from=builder /venv /venv
 COPY manage.py ./
 COPY gatewayz gatewayz
+COPY access access
+COPY front front
 COPY catalog catalog
 COPY fixtures fixtures
 COPY docs docs

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from celery.schedules import crontab
 
-from catalog.serving.redaction import hide_keys
+from access.redaction import hide_keys
 from gatewayz.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -173,6 +173,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_structlog",
+    "access",
     "catalog",
 ]
 MIDDLEWARE = [
@@ -267,7 +268,7 @@ SPECTACULAR_SETTINGS = {
 LOG_LEVEL = env.choice("LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error")).upper()
 LOG_FORMAT = env.choice("LOG_FORMAT", default="console", choices=("console", "json"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # catalog/serving/front.py has put a new one in its place
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # front/front.py has put a new one in its place
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request, when it has ended
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = (
     False  # the address of a client behind proxies cannot be trusted without knowing the hops

@@ -18,10 +18,10 @@ django_application = get_wsgi_application()
 # A wrong setting stops the server before it answers anything; management commands and workers check by themselves.
 call_command("check", stdout=io.StringIO())
 
-from catalog.serving import snapshot  # noqa: E402  the apps must be loaded first
-from catalog.serving.counts import counts  # noqa: E402
-from catalog.serving.front import Front  # noqa: E402
+from catalog.serving import endpoints, snapshot  # noqa: E402  the apps must be loaded first
+from front.counts import counts  # noqa: E402
+from front.front import Front  # noqa: E402
 
 # Here and not in an AppConfig: each worker loads this file after it was forked, and threads do not survive a fork.
 snapshot.start_following()
-application = Front(django_application, counts=counts)
+application = Front(django_application, counts=counts, cacheable=endpoints)

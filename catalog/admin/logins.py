@@ -15,7 +15,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from catalog.serving.limits import Limiter, client_of
+from access.limits import Limiter, client_of
 
 logger = logging.getLogger(__name__)
 

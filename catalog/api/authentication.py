@@ -11,9 +11,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from catalog.models.api_key import SYNC
-from catalog.serving import keys
-from catalog.serving.refusals import CHALLENGE
+from access import keys
+from access.models import SYNC
+from front.refusals import CHALLENGE
 
 
 class KeyAuthentication(BaseAuthentication):

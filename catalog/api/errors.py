@@ -16,12 +16,12 @@ from django.utils.encoding import escape_uri_path
 from django.views import csrf, defaults
 from rest_framework.exceptions import APIException
 
+from access.keys import NotRead
 from catalog.history.feed import Forgotten
 from catalog.models.patience import Busy
 from catalog.serving.filterset import InvalidParameters
-from catalog.serving.keys import NotRead
-from catalog.serving.problems import ASKED_PATH, instance_of, problem_document
 from catalog.serving.snapshot import NotReady
+from front.problems import ASKED_PATH, instance_of, problem_document
 
 logger = logging.getLogger(__name__)
 

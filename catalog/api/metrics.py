@@ -22,7 +22,7 @@ from catalog import queries
 from catalog import registry as gateways
 from catalog.api import errors
 from catalog.serving import snapshot
-from catalog.serving.counts import BOUNDS_SECONDS, counts
+from front.counts import BOUNDS_SECONDS, counts
 
 FIGURES_SECONDS = 10.0
 """For so long the figures from the tables are told again: a scrape must not become a load."""

@@ -11,9 +11,9 @@ from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
 from catalog.serving.filterset import SelectionFilterSet
-from catalog.serving.front import LIMITED
 from catalog.serving.parameters import Parameter
-from catalog.serving.problems import DROP_IN
+from front.front import LIMITED
+from front.problems import DROP_IN
 
 Json = Any
 KEY_WORDS = "A key, made in the admin: a limit of its own, and whatever its scopes allow. Reading needs none."

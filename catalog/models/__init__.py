@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from catalog.models.api_key import ApiKey
 from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement
 from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
@@ -13,7 +12,6 @@ from catalog.models.revision import Revision
 from catalog.models.sync_run import RejectedRow, SyncRun
 
 __all__ = [
-    "ApiKey",
     "CanonicalModel",
     "Capture",
     "Gateway",

@@ -1,6 +1,6 @@
-"""The addresses whose answers may be kept while a snapshot is served.
+"""The addresses whose answers may be kept while a snapshot is served: what `front` asks the catalogue.
 
-They show nothing but the snapshot, or what the tables tell up to its revision.
+They show nothing but the snapshot, or what the tables have up to its revision.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from catalog.serving import filters
-from catalog.serving.filterset import SelectionFilterSet
+from django.core.exceptions import SuspiciousOperation
+from django.http import QueryDict
+
+from catalog.serving import filters, snapshot
+from catalog.serving.filterset import InvalidParameters, SelectionFilterSet
 
 JSON = "application/json"
 
@@ -48,3 +51,36 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"/docs/.*", re.DOTALL), filters.NoParameters, "text/html"),
 )
 """The first match holds."""
+
+
+def identity() -> object | None:
+    """The snapshot that is served now; answers of another one are not kept. None: there is none yet."""
+    try:
+        return snapshot.current().identity
+    except snapshot.NotReady:
+        return None
+
+
+def media_type_of(path: str) -> str | None:
+    """What the address answers; None if it shows something else than the snapshot."""
+    found = endpoint_of(path)
+    return None if found is None else found.media_type
+
+
+def canonical_query(path: str, query: str) -> str | None:
+    """The one query string of all that ask the same of this address; None if only Django may answer.
+
+    That is an address that shows something else than the snapshot, and a query that will be refused.
+    """
+    endpoint = endpoint_of(path)
+    if endpoint is None:
+        return None
+    try:
+        return endpoint.filterset(QueryDict(query.encode("latin-1"))).canonical()
+    except (InvalidParameters, SuspiciousOperation, UnicodeError):
+        return None
+
+
+def endpoint_of(path: str) -> Endpoint | None:
+    """The first of ENDPOINTS that the address matches."""
+    return next((endpoint for endpoint in ENDPOINTS if endpoint.pattern.fullmatch(path)), None)

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import django_filters
 from django.http import QueryDict
 
+from access.redaction import without_keys
 from catalog.serving.parameters import Parameter
-from catalog.serving.redaction import without_keys
 from catalog.serving.selection import Selection
 from catalog.serving.suggestions import did_you_mean
 

@@ -24,10 +24,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from access import keys
 from catalog import registry
 from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
-from catalog.serving import derived, keys, unhurried
+from catalog.serving import derived, unhurried
 from catalog.serving.index import Identity, Index, Row
 
 logger = logging.getLogger(__name__)

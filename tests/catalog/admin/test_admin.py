@@ -13,9 +13,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from access.models import ApiKey
 from catalog.curation import identity
 from catalog.models import (
-    ApiKey,
     CanonicalModel,
     Gateway,
     IdentityCandidate,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 R1 = "deepseek-ai/DeepSeek-R1"
 TABLES = sorted(model._meta.model_name or "" for model in apps.get_app_config("catalog").get_models())
-OWNED_BY_WRITERS = [table for table in TABLES if table not in {"override", "identitystatement", "apikey"}]
+OWNED_BY_WRITERS = [table for table in TABLES if table not in {"override", "identitystatement"}]
 
 
 @pytest.fixture(autouse=True)

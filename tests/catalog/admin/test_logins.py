@@ -16,9 +16,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
+from access import limits
+from access.limits import Limiter
 from catalog.admin import logins
-from catalog.serving import limits
-from catalog.serving.limits import Limiter
 
 pytestmark = pytest.mark.django_db
 

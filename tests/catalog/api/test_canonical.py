@@ -15,8 +15,8 @@ from catalog.models import CanonicalModel
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord, PriceRecord
 from catalog.serving import snapshot
-from catalog.serving.answers import canonical_query
 from catalog.serving.canonical import models_of
+from catalog.serving.endpoints import canonical_query
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish

@@ -11,8 +11,9 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
+from access import keys
 from catalog.models import Revision
-from catalog.serving import keys, snapshot
+from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import body_of
 from tests.factories import offer_record, publish

@@ -23,9 +23,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from catalog.serving.counts import Counts
-from catalog.serving.front import Front
+from catalog.serving import endpoints
 from catalog.serving.snapshot import Snapshot
+from front.counts import Counts
+from front.front import Front
 
 DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
@@ -47,7 +48,7 @@ def application(bundled: Snapshot, settings: Any) -> Iterator[Front]:
     settings.RATE_LIMIT_PER_MINUTE = 0
     request_started.disconnect(close_old_connections)  # it would close the connection of the test
     request_finished.disconnect(close_old_connections)
-    yield Front(WSGIHandler(), counts=Counts())
+    yield Front(WSGIHandler(), counts=Counts(), cacheable=endpoints)
     request_started.connect(close_old_connections)
     request_finished.connect(close_old_connections)
 

@@ -14,8 +14,8 @@ from pytest_django.fixtures import Settings
 
 from catalog.api import metrics
 from catalog.serving import snapshot
-from catalog.serving.counts import counts
 from catalog.serving.snapshot import Snapshot
+from front.counts import counts
 from tests.factories import offer_record, publish
 
 TOKEN = "0123456789" * 3

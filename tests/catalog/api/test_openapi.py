@@ -24,12 +24,14 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pytest_django.fixtures import Settings
 from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Serializer
 
+from access import keys
+from access.models import ApiKey
 from catalog import registry
 from catalog.api.serializers import OfferSerializer
-from catalog.models import ApiKey, Revision, SyncRun
+from catalog.models import Revision, SyncRun
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
-from catalog.serving import keys, snapshot
+from catalog.serving import snapshot
 from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import Response, problem_of, read
 from tests.catalog.serving.web import Web

@@ -13,9 +13,10 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client
 from kombu.exceptions import OperationalError as BrokerError
 
-from catalog.models import ApiKey, Gateway, SyncRun
+from access import keys
+from access.models import ApiKey
+from catalog.models import Gateway, SyncRun
 from catalog.publication import locks
-from catalog.serving import keys
 from catalog.sync import schedule
 from tests.catalog.api.reading import Response, body_of, problem_of
 from tests.catalog.syncing import sync

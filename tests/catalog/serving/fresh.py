@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.serving import keys, snapshot
+from access import keys
+from catalog.serving import snapshot
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from catalog.normalize import dates
 from catalog.pricing import meters, money
 from catalog.pricing.schedules import Clause, Schedule
 from catalog.records import Availability, Source
-from catalog.serving.answers import canonical_query
+from catalog.serving.endpoints import canonical_query
 from catalog.serving.facets import COUNTED, MOST_VALUES, counted
 from catalog.serving.filters import DropInFilterSet, NarrowingFilterSet, OfferFilterSet
 from catalog.serving.filterset import InvalidParameters

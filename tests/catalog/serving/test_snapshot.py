@@ -17,9 +17,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from catalog.models import ApiKey, OfferVersion, Revision
+from access import keys
+from access.models import ApiKey
+from catalog.models import OfferVersion, Revision
 from catalog.models.moment import one_moment
-from catalog.serving import derived, keys, snapshot
+from catalog.serving import derived, snapshot
 from tests.factories import hourly, offer_record, publish
 
 LONGEST_WAIT = 30.0

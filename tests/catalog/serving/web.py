@@ -14,8 +14,9 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
-from catalog.serving.counts import Counts
-from catalog.serving.front import Front
+from catalog.serving import endpoints
+from front.counts import Counts
+from front.front import Front
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Web:
             self.environs.append(dict(environ))
             return django(environ, start_response)
 
-        self.front = Front(application, counts=self.counts)
+        self.front = Front(application, counts=self.counts, cacheable=endpoints)
 
     def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:
         environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}

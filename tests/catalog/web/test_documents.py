@@ -13,8 +13,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.serving.problems import KINDS
 from catalog.web import markdown
+from front.problems import KINDS
 from tests.catalog.api.reading import problem_of
 
 DOCUMENTS = sorted(settings.DOCS_DIR.glob("api/*.md")) + sorted(settings.DOCS_DIR.glob("problems/*.md"))

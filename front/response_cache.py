@@ -1,7 +1,7 @@
 """Finished answers: the bytes of public reads, kept with their ETags, so that a repeated question costs one look-up.
 
 What is kept belongs to one snapshot and is dropped with it, so nothing has to be invalidated and no two revisions can
-meet in one answer. Django makes every answer, once; `catalog/serving/front.py` decides which requests may be answered
+meet in one answer. Django makes every answer, once; `front/front.py` decides which requests may be answered
 from here.
 """
 
@@ -18,11 +18,6 @@ from threading import Lock
 from typing import TypeVar
 
 import brotli
-from django.core.exceptions import SuspiciousOperation
-from django.http import QueryDict
-
-from catalog.serving.endpoints import ENDPOINTS, JSON, Endpoint
-from catalog.serving.filterset import InvalidParameters
 
 _Told = TypeVar("_Told")
 Headers = list[tuple[str, str]]
@@ -49,6 +44,7 @@ LARGE_BYTES = 4_000_000
 """From here on an answer is kept as compressed bytes alone: a whole catalogue takes a twentieth of its room so."""
 OVERHEAD_BYTES = 2_000
 """Of an answer beside its bytes: headers, keys and Python's objects."""
+JSON = "application/json"
 ALWAYS_ACCEPTED = frozenset({"application/atom+xml", "text/html", "image/svg+xml"})
 """Where nothing is negotiated: feed readers ask for many formats and get the one that the address names."""
 LONGEST_REMEMBERED = 300
@@ -197,25 +193,6 @@ class Shelf:
 
 
 # --- what a request asks for -----------------------------------------------------------------------------------------
-def endpoint_of(path: str) -> Endpoint | None:
-    """None where the address shows something else than the snapshot."""
-    return next((endpoint for endpoint in ENDPOINTS if endpoint.pattern.fullmatch(path)), None)
-
-
-def canonical_query(path: str, query: str) -> str | None:
-    """The one query string of all that ask the same of this address; None where it is for Django alone.
-
-    That is an address that shows something else than the snapshot, and a query that will be refused.
-    """
-    endpoint = endpoint_of(path)
-    if endpoint is None:
-        return None
-    try:
-        return endpoint.filterset(QueryDict(query.encode("latin-1"))).canonical()
-    except (InvalidParameters, SuspiciousOperation, UnicodeError):
-        return None
-
-
 def _remembered(function: Callable[..., _Told]) -> Callable[..., _Told]:
     """The function, with a memory for headers as clients send them; it keeps no long ones, or they would fill it."""
     known = lru_cache(maxsize=1_024)(function)

@@ -11,10 +11,9 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from catalog.models import ApiKey
-from catalog.models.api_key import digest_of
+from access.models import ApiKey, digest_of
 
-ADD, LIST = "admin:catalog_apikey_add", "admin:catalog_apikey_changelist"
+ADD, LIST = "admin:access_apikey_add", "admin:access_apikey_changelist"
 
 
 def made(client: Client, **fields: object) -> str:
@@ -32,7 +31,7 @@ def test_a_new_key_is_shown_once_and_only_its_hash_is_kept(admin_client: Client)
     key = ApiKey.objects.get()
     assert key.digest == digest_of(secret)
     assert (key.scopes, key.created_by, key.revoked_at) == (["sync"], User.objects.get(), None)
-    change = reverse("admin:catalog_apikey_change", args=[key.pk])
+    change = reverse("admin:access_apikey_change", args=[key.pk])
     pages = [admin_client.get(address).content.decode() for address in (reverse(LIST), change, reverse("admin:index"))]
     kept = [*pages, str(list(LogEntry.objects.values())), str([session.get_decoded() for session in all_sessions()])]
     assert not any(secret in text for text in kept)
@@ -49,7 +48,7 @@ def test_a_key_can_be_changed_but_its_secret_stays(admin_client: Client) -> None
     key = ApiKey.objects.get()
 
     admin_client.post(
-        reverse("admin:catalog_apikey_change", args=[key.pk]),
+        reverse("admin:access_apikey_change", args=[key.pk]),
         {"name": "another", "requests_per_minute": "", "scopes": []},
     )
 

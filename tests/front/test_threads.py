@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pytest
 from pytest_django.fixtures import Settings
 
-from catalog.serving import limits, snapshot
-from catalog.serving.answers import OVERHEAD_BYTES, Answer, Shelf
-from catalog.serving.counts import Counts
-from catalog.serving.limits import Limiter
+from access import limits
+from access.limits import Limiter
+from catalog.serving import snapshot
+from front.counts import Counts
+from front.response_cache import OVERHEAD_BYTES, Answer, Shelf
 from tests.catalog.serving.web import Web
 from tests.factories import offer_record, served_row, snapshot_of
 

@@ -15,9 +15,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from catalog.models import ApiKey
-from catalog.serving import keys, snapshot
-from catalog.serving.front import CREDENTIALS, PERSONAL
+from access import keys
+from access.models import ApiKey
+from catalog.serving import snapshot
+from front.front import CREDENTIALS, PERSONAL
 from tests.catalog.serving.web import Answered, Web
 from tests.factories import offer_record, publish
 

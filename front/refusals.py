@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 import orjson
 
-from catalog.serving.limits import Standing
-from catalog.serving.problems import instance_of, problem_document
+from access.limits import Standing
+from front.problems import instance_of, problem_document
 
 Headers = list[tuple[str, str]]
 

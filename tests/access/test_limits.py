@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.serving import limits
-from catalog.serving.limits import Limiter, client_of
+from access import limits
+from access.limits import Limiter, client_of
 
 
 def seconds_to_wait(limiter: Limiter, client: str, *, limit: int) -> int:

@@ -5,21 +5,14 @@ from __future__ import annotations
 import gzip
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlencode
 
 import brotli
 import pytest
-from django.http import QueryDict
-from django.urls import resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.serving import answers
-from catalog.serving.answers import Answer, Shelf, canonical_query, negotiated
-from catalog.serving.filters import OfferFilterSet
-from catalog.serving.selection import Selection
-from tests.factories import offer_record, served_row, snapshot_of
+from front import response_cache
+from front.response_cache import Answer, Shelf, negotiated
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
 
@@ -59,7 +52,7 @@ def test_the_encoding_is_the_most_welcome_one(accepted: str, encoding: str) -> N
 
 @given(st.text())
 def test_whatever_a_client_accepts_it_gets_an_encoding(accepted: str) -> None:
-    assert negotiated(accepted) in answers.ENCODERS
+    assert negotiated(accepted) in response_cache.ENCODERS
 
 
 def test_every_encoding_says_the_same_under_a_tag_of_its_own() -> None:
@@ -95,91 +88,6 @@ def test_a_client_that_has_the_bytes_is_recognised(sent: str) -> None:
     assert not variant.is_known_to("")
 
 
-# --- questions -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("wordings", "question"),
-    [
-        (["", "limit=250", "gateway=all&offset=0", "sort=id"], ""),
-        (["limit=10&gateway=chutes", "gateway=chutes&limit=010&"], "gateway=chutes&limit=10"),
-        (["provider=Qwen", "provider=qwen", "provider=QWEN"], "provider=qwen"),
-        (["tags=hot,New", "tags=new&tags=HOT", "tags=hot,hot,new"], "tags=hot%2Cnew"),
-        (["model_type=image-generation,LLM", "model_type=LLM&model_type=Image+Generation"], None),
-    ],
-)
-def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], question: str | None) -> None:
-    meant = {canonical_query("/catalog/models", wording) for wording in wordings}
-
-    assert len(meant) == 1
-    assert question is None or meant == {question}
-
-
-@pytest.mark.parametrize(
-    ("path", "query"),
-    [
-        ("/catalog/models", "limit=0"),
-        ("/catalog/models", "bogus=1"),
-        ("/catalog/models", "&".join(f"tags={number}" for number in range(2_000))),
-        ("/catalog/models", "tags=\u20ac"),
-        ("/catalog/gateways", ""),
-        ("/catalog/sync/runs/1", ""),
-        ("/catalog/modelss", ""),
-        ("/healthz", ""),
-        ("/metrics", ""),
-        ("/admin/", ""),
-    ],
-)
-def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None:
-    assert canonical_query(path, query) is None
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/catalog/models",
-        "/catalog/models/",
-        "/catalog/models/a/b",
-        "/catalog/providers",
-        "/catalog/provider/",
-        "/catalog/canonical/a/b",
-        "/catalog/resolve",
-        "/catalog/compare/",
-        "/catalog/stats",
-        "/catalog/export.json",
-        "/catalog/export.ndjson",
-        "/catalog/export.csv",
-    ],
-)
-def test_every_endpoint_reads_the_parameters_that_its_view_reads(path: str) -> None:
-    endpoint = answers.endpoint_of(path)
-
-    view: Any = resolve(path).func.view_class  # type: ignore[attr-defined]  # Django puts it on the function
-    assert endpoint is not None
-    assert view.filterset_class is endpoint.filterset
-    assert [renderer.media_type for renderer in view.renderer_classes] == [endpoint.media_type]
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["gateway", "provider", "model_type", "tags", "sort", "limit", "offset"]),
-        st.sampled_from(["all", "chutes", "Qwen", "LLM,other", "other", "Hot", "hot,New", "-name", "3", "0", "250"]),
-    )
-)
-def test_the_canonical_query_asks_for_the_same_and_is_its_own(asked: dict[str, str]) -> None:
-    canonical = canonical_query("/catalog/models", urlencode(asked))
-    if canonical is None:
-        return
-    records = [offer_record(f"{n}/x", provider_slug=("Qwen", "q")[n % 2], tags=("Hot",) * (n % 3)) for n in range(9)]
-    everything = Selection.of(snapshot_of(*map(served_row, records)))
-
-    before, after = OfferFilterSet(QueryDict(urlencode(asked))), OfferFilterSet(QueryDict(canonical))
-
-    assert after.canonical() == canonical
-    assert before.narrowed(everything).rows == after.narrowed(everything).rows
-    assert all(before.values[name] == after.values[name] for name in ("gateway", "sort", "limit", "offset"))
-
-
 # --- the shelf -------------------------------------------------------------------------------------------------------
 
 
@@ -213,9 +121,9 @@ def test_one_answer_cannot_drive_out_all_others() -> None:
     assert kept(shelf, "a", "huge") == [True, False]
 
 
-@pytest.mark.parametrize("encoding", answers.ENCODERS)
+@pytest.mark.parametrize("encoding", response_cache.ENCODERS)
 def test_a_large_answer_takes_the_room_of_its_compressed_bytes_and_is_found_again(encoding: str) -> None:
-    shelf, body = Shelf(None, most_bytes=1_000_000), b"0123456789" * (answers.LARGE_BYTES // 10)
+    shelf, body = Shelf(None, most_bytes=1_000_000), b"0123456789" * (response_cache.LARGE_BYTES // 10)
     answer = Answer([("Content-Type", "text/csv; charset=utf-8")], body)
 
     variant = answer.variant(encoding)
@@ -247,7 +155,7 @@ def test_an_answer_that_was_driven_out_while_somebody_held_it_can_be_kept_again(
     assert shelf.size == sum(answer.size for answer in shelf._answers.values()) <= 100_000
 
 
-@pytest.mark.parametrize("read", [negotiated, lambda header: answers.accepts(header, "application/json")])
+@pytest.mark.parametrize("read", [negotiated, lambda header: response_cache.accepts(header, "application/json")])
 def test_long_headers_are_read_and_not_remembered(read: Callable[[str], object]) -> None:
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
@@ -266,7 +174,7 @@ def test_spellings_of_one_question_share_one_answer_and_are_bounded() -> None:
         keep(shelf, "a", 1_000, wording=str(number))
 
     found = [shelf.find(("a", str(number))) for number in range(1_000)]
-    assert len([variant for variant in found if variant]) == answers.MOST_WORDINGS
+    assert len([variant for variant in found if variant]) == response_cache.MOST_WORDINGS
     assert len({id(variant) for variant in found if variant}) == 1
     assert len(shelf) == 1
 

@@ -56,6 +56,7 @@ class ApiKey(models.Model):
 
     class Meta:
         verbose_name = "API key"
+        db_table = "catalog_apikey"  # the name that it had before keys were an app of their own
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -16,8 +16,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from catalog.models import ApiKey
-from catalog.serving import access_log, snapshot
+from access.models import ApiKey
+from catalog.serving import snapshot
+from front import access_log
 from gatewayz.settings import LOGGING
 from tests.catalog.serving.web import Web
 from tests.factories import hourly, offer_record, publish

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from catalog.models import ApiKey
-from catalog.models.api_key import PREFIX, digest_of
+from access.models import PREFIX, ApiKey, digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 `gatewayz/wsgi.py` puts it there. Django's middleware does not see a hit, so whatever must hold for every request stands
 here and nowhere else. Only the addresses in PERSONAL are told who asks: everything else is the same for everybody, and
-a GET or HEAD of an address in `endpoints.ENDPOINTS` is answered from memory if the same was asked before.
+a GET or HEAD of an address that is `Cacheable` is answered from memory if the same was asked before.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 
-from catalog.serving import answers, cors, keys, refusals, snapshot
-from catalog.serving.access_log import AccessLog
-from catalog.serving.answers import Answer, Headers, Question, Shelf, Variant, Wording
-from catalog.serving.counts import Counts
-from catalog.serving.keys import Key
-from catalog.serving.limits import Limiter, Standing, client_of
-from catalog.serving.problems import ASKED_PATH
-from catalog.serving.refusals import Refusal
+from access import keys
+from access.keys import Key
+from access.limits import Limiter, Standing, client_of
+from front import cors, refusals, response_cache
+from front.access_log import AccessLog
+from front.counts import Counts
+from front.problems import ASKED_PATH
+from front.refusals import Refusal
+from front.response_cache import Answer, Headers, Question, Shelf, Variant, Wording
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,24 @@ LIMITED = ("/catalog/", "/api/", "/v1/", "/litellm/")
 """Not the probes, the metrics and the admin: whoever watches over the service must always get through."""
 
 
+class Cacheable(Protocol):
+    """What the door asks of the application behind it: which answers may be kept, and until when."""
+
+    def identity(self) -> object | None:
+        """Answers are kept as long as this is the same object. None: nothing is served yet."""
+
+    def media_type_of(self, path: str) -> str | None:
+        """The media type of the address's answers; None if they may not be kept."""
+
+    def canonical_query(self, path: str, query: str) -> str | None:
+        """One text for all queries that ask the same; None if the application itself must answer."""
+
+
 class Front:
-    def __init__(self, application: Application, *, counts: Counts) -> None:
+    def __init__(self, application: Application, *, counts: Counts, cacheable: Cacheable) -> None:
         """Reads the settings once."""
         self._application = application
+        self._cacheable = cacheable
         self._counts = counts
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._shelf = Shelf(None, most_bytes=self._most_bytes)
@@ -96,7 +110,7 @@ class Front:
         variant = shelf.find(wording)
         if variant is not None and _accepts(environ, variant.media_type):
             return "kept", _answer(environ, reply, variant)
-        query = _canonical_query(environ)
+        query = self._canonical_query(environ)
         if query is None:
             return "django", self._application(environ, reply)
         return self._made(environ, reply, shelf, wording=wording, query=query)
@@ -133,13 +147,18 @@ class Front:
 
     def _current_shelf(self) -> Shelf:
         """The answers of the snapshot that is served now; those of the one before go with it."""
-        held: object = None
-        with suppress(snapshot.NotReady):
-            held = snapshot.current().identity
-        shelf = self._shelf
-        if shelf.identity is not held:
-            shelf = self._shelf = Shelf(held, most_bytes=self._most_bytes)
+        identity, shelf = self._cacheable.identity(), self._shelf
+        if shelf.identity is not identity:
+            shelf = self._shelf = Shelf(identity, most_bytes=self._most_bytes)
         return shelf
+
+    def _canonical_query(self, environ: Environ) -> str | None:
+        """None if only Django may answer."""
+        path: str = environ["PATH_INFO"]
+        media_type = self._cacheable.media_type_of(path)
+        if media_type is None or not _accepts(environ, media_type):
+            return None
+        return self._cacheable.canonical_query(path, environ.get("QUERY_STRING", ""))
 
     def _made(
         self, environ: Environ, reply: Reply, shelf: Shelf, *, wording: Wording, query: str
@@ -154,7 +173,7 @@ class Front:
                 reply(status, headers)
                 return "django", [body]
             came_from, answer = "made", Answer(cors.shared(headers), body)
-        variant = answer.variant(answers.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
+        variant = answer.variant(response_cache.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
         if self._current_shelf() is shelf:  # else Django may have answered from another snapshot than this shelf's
             shelf.keep(question, answer, wording=wording, variant=variant)
             self._counts.kept_answers, self._counts.kept_bytes = len(shelf), shelf.size
@@ -211,15 +230,7 @@ def _is_read(environ: Environ) -> bool:
 
 
 def _accepts(environ: Environ, media_type: str) -> bool:
-    return answers.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
-
-
-def _canonical_query(environ: Environ) -> str | None:
-    """None where the answer is Django's to give."""
-    endpoint = answers.endpoint_of(environ["PATH_INFO"])
-    if endpoint is None or not _accepts(environ, endpoint.media_type):
-        return None
-    return answers.canonical_query(environ["PATH_INFO"], environ.get("QUERY_STRING", ""))
+    return response_cache.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
 
 
 def _sent_bytes(environ: Environ) -> int:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from catalog.serving.redaction import without_keys
+from access.redaction import without_keys
 
 LOGGER = "django_structlog.middlewares.request"
 
