@@ -35,7 +35,7 @@ class GatewayState:
 
 
 def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
-    """Return the state of each gateway. The number of queries does not depend on the number of offers."""
+    """Return the state of each gateway. Each takes a few queries, independently of the number of offers."""
     known = {gateway.slug: gateway for gateway in Gateway.objects.select_related("accepted_run").order_by("slug")}
     # A gateway that was never run has no row yet; an unsaved one gives it the state `never`.
     gateways = [known.get(slug, Gateway(slug=slug)) for slug in slugs]

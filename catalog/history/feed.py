@@ -74,7 +74,7 @@ def changes_after(start: Position | None, *, until: int, wanted: Wanted, limit: 
 
 
 def newest_changes(*, until: int, wanted: Wanted, limit: int) -> Sequence[Change]:
-    """Return the last changes up to revision `until`, newest first. A filter by kind sees the last MOST_EXAMINED."""
+    """Return the last changes up to revision `until`, newest first. Kinds are filtered in the last MOST_EXAMINED."""
     with one_moment():
         versions = versions_of(wanted).filter(from_revision__gt=kept_since(), from_revision__lte=until)
         examined = MOST_EXAMINED if wanted.kinds else limit

@@ -47,7 +47,7 @@ class History:
 def history_of(
     model_id: str, *, gateways: Collection[str], until: int, as_of: datetime | None, offset: int, limit: int
 ) -> History:
-    """Return the offers of this id at these gateways, as they were in revision `until`, or earlier at `as_of`."""
+    """Return the offers of this id at these gateways, as in revision `until`, or at the earlier time `as_of`."""
     with one_moment():
         then = _revision_at(as_of, until=until)
         complete_since = kept_since()

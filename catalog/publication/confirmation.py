@@ -27,9 +27,9 @@ class Confirmed:
     """The result of one count."""
 
     prices: int
-    """Held prices that are believed now."""
+    """Number of held prices that are believed now."""
     offers: int
-    """Offers whose document changed."""
+    """Number of offers whose document changed."""
     revision_after: int
 
 

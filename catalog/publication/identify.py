@@ -31,9 +31,9 @@ _WRITTEN = ("canonical", "own_canonical", "variant", "identity_rule", "identity_
 def identify(*, author: User | None, must_be_possible: bool) -> int:
     """Resolve the model of every offer after the curators' statements changed. Return the new revision.
 
-    Raises ClockMoved. If the statements contradict each other, StatementError is raised and nothing changes with
-    `must_be_possible`; otherwise the offers keep their models. There is always a new revision, even if no
-    offer moves: an alias takes effect with a revision.
+    Raises ClockMoved. If the statements cannot be applied, `must_be_possible` raises StatementError and changes
+    nothing; otherwise the offers keep their models. There is always a new revision, even if no offer moves: an alias
+    takes effect with a revision.
     """
     with transaction.atomic():
         newest = locks.lock_revision()

@@ -33,7 +33,7 @@ class AcceptedListing:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether the listing shows all prices that the gateway charges now, not those of an old file."""
+        """Whether the listing shows what the gateway charges now: it is complete, and not from an old file."""
         return self.is_complete and self.source is Source.API
 
     @property
@@ -90,7 +90,7 @@ class Doubt:
 
     @property
     def leaves_unknown(self) -> bool:
-        """Whether the earlier price is not served either, since it may contradict the same price of the offer."""
+        """Whether the earlier price is not served either, since it may contradict the same other price."""
         return self.rule is Rule.RELATION
 
 

@@ -50,7 +50,7 @@ class Question:
     """The offer, with its gateway and its model loaded."""
     meter: str
     amount: Decimal
-    """US dollars for one unit of the meter."""
+    """The price in US dollars for one unit of the meter."""
     reason: str
 
     @property

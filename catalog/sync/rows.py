@@ -23,7 +23,7 @@ _LONGEST_RAW = 20_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     position: int
-    """Counted from 1."""
+    """The position of the row in the listing, counted from 1."""
     model_id: str | None
     """None if the row has no usable id."""
     reason: str

@@ -190,7 +190,7 @@ def _rejected_in(run: SyncRun | None) -> frozenset[str]:
 
 
 def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
-    """Fills `answers` with what the gateway answers, as it comes."""
+    """Read the listing. Append each of the gateway's responses to `answers` as soon as it arrives."""
     adapter, config = task.adapter, _config(task.adapter)
     if task.held is not None:
         task.say(f"{adapter.name}: reading the captures of run {task.held.pk}")
@@ -230,7 +230,7 @@ def _accepted_pages(task: Task, run: SyncRun) -> list[captures.KnownPage]:
 
 
 def _reader(task: Task) -> str:
-    """Return the name of everything that decides how bytes are read. If it differs, equal bytes are read again."""
+    """Return a name for everything that decides how bytes are read. Under another name, equal bytes are read again."""
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
     config = _config(task.adapter)
     # The options can be long, and the name of a reader must be short: so it contains their hash.
