@@ -1,4 +1,4 @@
-"""System checks: a wrong setting is refused at start, all of them at once, each named."""
+"""System checks: at start, all wrong settings are reported at once, each by its name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 @register()
 def check_environment(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
-    """What the environment lacks or says wrongly (`gatewayz/environment.py` collects it)."""
+    """Report missing and wrong variables of the environment, which `gatewayz/environment.py` collects."""
     return [Error(problem, id="catalog.E001") for problem in settings.ENVIRONMENT_PROBLEMS]
 
 

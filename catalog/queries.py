@@ -1,4 +1,4 @@
-"""Reads from the tables, composed for the faces. What clients read most comes from `catalog/serving` instead."""
+"""Database queries for the API, the pages and the commands. The most frequent reads come from `catalog/serving`."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from catalog.records import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
-    """How a gateway stands, for operators and for `/catalog/gateways`."""
+    """The state of a gateway, for operators and for `/catalog/gateways`."""
 
     slug: str
     models: int
     last_run: SyncRun | None
-    """The last one that ended, or lost its process."""
+    """The last run that ended, or whose process was lost."""
     last_success_at: datetime | None
     next_run_at: datetime | None
     source: str | None
-    """Where the listing that is published was read."""
+    """The source of the published listing."""
     recorded_on: date | None
-    """The day of its facts, where the source is a bundled file."""
+    """The date of the published facts, if the source is a bundled file."""
     age_seconds: int | None
-    """Since the last success."""
+    """Seconds since the last success."""
     state: str
-    """fresh, stale, held, failing, never or bundled."""
+    """One of fresh, stale, held, failing, never and bundled."""
     held_prices: int
-    """Prices that wait for a curator."""
+    """The number of prices that wait for a curator."""
 
 
 def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
-    """The state of each gateway, in a few queries each, however many offers there are."""
+    """Return the state of each gateway. Each takes a few queries, independently of the number of offers."""
     known = {gateway.slug: gateway for gateway in Gateway.objects.select_related("accepted_run").order_by("slug")}
-    # A gateway that was never run has no row yet, and stands as one that never was.
+    # A gateway that was never run has no row yet; an unsaved one gives it the state `never`.
     gateways = [known.get(slug, Gateway(slug=slug)) for slug in slugs]
     return {gateway.slug: gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
 
@@ -70,7 +70,7 @@ def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> Ga
 
 
 def _source_of(gateway: Gateway, offers: QuerySet[Offer]) -> str | None:
-    """The source of the accepted run: offers that an incomplete listing lacks can still have another one."""
+    """Return the source of the accepted run: offers that an incomplete listing lacks can still have another source."""
     if gateway.accepted_run is not None:
         return gateway.accepted_run.source
     return offers.order_by("pk").values_list("source", flat=True).first()
@@ -83,7 +83,7 @@ def _last_run(gateway: Gateway, *, now: datetime) -> SyncRun | None:
         return newest
     if gateway.lease_expires_at is not None and gateway.lease_expires_at > now:
         return runs.finished().first()
-    # A run without its lease does not go on: the next one will mark it as lost.
+    # A run without its lease does not continue: the next run will mark it as lost.
     newest.outcome = SyncRun.Outcome.LOST
     newest.error = "it did not store how it ended: its process was killed, or its database could not be written"
     return newest
@@ -97,9 +97,10 @@ def state_of(
     now: datetime,
     interval: timedelta,
 ) -> str:
-    """`fresh` within two intervals of the last success, else `stale`; unless the last run was held or failed.
+    """Return `fresh` within two intervals of the last success, else `stale`.
 
-    What a file says is neither, however often it is read: it is `bundled`.
+    A last run that was held or failed takes precedence. Data from a bundled file is `bundled`, however often it is
+    read.
     """
     if last_run is not None and last_run.outcome == SyncRun.Outcome.HELD:
         return "held"
@@ -114,12 +115,12 @@ def state_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """What the tables tell of the sync, for `/metrics`."""
+    """The figures of the sync from the database, for `/metrics`."""
 
     runs: dict[tuple[str, str], int]
-    """Runs that are remembered, by gateway and outcome."""
+    """Number of stored runs, by gateway and outcome."""
     rejected: dict[str, int]
-    """Rows that each gateway's last finished run could not use."""
+    """Number of rows that each gateway's last finished run could not use."""
 
 
 def run_figures() -> RunFigures:

@@ -1,4 +1,4 @@
-"""The Celery tasks: each calls one function."""
+"""The Celery tasks. Each of them calls one function."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="catalog.dispatch_due")
 def dispatch_due() -> None:
-    """Send every gateway whose time has come; beat calls this each minute."""
+    """Send every due gateway to the worker; beat calls this each minute."""
     with _failures_in_one_line("what is due could not be looked up"):
         for slug in schedule.claim_due(now=timezone.now()):
             sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
@@ -27,7 +27,7 @@ def dispatch_due() -> None:
 
 @shared_task(name="catalog.begin")
 def begin() -> None:
-    """The program has just started: ask failed gateways again soon, and send what is due."""
+    """Ask failed gateways again soon, and send the due ones. This runs once after each start of the program."""
     with _failures_in_one_line("failed gateways are not asked sooner"):
         schedule.ask_failed_soon()
     dispatch_due()
@@ -35,7 +35,7 @@ def begin() -> None:
 
 @shared_task(name="catalog.prune")
 def prune() -> None:
-    """Forget what the retention settings no longer keep."""
+    """Delete the data that the retention settings no longer keep."""
     with _failures_in_one_line("nothing was pruned"):
         logger.info("pruned %s", retention.prune(now=timezone.now()))
 
@@ -46,7 +46,7 @@ def prune() -> None:
     time_limit=settings.SYNC_TIME_LIMIT_SECONDS,
 )
 def sync_gateway(slug: str) -> None:
-    """Read one gateway. A run that overlaps another of the same gateway ends at once."""
+    """Read one gateway. A run that overlaps another run of the same gateway ends at once."""
     with _failures_in_one_line(f"{slug} was not read"):
         try:
             report = run.run_gateway(slug, trigger=SyncRun.Trigger.SCHEDULE)
@@ -58,7 +58,7 @@ def sync_gateway(slug: str) -> None:
 
 @contextmanager
 def _failures_in_one_line(what: str) -> Iterator[None]:
-    """Celery would log a traceback, once a minute while the database fails."""
+    """Log failures in one line: Celery would log a traceback once a minute while the database fails."""
     try:
         yield
     except FAILURES as error:

@@ -1,4 +1,4 @@
-"""What curators decide about held prices, and what they are asked."""
+"""The curators' decisions about held prices, and the questions for curators."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from catalog.publication import apply, locks, questions, repeats
 
 
 class AlreadyDecided(Exception):
-    """A price hold that says nothing any more."""
+    """The price hold no longer waits for a decision."""
 
 
 def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: datetime) -> int:
-    """Release a held price (it is right) or discard it (the one before stays); the revision that then holds.
+    """Release a held price (it is right) or discard it (the earlier price stays). Return the current revision.
 
-    `state` is PriceHold.State.RELEASED or DISCARDED. Raises AlreadyDecided where the gateway has moved on meanwhile.
+    `state` is PriceHold.State.RELEASED or DISCARDED. Raises AlreadyDecided if the hold has ended in the meantime.
     """
     with transaction.atomic():
         offer = locks.lock_offer(hold.offer)
@@ -30,5 +30,5 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
 
 
 def open_questions() -> list[questions.Question]:
-    """What curators are asked about prices."""
+    """Return the questions to curators about prices."""
     return questions.current(factor=settings.GUARD_QUESTION_FACTOR, rules=repeats.rules())

@@ -1,4 +1,4 @@
-"""What curators say of models: ties, splits and aliases, followed and published at once."""
+"""The curators' statements about models: ties, splits and aliases, applied and published at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from catalog.publication import identify, locks, parts
 
 
 class InvalidStatement(ValueError):
-    """What a curator said of a model cannot be followed, or would do harm; the message says why."""
+    """A curator's statement cannot be applied, or would do harm; the message gives the reason."""
 
 
 def state_identity(
@@ -27,9 +27,9 @@ def state_identity(
     author: User | None,
     now: datetime,
 ) -> IdentityStatement:
-    """Say which model an offer (tie, split) or a spelling (alias) is, and publish that.
+    """State which model an offer (tie, split) or a spelling (alias) belongs to, and publish that.
 
-    Raises InvalidStatement where that cannot be followed or would do harm; nothing is changed then.
+    Raises InvalidStatement if the statement cannot be applied or would do harm. Nothing is changed then.
     """
     with transaction.atomic():
         locks.lock_revision()
@@ -43,7 +43,7 @@ def state_identity(
 def checked_statement(
     *, kind: str, offer: Offer | None, spelling: str, model: CanonicalModel | None, reason: str
 ) -> IdentityStatement:
-    """The statement, cleaned and not saved, as `state_identity` would accept it now. Raises InvalidStatement."""
+    """Return the cleaned statement, not saved, as `state_identity` would accept it now. Raises InvalidStatement."""
     needs = IdentityStatement.Kind
     if (kind == needs.ALIAS) != bool(spelling.strip()) or (kind == needs.ALIAS) == bool(offer):
         raise InvalidStatement("an alias needs a spelling and no offer, a tie or a split an offer and no spelling")
@@ -61,9 +61,10 @@ def checked_statement(
 
 
 def withdraw_statement(statement: IdentityStatement, *, author: User | None) -> int:
-    """Let the rules decide again; the revision that then holds. What it merged before goes its own way again.
+    """Delete a statement, so that the rules decide again. Return the new revision.
 
-    Where statements contradict each other, one after the other can be taken back: only the last changes anything.
+    Models that the statement merged are separated again. If statements contradict each other, they can be withdrawn
+    one by one; offers change only once the last contradiction is gone.
     """
     with transaction.atomic():
         locks.lock_revision()

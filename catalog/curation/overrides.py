@@ -1,7 +1,7 @@
-"""What curators say of single fields of single offers, applied and published at once.
+"""Overrides of curators for single fields of single offers, applied and published at once.
 
-An override stands in a table that no sync writes. It is laid over the gateway's record inside the same transaction
-that publishes, so neither a later sync nor a race can lose it, and clearing it restores the gateway's value.
+An override is stored in a table that no sync writes. It is applied to the gateway's record inside the transaction that
+publishes. So neither a later sync nor a race can lose it, and clearing it restores the gateway's value.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ Json = Any
 
 
 class InvalidOverride(ValueError):
-    """What a curator entered cannot stand; the message says why."""
+    """The override is invalid; the message gives the reason."""
 
 
 class NeedsConfirmation(Exception):
-    """The change is so large that it must be said twice; the message says how large."""
+    """The change is so large that it must be confirmed; the message gives its size."""
 
 
 def set_override(
@@ -43,10 +43,10 @@ def set_override(
     is_confirmed: bool,
     now: datetime,
 ) -> int:
-    """Override a field of an offer; the revision that then holds.
+    """Override a field of an offer, and return the current revision.
 
     `value` is `{"add": [...], "remove": [...]}` for tags, `{"amount": "0.25", "unit": "usd_per_million_tokens"}` for
-    prices. Raises InvalidOverride, or NeedsConfirmation unless `is_confirmed`; nothing is changed then.
+    prices. Raises InvalidOverride, or NeedsConfirmation unless `is_confirmed`. Nothing is changed then.
     """
     with transaction.atomic():
         offer = locks.lock_offer(offer)
@@ -60,7 +60,7 @@ def set_override(
 
 
 def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed: bool) -> Json:
-    """The value, cleaned, as `set_override` would accept it now. Raises what `set_override` raises."""
+    """Return the cleaned value as `set_override` would accept it now. Raises the same errors as `set_override`."""
     try:
         value = checked_value(field, value)
     except ValueError as error:
@@ -73,7 +73,10 @@ def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed:
 
 
 def clear_override(offer: Offer, *, field: str, author: User | None) -> int:
-    """Let the gateway's own value stand again; the revision that then holds. Clearing nothing changes nothing."""
+    """Delete an override, so that the gateway's value is served again. Return the current revision.
+
+    If the field has no override, nothing changes.
+    """
     with transaction.atomic():
         offer = locks.lock_offer(offer)
         Override.objects.filter(offer=offer, field=field).delete()
@@ -100,7 +103,7 @@ def _bounds() -> plausible.Bounds:
 
 
 def doubt_of_change(before: Decimal | None, after: Decimal) -> str | None:
-    """Why a new price should be confirmed, None where it is an ordinary change."""
+    """Return why a new price must be confirmed. Return None if the change is ordinary."""
     if before is None or before == after:
         return None
     if not before or not after:

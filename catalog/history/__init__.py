@@ -1,1 +1,1 @@
-"""Reads of what was published when: the feed of changes, and the history of one offer."""
+"""Queries for published data over time: the feed of changes, and the history of one offer."""

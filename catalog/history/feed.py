@@ -1,7 +1,7 @@
-"""The feed of changes: everything that was published, in order and without a gap.
+"""The feed of changes: all published changes, in order and without a gap.
 
-Everything is read up to a revision that the caller names, so that an answer shows one revision, be it not the newest.
-Revisions are numbered and committed one after the other, so once one can be read, all before it can.
+All data is read up to a revision that the caller names. So a response shows a single revision, even if it is not the
+newest. Revisions are numbered and committed one after the other: once one is readable, all earlier ones are.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from catalog.models import Revision
 from catalog.models.moment import one_moment
 
 MOST_EXAMINED = 1_000
-"""Changes that are looked at for one page, where not every kind is wanted."""
+"""The number of changes that are examined for one page if only some kinds are wanted."""
 
 
 class Forgotten(Exception):
-    """Some of the changes that were asked for are no longer kept; all after revision `complete_since` are."""
+    """Some of the requested changes are no longer kept; all changes after revision `complete_since` are."""
 
     def __init__(self, complete_since: int) -> None:
         super().__init__(f"not all changes before revision {complete_since + 1} are kept any more")
@@ -29,7 +29,7 @@ class Forgotten(Exception):
 
 
 class NotPublished(Exception):
-    """A revision was named that there is not; `newest` is the last one."""
+    """The requested revision does not exist; `newest` is the last one."""
 
     def __init__(self, newest: int) -> None:
         super().__init__(f"there is no such revision; the newest is {newest}")
@@ -39,21 +39,21 @@ class NotPublished(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     changes: Sequence[Change]
-    """In the order of their positions."""
+    """The changes in the order of their positions."""
     end: Position
-    """Where the next page begins."""
+    """The position at which the next page begins."""
     has_more: bool
-    """Whether anything follows already."""
+    """Whether more changes exist already."""
     complete_since: int
     """All changes after this revision are kept."""
 
 
 # --- the feed --------------------------------------------------------------------------------------------------------
 def changes_after(start: Position | None, *, until: int, wanted: Wanted, limit: int) -> Page:
-    """The next changes up to revision `until`; without a start, from the oldest that are kept.
+    """Return the next changes up to revision `until`. The default start is the oldest change that is kept.
 
-    At most `limit`, and with `wanted.kinds` perhaps fewer or none although more follow. Raises Forgotten and
-    NotPublished.
+    The page has at most `limit` changes. With `wanted.kinds` it may have fewer or none, although more follow. Raises
+    Forgotten and NotPublished.
     """
     with one_moment():
         complete_since = kept_since()
@@ -61,7 +61,7 @@ def changes_after(start: Position | None, *, until: int, wanted: Wanted, limit: 
         if start.revision <= complete_since:
             raise Forgotten(complete_since)
         if start.revision > until + 1:
-            # Another process may serve a newer revision already, and have told it.
+            # Another process may serve a newer revision already, and a client may have its number.
             _check_published(start.revision - 1)
         of_pages_before = Q(from_revision=start.revision, offer__lte=start.offer)
         versions = versions_of(wanted).filter(from_revision__gte=start.revision, from_revision__lte=until)
@@ -74,7 +74,7 @@ def changes_after(start: Position | None, *, until: int, wanted: Wanted, limit: 
 
 
 def newest_changes(*, until: int, wanted: Wanted, limit: int) -> Sequence[Change]:
-    """The last changes up to revision `until`, the newest first; of some kinds, among the last MOST_EXAMINED."""
+    """Return the last changes up to revision `until`, newest first. Kinds are filtered in the last MOST_EXAMINED."""
     with one_moment():
         versions = versions_of(wanted).filter(from_revision__gt=kept_since(), from_revision__lte=until)
         examined = MOST_EXAMINED if wanted.kinds else limit
@@ -84,13 +84,13 @@ def newest_changes(*, until: int, wanted: Wanted, limit: int) -> Sequence[Change
 
 
 def last_revision_before(moment: datetime) -> int:
-    """The revision that was served until this second began."""
+    """Return the revision that was served until the beginning of this second."""
     older = Revision.objects.filter(published_at__lt=moment.replace(microsecond=0))
     return older.order_by("-published_at", "-number").values_list("number", flat=True).first() or 0
 
 
 def founded_at() -> datetime:
-    """When this catalogue was made: two installations hardly ever share it."""
+    """Return the creation time of this catalogue; two installations hardly ever share it."""
     return Revision.objects.get(number=0).published_at
 
 
@@ -101,7 +101,7 @@ def _check_published(revision: int) -> None:
 
 
 def _some(changes: Iterable[Change], *, wanted: Wanted, limit: int) -> tuple[list[Change], int]:
-    """The first `limit` of the wanted kinds, and how many were looked at to find them."""
+    """Return the first `limit` changes of the wanted kinds, and the number of changes examined."""
     found: list[Change] = []
     seen = 0
     for change in changes:

@@ -1,6 +1,7 @@
-"""The history of one offer: how it stood at a time, its dated prices and its changes.
+"""The history of one offer: its document at a time, its dated prices and its changes.
 
-Everything is read up to a revision that the caller names, so that an answer shows one revision, be it not the newest.
+All data is read up to a revision that the caller names. So a response shows a single revision, even if it is not the
+newest.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ _SECOND = timedelta(seconds=1)
 # --- one offer -------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferThen:
-    """One offer as it stood in a revision."""
+    """One offer as it was in a revision."""
 
     gateway: str
     document: str | None
     reason: str | None
-    """Why there is no document."""
+    """The reason if there is no document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     revision: Revision
-    """All that follows is as it stood then."""
+    """The revision that the other fields show."""
     offers: Sequence[OfferThen]
     prices: Sequence[Price]
-    """The page of them: those in force first, then the newest first. `ended_at` is the end that was known then."""
+    """One page of prices: those in force first, then the newest first. `ended_at` is the end that was known then."""
     prices_total: int
     changes: Sequence[Change]
-    """The page of them, the newest first."""
+    """One page of changes, newest first."""
     changes_total: int
     complete_since: int
 
@@ -46,7 +47,7 @@ class History:
 def history_of(
     model_id: str, *, gateways: Collection[str], until: int, as_of: datetime | None, offset: int, limit: int
 ) -> History:
-    """The offers of this id at these gateways, as they stood in revision `until`, or before it at the time `as_of`."""
+    """Return the offers of this id at these gateways, as in revision `until`, or at the earlier time `as_of`."""
     with one_moment():
         then = _revision_at(as_of, until=until)
         complete_since = kept_since()
@@ -72,13 +73,13 @@ def history_of(
 
 
 def _revision_at(moment: datetime | None, *, until: int) -> Revision:
-    """The revision that was served at the end of this second, if it is not later than `until`."""
+    """Return the revision that was served at the end of this second, but none later than `until`."""
     known = Revision.objects.filter(number__lte=until)
     if moment is None:
         return known.order_by("-number")[:1].get()
-    # Answers show times to the second: whoever asks with one of them means the revision that had it.
+    # Responses show times to the second: a client that sends one of them means the revision with that time.
     before = known.filter(published_at__lt=moment.replace(microsecond=0) + _SECOND)
-    # Revision 0, in which there was nothing, stands for all the time before it.
+    # Revision 0, which is empty, represents all the time before it.
     return before.order_by("-published_at", "-number").first() or known.get(number=0)
 
 
@@ -103,18 +104,18 @@ def _reason(then: Revision, offer: Offer, *, complete_since: int) -> str:
 
 
 def _prices_at(offers: Sequence[Offer], moment: datetime) -> QuerySet[Price]:
-    """The prices that had begun by then, with `ended_at`: None of those in force."""
+    """Return the prices that had begun by then, with `ended_at`, which is None while a price is in force."""
     is_over = Case(When(valid_to__lte=moment, then=Value(1)), default=Value(0), output_field=IntegerField())
     return (
         Price.objects.filter(offer__in=offers, valid_from__lte=moment)
-        .exclude(valid_to=F("valid_from"))  # overtaken in the moment in which it began: never in force
+        .exclude(valid_to=F("valid_from"))  # replaced at the moment when it began, so it was never in force
         .annotate(is_over=is_over, ended_at=Case(When(valid_to__lte=moment, then=F("valid_to"))))
         .order_by("is_over", "-valid_from", "pk")
     )
 
 
 def _with_offers(prices: Iterable[Price], offers: Iterable[Offer]) -> list[Price]:
-    """Spares a join, which the order of the prices would make dear."""
+    """Attach the offers to the prices. This avoids a join, which the order of the prices would make slow."""
     found = list(prices)
     known = {offer.pk: offer for offer in offers}
     for price in found:

@@ -1,4 +1,4 @@
-"""The versions of offers as changes: what one revision changed of one offer."""
+"""Reads the versions of offers as changes: one change per offer and revision."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from catalog.models import Offer, OfferVersion, Revision
 
 
 class Position(NamedTuple):
-    """A place in the feed: after the change of this offer (its primary key) in this revision."""
+    """A position in the feed, after the change of this offer (its primary key) in this revision."""
 
     revision: int
     offer: int
 
     @classmethod
     def after(cls, revision: int) -> Position:
-        """After all changes of a revision."""
+        """Return the position after all changes of a revision."""
         return cls(revision + 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which changes."""
+    """The filters for changes."""
 
     gateway: str | None = None
     id: str | None = None
     kinds: Collection[str] = ()
-    """Any of these; none is every kind."""
+    """Any of these kinds; empty means every kind."""
     has_rendered: bool = True
-    """Whether changes of our rendering are among them."""
+    """Whether to include changes of our rendering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one revision changed of one offer."""
+    """The change of one offer in one revision."""
 
     position: Position
     published_at: datetime
@@ -59,11 +59,11 @@ _Row = tuple[int, int, str, str, str, str | None]
 
 
 def versions_of(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
-    """Revision, offer, gateway, id, document and the document before of each version."""
+    """Return revision, offer, gateway, id, document and previous document of each version."""
     before = OfferVersion.objects.filter(offer=OuterRef("offer"), from_revision__lt=OuterRef("from_revision"))
     versions = OfferVersion.objects.all()
     if wanted.id is not None:
-        # Asked for first, or databases sometimes try every version against every offer.
+        # The offers are queried first: otherwise databases sometimes compare every version with every offer.
         versions = versions.filter(
             offer__in=list(Offer.objects.filter(model_id=wanted.id).values_list("pk", flat=True))
         )

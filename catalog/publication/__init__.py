@@ -1,4 +1,4 @@
-"""The one transaction that all writers share: locks, overlay, diff, apply, revision.
+"""The transaction that all writers use to publish: locks, overlay, diff, apply, revision.
 
-Order of the locks: the gateway's row first, the revision's row last.
+Locks are taken in one order: the gateway's row first, the revision's row last.
 """

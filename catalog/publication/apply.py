@@ -1,4 +1,4 @@
-"""Writes a publication: all of it in one transaction, or nothing."""
+"""Writes a publication in one transaction: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def publish_listing(
     is_replay: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
-    """Publish what a gateway lists; an offer is withdrawn after `withdraw_after` complete listings without it.
+    """Publish a gateway's listing. An offer is withdrawn after `withdraw_after` complete listings without it.
 
-    `is_replay`: the listing was read again from captures. Then every offer is made anew, whatever the tables say of it,
-    and what is missing is not counted a second time.
+    `is_replay`: the listing was read again from captures. Then every offer is rebuilt, even if its stored fingerprint
+    is equal, and missing offers are not counted a second time.
 
-    Raises LeaseLost if a newer run has begun, ClockMoved, and NotBelieved if the guard holds the listing; nothing is
-    written then.
+    Raises LeaseLost if a newer run has begun, ClockMoved, and NotBelieved if the guard holds the listing. Nothing is
+    written in these cases.
     """
     told = {
         key: diff.fingerprint(record, source=listing.source, recorded_on=listing.recorded_on)
@@ -66,7 +66,7 @@ def publish_listing(
         gone = {
             key
             for key in plan.missing
-            # What another source listed is replaced by what this one lists, not missed by it.
+            # An offer from another source is replaced by this listing at once: its absence here is not a miss.
             if stored[key].missed_runs + (not is_replay) >= withdraw_after or stored[key].source != listing.source
         }
         drafter = Drafter(
@@ -112,9 +112,9 @@ def publish_listing(
 
 
 def republish_offer(offer: Offer, *, author: User | None) -> int:
-    """Render an offer again after a curator's decision; returns the revision that then holds.
+    """Render an offer again after a curator's decision, and return the current revision.
 
-    Needs the gateway's lock. Raises ClockMoved.
+    The caller must hold the gateway's lock. Raises ClockMoved.
     """
     now = clock.publication_time()
     _, after = _publish(_rendered([offer]), gateway=offer.gateway, author=author, now=now, is_curated=True)
@@ -122,17 +122,17 @@ def republish_offer(offer: Offer, *, author: User | None) -> int:
 
 
 def republish_offers(offers: Sequence[Offer], *, gateway: Gateway, now: datetime) -> tuple[int, int]:
-    """Render offers of a gateway again after their holds changed; returns the revisions before and after.
+    """Render offers of a gateway again after their holds changed, and return the revisions before and after.
 
-    Needs the gateway's lock.
+    The caller must hold the gateway's lock.
     """
     return _publish(_rendered(offers), gateway=gateway, author=None, now=now)
 
 
 def render_all() -> tuple[int, int]:
-    """Render every offer again if the renderer has changed; returns the revisions before and after.
+    """Render every offer again if the renderer has changed, and return the revisions before and after.
 
-    All that changes then is one revision of its own, whose changes the feed calls `rendered`. Raises ClockMoved.
+    All changes form one revision of their own; the feed marks them as `rendered`. Raises ClockMoved.
     """
     if (newest := revision.current()).renderer == rendering.RENDERER:
         return newest.number, newest.number
@@ -140,7 +140,7 @@ def render_all() -> tuple[int, int]:
         locks.lock_all_gateways()
         now = clock.publication_time()
         offers = Offer.objects.select_related("gateway").order_by("pk")
-        # Not all at once: their records and documents together are many megabytes.
+        # In batches: the records and documents of all offers together take many megabytes.
         keys = list(offers.values_list("pk", flat=True))
         changed = [
             found
@@ -175,13 +175,13 @@ def _stored(gateway: Gateway, *, is_trusted: bool) -> dict[str, diff.Stored]:
 
 
 def _comparison(stored: Mapping[str, diff.Stored], plan: diff.Plan, source: Source) -> Comparison:
-    """Offers of another source stand aside: a bundled catalogue need not resemble the API that replaces it."""
+    """Compare with offers of the same source only: a bundled catalogue need not resemble the API that replaces it."""
     of_source = {key for key, offer in stored.items() if not offer.is_withdrawn and offer.source == source}
     return Comparison(known=len(of_source), missing=plan.absent & of_source, is_complete=plan.is_complete)
 
 
 def _waiting(stored: Mapping[str, diff.Stored], listing: AcceptedListing) -> set[str]:
-    """Offers told only in part, of which something whole is published."""
+    """Return the ids of offers that are listed only in part and whose complete record is published already."""
     return {
         key
         for key in listing.postponed & stored.keys()
@@ -190,7 +190,7 @@ def _waiting(stored: Mapping[str, diff.Stored], listing: AcceptedListing) -> set
 
 
 def _save(drafts: Sequence[Draft]) -> None:
-    """Write the offers and the holds over their prices."""
+    """Write the offers and the holds on their prices."""
     spellings = {draft.upstream.provider_slug for draft in drafts}
     makers = providers.ensure(spelling for spelling in spellings if spelling)
     for draft in drafts:
@@ -199,7 +199,7 @@ def _save(drafts: Sequence[Draft]) -> None:
     new = [draft.offer for draft in drafts if not draft.offer.pk]
     known = [draft.offer for draft in drafts if draft.offer.pk]
     Offer.objects.bulk_create(new, batch_size=BATCH)
-    # An upsert of rows that exist: bulk_update would build a CASE for each field of each row, and take far longer.
+    # An upsert of existing rows: bulk_update would build a CASE for each field of each row, and take far longer.
     Offer.objects.bulk_create(
         known,
         update_conflicts=True,
@@ -231,10 +231,10 @@ def _publish(
     is_curated: bool = False,
     is_rendered: bool = False,
 ) -> tuple[int, int]:
-    """Open a new version of every offer whose document changed, and date its prices; the revisions before and after.
+    """Open a new version of each offer whose document changed, and date its prices.
 
-    `is_more`: something else that is served has changed too. `is_curated`: a curator decided it. `is_rendered`: only
-    our rendering changed.
+    Returns the revisions before and after. `is_more`: other served data has changed too. `is_curated`: a curator
+    decided the change. `is_rendered`: only our rendering changed.
     """
     if not found and not is_more:
         return (number := revision.current().number), number
@@ -283,7 +283,7 @@ def _write_prices(found: Iterable[State], *, at: datetime, now: datetime) -> Non
 
 
 def _reported_since(found: State, key: PriceKey, *, amount: str, at: datetime) -> datetime | None:
-    """When the gateway first reported a price that was held until now, if that was on a day before."""
+    """Return when the gateway first reported a price that was held until now, if that was on an earlier day."""
     hold = found.standing.holds.get(key)
     was_held = hold is not None and hold.state in {PriceHold.State.RELEASED, PriceHold.State.CONFIRMED}
     if hold is None or not was_held or hold.amount != amount or hold.reported_since.date() >= at.date():

@@ -1,6 +1,6 @@
-"""The time of a publication: the database's own, and never before a time that is stored already.
+"""The time of a publication: the database's clock, but never earlier than a stored time.
 
-Processes on several machines publish, and each machine has a clock. The database has one for all of them.
+Processes on several machines publish, and each machine has its own clock. The database has one clock for all of them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from django.utils import timezone
 from catalog.models import Price, Revision
 
 MOST_AHEAD = timedelta(minutes=1)
-"""A stored time that is further ahead than this means that the clock was wrong then, or is wrong now."""
+"""A stored time further ahead than this means that the clock was wrong when it was stored, or is wrong now."""
 
 
 class ClockMoved(Exception):
-    """The newest stored time has not come yet; the message names both times."""
+    """The newest stored time is in the future; the message names both times."""
 
 
 def publication_time() -> datetime:
-    """When the publication happens that this transaction writes. Raises ClockMoved."""
+    """Return the time of the publication that this transaction writes. Raises ClockMoved."""
     now, newest = database_time(), _newest_stored_time()
     if newest - now > MOST_AHEAD:
         raise ClockMoved(
@@ -34,7 +34,7 @@ def publication_time() -> datetime:
 
 def database_time() -> datetime:
     if connection.vendor == "sqlite":
-        return timezone.now()  # SQLite runs in this process and has no other clock
+        return timezone.now()  # SQLite runs in this process and has no clock of its own
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")  # now() is when the transaction began, before it waited for locks
         moment: datetime = cursor.fetchone()[0]
@@ -42,7 +42,7 @@ def database_time() -> datetime:
 
 
 def _newest_stored_time() -> datetime:
-    # A price whose origin alone changed begins without a new revision.
+    # A price that changed only its origin begins without a new revision.
     priced_at = Price.objects.open().order_by("-valid_from").values("valid_from")[:1]
     newest: tuple[datetime, datetime | None]
     newest = Revision.objects.order_by("-number").values_list("published_at", Subquery(priced_at))[:1].get()

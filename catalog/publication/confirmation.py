@@ -1,4 +1,4 @@
-"""Counts how often a gateway repeats its held prices, and serves a price that it has repeated for long enough."""
+"""Counts how often a gateway repeats its held prices, and serves a price that was repeated for long enough."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _DECIDED = ("state", "rule", "reason", "decided_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """What came of one count."""
+    """The result of one count."""
 
     prices: int
-    """Held prices that are believed now."""
+    """Number of held prices that are believed now."""
     offers: int
-    """Offers whose document changed."""
+    """Number of offers whose document changed."""
     revision_after: int
 
 
 def count_reading(
     run: SyncRun, *, unread: Collection[str], judge: PriceJudge, rules: Rules, is_edited: bool
 ) -> Confirmed:
-    """Count a complete reading of the gateway's API for each of its held prices, and believe those that are due.
+    """Count a complete reading of the gateway's API for each of its held prices, and believe the prices that are due.
 
-    Only for runs whose listing counts as evidence (`AcceptedListing.is_evidence`); a run that read equal bytes counts
-    as well. `unread` are ids of rows that said nothing. `is_edited`: other people edit the file that prices come from.
-    A price that fell to zero, and one that a curator discarded, is counted and never believed. Raises LeaseLost and
-    ClockMoved.
+    Call this only for runs whose listing counts as evidence (`AcceptedListing.is_evidence`). A run that read equal
+    bytes counts as well. `unread` are the ids of rows that could not be used. `is_edited`: other people edit the file
+    that the prices come from. Prices that fell to zero, and prices that a curator discarded, are counted but never
+    believed. Raises LeaseLost and ClockMoved.
     """
     if not _held(run.gateway).exists():
         return Confirmed(prices=0, offers=0, revision_after=revision.current().number)
@@ -64,7 +64,7 @@ def count_reading(
 
 
 def _held(gateway: Gateway) -> PriceHoldQuerySet:
-    """The held prices of offers that the gateway's API lists now."""
+    """Return the held prices of offers that the gateway's API lists now."""
     held = PriceHold.objects.filter(state__in=[PriceHold.State.OPEN, PriceHold.State.DISCARDED])
     return held.filter(
         offer__gateway=gateway, offer__withdrawn_at=None, offer__missed_runs=0, offer__source=Source.API
@@ -80,7 +80,7 @@ class _Count:
     now: datetime
 
     def decide(self, holds: Sequence[PriceHold]) -> list[PriceHold]:
-        """Change the holds that are due, and return those that changed; none is saved."""
+        """Change the holds that are due, and return the changed ones without saving them."""
         due = [
             (hold, price)
             for hold in holds
@@ -108,7 +108,7 @@ class _Count:
         middle = others.of(self.gateway.slug, hold.offer.model_id).get(price.key)
         doubt = self.judge.doubt_of_repeated(records.load(hold.offer.upstream), price, others=middle)
         if doubt:
-            # Its figures change from run to run; the rule alone is news.
+            # The figures in the reason change from run to run; only another rule is a change worth storing.
             is_news = hold.rule != doubt.rule
             hold.rule, hold.reason = (doubt.rule, doubt.reason) if is_news else (hold.rule, hold.reason)
             return is_news
@@ -119,7 +119,7 @@ class _Count:
 
 
 def _reported(hold: PriceHold) -> PriceRecord | None:
-    """The held price in the gateway's record."""
+    """Return the held price from the gateway's record."""
     prices = records.load(hold.offer.upstream).prices
     key = (hold.meter, hold.conditions_key)
     return next((price for price in prices if price.key == key), None)

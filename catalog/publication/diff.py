@@ -1,4 +1,4 @@
-"""Decides what changed. Pure."""
+"""Compares a listing with the stored offers, and documents with each other. Pure."""
 
 from __future__ import annotations
 
@@ -17,40 +17,41 @@ Json = Any
 
 
 class Stored(NamedTuple):
-    """What the database knows of an offer before a publication."""
+    """The stored state of an offer before a publication."""
 
     fingerprint: str
     is_withdrawn: bool = False
     missed_runs: int = 0
     source: str = ""
     is_rejected: bool = False
-    """Its row could not be used the last time."""
+    """Whether its row could not be used in the last listing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Ids of the offers of one gateway, by what a listing means for them."""
+    """The ids of one gateway's offers, grouped by the effect of a listing on them."""
 
     new: frozenset[str]
     differing: frozenset[str]
-    """Listed with another content than before, or listed again after having been withdrawn."""
+    """Listed with different content, or listed again after a withdrawal."""
     unchanged: frozenset[str]
     absent: frozenset[str]
-    """Published and not in the listing."""
+    """Published, but not in the listing."""
     is_complete: bool
 
     @property
     def missing(self) -> frozenset[str]:
-        """No longer in a complete listing, so really gone; of an incomplete one nobody knows."""
+        """The offers that a complete listing no longer contains. An incomplete listing proves no offer missing."""
         return self.absent if self.is_complete else frozenset()
 
 
 def plan(
     stored: Mapping[str, Stored], listed: Mapping[str, str], *, present: Collection[str], is_complete: bool
 ) -> Plan:
-    """`listed` maps ids to fingerprints; `present` are ids that the gateway lists in a form that could not be used.
+    """Compare the stored offers with the listing.
 
-    An offer is missing only from a complete listing, and never while the gateway still lists it in whatever form.
+    `listed` maps ids to fingerprints. `present` are ids that the gateway lists in a form that cannot be used. An offer
+    is missing only from a complete listing, and never while the gateway still lists it in any form.
     """
     known = stored.keys() & listed.keys()
     unchanged = {key for key in known if stored[key].fingerprint == listed[key] and not stored[key].is_withdrawn}
@@ -65,17 +66,20 @@ def plan(
 
 
 def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None) -> str:
-    """Equal for equal content. The version of the guard's rules is part of it, so that new rules judge every offer, and
-    the facts of the provider, so that a new fact renders every offer of it."""
+    """Return a hash that is equal for equal content.
+
+    It covers the version of the guard's rules, so that new rules judge every offer again. It also covers the facts of
+    the provider, so that a new fact renders all of its offers again.
+    """
     provider = registry.PROVIDERS.of(record.provider_slug) if record.provider_slug else None
     content = f"{plausible.RULES}\n{provider}\n{source}\n{recorded_on}\n{records.dump(record)}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def changes(before: Json, after: Json) -> list[list[Json]]:
-    """What differs between two documents, as [field, before, after]; fields of nested objects are dotted.
+    """Return the differences between two documents as [field, before, after]; names of nested fields are dotted.
 
-    A description that was only cut short is the same one: lists have begun to do so with all of theirs on one day.
+    A description that was only cut short counts as unchanged: some gateways began to cut all of theirs on one day.
     """
     old, new = _flat(before), _flat(after)
     fields = [*old, *(field for field in new if field not in old)]

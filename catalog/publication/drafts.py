@@ -1,4 +1,4 @@
-"""Offers on their way to being published: new, changed or withdrawn, with the holds over their prices."""
+"""Drafts: new, changed and withdrawn offers before their publication, with the holds on their prices."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from catalog.publication.states import Standing, State, batches, standings, stat
 from catalog.records import OfferRecord, Source
 
 _FEWEST_UNCLEAR = 10
-"""Offers whose prices a listing contradicts, from which on that counts as a loss of the fact."""
+"""If a listing contradicts the prices of this many offers, that counts as a loss of the fact."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """An offer on its way to being published."""
+    """An offer before its publication."""
 
     offer: Offer
     upstream: OfferRecord
     standing: Standing
     believed: OfferRecord | None = None
-    """What was served of the same source so far."""
+    """The record that was served from the same source so far."""
     new_holds: list[PriceHold] = field(default_factory=list)
     followed_holds: list[PriceHold] = field(default_factory=list)
-    """Those whose price moved a little."""
+    """The holds whose price moved a little."""
     overtaken_holds: list[PriceHold] = field(default_factory=list)
     is_withdrawal: bool = False
     is_renamed: bool = False
-    """It is new, or goes by other names than before: which model it is has to be decided anew."""
+    """It is new, or its names have changed: so its model must be resolved again."""
 
     def accept(self, listing: AcceptedListing, *, fingerprint: str) -> None:
-        """Let the offer say what the gateway now says of it."""
+        """Set the fields of the offer to the gateway's new record."""
         offer, record = self.offer, self.upstream
         offer.name = record.name
         offer.model_type = record.model_type
@@ -60,7 +60,7 @@ class Draft:
         offer.missed_runs = 0
 
     def state(self) -> State:
-        """What is to be served of it."""
+        """Return the state of the offer that will be served."""
         found = state(self.offer, self.upstream, self.standing)
         found.is_withdrawal = self.is_withdrawal
         return found
@@ -68,7 +68,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafter:
-    """Makes the drafts of one publication."""
+    """Builds the drafts of one publication."""
 
     gateway: Gateway
     listing: AcceptedListing
@@ -76,11 +76,11 @@ class Drafter:
     run: SyncRun
     rules: Rules
     is_counted: bool
-    """Whether what is read counts as evidence: a complete listing of the API."""
+    """Whether the reading counts as evidence: a complete listing of the API."""
     now: datetime
 
     def drafts(self, *, new: Collection[str], changed: Collection[str], withdrawn: Collection[str]) -> list[Draft]:
-        """Of the offers with these ids. Raises NotBelieved where too many of them lost a fact."""
+        """Return the drafts of the offers with these ids. Raises NotBelieved if too many of them lost a fact."""
         found = [*self._new(new), *self._changed(changed)]
         others = siblings(self.gateway, ((draft.offer, draft.upstream) for draft in found))
         doubtful: list[tuple[Draft, PriceKey, Doubt]] = []
@@ -101,7 +101,7 @@ class Drafter:
         over = standings(offers)
         for offer in offers:
             draft = Draft(offer, self.listing.records[offer.model_id], over.get(offer.pk) or Standing())
-            # A price of another source is no measure: a bundled catalogue can be a year old.
+            # A price of another source is not comparable: a bundled catalogue can be a year old.
             if offer.source == self.listing.source:
                 draft.believed = with_holds(records.load(offer.upstream), draft.standing.applied_holds)
             yield draft
@@ -115,7 +115,7 @@ class Drafter:
             yield Draft(offer, records.load(offer.upstream), over.get(offer.pk) or Standing(), is_withdrawal=True)
 
     def _follow_holds(self, draft: Draft) -> None:
-        """A hold follows its price while the gateway repeats it; once it reports another one, the hold has ended."""
+        """Update the holds: a hold follows its price while the gateway repeats it, and ends once it reports another."""
         reported = {price.key: price.amount for price in draft.upstream.prices}
         broken = relations.broken(draft.upstream.prices)
         for key, hold in list(draft.standing.holds.items()):
@@ -132,7 +132,7 @@ class Drafter:
     def _doubts(self, draft: Draft, others: Siblings) -> dict[PriceKey, Doubt]:
         middles = others.of(self.gateway.slug, draft.offer.model_id)
         doubts = self.guard.doubts(draft.believed, draft.upstream, siblings=middles)
-        # Where there is a hold, a curator is being asked, or has answered.
+        # A price with a hold already waits for a curator, or a curator has decided it.
         return {key: doubt for key, doubt in doubts.items() if key not in draft.standing.holds}
 
     def _hold(self, doubtful: Sequence[tuple[Draft, PriceKey, Doubt]]) -> None:
@@ -163,7 +163,7 @@ class Drafter:
 
 
 def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
-    """Sorted by id here: databases order by collations of their own, and what is written would depend on them."""
+    """Return the offers sorted by id. Sorting in the database would make the result depend on its collation."""
     found = [
         offer
         for batch in batches(sorted(keys))
@@ -173,7 +173,7 @@ def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
 
 
 def _last_holds(offers: Sequence[Offer]) -> dict[tuple[int, PriceKey], PriceHold]:
-    """The last hold of each price that the gateway has overtaken, by offer, meter and conditions."""
+    """Return the last overtaken hold of each price, by offer, meter and conditions."""
     overtaken = PriceHold.objects.filter(state=PriceHold.State.OVERTAKEN).order_by("pk")
     return {
         (hold.offer_id, (hold.meter, hold.conditions_key)): hold
@@ -183,7 +183,7 @@ def _last_holds(offers: Sequence[Offer]) -> dict[tuple[int, PriceKey], PriceHold
 
 
 def _go_on(hold: PriceHold, earlier: PriceHold | None, *, rules: Rules) -> None:
-    """Let a hold go on counting where the one before it was only interrupted; else the count begins anew."""
+    """Continue the count of the earlier hold if it was only interrupted, else start again and count a reset."""
     if earlier is None or earlier.decided_at is not None:
         return
     before, first = Decimal(earlier.amount), Decimal(earlier.first_amount)
@@ -202,11 +202,11 @@ def _losses(gateway: Gateway, drafts: Iterable[Draft], *, source: Source) -> lis
             contradicted = _unclear(draft.believed, draft.upstream)
             lost.update(_facts(draft.believed) - _facts(draft.upstream) - contradicted)
             unclear.update(contradicted)
-    # A contradiction concerns a few offers; a price list in another shape concerns nearly all.
+    # A contradiction affects a few offers; a price list in a new format affects nearly all of them.
     lost.update({fact: count for fact, count in unclear.items() if count >= _FEWEST_UNCLEAR})
     if not lost:
         return []
-    # The offers are still stored as they were before this listing.
+    # The database still has the offers as they were before this listing.
     published = Offer.objects.filter(gateway=gateway, withdrawn_at=None, source=source).values_list(
         "upstream", flat=True
     )
@@ -215,7 +215,7 @@ def _losses(gateway: Gateway, drafts: Iterable[Draft], *, source: Source) -> lis
 
 
 def _facts(record: OfferRecord) -> set[str]:
-    """Which of the facts that a catalogue is for are told."""
+    """Return which of the essential facts of a catalogue the record contains."""
     told = {"price": bool(record.prices) or record.is_dynamic, "context length": record.context_length is not None}
     return {fact for fact, is_told in told.items() if is_told}
 
@@ -225,6 +225,6 @@ def _all_facts(record: OfferRecord) -> set[str]:
 
 
 def _unclear(before: OfferRecord, after: OfferRecord) -> set[str]:
-    """The prices that were known and that the row, as it is now, contradicts or hides."""
+    """Return the known prices that the new row contradicts or hides."""
     contradicted = {f"price of {price.meter}" for price in after.unclear if not price.conditions}
     return _all_facts(before) & (contradicted | ({"price"} - _facts(after) if contradicted else set()))

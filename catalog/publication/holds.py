@@ -1,4 +1,4 @@
-"""Lays the standing price holds over what a gateway says: a price that was not believed is not served. Pure."""
+"""Applies the current price holds to a gateway's record, so that a doubted price is not served. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from catalog.pricing.meters import COMPUTE_HOUR
 from catalog.records import OfferRecord, PriceRecord
 
 PriceKey = tuple[str, str]
-"""Meter and conditions."""
+"""The meter and the conditions of a price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """While the gateway says `amount`, `kept` is served instead; None keeps the price unknown."""
+    """While the gateway reports `amount`, `kept` is served instead. If `kept` is None, the price is unknown."""
 
     amount: Decimal
     kept: Decimal | None
 
 
 def with_holds(record: OfferRecord, holds: Mapping[PriceKey, Hold]) -> OfferRecord:
-    """The record as it may be served.
+    """Return the record as it may be served.
 
-    If all that is left is the hour of an instance, which nobody is billed for, the hour is left out as well: it would
-    be taken for the price.
+    If only the price of an instance hour is left, it is left out as well. No client is billed for that hour, and
+    readers would take it for the price.
     """
     if not holds:
         return record
@@ -41,7 +41,7 @@ def _is_hourly(prices: Iterable[PriceRecord]) -> bool:
 
 
 def held_keys(record: OfferRecord, holds: Mapping[PriceKey, Hold]) -> Sequence[PriceKey]:
-    """Which prices of the record are held."""
+    """Return the keys of the held prices of the record."""
     return [price.key for price in record.prices if (hold := holds.get(price.key)) and hold.amount == price.amount]
 
 

@@ -1,8 +1,8 @@
-"""Writes which model each offer is of, as a part of the publications that bring, rename or withdraw offers.
+"""Stores the model of each offer, as a part of the publications that add, rename or withdraw offers.
 
-The rules are pure (`catalog/identity`); here their facts are read and their answer is written. What is decided for one
-gateway's offer can concern any other's: so it is written under the lock of the revision, and no publication writes
-offers without it.
+The rules are pure (`catalog/identity`); this module reads their input and writes their result. A decision about one
+gateway's offer can affect the offers of any other gateway. So it is written under the lock of the revision, and no
+publication writes offers without that lock.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _WRITTEN = ("canonical", "own_canonical", "variant", "identity_rule", "identity_
 
 
 def identify(*, author: User | None, must_be_possible: bool) -> int:
-    """Tell every offer its model, after what curators said has changed; the revision that then holds.
+    """Resolve the model of every offer after the curators' statements changed. Return the new revision.
 
-    Raises ClockMoved, and StatementError if it `must_be_possible`, and changes nothing then; else offers keep the
-    models they had.
-    There is always a new revision: an alias is read with one, even where no offer moves.
+    Raises ClockMoved. If the statements cannot be applied, `must_be_possible` raises StatementError and changes
+    nothing; otherwise the offers keep their models. There is always a new revision, even if no offer moves: an alias
+    takes effect with a revision.
     """
     with transaction.atomic():
         newest = locks.lock_revision()
@@ -47,21 +47,21 @@ def identify(*, author: User | None, must_be_possible: bool) -> int:
 
 
 def update_if_possible(newest: int, *, changed: Collection[int] | None) -> bool:
-    """For what no statement may stop: where they contradict each other by now, all stays as it was told."""
+    """Update the models, but let no contradiction between statements stop the publication. Then the models stay."""
     try:
         return update(newest, changed=changed)
     except StatementError:
-        # Checked when they were made; a later edit of the providers' spellings can still turn two names into one.
+        # Statements are checked when they are made. A later edit of the providers' spellings can still merge two names.
         logger.exception("What curators said of models cannot be followed any more; offers keep the models they had")
-        links.forget()  # what this publication brought has to be decided once they can be followed again
+        links.forget()  # the next update must be a full one, for it has to resolve the offers of this publication too
         return False
 
 
 def update(newest: int, *, changed: Collection[int] | None = None) -> bool:
-    """Write what has changed since the revision `newest`, which must be locked; whether anything has.
+    """Write the changes since the revision `newest`, which must be locked. Return whether anything has changed.
 
-    `changed`: the primary keys of the offers that alone came, went or are called otherwise. Without it all is decided
-    anew. Raises StatementError, and writes nothing then.
+    `changed`: the primary keys of the only offers that were added, withdrawn or renamed. If it is None, every offer is
+    resolved again. Raises StatementError, and then writes nothing.
     """
     part = parts.whole() if changed is None else parts.around(changed)
     found = part.resolution(revision=newest)
@@ -74,7 +74,7 @@ def update(newest: int, *, changed: Collection[int] | None = None) -> bool:
 
 
 def check_statement(new: Statement) -> None:
-    """Raises StatementError where a curator's new statement cannot be followed, or would do harm."""
+    """Raise StatementError if a curator's new statement cannot be applied, or would do harm."""
     all_of_it = parts.whole()
     check(
         new,
@@ -88,7 +88,7 @@ def check_statement(new: Statement) -> None:
 def _write_models(
     known: Mapping[str, CanonicalModel], models: Mapping[str, Model]
 ) -> tuple[dict[str, int], list[CanonicalModel]]:
-    """Have a row for each model, leading where it leads; their primary keys by slug, and which lead elsewhere now."""
+    """Write a row with its redirect for each model. Return the primary keys by slug, and the redirected rows."""
     new = [
         CanonicalModel(slug=slug, key=slug.casefold(), born=model.born)
         for slug, model in models.items()
@@ -108,7 +108,7 @@ def _write_models(
 
 
 def _lead_on(models: Iterable[CanonicalModel], *, number: int) -> None:
-    """Withdrawn offers, of which nothing is decided, go where their model went: nobody finds it under its old slug."""
+    """Move withdrawn offers, which are not resolved, along the redirect of their model, so that they can be found."""
     for model in models:
         if model.redirect_id is not None:
             offers = Offer.objects.filter(canonical=model, withdrawn_at__isnull=False)
@@ -116,7 +116,7 @@ def _lead_on(models: Iterable[CanonicalModel], *, number: int) -> None:
 
 
 def _links(part: Part, found: Resolution, models: Mapping[str, int]) -> dict[links.Owner, frozenset[str]]:
-    """By which each offer and each model can be found from now on; a withdrawn offer concerns nobody."""
+    """Return the new links of each offer and each model. A withdrawn offer affects no other offer and has no links."""
     of_offers: dict[links.Owner, frozenset[str]] = {}
     for key, offer in part.stored.items():
         own = found.placements[key].own or offer.own if offer.facts else None
@@ -129,7 +129,7 @@ def _links(part: Part, found: Resolution, models: Mapping[str, int]) -> dict[lin
 
 
 def _write_candidates(part: Part, found: Resolution, models: Mapping[str, int]) -> bool:
-    """Have a row for each question about these models; whether there are others than before."""
+    """Store one row for each question about these models. Return whether the questions have changed."""
     asked = candidates(part.offers.values(), found, namer=part.namer, statements=part.statements)
     wanted = {(models[each.model], models[each.may_be], each.reason, each.evidence) for each in asked}
     stored = {(row.model_id, row.may_be_id, row.reason, row.evidence): row.pk for row in _asked_before(part)}
@@ -147,7 +147,7 @@ def _asked_before(part: Part) -> Iterator[IdentityCandidate]:
     if part.is_all:
         yield from IdentityCandidate.objects.all()
         return
-    # Both models of a question are of one part.
+    # Both models of a question always belong to the same part.
     for batch in batches(sorted(row.pk for row in part.models.values())):
         yield from IdentityCandidate.objects.filter(model__in=batch)
 

@@ -1,4 +1,4 @@
-"""The stored links of offers and models: what can change together is found by them, without reading all offers."""
+"""The stored links of offers and models. They lead to everything that can change together, without a full scan."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from catalog.models import IdentityLink
 from catalog.publication.states import BATCH, batches
 
 Owner = tuple[int | None, int | None]
-"""The primary key of an offer, or that of a model."""
+"""The primary key of either an offer or a model."""
 
 
 def are_current() -> bool:
-    """Whether they are those of everything that was decided, by the rules as they are."""
+    """Return whether the links cover all decisions, and were made by the current rules."""
     return IdentityLink.objects.filter(offer=None, model=None, name=_stamp()).exists()
 
 
 def forget() -> None:
-    """Have everything decided anew the next time."""
+    """Mark the links as outdated, so that the next update resolves everything again."""
     IdentityLink.objects.filter(offer=None, model=None).delete()
 
 
 class Reach:
-    """The offers and models to which links lead from some names, by their primary keys."""
+    """The primary keys of the offers and models that are reachable by links from some names."""
 
     def __init__(self, start: Collection[str]) -> None:
         self.offers: set[int] = set()
@@ -53,7 +53,7 @@ def names_of(*, offers: Collection[int] = (), models: Collection[int] = ()) -> s
 
 
 def write(wanted: Mapping[Owner, Collection[str]], *, of_all: bool) -> None:
-    """Have these links of these owners, and no others of theirs; `of_all`: and none of anybody else."""
+    """Replace the links of these owners. `of_all`: delete the links of all other owners as well."""
     offers = [offer for offer, _ in wanted if offer]
     models = [model for _, model in wanted if model]
     found = [IdentityLink.objects.all()] if of_all else _rows_of(offers, models)
@@ -84,5 +84,5 @@ def _rows_of(offers: Collection[int], models: Collection[int]) -> Iterator[Query
 
 
 def _stamp() -> str:
-    """Of the rules and of the makers' spellings. No link has a space."""
+    """Return the stamp of the rules and the providers' spellings. Unlike any link, it contains a space."""
     return f"rules {rules.RULES} {registry.PROVIDERS.digest}"

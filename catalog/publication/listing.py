@@ -1,4 +1,4 @@
-"""What a sync hands over to be published, how it is judged, and what came of it."""
+"""The data that a sync passes to a publication, the interfaces of its judges, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from catalog.records import OfferRecord, PriceRecord, ProviderRecord, Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedListing:
-    """What is publishable of one gateway's listing."""
+    """The publishable part of one gateway's listing."""
 
     records: Mapping[str, OfferRecord]
     row_prints: Mapping[str, str]
-    """Of the rows that the records were read from, by id."""
+    """The prints of the rows that the records were read from, by id."""
     same: frozenset[str]
-    """Ids of rows that say what they said in the accepted listing."""
+    """Ids of rows that are unchanged since the accepted listing."""
     present: frozenset[str]
-    """Ids of rows that were rejected: listed, so not gone."""
+    """Ids of rejected rows: their offers are listed, so they are not gone."""
     postponed: frozenset[str]
-    """Ids of rows that were told only in part: what is published of them stays."""
+    """Ids of rows that are listed only in part: their published offers stay."""
     is_complete: bool
     source: Source
     recorded_on: date | None
@@ -33,82 +33,82 @@ class AcceptedListing:
 
     @property
     def is_evidence(self) -> bool:
-        """Whether it says what the gateway asks: all of it, and not what a file once said."""
+        """Whether the listing shows what the gateway charges now: it is complete, and not from an old file."""
         return self.is_complete and self.source is Source.API
 
     @property
     def unread(self) -> frozenset[str]:
-        """Ids of rows that say nothing of their offers."""
+        """Ids of rows from which no offer can be updated."""
         return self.present | self.postponed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A listing beside what is published of its gateway, as far as that was read from the same source."""
+    """A listing compared with the published offers of its gateway, as far as they come from the same source."""
 
     known: int
-    """Offers that are published of this source and not withdrawn."""
+    """Number of published offers of this source that are not withdrawn."""
     missing: frozenset[str]
-    """Those of them that the listing does not have, be it because it is incomplete."""
+    """Ids of those offers that the listing lacks, even if only because it is incomplete."""
     is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A fact that offers told, and tell no more."""
+    """A fact that offers had, and that their new records lack."""
 
     fact: str
     lost: int
     had: int
-    """Published offers of this source that told it, the losing ones among them."""
+    """Number of published offers of this source that had the fact, including those that lost it."""
 
 
 class Rule(StrEnum):
-    """Why a price is doubted."""
+    """The reasons to doubt a price."""
 
     BOUNDS = "bounds"
-    """It is outside of what anyone charges."""
+    """The price is outside the range that any gateway charges."""
     RELATION = "relation"
-    """It contradicts another price of the same offer."""
+    """The price contradicts another price of the same offer."""
     PAID = "paid"
-    """An offer that is free by its name has a price."""
+    """The offer is free according to its name, but has a price."""
     ZERO = "zero"
-    """It fell to zero."""
+    """The price fell to zero."""
     MOVE = "move"
-    """It moved too far at once."""
+    """The price moved too far at once."""
     SIBLINGS = "siblings"
-    """Other offers of the model ask far more or far less."""
+    """Other offers of the model cost far more or far less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """Why a price is not served before somebody decides, or before its gateway has repeated it for long enough."""
+    """Why a price is not served until a curator decides, or until its gateway has repeated it for long enough."""
 
     rule: Rule
     reason: str
-    """In words for a curator."""
+    """The text for a curator."""
 
     @property
     def leaves_unknown(self) -> bool:
-        """Whether the price before is not served either: it may contradict the same price of the offer."""
+        """Whether the earlier price is not served either, since it may contradict the same other price."""
         return self.rule is Rule.RELATION
 
 
 class Guard(Protocol):
-    """Judges whether a listing is believable."""
+    """Judges whether a listing is plausible."""
 
     def judge_listing(self, comparison: Comparison) -> None:
-        """Raises NotBelieved where nothing of the listing may be published."""
+        """Raise NotBelieved if nothing of the listing may be published."""
 
     def judge_losses(self, losses: Sequence[Loss]) -> None:
-        """Raises NotBelieved where so many offers cannot have lost a fact at once."""
+        """Raise NotBelieved if more offers lost a fact at once than is plausible."""
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
     ) -> Mapping[PriceKey, Doubt]:
-        """The prices of `after` that may not be served, with the reason.
+        """Return the prices of `after` that may not be served, with the reasons.
 
-        `before` is what was believed so far; `siblings` is what other offers of the model ask.
+        `before` is the record that was believed so far. `siblings` are the prices of other offers of the model.
         """
 
 
@@ -116,25 +116,25 @@ class PriceJudge(Protocol):
     """Judges a held price that its gateway keeps reporting."""
 
     def doubt_of_repeated(self, record: OfferRecord, price: PriceRecord, *, others: Middle | None) -> Doubt | None:
-        """Why the price still may not be served; how far it moved does not count any more."""
+        """Return why the price still may not be served; the size of its move no longer counts."""
 
     def do_agree(self, price: PriceRecord, *, others: Middle | None) -> bool:
-        """Whether two or more other offers of the model ask about as much."""
+        """Return whether two or more other offers of the model cost about as much."""
 
 
 class NotBelieved(Exception):
-    """A listing is held; `reasons` say why in words for a curator."""
+    """A listing is held; `reasons` are texts for a curator."""
 
     def __init__(self, reasons: Sequence[str], *, missing: frozenset[str] = frozenset()) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = reasons
         self.missing = missing
-        """The missing offers, where nothing else is wrong with the listing."""
+        """The missing offers, if the listing has no other problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a publication did, or in a dry run would do."""
+    """The effects of a publication; in a dry run, the effects that it would have."""
 
     new: int
     changed: int

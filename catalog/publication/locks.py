@@ -1,4 +1,4 @@
-"""The locks of a publication. SQLite has none per row: there a writing transaction holds the whole database."""
+"""The locks of a publication. SQLite has no row locks: there, a writing transaction locks the whole database."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ def lock_gateway(slug: str) -> Gateway:
 
 
 def lock_offer(offer: Offer) -> Offer:
-    """The offer as it is once no sync of its gateway can change it."""
+    """Lock the offer's gateway, so that no sync can change the offer, and return the offer as it then is."""
     lock_gateway(offer.gateway.slug)
     return Offer.objects.select_related("gateway").get(pk=offer.pk)
 
 
 def lock_all_gateways() -> None:
-    """Every gateway, in one order, so that two who do this never wait for each other."""
+    """Lock every gateway in one fixed order, so that two callers never deadlock."""
     list(Gateway.objects.select_for_update().order_by("slug"))
 
 
 def lock_gateway_of_run(slug: str, *, lease_token: int) -> Gateway:
-    """The gateway locked, if the run with this token may still publish. Raises LeaseLost."""
+    """Lock and return the gateway, if the run with this token may still publish. Raises LeaseLost."""
     gateway = Gateway.objects.select_for_update().holding(slug=slug, token=lease_token).first()
     if gateway is None:
         raise LeaseLost(f"another run of {slug} has begun since this one took its lease")
@@ -33,6 +33,6 @@ def lock_gateway_of_run(slug: str, *, lease_token: int) -> Gateway:
 
 
 def lock_revision() -> Revision:
-    """The newest revision, while nobody else can publish one: row 0 is what all publications lock."""
+    """Lock row 0, as all publications do, and return the newest revision. No other publication can add one then."""
     Revision.objects.select_for_update().get(number=0)
     return Revision.objects.newest()

@@ -1,4 +1,4 @@
-"""Lays what curators said over what the gateway said. Pure."""
+"""Applies the curators' overrides to the gateway's records. Pure."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ UNITS: dict[str, Callable[[object], money.Rate]] = {
 PRICED_FIELDS = {
     meters.METERS[name].pricing_key: name for name in (meters.COMPUTE_HOUR, meters.INPUT_TEXT, meters.OUTPUT_TEXT)
 }
-"""The curated prices, by the name that the API gives them, with their meters."""
+"""The meters of the prices that curators can override, by the name of the price in the API."""
 
 TAGS = "tags"
 CURATED_FIELDS = (TAGS, *PRICED_FIELDS)
 
 
 def price_of(field: str, value: Json) -> PriceRecord:
-    """The price that an override's value means. Raises ValueError where amount, unit and field do not fit."""
-    if value["unit"] not in list(UNITS):  # a list, for what is no text may have no hash
+    """Return the price for an override's value. Raises ValueError if amount, unit and field do not fit together."""
+    if value["unit"] not in list(UNITS):  # a list, because a value that is not text may be unhashable
         raise ValueError(f"the unit must be one of {', '.join(UNITS)}")
     return meters.price(PRICED_FIELDS[field], UNITS[value["unit"]](value["amount"]))
 
 
 def overlay(record: OfferRecord, overrides: Mapping[str, Json]) -> OfferRecord:
-    """The record with the value of each overridden field laid over it; `overrides` maps fields to entered values."""
+    """Return the record with the overridden fields replaced; `overrides` maps fields to entered values."""
     for field in CURATED_FIELDS:
         if field in overrides:
             record = (
@@ -46,7 +46,7 @@ def overlay(record: OfferRecord, overrides: Mapping[str, Json]) -> OfferRecord:
 
 
 def checked_value(field: str, value: Json) -> Json:
-    """The value of an override, cleaned. Raises ValueError with a reason that names what is wrong."""
+    """Return the cleaned value of an override. Raises ValueError with a reason that names the problem."""
     if field not in CURATED_FIELDS:
         raise ValueError(f"{field} is not a curated field; those are {', '.join(CURATED_FIELDS)}")
     parts = ("add", "remove") if field == TAGS else ("amount", "unit")
@@ -84,7 +84,7 @@ def _with_price(record: OfferRecord, field: str, value: Json) -> OfferRecord:
         record,
         prices=(*others, price),
         unclear=tuple(other for other in record.unclear if other.meter != meter),
-        # A curator who says zero, or names a price, knows it.
+        # A zero from a curator means free, and a price from a curator is a fixed one.
         zero_is_free=record.zero_is_free or not price.amount,
         is_dynamic=False,
     )

@@ -1,4 +1,4 @@
-"""What identity is decided from, as the tables have it: all of it, or the part that changed offers can concern."""
+"""Reads the stored input of the identity rules: all of it, or only the part that changed offers can affect."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _TOLD = (
 )  # fmt: skip
 
 _MANY = 2 * BATCH
-"""Offers that change together: a gateway that is read for the first time."""
+"""Above this number of changed offers everything is resolved: a gateway is then read for the first time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """A stored offer, and what was decided of it so far."""
+    """A stored offer with the decisions about its identity so far."""
 
     pk: int
     facts: Facts | None
-    """None while it is withdrawn."""
+    """None while the offer is withdrawn."""
     model: str | None
     own: str | None
     variant: str
@@ -48,7 +48,7 @@ class Identified:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Offers, models and statements that nothing else can concern."""
+    """Offers, models and statements that nothing outside of the part can affect."""
 
     is_all: bool
     namer: Namer
@@ -58,12 +58,12 @@ class Part:
 
     @cached_property
     def offers(self) -> dict[OfferKey, Facts]:
-        """Those that are not withdrawn."""
+        """The facts of the offers that are not withdrawn."""
         return {key: offer.facts for key, offer in self.stored.items() if offer.facts}
 
     @cached_property
     def known(self) -> Known:
-        """What was decided before."""
+        """The earlier decisions."""
         slugs = {row.pk: row.slug for row in self.models.values()}
         return Known(
             models={
@@ -78,7 +78,7 @@ class Part:
         )
 
     def resolution(self, *, revision: int, beside: Mapping[OfferKey, Facts] | None = None) -> Resolution:
-        """The model of each offer, with those `beside` that are not published yet, or otherwise.
+        """Resolve the model of each offer. `beside` adds or replaces offers with facts that are not published yet.
 
         Raises StatementError.
         """
@@ -96,10 +96,11 @@ def whole() -> Part:
 
 
 def around(changed: Collection[int], *, beside: Collection[Facts] = ()) -> Part:
-    """What the offers with these primary keys can concern, by what they were called and what they are called now, and
-    those `beside` that are not stored so; all, where there are no links to find it by or little would be left out.
+    """Return the part that the offers with these primary keys can affect, by their old and their new names.
 
-    Whatever curators spoke of is always in it: so a statement that was edited by hand is followed too.
+    `beside` are offers whose facts are not stored yet. The part is the whole if the links are outdated, or if the part
+    would leave out little. It always contains everything that curators made statements about, so that a statement that
+    was edited by hand takes effect too.
     """
     if max(len(changed), len(beside)) > _MANY or not links.are_current():
         return whole()
@@ -118,8 +119,8 @@ def facts_of(gateway: str, record: OfferRecord) -> Facts:
 
 
 def published_fact(gateway: str, upstream: str) -> Facts:
-    """What the rules read of a stored record."""
-    # Not records.load: that validates every field of a record, and a fifth of them is read here.
+    """Return the facts that the rules read from a stored record."""
+    # Not records.load: that validates every field of a record, but only a fifth of them is needed here.
     told = orjson.loads(upstream)
     return Facts(
         gateway=gateway,
@@ -139,7 +140,7 @@ def stored_statements() -> list[Statement]:
 
 
 def statement_of(row: IdentityStatement) -> Statement:
-    """A stored statement as the rules take it."""
+    """Convert a stored statement to the form that the rules use."""
     model = row.model.slug if row.model else None
     if row.kind == IdentityStatement.Kind.ALIAS:
         return Alias(spelling=row.spelling, model=model or "")
@@ -160,7 +161,7 @@ def _part(
     return Part(
         is_all=is_all,
         namer=Namer(registry.PROVIDERS),
-        # Before the offers: a publication that ends in between may bring models, and takes none away.
+        # Models are read before offers: a publication that ends in between may add models, but never removes one.
         models={row.slug: row for rows in models for row in rows},
         stored={key: offer for rows in offers for key, offer in _identified(rows)},
         statements=statements,

@@ -1,4 +1,4 @@
-"""The dated prices: which rows a publication closes and which it opens. Pure."""
+"""Decides which dated prices a publication closes and which it opens. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.records import OfferRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPrice:
-    """A price that is billed now: its row, and what it says."""
+    """A price that is in force now: its primary key, amount and origin."""
 
     pk: int
     amount: str
@@ -22,15 +22,15 @@ class OpenPrice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceChanges:
     closed: list[int]
-    """Rows that end now."""
+    """Primary keys of the rows that end now."""
     opened: dict[PriceKey, tuple[str, str]]
-    """Amount and origin of rows that begin now."""
+    """Amount and origin of the rows that begin now."""
 
 
 def wanted_prices(
     record: OfferRecord, *, curated: Collection[str], is_withdrawn: bool
 ) -> dict[PriceKey, tuple[str, str]]:
-    """Amount and origin of every price of the record; none while the offer is withdrawn.
+    """Return amount and origin of every price of the record; none while the offer is withdrawn.
 
     `curated` are the meters whose price a curator set.
     """

@@ -1,4 +1,4 @@
-"""Writes who made the models, and what gateways tell of them."""
+"""Writes the providers of the models, and the facts that gateways report about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FACTS = ("name", "headquarters", "status_page_url", "terms_url", "privacy_url")
 
 
 def ensure(spellings: Iterable[str]) -> dict[str, Provider]:
-    """The provider of each spelling, by key; unknown ones are made."""
+    """Return the provider of each spelling, by key; unknown providers are created."""
     wanted = {model_ids.provider_key(spelling): spelling for spelling in sorted(spellings, reverse=True)}
     known = {
         provider.key: provider
@@ -22,7 +22,7 @@ def ensure(spellings: Iterable[str]) -> dict[str, Provider]:
         for provider in Provider.objects.filter(key__in=batch)
     }
     new = [Provider(key=key, slug=wanted[key]) for key in sorted(wanted.keys() - known.keys())]
-    # Another gateway's run may make the same ones at the same time.
+    # Another gateway's run may create the same providers at the same time.
     Provider.objects.bulk_create(new, ignore_conflicts=True)
     made = {
         provider.key: provider
@@ -33,10 +33,10 @@ def ensure(spellings: Iterable[str]) -> dict[str, Provider]:
 
 
 def save_facts(told: Sequence[ProviderRecord]) -> bool:
-    """Write the facts that the gateway lists of providers. Returns whether this changes what is served.
+    """Write the facts that the gateway reports about providers. Return whether this changes served data.
 
-    Facts of providers without a model are kept as well: another gateway can list a model of theirs later, and the same
-    answer must then bring nothing new.
+    Facts of providers without a model are stored as well. Another gateway can list one of their models later, and an
+    equal response must then change nothing.
     """
     facts = {model_ids.provider_key(record.slug): record for record in told}
     known = ensure(record.slug for record in told)
@@ -54,6 +54,6 @@ def save_facts(told: Sequence[ProviderRecord]) -> bool:
 
 
 def _served_keys() -> set[str]:
-    """The providers that offers are shown with, one key for all spellings."""
+    """Return the keys of the providers that have offers, one key for all spellings."""
     spellings = Provider.objects.filter(offers__isnull=False).distinct().order_by("key").values_list("key", flat=True)
     return {registry.PROVIDERS.key(spelling) for spelling in spellings}

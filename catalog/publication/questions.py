@@ -1,6 +1,6 @@
-"""Questions to a curator: prices that other sellers contradict, and holds that do not end by themselves.
+"""Questions to a curator: prices that other sellers contradict, and holds that do not end without a decision.
 
-Nothing is held for a question. All are derived from the tables whenever they are asked for; none is stored.
+A question holds no price. Questions are computed from the tables on each request; none is stored.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from catalog.publication.states import batches
 
 _COMPARED = (INPUT_TEXT, OUTPUT_TEXT)
 _FEWEST = 2
-"""Other sellers of the model."""
+"""The least number of other sellers of the model for a comparison."""
 _VARIANTS_APART = {"free", *billing.EXECUTION_MODES} - {billing.STANDARD}
-"""Variants whose price says nothing about that of the model, and the other way round."""
+"""Variants whose prices cannot be compared with the prices of the model itself."""
 
 
 class Kind(StrEnum):
     FAR_FROM_OTHERS = "far_from_others"
-    """A price that is far from what other sellers ask for the model."""
+    """A price that is far from the prices of other sellers of the model."""
     FIRST_ZERO = "first_zero"
-    """A price that was 0 from the start, of a model that other sellers charge for."""
+    """A price that was 0 from the start, for a model that other sellers charge for."""
     OFTEN_RESET = "often_reset"
-    """A held price that came and went so often that it may never be repeated for long enough."""
+    """A held price that was interrupted so often that it may never be repeated for long enough."""
     STILL_REPORTED = "still_reported"
-    """A price that a curator discarded and that its gateway goes on reporting."""
+    """A price that a curator discarded, but that its gateway still reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     kind: Kind
     offer: Offer
-    """With its gateway and its model."""
+    """The offer, with its gateway and its model loaded."""
     meter: str
     amount: Decimal
-    """US dollars for one unit of the meter."""
+    """The price in US dollars for one unit of the meter."""
     reason: str
 
     @property
@@ -59,7 +59,10 @@ class Question:
 
 
 def current(*, factor: int, rules: Rules) -> list[Question]:
-    """All questions, by model, gateway, id and meter. `factor` is how far a price may be from what others ask."""
+    """Return all questions, sorted by model, gateway, id and meter.
+
+    `factor` is how far a price may be from the prices of other sellers.
+    """
     return sorted([*_about_served(factor=factor), *_about_holds(rules)], key=_order)
 
 
@@ -91,12 +94,12 @@ def _order(question: Question) -> tuple[str, str, str, str]:
 # --- the rule, pure --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A base price of tokens of text that is served now."""
+    """A base price for text tokens that is served now."""
 
     offer: int
     model: int
     seller: tuple[str, str | None]
-    """Gateway and host."""
+    """The gateway and the host."""
     meter: str
     amount: Decimal
     is_curated: bool = False
@@ -110,7 +113,7 @@ class Doubt:
 
 
 def contradicted(prices: Iterable[Served], *, factor: int) -> Iterator[Doubt]:
-    """The prices that are far from what two or more other sellers of the model ask."""
+    """Yield a doubt for each price that is far from the prices of two or more other sellers of the model."""
     of_model: dict[tuple[int, str], list[Served]] = defaultdict(list)
     for price in prices:
         of_model[price.model, price.meter].append(price)
@@ -122,7 +125,7 @@ def contradicted(prices: Iterable[Served], *, factor: int) -> Iterator[Doubt]:
 
 
 def _others(price: Served, together: Iterable[Served]) -> Middle | None:
-    """What other sellers charge; of several offers of one seller the one that is nearest to the price."""
+    """Return the middle of the other sellers' prices. If a seller has several offers, its nearest price counts."""
     by_seller: dict[tuple[str, str | None], list[Decimal]] = defaultdict(list)
     for other in together:
         if other.seller != price.seller and other.amount:
@@ -173,7 +176,7 @@ def _about(hold: PriceHold, kind: Kind, reason: str) -> Question:
 
 # --- from the tables -------------------------------------------------------------------------------------------------
 def _served() -> Iterator[Served]:
-    """The prices of models with enough offers, without variants whose prices are not comparable."""
+    """Yield the prices of models with enough offers, without variants whose prices are not comparable."""
     listed = Offer.objects.filter(withdrawn_at=None).exclude(canonical=None)
     compared = listed.values("canonical").annotate(offers=Count("pk")).filter(offers__gt=_FEWEST)
     rows = Price.objects.open().filter(
@@ -201,7 +204,7 @@ def _is_standard(record: Mapping[str, Any], variant: str) -> bool:
 
 
 def _answered(offers: Collection[int]) -> set[tuple[int, str, Decimal]]:
-    """Offer, meter and amount of the base prices that a curator has released."""
+    """Return offer, meter and amount of the base prices that a curator has released."""
     return {
         (offer, meter, Decimal(amount))
         for batch in batches(sorted(offers))
@@ -212,7 +215,10 @@ def _answered(offers: Collection[int]) -> set[tuple[int, str, Decimal]]:
 
 
 def _were_paid(offers: Collection[int]) -> set[tuple[int, str]]:
-    """Offer and meter of the base prices that were above 0 before: a fall to 0 is held, so somebody believed it."""
+    """Return offer and meter of the base prices that were above 0 before.
+
+    A fall to 0 is held first, so a 0 that is served after a price above 0 has been accepted already.
+    """
     return {
         found
         for batch in batches(sorted(offers))

@@ -1,4 +1,4 @@
-"""Marks offers whose row the gateway lists in a form that cannot be used: what is served of them is of an older row."""
+"""Marks offers whose row the gateway now lists in an unusable form: their served data comes from an older row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from catalog.publication.states import Standing, State, batches, standings, stat
 def marked(
     gateway: Gateway, stored: Mapping[str, Stored], plan: Plan, *, listing: AcceptedListing, now: datetime
 ) -> list[State]:
-    """The offers whose row is rejected for the first time, and those unchanged ones whose row can be used again.
+    """Return the offers whose row is rejected for the first time, and unchanged offers whose row is usable again.
 
-    Of two rows with one id the second is rejected although the first is read: that is no mark.
+    If two rows share an id, the second is rejected although the first is read. Such an offer is not marked.
     """
     unread = listing.present - listing.records.keys() - listing.same
     begun = {key for key in unread & stored.keys() if not (stored[key].is_rejected or stored[key].is_withdrawn)}

@@ -1,4 +1,4 @@
-"""When a held price is believed because its gateway keeps reporting it."""
+"""Decides when a held price is believed because its gateway keeps reporting it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from django.conf import settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How often and for how long a gateway must repeat a price; settings named GUARD_ and the field."""
+    """How often and for how long a gateway must repeat a price. The settings have the fields' names after GUARD_."""
 
     repeat_percent: int = 2
     """A repeated price differs from the reading before it by at most this much."""
     band_percent: int = 10
-    """And from the first reading by at most this much."""
+    """A repeated price differs from the first reading by at most this much."""
     believe_readings: int = 3
     believe_hours: int = 96
     believe_edited_hours: int = 168
-    """Where other people edit the file that the price was read from."""
+    """The hours that apply if other people edit the file that the price was read from."""
     question_resets: int = 10
-    """A hold that began anew this often is listed as a question."""
+    """A hold that started again this often is listed as a question."""
     question_days: int = 30
     """A discarded price that is reported for this long is listed as a question."""
 
     def is_repeat(self, amount: Decimal, *, before: Decimal, first: Decimal) -> bool:
-        """Whether the reading repeats a held price: `before` is the reading before it, `first` the first one."""
+        """Return whether `amount` repeats a held price. `before` is the previous reading, `first` the first one."""
         return _is_within(amount, before, self.repeat_percent) and _is_within(amount, first, self.band_percent)
 
     def may_be_believed(
         self, *, readings: int, first_read_at: datetime | None, now: datetime, is_edited: bool, has_agreeing: bool
     ) -> bool:
-        """Whether a price was repeated long enough.
+        """Return whether a price was repeated for long enough.
 
         `is_edited`: other people edit the file that the price comes from. `has_agreeing`: two or more other offers of
-        the model ask about as much.
+        the model cost about as much.
         """
         if first_read_at is None or readings < self.believe_readings:
             return False
@@ -45,7 +45,7 @@ class Rules:
 
 
 def rules() -> Rules:
-    """The rules that the settings state."""
+    """Return the rules from the settings."""
     return Rules(**{rule.name: getattr(settings, f"GUARD_{rule.name.upper()}") for rule in fields(Rules)})
 
 

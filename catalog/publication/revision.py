@@ -1,4 +1,4 @@
-"""The number of the published catalogue; it grows by one at each publication that changed something."""
+"""The revision of the published catalogue; its number grows by one with each publication that changes something."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from catalog.models import Gateway, Revision
 
 
 def ensure_empty_catalogue(**_: object) -> None:
-    """Have revision 0: after every migration, and after a flush, which would leave nothing for publications to lock."""
-    if Revision._meta.db_table in connection.introspection.table_names():  # not while other apps migrate before
+    """Create revision 0 after a migration and after a flush, which deletes the row that all publications lock."""
+    if Revision._meta.db_table in connection.introspection.table_names():  # not while other apps migrate first
         Revision.objects.get_or_create(number=0, defaults={"published_at": timezone.now()})
 
 
@@ -33,8 +33,8 @@ def publish_next(
     is_curated: bool = False,
     is_rendered: bool = False,
 ) -> Revision:
-    """The revision after `newest`, which must be locked (`locks.lock_revision`)."""
-    # Another publication may have been committed since this one took its time.
+    """Create the revision after `newest`, which must be locked (`locks.lock_revision`)."""
+    # Another publication may have been committed since this one read the clock.
     published_at = max(now, newest.published_at)
     return Revision.objects.create(
         number=newest.number + 1,
@@ -49,5 +49,5 @@ def publish_next(
 
 
 def note_renderer() -> None:
-    """Note at the newest revision that all of its documents are made by the renderer of this program."""
+    """Record on the newest revision that this program's renderer made all of its documents."""
     Revision.objects.filter(number=current().number).update(renderer=rendering.RENDERER)

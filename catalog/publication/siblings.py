@@ -1,4 +1,4 @@
-"""What other offers ask for the same model: a price far from theirs is doubted."""
+"""The prices of other offers of the same model: a price far from them is doubted."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from catalog.records import OfferRecord
 _COMPARED = frozenset({(INPUT_TEXT, "[]"), (OUTPUT_TEXT, "[]")})
 _FEWEST = 2
 OTHER_MODES = frozenset(EXECUTION_MODES) - {STANDARD}
-"""Variants that are sold in another mode: their prices say nothing of the model's own."""
+"""Variants that are sold in another mode: their prices cannot be compared with the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Middle:
-    """The two middle ones of other offers' prices, which are one where their number is odd.
+    """The two middle values of other offers' prices. They are equal if the number of prices is odd.
 
-    Both, not their mean: of two prices either may be the wrong one, and then the mean is near to none.
+    Both are kept instead of their mean: if one of two prices is wrong, their mean is near neither of them.
     """
 
     low: Decimal
@@ -37,10 +37,10 @@ class Middle:
 
 
 class Siblings:
-    """Prices above zero of the models of some offers, whoever sells them."""
+    """The prices above zero of the models of some offers, at all gateways."""
 
     def __init__(self, models: Mapping[str, str], prices: Iterable[tuple[str, PriceKey, str, Decimal]]) -> None:
-        """`models` are those of the offers, by id. Of each price: the model, its key, whose it is, and the amount."""
+        """`models` maps ids of offers to models. `prices` are tuples of model, price key, owner and amount."""
         self._models = models
         self._prices: dict[tuple[str, PriceKey], dict[str, Decimal]] = defaultdict(dict)
         for model, price, owner, amount in prices:
@@ -48,7 +48,7 @@ class Siblings:
                 self._prices[model, price][owner] = amount
 
     def of(self, gateway: str, offer_id: str) -> dict[PriceKey, Middle]:
-        """What others ask, where there are at least two of them."""
+        """Return the middle prices of the other offers, for keys with at least two of them."""
         found: dict[PriceKey, Middle] = {}
         model, mine = self._models.get(offer_id), _owner(gateway, offer_id)
         for key in _COMPARED if model else ():
@@ -60,7 +60,7 @@ class Siblings:
 
 
 def siblings(gateway: Gateway, listed: Iterable[tuple[Offer, OfferRecord]]) -> Siblings:
-    """The siblings of these offers of the gateway: what is billed now, and for these themselves what they now say."""
+    """Return the siblings of these offers, with their own newly listed prices and the current prices of all others."""
     priced = [(offer, record) for offer, record in listed if is_comparable(record)]
     models = _models(gateway, priced)
     said = {record.id: record for _, record in priced}
@@ -68,12 +68,12 @@ def siblings(gateway: Gateway, listed: Iterable[tuple[Offer, OfferRecord]]) -> S
 
 
 def is_comparable(record: OfferRecord) -> bool:
-    """Whether it has a price of its own that other offers of the model can be compared with: not one of batch mode."""
+    """Return whether the record has a price that is comparable with other offers of the model; batch prices are not."""
     return record.execution_mode == STANDARD and any(price.key in _COMPARED for price in record.prices)
 
 
 def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> dict[str, str]:
-    """The model of each offer, as it is known; of those that are new or go by other names now, as it will be."""
+    """Return the stored model of each offer, and the future model of offers that are new or renamed."""
     known: dict[str, int] = {}
     unknown: dict[OfferKey, Facts] = {}
     stored: set[int] = set()
@@ -91,7 +91,7 @@ def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> di
             part = parts.around(stored, beside=list(unknown.values()))
             placements = part.resolution(revision=revision.current().number, beside=unknown).placements
         except StatementError:
-            return found  # `identify` says so in the log
+            return found  # `identify` logs the error
         found |= {key[1]: placements[key].model for key in unknown}
     return found
 
@@ -114,7 +114,7 @@ def _billed(
 def _listed(
     gateway: Gateway, priced: Mapping[str, OfferRecord], models: Mapping[str, str]
 ) -> Iterator[tuple[str, PriceKey, str, Decimal]]:
-    for key, model in models.items():  # of an offer whose model nobody can tell, no price is a sibling
+    for key, model in models.items():  # an offer without a known model is no sibling
         for price in priced[key].prices:
             if price.key in _COMPARED:
                 yield model, price.key, _owner(gateway.slug, key), price.amount

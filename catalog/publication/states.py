@@ -1,4 +1,4 @@
-"""What offers are to be served as: their records, what stands over them, and what of it is news."""
+"""The states in which offers will be served: their records, overrides and holds, and whether anything changed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ BATCH = 500
 
 @dataclass(slots=True)
 class Standing:
-    """What the database says of one offer, beside the gateway's record."""
+    """The stored data about one offer in addition to the gateway's record."""
 
     overrides: dict[str, Json] = field(default_factory=dict)
     holds: dict[PriceKey, PriceHold] = field(default_factory=dict)
-    """The deciding ones: at most one for a price."""
+    """The deciding holds: at most one for each price."""
     document: str | None = None
-    """What is served now; None for a new offer."""
+    """The document that is served now; None for a new offer."""
     prices: dict[PriceKey, OpenPrice] = field(default_factory=dict)
 
     @property
@@ -53,16 +53,16 @@ class Standing:
 
 @dataclass(slots=True)
 class State:
-    """One offer as it is to be served, beside what is served of it now."""
+    """One offer as it will be served, with the data that is served now."""
 
     offer: Offer
     record: OfferRecord
     document: str
     standing: Standing
     prices: dict[PriceKey, tuple[str, str]]
-    """Amount and origin of what is billed."""
+    """Amount and origin of the billed prices."""
     is_withdrawal: bool = False
-    """The gateway has just ceased to list it."""
+    """Whether the gateway has just ceased to list the offer."""
 
     @property
     def is_news(self) -> bool:
@@ -70,7 +70,7 @@ class State:
 
     @property
     def is_repriced(self) -> bool:
-        """Whether a price is billed that was not, or is not billed any more."""
+        """Whether a price is newly billed, or is no longer billed."""
         changes = price_changes(self.standing.prices, self.prices)
         return bool(changes.closed or changes.opened)
 
@@ -82,7 +82,7 @@ class State:
 
 
 def standings(offers: Iterable[Offer]) -> dict[int, Standing]:
-    """What stands over each stored offer, by its primary key."""
+    """Return the standing of each stored offer, by its primary key."""
     found: dict[int, Standing] = defaultdict(Standing)
     for batch in batches([offer.pk for offer in offers if offer.pk]):
         for override in Override.objects.filter(offer__in=batch):
@@ -126,7 +126,7 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
 
 
 def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[rendering.HeldPrice, ...]:
-    """The prices that the gateway reports and that wait for a decision."""
+    """Return the reported prices that wait for a decision."""
     waiting = held_keys(upstream, standing.asked)
     holds = standing.holds
     return tuple(
@@ -137,5 +137,5 @@ def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[renderin
 
 
 def batches(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """Pieces small enough for the number of parameters that a statement may have."""
+    """Split the keys into pieces that stay below the limit on parameters of an SQL statement."""
     return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))

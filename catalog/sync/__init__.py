@@ -1,1 +1,1 @@
-"""The writer of what upstreams say: reads a gateway's listing, checks its rows, and hands them to publication."""
+"""The synchronisation: reads a gateway's listing, checks its rows, and passes them to `catalog/publication`."""

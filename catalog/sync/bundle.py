@@ -1,11 +1,10 @@
-"""Makes the bundled catalogues: from captured answers of a gateway, with what other bundled catalogues know.
+"""Builds the bundled catalogues from a gateway's captured responses and the facts in other bundled catalogues.
 
-A bundled catalogue holds facts only. Of an answer it keeps what the gateway's `bundled_row` returns; of the row that it
-had before it keeps the fields that no answer has, `bundled_only`.
+A bundled catalogue contains facts only. From a response it keeps what the gateway's `bundled_row` returns. From its own
+earlier row it keeps the fields that no response contains, `bundled_only`.
 
-A model's context length is taken over from OpenRouter's bundled catalogue where both state the same repository of
-Hugging Face or the same maker and model. Featherless states the length that it serves, which may be less than the
-model's.
+A model's context length is copied from OpenRouter's bundled catalogue if both name the same Hugging Face repository or
+the same provider and model. Featherless reports the length that it serves, which may be less than the model's.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Json = Any
 _KNOWS_CONTEXTS = "openrouter"
 _HAVE_CONTEXTS = frozenset({_KNOWS_CONTEXTS, "featherless"})
 _Name = tuple[str, str]
-"""The key of the maker, and the model's name without it."""
+"""The provider's key, and the model's name without the provider."""
 
 
 def path_of(adapter: Gateway, *, fixtures: Path) -> Path:
@@ -37,13 +36,13 @@ def path_of(adapter: Gateway, *, fixtures: Path) -> Path:
 
 
 def bundled_rows(adapter: Gateway, *, fixtures: Path) -> list[Json]:
-    """The rows that the bundled catalogue has. Raises GatewayError."""
+    """Return the rows of the bundled catalogue. Raises GatewayError."""
     listing = read.read_bundled(adapter, fixtures=fixtures, accepted=[]).listing
     return list(listing.rows) if listing else []
 
 
 def answered_rows(adapter: Gateway, *, folder: Path, on: date, before: Iterable[Json]) -> list[Json]:
-    """The rows of a listing whose answers are files of the folder. Raises GatewayError where one is missing."""
+    """Return the rows of a listing whose responses are files in `folder`. Raises GatewayError if a file is missing."""
     known = {adapter.row_id(row): row for row in before}
     config = Config(has_key=False, options=adapter.options)
     listing = read.read_api(adapter, fetch=_answers(folder, on), config=config, accepted=[]).listing
@@ -53,7 +52,7 @@ def answered_rows(adapter: Gateway, *, folder: Path, on: date, before: Iterable[
 
 
 def with_contexts(adapter: Gateway, rows: Iterable[Json], *, fixtures: Path) -> Iterator[Json]:
-    """The rows with the context lengths that are known of their models; the gateway's own ones stay."""
+    """Yield the rows with the known context lengths of their models. Lengths that the gateway reports stay."""
     if adapter.slug in _HAVE_CONTEXTS:
         yield from rows
         return
@@ -66,12 +65,12 @@ def with_contexts(adapter: Gateway, rows: Iterable[Json], *, fixtures: Path) -> 
 
 
 def text_of(rows: Iterable[Json]) -> str:
-    """The bundled catalogue as a file: one row per line, so that a change can be reviewed."""
+    """Return the text of the bundled catalogue's file: one row per line, so that a change can be reviewed."""
     return "[\n" + ",\n".join(f"  {_json(row)}" for row in rows) + "\n]\n"
 
 
 def _answers(folder: Path, on: date) -> Callable[[Request], bytes]:
-    """Reads the answer to each request from a file that is named like its path, with the day."""
+    """Return a function that reads the response to a request from a file named after the request's path and the day."""
     asked: dict[str, int] = {}
 
     def answer(request: Request) -> bytes:
@@ -94,7 +93,7 @@ def _bundled_row(adapter: Gateway, row: Json, *, before: Json) -> dict[str, Json
 
 
 def _contexts(records: Iterable[OfferRecord]) -> Mapping[_Name, int]:
-    """By the names of the models; without variants (`:free`), and without names that several lengths are stated for."""
+    """Map model names to context lengths. Variants (`:free`) and names with several reported lengths are left out."""
     stated: dict[_Name, set[int]] = {}
     for record in records:
         if record.context_length is not None and ":" not in record.id:
@@ -104,7 +103,7 @@ def _contexts(records: Iterable[OfferRecord]) -> Mapping[_Name, int]:
 
 
 def _names(record: OfferRecord) -> set[_Name]:
-    """What identifies the model of an offer wherever it is sold: maker and name, as its gateway states them."""
+    """Return the pairs of provider and name that identify the model at every gateway, as this gateway reports them."""
     found = set()
     for spelling in (record.hugging_face_id, record.slug, record.canonical_slug):
         owner = model_ids.owner(spelling) if spelling else None
@@ -115,7 +114,7 @@ def _names(record: OfferRecord) -> set[_Name]:
 
 
 def _json(value: Json) -> str:
-    """JSON text with exact numbers in plain notation."""
+    """Return JSON text with exact numbers in plain notation."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{json.dumps(str(key))}: {_json(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list | tuple):

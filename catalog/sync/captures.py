@@ -1,4 +1,4 @@
-"""Keeps the raw answers of a run, and gives them back."""
+"""Stores the raw responses of a run, and reads them back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEVEL = 1
 
 @dataclass(frozen=True, kw_only=True)
 class RawPage:
-    """One answer as it came: decoded from its transfer encoding, not yet parsed."""
+    """One response as received: decoded from its transfer encoding, not yet parsed."""
 
     request: Request
     body: bytes
@@ -36,14 +36,14 @@ class RawPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPage:
-    """What an earlier run asked for, and the hash of what it got."""
+    """A request of an earlier run, and the hash of its response."""
 
     request: Request
     sha256: str
 
 
 def store(run: SyncRun, pages: Sequence[RawPage], *, now: datetime) -> None:
-    """Keep the pages with the run. Equal answers are kept once."""
+    """Store the pages with the run. Equal responses are stored once."""
     if not pages:
         return
     hashes = [page.sha256 for page in pages]
@@ -54,7 +54,7 @@ def store(run: SyncRun, pages: Sequence[RawPage], *, now: datetime) -> None:
             Capture(sha256=key, body=zstd.compress(page.body, _LEVEL), size=len(page.body), captured_at=now)
             for key, page in new.items()
         ],
-        ignore_conflicts=True,  # another gateway's run may have got the same answer
+        ignore_conflicts=True,  # another gateway's run may have stored the same response
     )
     captures = dict(Capture.objects.filter(sha256__in=hashes).values_list("sha256", "pk"))
     RunPage.objects.bulk_create(

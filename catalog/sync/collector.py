@@ -1,4 +1,4 @@
-"""Python's garbage collector, and when it had better wait."""
+"""Pauses Python's garbage collector where it only costs time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """While a listing is read, nothing is collected.
+    """Disable garbage collection while a listing is read.
 
-    A hundred thousand rows are trees without cycles, which reference counts free; the collector would walk through all
-    of them every time that some more were decoded, and take longer over it than the decoding.
+    A hundred thousand rows are trees without cycles, and reference counts free those. The collector would walk through
+    all of them each time that some more rows are decoded. That takes longer than the decoding itself.
     """
     if not gc.isenabled():
         yield

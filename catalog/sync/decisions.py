@@ -1,4 +1,4 @@
-"""What people decide about runs: release or discard a held one, publish an earlier one again, rebuild."""
+"""Decisions of people about runs: release or discard a held run, publish an earlier run again, rebuild."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from catalog.sync.task import Report, Say, Task, silently
 
 
 class NothingToDecide(Exception):
-    """The run is not one that this can be done with; the message says why."""
+    """The decision does not apply to this run; the message gives the reason."""
 
 
 def release(held: SyncRun, *, author: User | None, say: Say = silently) -> Report:
-    """Publish what a held run read. Raises NothingToDecide, or AlreadyRunning."""
+    """Publish the listing that a held run read. Raises NothingToDecide or AlreadyRunning."""
     _require_held(held)
     if not held.pages.exists():
         raise NothingToDecide(f"the captures of run {held.pk} have been pruned")
@@ -27,15 +27,15 @@ def release(held: SyncRun, *, author: User | None, say: Say = silently) -> Repor
 
 
 def discard(held: SyncRun) -> None:
-    """Let a held run be forgotten; the next one is judged anew. Raises NothingToDecide."""
+    """Discard a held run; the guard judges the next run again. Raises NothingToDecide."""
     _require_held(held)
     _decide(held, SyncRun.Outcome.DISCARDED)
 
 
 def rebuild(slug: str, *, say: Say = silently) -> Report:
-    """Make a gateway's offers again from the accepted captures, the overrides and the holds.
+    """Rebuild a gateway's offers from the accepted captures, the overrides and the holds.
 
-    With the adapter unchanged that changes nothing; with a corrected one it corrects what is served.
+    With an unchanged adapter this changes nothing. With a corrected adapter it corrects the served offers.
     """
     gateway = Gateway.objects.select_related("accepted_run__gateway").filter(slug=slug).first()
     accepted = gateway.accepted_run if gateway else None
@@ -45,13 +45,13 @@ def rebuild(slug: str, *, say: Say = silently) -> Report:
 
 
 def rebuildable() -> list[str]:
-    """The gateways of which something was accepted."""
+    """Return the slugs of the gateways that have an accepted run."""
     known = Gateway.objects.exclude(accepted_run=None).values_list("slug", flat=True)
     return [slug for slug in registry.GATEWAYS if slug in set(known)]
 
 
 def publish_capture(sha256: str, *, say: Say = silently) -> Report:
-    """Publish again what the newest run that got this capture read; a prefix of the hash will do."""
+    """Publish again the listing of the newest run that has this capture; a prefix of the hash is enough."""
     if not sha256:
         raise NothingToDecide("name a capture by its hash or the beginning of it")
     runs = SyncRun.objects.filter(pages__capture__sha256__startswith=sha256).order_by("-pk")

@@ -1,4 +1,4 @@
-"""How a run ends: what is written down of it, and what it means for its gateway."""
+"""Ends a run: stores its result, and updates its gateway."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Outcome = SyncRun.Outcome
 
 
 def hold(task: Task, report: Report, held: NotBelieved) -> None:
-    if task.held is not None:  # the attempt to release a run is no hold of its own
+    if task.held is not None:  # an attempt to release a held run must not create a second held run
         fail(report, str(held))
         return
     report.run.outcome, report.run.error = Outcome.HELD, str(held)
@@ -37,7 +37,7 @@ def fail(report: Report, error: str) -> None:
 
 
 def end(task: Task, report: Report) -> None:
-    """Store what the run did, as much of it as the database takes. Never raises an error of the database."""
+    """Store the result of the run, as much of it as the database accepts. Never raises a database error."""
     if report.run.outcome == Outcome.RUNNING:
         fail(report, "interrupted")
     report.run.finished_at = timezone.now()
@@ -50,13 +50,13 @@ def end(task: Task, report: Report) -> None:
 
 
 def _store_the_least(task: Task, report: Report) -> None:
-    """Where the disk is full, a row that exists can often be written over."""
+    """Store the run without its rejected rows. On a full disk, an existing row can often still be overwritten."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
     try:
         _store(task, report, rejections=[])
     except FAILURES as error:
-        # The row still says that the run is under way; `queries` shows it as lost once its lease has expired.
+        # The row still has the outcome `running`; `queries` reports the run as lost once its lease has expired.
         logger.error("How the run of %s ended could not be stored: %s", task.adapter.slug, line_of(error))
         fail(report, report.run.error or f"it could not be stored: {line_of(error)}")
 
@@ -78,12 +78,12 @@ def _store(task: Task, report: Report, *, rejections: Sequence[rows.Rejection]) 
 
 
 def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object]:
-    """What the run means for its gateway."""
+    """Return the fields of the gateway that the run changes, with their new values."""
     run, slug = report.run, task.adapter.slug
     interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
     slot = schedule.next_slot(slug, after=now, interval=interval)
     if task.held is not None and report.has_failed:
-        return {}  # the gateway was not asked, so it did not fail
+        return {}  # no request was sent to the gateway, so it did not fail
     if run.outcome == Outcome.FAILED and run.trigger in SyncRun.ASKED_BY_PEOPLE:
         return _after_a_failure_that_a_person_asked_for(report, now=now)
     if run.outcome == Outcome.FAILED:
@@ -94,16 +94,16 @@ def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object
         return {"failures": 0, "next_run_at": slot}
     accepted: dict[str, object] = {} if report.is_equal_to_accepted else {"accepted_run": run}
     if task.held is not None:
-        return accepted  # the gateway was not asked, so nothing is news of it
+        return accepted  # no request was sent to the gateway, so its schedule stays
     if task.is_fallback:
         return {**accepted, "last_success_at": now}
-    # A bundled catalogue only bridges the time until the API answers.
+    # A bundled catalogue only bridges the time until the API responds.
     is_bridge = task.source is Source.BUNDLED and schedule.source_of(task.adapter) is Source.API
     return {**accepted, "failures": 0, "last_success_at": now, "next_run_at": None if is_bridge else slot}
 
 
 def _after_a_failure_that_a_person_asked_for(report: Report, *, now: datetime) -> dict[str, object]:
-    """Whoever tries again and again, while something is being repaired, must not lengthen the pause."""
+    """Leave the back-off as it is: repeated attempts during a repair must not lengthen it."""
     if report.retry_after is None:
         return {}
     wanted = now + schedule.back_off(1, least=report.retry_after)

@@ -1,11 +1,11 @@
-"""Asks gateways over HTTP: the only place that talks to the network, and a linter rule keeps it so.
+"""Sends HTTP requests to gateways. This is the only module that uses the network; a linter rule enforces that.
 
-Whatever an upstream does, one request ends within `Limits.total_seconds`, keeps at most `Limits.max_bytes` and costs no
-more requests than `Limits.attempts`. A failure is a GatewayError whose text says which gateway, host and path, and
-never holds a key or a query.
+No behaviour of an upstream can exceed the limits. One request ends within `Limits.total_seconds`, keeps at most
+`Limits.max_bytes` and takes at most `Limits.attempts` attempts. A failure is a GatewayError whose text names the
+gateway, the host and the path, and never contains a key or a query.
 
-Proxies: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment are honoured, as are SSL_CERT_FILE and
-SSL_CERT_DIR, for many operators have no other way out. An address on this machine is never asked through a proxy.
+Proxies: the environment variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured, as are SSL_CERT_FILE
+and SSL_CERT_DIR, because many operators have no other way out. Requests to this machine never use a proxy.
 """
 
 from __future__ import annotations
@@ -41,38 +41,38 @@ from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Refuse
 logger = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
-_PART = 256 * 1024  # of a body is unpacked at a time
+_PART = 256 * 1024  # bytes of a body that are decompressed at a time
 _GZIP = zlib.MAX_WBITS | 16
 _MOST_REDIRECTS = 3
-_LONGEST_RETRY_AFTER = 86_400.0  # whoever asks for more does not know what it asks for
+_LONGEST_RETRY_AFTER = 86_400.0  # seconds; a longer Retry-After is taken for a mistake
 _QUOTED_CHARACTERS = 200
-_QUOTED_BYTES = 4096  # are read for them
+_QUOTED_BYTES = 4096  # read from an error response for the quoted characters
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long, how large and how often."""
+    """Limits on the time, size and number of requests."""
 
     connect_seconds: float = 10.0
-    """To look the name up, connect and agree on encryption."""
+    """Time to resolve the name, connect and complete the TLS handshake."""
     idle_seconds: float = 20.0
-    """Without a single byte."""
+    """Longest time without a single byte received."""
     total_seconds: float = 90.0
-    """For one request with all its redirects, repetitions and waits."""
+    """Longest time for one request with all its redirects, retries and waits."""
     max_bytes: int = 64 * _MIB
-    """Of a body, unpacked."""
+    """Largest size of a decompressed body."""
     max_ratio: int = 100
-    """Of a body's size to what was received, once it is beyond a MiB. Listings come to about 20."""
+    """Largest compression ratio, once a body exceeds a MiB. Listings reach about 20."""
     attempts: int = 3
     backoff_seconds: float = 1.0
-    """Before the second attempt, twice that before the third, and so on, by chance up to half more or less."""
+    """Wait before the second attempt. It doubles for each further attempt, with a random jitter of up to half."""
     longest_wait_seconds: float = 30.0
-    """That a `Retry-After` is waited for within the request; who asks for more is asked again in another run."""
+    """Longest `Retry-After` to wait for within the request. After a longer one, the next run asks the gateway again."""
 
 
 class Fetcher:
-    """Asks one gateway during one run, over connections that it keeps. A context manager; not for several threads."""
+    """Sends the requests of one run to one gateway over persistent connections. A context manager; not thread-safe."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Fetcher:
         user_agent: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`bases` by host of the gateway; hosts that it lacks keep the address that the gateway gives.
+        """`bases` maps hosts of the gateway to addresses; a missing host keeps the adapter's default address.
 
         Raises Refused if the environment names a proxy or certificates that cannot be used.
         """
@@ -95,7 +95,7 @@ class Fetcher:
         self._user_agent = user_agent
         self._sleep = sleep
         self._silent: set[str] = set()
-        """Hosts whose last request found nobody."""
+        """Hosts whose last request found no server to connect to."""
         self._client = _client(gateway, limits)
         self._runner = asyncio.Runner()
 
@@ -110,10 +110,10 @@ class Fetcher:
             self._runner.close()
 
     def get(self, request: Request) -> bytes:
-        """The body of the answer, unpacked and not empty. Raises GatewayError."""
+        """Return the decompressed body of the response, which is not empty. Raises GatewayError."""
         deadline = time.monotonic() + self._limits.total_seconds
         url, headers = self._url(request), self._headers(request.host)
-        # A host that could not be reached a moment ago is asked once more, not as often as one that might only stumble.
+        # A host that was unreachable a moment ago gets a single attempt; retries are for short disturbances.
         attempt = self._limits.attempts if request.host in self._silent else 1
         while True:
             try:
@@ -134,7 +134,7 @@ class Fetcher:
     async def _attempt(self, url: httpx2.URL, headers: Mapping[str, str], *, seconds: float) -> bytes:
         where, limits = self._where(url), self._limits
         try:
-            # Around everything: a timeout of the client's own starts anew with every byte that drips in.
+            # This timeout covers everything: the client's own timeout restarts with every byte that arrives.
             async with asyncio.timeout(seconds):
                 return await self._answer(url, headers)
         except TimeoutError as error:
@@ -176,7 +176,7 @@ class Fetcher:
         return content
 
     async def _words(self, response: httpx2.Response) -> str:
-        """What an answer that is none says for itself, as far as it says it."""
+        """Return the beginning of an error response's body, for the error message. Empty if its encoding is unknown."""
         encoding = response.headers.get("content-encoding", "")
         try:
             body = _Body(self._where(response.url), encoding=encoding, limits=Limits(max_bytes=_QUOTED_BYTES))
@@ -187,9 +187,9 @@ class Fetcher:
                 async for piece in pieces:
                     body.add(piece)
         except (GatewayError, httpx2.HTTPError, TimeoutError):
-            pass  # what came is enough
+            pass  # the part that was received is enough
         text = body.so_far().decode("utf-8", "replace")
-        # Some upstreams repeat the key that they refuse.
+        # Some upstreams repeat the key that they reject.
         return self._shown(text)
 
     def _redirected(self, response: httpx2.Response) -> httpx2.URL:
@@ -201,7 +201,7 @@ class Fetcher:
         if url.userinfo:
             raise Refused(f"{where} redirects to an address with a password; that is not followed")
         if _origin(url) != _origin(response.url):
-            # The key must not follow it, and what another host lists is not the gateway's word.
+            # The key must not be sent to another host, and another host's listing is not the gateway's.
             target = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
             raise Refused(f"{where} redirects to another host, {_cleaned(target)}; that is not followed")
         return url
@@ -216,7 +216,7 @@ class Fetcher:
             raise Refused(f"{self._gateway.name}: {setting} must be an http:// or https:// address")
         if base.userinfo or base.query or base.fragment:
             raise Refused(f"{self._gateway.name}: {setting} must be host and path only, without password, ? or #")
-        # Set as a path, and not appended to an address, a path from an upstream's own words cannot name another host.
+        # The path is set, not appended to the address: so a path from an upstream's response cannot name another host.
         path = quote(f"{base.path.rstrip('/')}/{request.path.lstrip('/')}", safe="/:@!$&'()*+,;=~")
         return base.copy_with(raw_path=path.encode()).copy_merge_params(dict(request.query))
 
@@ -224,7 +224,7 @@ class Fetcher:
         return f"{self._gateway.name}: {url.netloc.decode('ascii', 'replace')}{self._shown(url.path)}"
 
     def _shown(self, text: str) -> str:
-        """Words of an upstream, which may repeat the key."""
+        """Return the upstream's text on one clean line, without the key, which it may repeat."""
         return _cleaned(text.replace(self._key, "[key]") if self._key else text)
 
     def _headers(self, host: str) -> dict[str, str]:
@@ -234,7 +234,7 @@ class Fetcher:
             headers[auth.header] = f"{auth.scheme}{self._key}"
         for name, value in headers.items():
             if not (value.isascii() and value.isprintable()):
-                # Found here, because the client's own error would repeat the value.
+                # Checked here, because the client's own error would repeat the value.
                 raise Refused(f"{self._gateway.name}: the value for {name} has characters that no header can carry")
         return headers
 
@@ -244,34 +244,35 @@ def _client(gateway: Gateway, limits: Limits) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             timeout=httpx2.Timeout(limits.idle_seconds, connect=limits.connect_seconds),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # accepts no cookies
             mounts=dict.fromkeys(_LOOPBACK),
             verify=_trusted_certificates(),
         )
     except OSError as error:
         raise Refused(f"{gateway.name}: no certificates can be read from SSL_CERT_FILE or SSL_CERT_DIR") from error
     except (httpx2.InvalidURL, ValueError, ImportError) as error:
-        # Without its text, which repeats the address and so perhaps a password.
+        # The text of the error is left out: it repeats the address, which may contain a password.
         raise Refused(f"{gateway.name}: the proxy that the environment names cannot be used") from error
 
 
 @cache
 def _trusted_certificates() -> ssl.SSLContext:
-    # Once a process: reading them takes longer than most requests.
+    # Cached per process: reading the certificates takes longer than most requests.
     return httpx2.create_ssl_context()
 
 
 class _NameLookups(ThreadPoolExecutor):
-    """Leaves a lookup that hangs in the system's resolver behind, instead of waiting for it at the end."""
+    """A thread pool that abandons a lookup that hangs in the system's resolver instead of waiting for it at the end."""
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         super().shutdown(wait=False, cancel_futures=True)
 
 
 class _Body:
-    """Collects a body piece by piece and unpacks it, and refuses one that grows beyond the limits.
+    """Collects and decompresses a body piece by piece, and refuses a body that exceeds the limits.
 
-    It unpacks by itself because the client's decoder ends quietly where a gzip is cut off, and keeps whatever follows.
+    It does not use the client's decoder. That decoder accepts a truncated gzip without an error, and keeps data that
+    follows the gzip.
     """
 
     def __init__(self, where: str, *, encoding: str, limits: Limits) -> None:
@@ -285,7 +286,7 @@ class _Body:
         self._member = zlib.decompressobj(_GZIP)
 
     def announce(self, length: str) -> None:
-        """Refuse a body whose Content-Length alone is too much, before it is read."""
+        """Refuse a body whose Content-Length exceeds the limit, before it is read."""
         if length.isdecimal() and int(length) > self._limits.max_bytes:
             raise self._too_large()
 
@@ -310,7 +311,7 @@ class _Body:
         try:
             while piece:
                 if self._member.eof:
-                    self._member = zlib.decompressobj(_GZIP)  # a gzip may consist of several
+                    self._member = zlib.decompressobj(_GZIP)  # a gzip may consist of several members
                 while part := self._member.decompress(piece, _PART):
                     yield part
                     piece = self._member.unconsumed_tail
@@ -331,9 +332,9 @@ class _Body:
 
 
 def _failure(where: str, response: httpx2.Response, *, words: str, now: datetime) -> GatewayError:
-    """What an answer other than 200 means. It may pass: 408, 425, 429 and 5xx; all others will not."""
+    """Return the error for a status other than 200. 408, 425, 429 and 5xx may pass and are retried; others are not."""
     status = response.status_code
-    # Not the upstream's own phrase: that could say anything.
+    # The upstream's own reason phrase is not used: it could contain anything.
     said = f"{where} answered {status} {httpx2.codes.get_reason_phrase(status)}".rstrip()
     tail = f": {words}" if words else ""
     retry_after = _retry_after(response.headers.get("retry-after"), now=now)
@@ -348,17 +349,17 @@ def _failure(where: str, response: httpx2.Response, *, words: str, now: datetime
 
 
 def _seconds_to_wait(error: Unreachable | RateLimited, *, attempt: int, limits: Limits) -> float | None:
-    """Before the next attempt; None where none should follow."""
+    """Return the seconds to wait before the next attempt, or None if there should be no further attempt."""
     if attempt >= limits.attempts:
         return None
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return error.retry_after if error.retry_after <= limits.longest_wait_seconds else None
-    # The chance spreads many installations that fail at the same moment; it guards nothing.
+    # The jitter spreads installations that fail at the same moment; it has no security purpose.
     return limits.backoff_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 def _retry_after(value: str | None, *, now: datetime) -> float | None:
-    """Seconds that the header asks for, as a number or as a date; None where it says neither."""
+    """Return the seconds that the header asks for, as a number or as a date. Return None if it is neither."""
     if value is None:
         return None
     if re.fullmatch(r"[0-9]+", value.strip()):
@@ -367,31 +368,31 @@ def _retry_after(value: str | None, *, now: datetime) -> float | None:
         until = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    # A date without a zone is in UTC, as HTTP has it.
+    # A date without a zone is in UTC, as HTTP defines it.
     seconds = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     return min(max(seconds.total_seconds(), 0.0), _LONGEST_RETRY_AFTER)
 
 
 def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port  # the port is None where it is the scheme's own
+    return url.scheme, url.host, url.port  # the port is None if it is the scheme's default
 
 
 def _cause(error: BaseException) -> str:
-    """The words of the innermost error: the outer ones only say that all attempts failed."""
+    """Return the text of the innermost error: the outer errors only report that all attempts failed."""
     if isinstance(error, BaseExceptionGroup):
-        return _cause(error.exceptions[0])  # one for each address that the name has
-    # The client's lower floor hands the error that it stands for on as its argument.
+        return _cause(error.exceptions[0])  # one error for each address of the name
+    # The client's transport layer passes the original error on as an argument of its own error.
     for inner in (error.__cause__, *error.args[:1]):
         if isinstance(inner, BaseException):
             return _cause(inner)
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.errno in errno.errorcode:
-        return os.strerror(error.errno or 0)  # asyncio's own words are "Connect call failed"
+        return os.strerror(error.errno or 0)  # asyncio's own text is only "Connect call failed"
     words = error.strerror if isinstance(error, OSError) else None
     return _cleaned(words or str(error)) or type(error).__name__
 
 
 def _cleaned(text: str) -> str:
-    """A line that no log, terminal or page can stumble over: no tags, no control or invisible characters."""
+    """Return a line that is safe in logs, terminals and pages: no tags, no control or invisible characters."""
     without_tags = re.sub(r"<[^<>]*>", " ", text)
     printable = "".join(character if character.isprintable() else " " for character in without_tags)
     return " ".join(printable.split())[:_QUOTED_CHARACTERS]

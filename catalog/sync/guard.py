@@ -1,4 +1,4 @@
-"""Judges whether what a gateway says is believable, before any of it is published. Pure."""
+"""Judges whether a gateway's listing and prices are plausible before they are published. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from catalog.records import OfferRecord, PriceRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits(Bounds):
-    """From where on a listing or a price is not believed."""
+    """The limits beyond which a listing or a price is not believed."""
 
     missing_percent: int = 30
     rejected_percent: int = 20
@@ -28,15 +28,15 @@ class Limits(Bounds):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrictGuard:
-    """For a listing that was just read."""
+    """The guard for a listing that was just read."""
 
     limits: Limits
     seen: int
     rejected: int
     seen_before: int = 0
-    """Rows of the accepted listing of the same source, 0 if there is none."""
+    """Number of rows in the accepted listing of the same source; 0 if there is none."""
     is_reconfigured: bool = False
-    """The operator has set another key or other options since: it is another list that is read now."""
+    """The operator has set another key or other options since, so the gateway now returns a different list."""
 
     def judge_listing(self, comparison: Comparison) -> None:
         reasons = []
@@ -87,10 +87,10 @@ class StrictGuard:
         return others is not None and self._doubt_among(others, price) is None
 
     def _too_many_missing(self, comparison: Comparison) -> bool:
-        """Of an incomplete listing only if it has shrunk.
+        """Return whether too many offers are missing. An incomplete listing must also have shrunk.
 
-        Where a gateway shows no more than a part of its list, and another part each time, what is known grows beyond
-        what any listing has.
+        Some gateways show only a part of their list, and a different part each time. The known offers then outnumber
+        the rows of any single listing.
         """
         percent = self.limits.missing_percent
         if self.is_reconfigured:
@@ -102,7 +102,7 @@ class StrictGuard:
         return has_shrunk and len(comparison.missing) * 100 > percent * comparison.known
 
     def _doubt_of_itself(self, record: OfferRecord, price: PriceRecord, broken: relations.Break | None) -> Doubt | None:
-        """Why the price is not believed, whatever it was before."""
+        """Return why the price is not believed, independently of the price before it."""
         if reason := plausible.doubt(price, self.limits):
             return Doubt(rule=Rule.BOUNDS, reason=reason)
         if broken:
@@ -139,32 +139,32 @@ class StrictGuard:
 
 
 class TrustingGuard:
-    """For a listing that a person vouches for: what was read before, and is published again or released."""
+    """The guard for a listing that a person vouches for: an earlier reading that is published again or released."""
 
     def judge_listing(self, comparison: Comparison) -> None:
-        """Believes everything."""
+        """Accept every listing."""
 
     def judge_losses(self, losses: Sequence[Loss]) -> None:
-        """Believes them too."""
+        """Accept every loss."""
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]
     ) -> Mapping[PriceKey, Doubt]:
-        """Nothing; what a curator held stays held."""
+        """Return no doubts; prices that a curator keeps held stay held."""
         return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasingGuard:
-    """For a held listing that a curator releases: its rows are vouched for, each of its prices is judged still."""
+    """The guard for a held listing that a curator releases: its rows are accepted, but each price is still judged."""
 
     strict: StrictGuard
 
     def judge_listing(self, comparison: Comparison) -> None:
-        """Believes that what is missing is gone."""
+        """Accept that the missing offers are gone."""
 
     def judge_losses(self, losses: Sequence[Loss]) -> None:
-        """Believes that what is not told any more is not known."""
+        """Accept that facts which are no longer reported are unknown."""
 
     def doubts(
         self, before: OfferRecord | None, after: OfferRecord, *, siblings: Mapping[PriceKey, Middle]

@@ -1,4 +1,4 @@
-"""Reads a gateway's listing from its API, from the bundled catalogue, or from what an earlier run captured."""
+"""Reads a gateway's listing from its API, from the bundled catalogue, or from the captures of an earlier run."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _MOST_PAGES = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What was read, and the pages that it was read from."""
+    """The listing that was read, and the pages that it was read from."""
 
     pages: Sequence[RawPage]
     listing: Listing | None
-    """None: every page is byte for byte what the accepted run got, so there is nothing to parse."""
+    """None if every page is byte for byte the page of the accepted run, so that there is nothing to parse."""
     is_partial: bool = False
-    """A page could not be had, and the walk went on without it."""
+    """A page could not be fetched, and the walk went on without it."""
 
 
 def choose_source(gateway: Gateway, *, setting: str, has_key: bool) -> Source:
-    """The source that the setting `<SLUG>_SOURCE` (auto, api or bundled) means."""
+    """Return the source that the setting `<SLUG>_SOURCE` (auto, api or bundled) selects."""
     if setting != "auto":
         return Source(setting)
     return Source.BUNDLED if gateway.needs_key_for_auto and not has_key else Source.API
@@ -41,9 +41,9 @@ def choose_source(gateway: Gateway, *, setting: str, has_key: bool) -> Source:
 def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequence[KnownPage]) -> Reading:
     """Walk the gateway's API. `accepted` are the pages of the run whose listing is published.
 
-    A walk is decided by its pages alone: as long as they are the accepted ones, the next request is known too, and
-    nothing needs parsing. At the first page that differs the walk is begun for real, with the pages fetched so far.
-    No request is fetched twice: a page that failed here fails in the walk, which may do without it.
+    The pages alone decide the walk. As long as they equal the accepted pages, the next request is known too, and
+    nothing needs parsing. At the first page that differs, the real walk starts, with the pages fetched so far.
+    No request is sent twice: a page that failed here fails in the walk too, and the walk may go on without it.
     Raises GatewayError.
     """
     fetched: list[RawPage] = []
@@ -84,7 +84,7 @@ def read_bundled(gateway: Gateway, *, fixtures: Path, accepted: Sequence[KnownPa
 
 
 def read_again(gateway: Gateway, *, source: Source, pages: Sequence[RawPage], config: Config) -> Reading:
-    """Read what an earlier run captured. Raises BadPayload where the pages do not fit the adapter any more."""
+    """Read the captures of an earlier run. Raises BadPayload if the pages no longer fit the adapter."""
     if source is Source.BUNDLED:
         return _bundled(gateway, pages[0])
     stored = list(reversed(pages))
@@ -99,9 +99,10 @@ def read_again(gateway: Gateway, *, source: Source, pages: Sequence[RawPage], co
 
 
 def decoded(raw: bytes) -> Json:
-    """JSON with exact numbers: fractions become Decimal. Raises BadPayload where it is not JSON.
+    """Decode JSON with exact numbers: fractions become Decimal. Raises BadPayload if it is not JSON.
 
-    What JSON does not know (NaN, Infinity) stays as its text, so that the row which has it is refused, not the file.
+    Constants that JSON does not define (NaN, Infinity) stay text, so that only the row with one is refused, not the
+    file.
     """
     try:
         return json.loads(raw.decode("utf-8-sig"), parse_float=_fraction, parse_int=_integer, parse_constant=str)
@@ -127,7 +128,7 @@ def _walked(gateway: Gateway, *, config: Config, answer: Callable[[Request], Raw
                 payload = _payload(page)
             except GatewayError as error:
                 is_partial = True
-                request = walk.throw(error)  # which raises it again, unless the page is one that can be done without
+                request = walk.throw(error)  # raises the error again, unless the page is optional
                 continue
             pages.append(page)
             request = walk.send(Page(payload=payload))
@@ -150,7 +151,7 @@ def _bundled(gateway: Gateway, page: RawPage) -> Reading:
 
 
 def _next_page(pages: list[RawPage], request: Request) -> RawPage | None:
-    """The last of the pages, which is taken off, if it answers the request."""
+    """Remove and return the last of the pages if it answers the request, else return None."""
     return pages.pop() if pages and pages[-1].request == request else None
 
 
@@ -161,10 +162,10 @@ def _fetched(fetch: Fetch, request: Request) -> RawPage:
 def _fraction(digits: str) -> Decimal | str:
     try:
         return Decimal(digits)
-    except InvalidOperation:  # an exponent beyond what a Decimal holds; the row that has it says so
+    except InvalidOperation:  # an exponent beyond the range of Decimal; the row with it is then rejected
         return digits
 
 
 def _integer(digits: str) -> int | Decimal:
-    # int() refuses thousands of digits by raising for the whole document; a Decimal lets the row say what is wrong.
+    # int() raises on thousands of digits, which would refuse the whole document; a Decimal refuses only the row.
     return int(digits) if len(digits) <= _SAFE_INTEGER_DIGITS else Decimal(digits)

@@ -1,4 +1,4 @@
-"""Forgets what is no longer needed. What the published catalogue was made of is never forgotten."""
+"""Deletes data that is no longer needed, never the data that the published catalogue was made from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.models import Capture, Gateway, OfferVersion, Revision, RunPage, Sy
 
 
 def prune(*, now: datetime) -> dict[str, int]:
-    """How many runs, captures and versions were forgotten. Zero days of retention keep for ever."""
+    """Delete old runs, captures and versions, and return how many. A retention of zero days keeps all of them."""
     return {
         "runs": _prune_runs(now=now) if settings.KEEP_RUNS_DAYS else 0,
         "captures": _prune_captures(now=now) if settings.KEEP_CAPTURES_DAYS else 0,
@@ -34,7 +34,7 @@ def _prune_captures(*, now: datetime) -> int:
     RunPage.objects.filter(run__started_at__lt=old).exclude(run__in=_accepted()).exclude(
         run__outcome=SyncRun.Outcome.HELD
     ).delete()
-    # Young ones may belong to a run that is just being written.
+    # A recent capture without pages may belong to a run that is being written.
     count, _ = Capture.objects.filter(pages=None, captured_at__lt=old).delete()
     return count
 
@@ -49,7 +49,7 @@ def _prune_versions(*, now: datetime) -> int:
         last = versions.aggregate(last=Max("to_revision"))["last"]
         if last is None:
             return 0
-        # Readers of changes are told where what is kept begins, or they would miss changes without knowing.
+        # The feed reports the oldest revision that is kept; otherwise its readers would miss changes without knowing.
         Revision.objects.filter(number__lte=last, is_forgotten=False).update(is_forgotten=True)
         count, _ = versions.delete()
     return count

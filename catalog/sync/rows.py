@@ -1,4 +1,4 @@
-"""Turns the rows of a listing into records; what cannot be used is set aside with its reason. Pure."""
+"""Turns the rows of a listing into records; rows that cannot be used are rejected with a reason. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LONGEST_RAW = 20_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     position: int
-    """Counted from 1."""
+    """The position of the row in the listing, counted from 1."""
     model_id: str | None
-    """None where the row does not tell a usable id."""
+    """None if the row has no usable id."""
     reason: str
     raw: str
 
@@ -33,23 +33,23 @@ class Rejection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sorted:
     records: dict[str, OfferRecord]
-    """Of the rows that had to be read, by id."""
+    """Records of the rows that had to be read, by id."""
     row_prints: dict[str, str]
     """The prints of those rows, by id."""
     same: frozenset[str]
-    """Ids of the rows that say what they said in the accepted listing."""
+    """Ids of the rows that are unchanged since the accepted listing."""
     partial: frozenset[str]
-    """Ids of the records that show less than the gateway knows: what is published of them stays."""
+    """Ids of the records that lack facts which the gateway has: their published offers stay."""
     rejections: list[Rejection]
 
     @property
     def all_ids_known(self) -> bool:
-        """Whether every rejected row at least told which offer it is."""
+        """Whether every rejected row has at least a usable id."""
         return all(rejection.model_id is not None for rejection in self.rejections)
 
 
 def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping[str, str]) -> Sorted:
-    """The listing's rows by what is to be done with them. Of rows with one id the first one stands.
+    """Sort the listing's rows by what has to be done with them. If rows share an id, the first one is used.
 
     `known` maps prints of rows in the accepted listing to their ids: such a row need not be read again.
     """
@@ -74,16 +74,16 @@ def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping
 
 
 def print_of(gateway: Gateway, row: Json, *, reader: str) -> str:
-    """A hash of what matters in a row and of who reads it; empty for a row that cannot be hashed, which is no print."""
+    """Hash the essence of a row together with its reader. Return "", which is no print, for a row without a hash."""
     try:
         essence = orjson.dumps(gateway.essence(row), default=_number_text, option=orjson.OPT_SORT_KEYS)
-    except (TypeError, ValueError):  # lone surrogates, or nested deeper than orjson goes
+    except (TypeError, ValueError):  # lone surrogates, or nested deeper than orjson supports
         return ""
     return hashlib.sha256(reader.encode() + essence).hexdigest()
 
 
 def _rejection(gateway: Gateway, row: Json, *, position: int, reason: str) -> Rejection:
-    # ASCII: escapes whatever a database could not store. `default`: exact numbers as their text.
+    # ASCII escapes all characters that a database could not store. `default` keeps exact numbers as text.
     raw = json.dumps(row, ensure_ascii=True, default=_number_text)[:_LONGEST_RAW]
     return Rejection(
         position=position, model_id=gateway.row_id(row), reason=text.printable(reason, longest=2_000), raw=raw

@@ -1,4 +1,4 @@
-"""One run: takes the gateway's lease, reads, sorts, judges, publishes, and writes down what happened."""
+"""Performs one run: takes the gateway's lease, reads, sorts, judges and publishes the listing, stores the result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Outcome = SyncRun.Outcome
 Trigger = SyncRun.Trigger
 
 _ALIKE_RUNS, _ALIKE_FOR = 3, timedelta(hours=24)
-"""A listing held for its missing offers alone is believed when this many runs over this time say the same."""
+"""A listing held only for its missing offers is believed once this many runs over this time report the same ones."""
 
 
 class AlreadyRunning(Exception):
@@ -44,10 +44,10 @@ class AlreadyRunning(Exception):
 def run_gateway(
     slug: str, *, trigger: str, source: str | None = None, dry_run: bool = False, say: Say = silently
 ) -> Report:
-    """Read one gateway and publish what it lists. Raises AlreadyRunning; every other failure stands in the report.
+    """Read one gateway and publish its listing. Raises AlreadyRunning; the report contains every other failure.
 
-    `source` (auto, api, bundled) stands in for the gateway's setting. In `auto`, a gateway whose API fails before
-    anything was ever published of it is read from its bundled catalogue.
+    `source` (auto, api, bundled) replaces the gateway's setting. In `auto`, the bundled catalogue is read if the API
+    fails and nothing of the gateway is published yet.
     """
     adapter = registry.GATEWAYS[slug]
     setting = source or settings.GATEWAY_SOURCES[slug]
@@ -66,8 +66,8 @@ def run_gateway(
 def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silently) -> Report | None:
     """Publish the bundled catalogue, so that a new installation serves within seconds.
 
-    Returns None if something is published already, or if nothing but the API may be read. What an older program
-    published is rendered again.
+    Returns None if something is published already, or if only the API may be read. Documents that an older program
+    published are rendered again.
     """
     apply.render_all()
     if _is_published(slug) or settings.GATEWAY_SOURCES[slug] == "api":
@@ -76,9 +76,9 @@ def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silentl
 
 
 def perform(task: Task) -> Report:
-    """Do one run under the gateway's lease.
+    """Perform one run under the gateway's lease.
 
-    Raises AlreadyRunning, and an error of the database if that lets no run begin.
+    Raises AlreadyRunning, and a database error if the database lets no run begin.
     """
     slug = task.adapter.slug
     Gateway.objects.ensure([slug])
@@ -101,7 +101,7 @@ def perform(task: Task) -> Report:
         except FAILURES as error:
             ending.fail(report, line_of(error))
         except Exception as error:
-            # One gateway's failure is its own: the others still run, and this one says loudly what happened.
+            # The failure of one gateway must not stop the other runs; the log gets its traceback.
             logger.exception("The run of %s failed unexpectedly", slug)
             ending.fail(report, f"unexpected {type(error).__name__}: {error}")
         finally:
@@ -117,7 +117,7 @@ def _work(task: Task, report: Report) -> None:
     try:
         reading = _read(task, run, answers)
     except GatewayError:
-        # What could not be read is what a person will want to look at.
+        # A person who looks into the failure needs exactly the responses that could not be read.
         captures.store(run, [] if task.dry_run else answers, now=timezone.now())
         raise
     if not task.dry_run:
@@ -155,7 +155,7 @@ def _work(task: Task, report: Report) -> None:
     if postponed:
         run.error = "; ".join(filter(None, [run.error, f"{len(postponed)} offers were told only in part"]))
     if reading.is_partial:
-        run.reader = ""  # equal bytes the next time must not hide that something is still missing
+        run.reader = ""  # equal bytes in the next run must not hide that a page is still missing
     for name, value in asdict(outcome).items():
         setattr(run, name, value)
     is_published = outcome.revision_after != outcome.revision_before
@@ -166,7 +166,7 @@ def _work(task: Task, report: Report) -> None:
 
 
 def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None:
-    """The last step of a run: a held price that its gateway keeps reporting is believed in the end."""
+    """Count the reading for the held prices, as the last step of a run. Prices repeated long enough are believed."""
     if task.dry_run or task.held is not None or task.source is not Source.API or not run.is_complete:
         return
     confirmed = confirmation.count_reading(
@@ -185,12 +185,12 @@ def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None
 
 
 def _rejected_in(run: SyncRun | None) -> frozenset[str]:
-    """Ids of the rows that the run could not use."""
+    """Return the ids of the rows that the run could not use."""
     return frozenset(RejectedRow.objects.filter(run=run).values_list("model_id", flat=True)) if run else frozenset()
 
 
 def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
-    """Fills `answers` with what the gateway answers, as it comes."""
+    """Read the listing. Append each of the gateway's responses to `answers` as soon as it arrives."""
     adapter, config = task.adapter, _config(task.adapter)
     if task.held is not None:
         task.say(f"{adapter.name}: reading the captures of run {task.held.pk}")
@@ -212,7 +212,7 @@ def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Rea
             try:
                 body = fetcher.get(request)
             finally:
-                _renew_lease(run)  # a page that fails can take as long as one that comes
+                _renew_lease(run)  # a failed request can take as long as a successful one
             answers.append(captures.RawPage(request=request, body=body))
             return body
 
@@ -220,7 +220,7 @@ def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Rea
 
 
 def _accepted_pages(task: Task, run: SyncRun) -> list[captures.KnownPage]:
-    """What equal bytes may be compared with: nothing, if they would be read otherwise now, or have to be counted."""
+    """Return the pages to compare with. There are none if equal bytes give another result now, or must be counted."""
     accepted = run.gateway.accepted_run
     if accepted is None or accepted.reader != run.reader or accepted.source != task.source or task.dry_run:
         return []
@@ -230,22 +230,22 @@ def _accepted_pages(task: Task, run: SyncRun) -> list[captures.KnownPage]:
 
 
 def _reader(task: Task) -> str:
-    """All that decides what equal bytes become: whoever reads them with another one reads them anew."""
+    """Return a name for everything that decides how bytes are read. Under another name, equal bytes are read again."""
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
     config = _config(task.adapter)
-    # The words of options can be many, the name of a reader is short.
+    # The options can be long, and the name of a reader must be short: so it contains their hash.
     said = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
     read_by = f"{task.adapter.version}.{plausible.RULES}.{registry.PROVIDERS.digest}"
     return f"{read_by}.{task.source}{day}.{int(config.has_key)}{said}"
 
 
 def _is_reconfigured(before: str, reader: str) -> bool:
-    """Whether the last part of a reader, which the operator decides, is another one; of no reader it is not known."""
+    """Return whether the last part of the reader, which the operator sets, has changed. False if `before` is empty."""
     return bool(before) and before.rpartition(".")[2] != reader.rpartition(".")[2]
 
 
 def _known_rows(task: Task, run: SyncRun) -> dict[str, str]:
-    """Ids of the published rows by their prints; none if the rows are to be read again."""
+    """Map the prints of the published rows to their ids. The map is empty if the rows must be read again."""
     if task.held is not None:
         return {}
     active = Offer.objects.filter(gateway=run.gateway, withdrawn_at=None, source=run.source).exclude(row_print="")
@@ -253,7 +253,7 @@ def _known_rows(task: Task, run: SyncRun) -> dict[str, str]:
 
 
 def _copy_counts(run: SyncRun) -> None:
-    """Equal bytes say what the accepted run said."""
+    """Copy the counts of the accepted run: equal bytes give equal counts."""
     accepted = run.gateway.accepted_run
     assert accepted is not None  # noqa: S101  for the type checker: only its pages can have been equal
     run.seen, run.rejected, run.ignored = accepted.seen, accepted.rejected, accepted.ignored
@@ -287,7 +287,7 @@ def _strict_guard(task: Task, run: SyncRun) -> StrictGuard:
 
 
 def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: Guard) -> Published:
-    # What a person vouches for, or three runs over a day, need not be said again.
+    # A listing that a person vouches for, or that three runs over a day repeat, needs no further run to confirm it.
     is_vouched = task.is_vouched or isinstance(guard, ReleasingGuard)
     return apply.publish_listing(
         run,
@@ -302,7 +302,7 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
 
 
 def _was_said_before(run: SyncRun, missing_key: str) -> bool:
-    """Whether the runs before this one, over a day, were held for the same missing offers."""
+    """Return whether the runs before this one, over a day, were held for the same missing offers."""
     alike = 1
     earlier = SyncRun.objects.filter(gateway=run.gateway).asking().exclude(pk=run.pk)
     told = earlier.finished().exclude(outcome__in=[Outcome.FAILED, Outcome.LOST])
@@ -345,19 +345,19 @@ def _is_published(slug: str) -> bool:
 
 @contextmanager
 def _lease(slug: str) -> Iterator[int]:
-    """Hold the gateway for this run; a run that dies holds it no longer than the lease."""
+    """Take the gateway's lease for this run. If the process dies, the lease expires."""
     token = Gateway.objects.take_lease(slug=slug, now=timezone.now(), until=_lease_end())
     if token is None:
         raise AlreadyRunning(f"{slug} is being read by another run")
     try:
         yield token
     finally:
-        with suppress(*FAILURES):  # a lease that cannot be given back expires
+        with suppress(*FAILURES):  # a lease that cannot be released expires
             Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
 
 
 def _renew_lease(run: SyncRun) -> None:
-    """Called between the steps of a run, so that a lease can be short and a run long. Raises LeaseLost."""
+    """Renew the lease between the steps of a run, so that a lease can be short and a run long. Raises LeaseLost."""
     mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
     if not mine.update(lease_expires_at=_lease_end()):
         raise LeaseLost(f"another run of {run.gateway.slug} has begun since this one took its lease")
@@ -371,11 +371,11 @@ def _begin(task: Task, *, token: int) -> SyncRun:
     gateway = Gateway.objects.select_related("accepted_run").get(slug=task.adapter.slug)
     now = timezone.now()
     if not task.dry_run:
-        # Whoever held the lease before and never ended has lost it.
+        # A run that held the lease before and never ended has lost it.
         lost = SyncRun.objects.filter(gateway=gateway, outcome=Outcome.RUNNING)
         lost.update(outcome=Outcome.LOST, finished_at=now)
-        # This run is what was asked for; whoever asks from now on, while it reads, asks for another one. This comes
-        # before the look for a waiting run: one that is missed there leaves the gateway due.
+        # This run answers all requests so far. A request that arrives while it reads asks for another run.
+        # This update precedes the query for a waiting run: a waiting run that the query misses leaves the gateway due.
         Gateway.objects.filter(pk=gateway.pk, next_run_at=None).update(next_run_at=now + schedule.RETRY_AFTER)
     run = _run_asked_for(task, gateway) or SyncRun(trigger=task.trigger)
     run.gateway, run.lease_token, run.outcome = gateway, token, Outcome.RUNNING
@@ -386,7 +386,7 @@ def _begin(task: Task, *, token: int) -> SyncRun:
 
 
 def _run_asked_for(task: Task, gateway: Gateway) -> SyncRun | None:
-    """The one that waits to begin; only asking the gateway is what it waits for."""
+    """Return the run that waits to begin. It waits for a request to the gateway, so no other task may take it."""
     if task.dry_run or task.held is not None or task.is_fallback:
         return None
     return SyncRun.objects.waiting().filter(gateway=gateway).first()

@@ -1,4 +1,4 @@
-"""When which gateway is read. Everything stands in the database, so two beats or a lost message do no harm."""
+"""Schedules the gateways. The schedule is stored in the database, so two beats or a lost message do no harm."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from catalog.sync import read
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(hours=6)
-"""However often it failed, a gateway is asked again after this time."""
+"""A gateway is asked again after this time, however often it failed."""
 RETRY_AFTER = timedelta(minutes=5)
-"""A gateway that was sent but never ran, because its message was lost, is sent again after this time."""
+"""A gateway that was sent to the worker but never ran, because its message was lost, is sent again after this time."""
 
 PATIENCE_SECONDS = 1.0
-"""A request for a run takes one of the few threads of a web server."""
+"""The limit is short because a request for a run occupies one of the few threads of a web server."""
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send-due")
 
 
 class NoBroker(Exception):
-    """No message can be sent. What is due stands in the database, so nothing is lost."""
+    """No message can be sent. The due gateways are stored in the database, so nothing is lost."""
 
 
 def source_of(adapter: Adapter) -> Source:
-    """Where the settings have a gateway read."""
+    """Return the source from which the settings let a gateway be read."""
     setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
     return read.choose_source(adapter, setting=setting, has_key=has_key)
 
 
 def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
-    """The gateway's next time: one slot in each interval, the gateways spread evenly over it."""
+    """Return the gateway's next time. It has one slot in each interval; the gateways are spread evenly over it."""
     slugs = list(registry.GATEWAYS)
     offset = interval * slugs.index(slug) / len(slugs)
     return after + interval - (after - _EPOCH - offset) % interval
 
 
 def back_off(failures: int, *, least: float | None) -> timedelta:
-    """How long a gateway is left alone after so many failures in a row; `least` seconds if it asked for more."""
+    """Return the pause after this many failures in a row: at least `least`, the seconds that the gateway asked for."""
     pause = min(RETRY_AFTER * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
     return max(pause, timedelta(seconds=min(least or 0, LONGEST_PAUSE.total_seconds())))
 
 
 def claim_due(*, now: datetime) -> list[str]:
-    """The gateways whose time has come. Of several callers at once only one is given each."""
+    """Return the slugs of the due gateways. With several concurrent callers, each gateway is returned to only one."""
     Gateway.objects.ensure(registry.GATEWAYS)
     return [
         gateway.slug
@@ -63,10 +63,9 @@ def claim_due(*, now: datetime) -> list[str]:
 
 
 def ask_failed_soon() -> None:
-    """Whoever starts the program has perhaps just repaired what made runs fail, and must not wait for hours.
+    """Ask failed gateways again soon after a start: the operator may have just repaired the cause of the failures.
 
-    A gateway is still left alone for the pause after a first failure: a program that is started again and again must
-    not ask each time.
+    The pause after a first failure still applies: a program that restarts again and again must not ask each time.
     """
     for gateway in Gateway.objects.filter(failures__gt=0, slug__in=registry.GATEWAYS).order_by("slug"):
         last_ended_at = (
@@ -78,10 +77,10 @@ def ask_failed_soon() -> None:
 
 
 def request_run(slug: str, *, now: datetime) -> SyncRun:
-    """Have the gateway read as soon as possible. Returns the run that will; while one waits to begin, that one.
+    """Request a run as soon as possible, and return it. If a run waits to begin already, return that run.
 
-    A run that is being read already is none that was asked for: what it read may be older than the request. Raises Busy
-    while something of the gateway is being published.
+    A run that is already reading does not count: its data may be older than the request. Raises Busy while something
+    of the gateway is being published.
     """
     Gateway.objects.ensure([slug])
     with impatient(PATIENCE_SECONDS), transaction.atomic():
@@ -94,17 +93,17 @@ def request_run(slug: str, *, now: datetime) -> SyncRun:
 
 
 def send_due() -> None:
-    """Have the worker look at once for what is due. Raises NoBroker; then the next beat does it.
+    """Make the worker look for due gateways at once. Raises NoBroker; then the next beat does it.
 
-    The clients of brokers have time limits, and try again several times within them. So one thread sends for all
-    requests, and no request waits longer than PATIENCE_SECONDS for it, even if the broker accepts connections and never
+    Broker clients have their own time limits, and retry several times within them. So one thread sends for all
+    requests, and no request waits for it longer than PATIENCE_SECONDS, even if the broker accepts connections and never
     answers.
     """
     sending = _sender.submit(_send_due)
     try:
         sending.result(timeout=PATIENCE_SECONDS)
     except (OperationalError, OSError, TimeoutError) as error:
-        sending.cancel()  # if it has not begun, because the one before still waits
+        sending.cancel()  # if it has not begun, because the previous send still waits
         raise NoBroker("no message broker answers; the next beat will send what is due") from error
 
 

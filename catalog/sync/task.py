@@ -1,4 +1,4 @@
-"""What a run is to do, and what it did."""
+"""The task of a run, and the report on it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Say = Callable[[str], None]
 
 
 def silently(line: str) -> None:
-    """Says nothing."""
+    """Print nothing."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run did; in a dry run, what it would do, with a `run` that was never saved."""
+    """The result of a run. In a dry run it is the result that the run would have, with a `run` that was never saved."""
 
     run: SyncRun
     rejections: list[Rejection] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Report:
     retry_after: float | None = None
     """Seconds that the gateway asked us to wait."""
     is_equal_to_accepted: bool = False
-    """The gateway said, byte for byte, what is published of it already."""
+    """The gateway's response is byte for byte the accepted one."""
 
     @property
     def has_failed(self) -> bool:
@@ -38,17 +38,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a run is to do."""
+    """The task of one run."""
 
     adapter: Adapter
     source: Source
     trigger: str
     held: SyncRun | None = None
-    """Read again what this run captured, instead of asking the gateway."""
+    """Read the captures of this run again instead of asking the gateway."""
     is_vouched: bool = False
-    """A person says that what this listing lacks is gone."""
+    """A person confirms that the offers which this listing lacks are gone."""
     is_fallback: bool = False
-    """The API has just failed; when it is asked again was decided then."""
+    """The API has just failed, and that failure has already set the time of the next request."""
     author: User | None = None
     dry_run: bool = False
     say: Say = silently
