@@ -1,4 +1,4 @@
-"""The marks of providers: files of an icon set that `make logos` fetches, or a letter where there is none.
+"""The logos of providers: files of an icon set that `make logos` fetches, or a letter if there is no such file.
 
 The icon set is the npm package `@lobehub/icons-static-svg` (MIT). Gatewayz works without it: `make run` needs no npm.
 """
@@ -15,7 +15,7 @@ SHA512 = (
     "1f0ec43cf8159c2e0d64b5c17d33491ba872420a8409f50f0b5d55557a1d3d2a"
     "f569e6ca705c436654a9c615b060d74273a6e1c69b3fc794ed5e83e67ca1f66a"
 )
-"""Of the package that was looked through: its files hold no scripts and no references."""
+"""The digest of the package that was reviewed: its files contain no scripts and no references."""
 
 _LARGEST = 500_000
 _LETTER = (
@@ -27,11 +27,11 @@ _LETTER = (
 
 
 class WrongPackage(ValueError):
-    """The file is not the icon set that was looked through."""
+    """The file is not the icon set that was reviewed."""
 
 
 def install(package: Path, *, into: Path, icons: Collection[str]) -> list[str]:
-    """Unpack these icons, in colour where there is that; the ones that the package lacks. Raises WrongPackage."""
+    """Unpack these icons, in colour if possible, and return the ones that the package lacks. Raises WrongPackage."""
     if hashlib.sha512(package.read_bytes()).hexdigest() != SHA512:
         raise WrongPackage(f"{package.name} is not the package that this version of Gatewayz knows")
     into.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def install(package: Path, *, into: Path, icons: Collection[str]) -> list[str]:
 
 
 def mark(icon: str | None, *, name: str, folder: Path) -> bytes:
-    """The SVG of a provider's mark; its first letter where the icon was not fetched or does not exist."""
+    """Return the SVG of a provider's logo, or its first letter if the icon does not exist or was not fetched."""
     try:
         if icon:
             return (folder / f"{icon}.svg").read_bytes()

@@ -1,6 +1,6 @@
-"""Curated facts of the providers: which spellings are one maker, what it is called, where it lives. Pure.
+"""Curated facts about providers: which spellings mean one provider, its name, and its addresses. Pure.
 
-`fixtures/providers.json` is the source; gateways spell makers as they like (`deepseek`, `deepseek-ai`).
+`fixtures/providers.json` is the source. Gateways spell providers in different ways (`deepseek`, `deepseek-ai`).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from catalog.normalize.model_ids import provider_key
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProvider:
     slug: str
-    """Its canonical spelling."""
+    """The canonical spelling."""
     name: str
-    """For people."""
+    """The name that people read."""
     site_url: str | None
     hugging_face: str | None
-    """Its organisation there."""
+    """The provider's organisation at Hugging Face."""
     aliases: tuple[str, ...]
-    """Other spellings, upper and lower case aside."""
+    """Other spellings; upper and lower case do not matter."""
     icon: str | None
-    """Its mark in the icon set that `make logos` fetches."""
+    """The provider's logo in the icon set that `make logos` fetches."""
 
 
 class KnownProviders:
     def __init__(self, providers: Iterable[KnownProvider]) -> None:
-        """Raises ValueError where two providers share a spelling."""
+        """Raises ValueError if two providers share a spelling."""
         self._providers = tuple(providers)
         self._by_key: dict[str, KnownProvider] = {}
         for provider in self._providers:
@@ -42,7 +42,7 @@ class KnownProviders:
 
     @classmethod
     def load(cls, path: Path) -> KnownProviders:
-        """Raises OSError, or ValueError where the file is not as it should be."""
+        """Load the providers from a JSON file. Raises OSError, or ValueError if the file is not valid."""
         rows = json.loads(path.read_text(encoding="utf-8"))
         return cls(KnownProvider(**{**row, "aliases": tuple(row["aliases"])}) for row in rows)
 
@@ -50,7 +50,7 @@ class KnownProviders:
         return self._by_key.get(provider_key(spelling))
 
     def key(self, spelling: str) -> str:
-        """The one key of a provider, whichever of its spellings is given, in whatever case."""
+        """Return the provider's one key, for any of its spellings and in any case."""
         known = self.of(spelling)
         return provider_key(known.slug if known else spelling)
 
@@ -60,10 +60,10 @@ class KnownProviders:
 
     @property
     def digest(self) -> str:
-        """Another one for other facts: what was rendered with them is then rendered anew."""
+        """A digest of all facts. When it changes, everything that was rendered with the facts is rendered again."""
         return hashlib.sha256(repr(self._providers).encode()).hexdigest()[:12]
 
 
 def logo_path(key: str) -> str:
-    """Where the service shows the mark of the provider of this key."""
+    """Return the path at which the service shows the logo of the provider with this key."""
     return f"/catalog/logos/{quote(key, safe='')}.svg"

@@ -1,4 +1,4 @@
-"""What an adapter makes of one upstream row: the one schema that every gateway is normalised to.
+"""The record that an adapter makes from one upstream row: the one schema to which every gateway is normalised.
 
 Records are frozen and compare by value. `None` means unknown, never 0 or "". Text has been cleaned and money parsed
 before a record is built (`catalog/normalize`), so a record refuses only what would be nonsense from any gateway.
@@ -38,7 +38,7 @@ class Availability(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a listing was read: the gateway's API, or the catalogue bundled with this program."""
+    """Where a listing was read: from the gateway's API, or from the catalogue bundled with this program."""
 
     API = "api"
     BUNDLED = "bundled"
@@ -50,12 +50,12 @@ Condition = tuple[str, str, int | str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRecord:
-    """`amount` US dollars for one unit of `meter` (`catalog/pricing/meters.py` says which unit)."""
+    """A price of `amount` US dollars for one unit of `meter`. `catalog/pricing/meters.py` defines the units."""
 
     meter: str
     amount: Decimal
     conditions: tuple[Condition, ...] = ()
-    """All must hold for this price to be the one that is billed; none: the base price."""
+    """All conditions must hold for this price to be billed; the base price has none."""
 
     def __post_init__(self) -> None:
         if not self.amount.is_finite() or self.amount.is_signed():
@@ -65,7 +65,7 @@ class PriceRecord:
 
     @property
     def conditions_key(self) -> str:
-        """Canonical JSON text of the conditions: `[]` for the base price."""
+        """The conditions as canonical JSON text: `[]` for the base price."""
         return orjson.dumps(self.conditions).decode()
 
     @property
@@ -81,7 +81,7 @@ class UnclearPrice:
     reason: str
     """Completes the sentence "The price of … is unknown: …"."""
     conditions: tuple[Condition, ...] = ()
-    """When the price is unknown: like those of a price, and of all that hold the same one wins."""
+    """The conditions under which the price is unknown. They have the same precedence as those of a known price."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -93,27 +93,27 @@ class OfferRecord:
     """One gateway's listing of one model, as the gateway itself describes it."""
 
     id: str
-    """What identifies the offer within its gateway, case-sensitive."""
+    """The offer's identifier within its gateway, case-sensitive."""
     slug: str
     canonical_slug: str
     """The gateway's own permanent name of the model; not the catalogue's canonical model."""
     name: str
     model_type: ModelType
     provider_slug: str | None = None
-    """Who made or published the model, as the gateway spells it."""
+    """The provider that made or published the model, as the gateway spells it."""
     host: str | None = None
-    """Who runs the model, where the gateway only routes to others."""
+    """The host that runs the model, if the gateway only routes to others."""
     description: str | None = None
     tags: tuple[str, ...] = ()
     prices: tuple[PriceRecord, ...] = ()
     unclear: tuple[UnclearPrice, ...] = ()
     notes: tuple[str, ...] = ()
-    """What else of the gateway's prices could not be read, in sentences."""
+    """Sentences about other parts of the gateway's prices that could not be read."""
     is_partial: bool = False
-    """The row shows less now than at other hours: as long as something is published of the offer, that stays."""
+    """The row shows less now than at other hours. If the offer is already published, the published version stays."""
     execution_mode: str | None = "standard"
-    """The mode (`billing.EXECUTION_MODES`) that the offer is sold in; None for a variant that is not understood. Prices
-    that an offer has in other modes as well are conditions of its prices."""
+    """The mode (`billing.EXECUTION_MODES`) in which the offer is sold; None for a variant whose word is unknown. Prices
+    that an offer has in other modes as well are stored as conditions of its prices."""
     is_dynamic: bool = False
     """The price is decided when a request runs."""
     zero_is_free: bool = False
@@ -124,19 +124,19 @@ class OfferRecord:
     instruct_type: str | None = None
     hugging_face_id: str | None = None
     created: int | None = None
-    """Unix seconds."""
+    """Creation time in Unix seconds."""
     context_length: int | None = None
-    """Tokens."""
+    """The length in tokens."""
     top_provider_context_length: int | None = None
-    """Tokens, at the host that the gateway prefers; it may be less than the model itself can read."""
+    """The length in tokens at the host that the gateway prefers; it may be less than the model itself can read."""
     max_completion_tokens: int | None = None
     is_moderated: bool | None = None
     supported_parameters: tuple[str, ...] | None = None
-    """Sorted: their order upstream is noise."""
+    """Sorted, because their order upstream is noise."""
     default_parameters: dict[str, JsonScalar] | None = None
     quantization: str | None = None
     is_confidential: bool | None = None
-    """It runs in a trusted execution environment."""
+    """Whether it runs in a trusted execution environment."""
     knowledge_cutoff: date | None = None
     availability: Availability = Availability.UNKNOWN
     expires: date | None = None
@@ -150,34 +150,35 @@ class OfferRecord:
 
     @property
     def is_free_by_name(self) -> bool:
-        """Whether the id says that the offer costs nothing: then a zero is its price, and a price is a mistake."""
+        """Whether the id marks the offer as free: then a zero is its real price, and any other price is a mistake."""
         return self.id.endswith(":free")
 
     def amount(self, meter: str) -> Decimal | None:
-        """The unconditional price of one unit of `meter` in US dollars, None where it is unknown."""
+        """Return the unconditional price of one unit of `meter` in US dollars, or None if it is unknown."""
         return next((price.amount for price in self.prices if price.meter == meter and not price.conditions), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRecord:
-    """What a gateway publishes of a provider."""
+    """The facts that a gateway publishes about a provider."""
 
     slug: str
     name: str
     headquarters: str | None = None
-    """ISO code of the country."""
+    """The ISO code of the country."""
     status_page_url: str | None = None
     terms_url: str | None = None
     privacy_url: str | None = None
 
 
 def dump(record: OfferRecord) -> str:
-    """Canonical JSON text: equal records give equal text, whatever notation their amounts were written in."""
+    """Return the record as canonical JSON text. Equal records give equal text, even if their amounts were written
+    differently."""
     return orjson.dumps(record, default=_amount_text).decode()
 
 
 def load(text: str) -> OfferRecord:
-    """The inverse of `dump`."""
+    """Parse the text that `dump` returns."""
     return _adapter().validate_json(text)
 
 

@@ -1,4 +1,4 @@
-"""The gateways that Gatewayz reads, in the order in which answers name them, and the providers that it knows."""
+"""The gateways that Gatewayz reads, in the order in which responses list them, and the providers that it knows."""
 
 from __future__ import annotations
 

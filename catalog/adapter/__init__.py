@@ -1,1 +1,1 @@
-"""What every gateway's adapter is: the contract, its errors, and the suite that holds adapters to it."""
+"""The interface of gateway adapters: the contract, its errors, and the test suite that every adapter must pass."""

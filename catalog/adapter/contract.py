@@ -1,4 +1,5 @@
-"""The contract of an adapter. One class per gateway in `catalog/gateways/`; `docs/adding-a-gateway.md` adds one."""
+"""The contract of an adapter. Each gateway has one class in `catalog/gateways/`; `docs/adding-a-gateway.md` explains
+how to add one."""
 
 from __future__ import annotations
 
@@ -22,119 +23,123 @@ Row = TypeVar("Row", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One GET that an adapter asks for."""
+    """One GET request that an adapter asks for."""
 
     host: str
-    """A key of the gateway's `hosts`."""
+    """The host, as a key of the gateway's `hosts`."""
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The decoded answer to a Request."""
+    """The decoded response to a Request."""
 
     payload: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
-    """How the gateway takes its key, and whether it lists anything without."""
+    """How the gateway takes its API key, and whether it lists anything without one."""
 
     header: str = "Authorization"
     scheme: str = "Bearer "
-    """Stands before the key in the header."""
+    """The prefix before the key in the header."""
     is_required: bool = False
     hosts: tuple[str, ...] | None = None
-    """The hosts that are sent the key; None: all of them."""
+    """The hosts that receive the key; None means all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What an adapter may know of its configuration. Never the key itself."""
+    """The part of its configuration that an adapter may see. It never contains the key itself."""
 
     has_key: bool
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """All that the gateway's `options` name, as the operator set them."""
+    """The values of all the gateway's `options`, as the operator set them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The rows of one gateway as it lists them now."""
+    """The rows of one gateway, as it currently lists them."""
 
     rows: Sequence[Json]
     is_complete: bool
-    """Whether an offer that is not among the rows is really gone."""
+    """Whether an offer that is missing from the rows has really been withdrawn."""
     postponed: frozenset[str] = frozenset()
-    """Ids of rows that tell less than they would if every answer had come whole: as long as something is published of
-    such an offer, that stays; one that is new is published with what there is."""
+    """Ids of rows that have fewer facts than they would if every response had been complete. If such an offer is
+    already published, its published version stays; a new one is published with the facts that are available."""
     ignored: int = 0
-    """Rows that are no public offers; they count as neither seen nor rejected."""
+    """The number of rows that are no public offers. They count neither as seen nor as rejected."""
     providers: Sequence[ProviderRecord] = ()
-    """What the gateway tells of providers, whether or not it lists models of them."""
+    """The facts that the gateway publishes about providers, whether or not it lists models of theirs."""
 
 
 Walk = Generator[Request, Page, Listing]
 
 
 class Gateway(ABC):
-    """Reads what one gateway lists. Pure: no I/O, no clock, no settings."""
+    """Reads the listing of one gateway. It is pure: no I/O, no clock, no settings."""
 
     slug: ClassVar[str]
     """The gateway's name in URLs, settings and file names."""
     name: ClassVar[str]
-    """As the vendor writes it."""
+    """The gateway's name, as the vendor writes it."""
     site_url: ClassVar[str]
     docs_url: ClassVar[str]
     note: ClassVar[str]
-    """The `note` of answers that show this gateway alone."""
+    """The `note` of responses that show only this gateway."""
     hosts: ClassVar[Mapping[str, str]]
-    """Address of each host, the part before the paths of requests; the setting `<SLUG>_<HOST>_BASE` replaces it."""
+    """The base address of each host, without the paths of requests. The setting `<SLUG>_<HOST>_BASE` replaces it."""
     auth: ClassVar[Auth]
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """What an operator may choose: lists of words, with their defaults. The setting `<SLUG>_<OPTION>` replaces one."""
+    """The options that an operator may set: lists of words, with their defaults. The setting `<SLUG>_<OPTION>` replaces
+    one."""
     needs_key_for_auto: ClassVar[bool] = False
-    """In the mode `auto`, the API is asked only once a key is set."""
+    """In the mode `auto`, the API is read only if a key is set."""
     prices_are_edited: ClassVar[bool] = False
-    """Its prices come from a file that other people edit, so repeating one is weaker evidence."""
+    """The gateway's prices come from a file that other people edit, so a repeated price is weaker evidence."""
     version: ClassVar[int] = 1
-    """Raise it when the same row gives another record: the next run then reads every row anew."""
+    """Increase it when the same row gives a different record; the next run then reads every row again."""
     bundled_only: ClassVar[tuple[str, ...]] = ()
-    """Fields of rows of the bundled catalogue that no answer has."""
+    """Fields that rows of the bundled catalogue have and rows of the API do not."""
     bundled_on: ClassVar[date]
-    """The day whose facts `fixtures/<slug>_catalog.json` holds."""
+    """The date of the facts in `fixtures/<slug>_catalog.json`."""
 
     def bundled_listing(self, payload: Json) -> Listing:
-        """The rows of the decoded bundled catalogue. Raises BadPayload if it is no list."""
+        """Return the rows of the decoded bundled catalogue. Raises BadPayload if it is not a list."""
         if not isinstance(payload, list):
             raise BadPayload(f"the bundled catalogue must be a list of rows, not {json_type(payload)}")
         return Listing(rows=payload, is_complete=True)
 
     def bundled_row(self, row: Json) -> dict[str, Json]:
-        """What the bundled catalogue keeps of a listed row: facts that `record` reads, and no texts of others."""
+        """Return what the bundled catalogue keeps of a listed row: the facts that `record` reads, without other
+        people's texts."""
         read = self.essence(row)
         return {key: value for key, value in read.items() if key != "description"} if isinstance(read, dict) else {}
 
     @abstractmethod
     def walk(self, config: Config) -> Walk:
-        """Asks for pages one after the other and returns the listing. No I/O in here. Raises BadPayload.
+        """Ask for one page after the other and return the listing. The method does no I/O. Raises BadPayload.
 
-        Where a page cannot be had, its GatewayError is thrown into the walk, which may go on without it.
+        If a page cannot be fetched, its GatewayError is thrown into the walk, which may continue without the page.
         """
 
     @abstractmethod
     def record(self, row: Json) -> OfferRecord:
-        """The offer that a row describes. Raises UnusableRow with the reason; no other exception for any JSON."""
+        """Return the offer that a row describes. Raises UnusableRow with the reason, and no other exception for any
+        JSON."""
 
     def essence(self, row: Json) -> Json:
-        """All of a row that `record` reads, without the noise: rows of equal essence must give equal records.
+        """Return all of a row that `record` reads, without the noise. Rows of equal essence must give equal records.
 
-        It spares the reading of rows that did not change. Called with any JSON; a row as a whole is always right.
+        It saves reading rows that did not change. It must accept any JSON; returning the whole row is always correct.
         """
         return row
 
     def row_id(self, row: Json) -> str | None:
-        """The id of the offer that a row is about, as far as even an unusable row tells it."""
+        """Return the id of the row's offer, even if the rest of the row is unusable. Return None if it has no usable
+        id."""
         try:
             return text.line(row["id"], longest=text.MAX_ID)
         except (KeyError, TypeError, ValueError, IndexError):
@@ -142,7 +147,7 @@ class Gateway(ABC):
 
 
 def fields_of(row: Json, model: type[BaseModel]) -> Json:
-    """The fields of a row that its pydantic model reads; a row that is no object as it is."""
+    """Return the fields of a row that its pydantic model reads. A row that is not an object is returned unchanged."""
     return {name: row[name] for name in _names(model) if name in row} if isinstance(row, dict) else row
 
 
@@ -152,7 +157,7 @@ def _names(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def sorted_words(value: Json) -> Json:
-    """A list in one order; anything else, and a list of what cannot be compared, as it is."""
+    """Return the list sorted. Any other value, or a list whose items cannot be compared, is returned unchanged."""
     try:
         return sorted(value) if isinstance(value, list) else value
     except TypeError:
@@ -160,7 +165,7 @@ def sorted_words(value: Json) -> Json:
 
 
 def validated(row: Json, model: type[Row]) -> Row:
-    """The row checked by its pydantic model. Raises UnusableRow naming every field that is wrong."""
+    """Validate the row with its pydantic model. Raises UnusableRow, which names every wrong field."""
     if not isinstance(row, dict):
         raise UnusableRow(f"must be an object, not {json_type(row)}")
     try:
@@ -170,7 +175,7 @@ def validated(row: Json, model: type[Row]) -> Row:
 
 
 def _problems(error: ValidationError) -> list[str]:
-    # pydantic prefixes the words of a ValueError raised by our own checks.
+    # pydantic adds this prefix to the message of a ValueError that our own checks raise.
     return [
         f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors(include_url=False, include_context=False, include_input=False)
@@ -178,6 +183,6 @@ def _problems(error: ValidationError) -> list[str]:
 
 
 def json_type(value: Json) -> str:
-    """What kind of JSON a value is, in words."""
+    """Return the kind of a JSON value, in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 
 class GatewayError(Exception):
-    """Says in words an operator understands why a gateway's listing could not be read."""
+    """The reason why a gateway's listing could not be read, in words that an operator understands."""
 
 
 class Unreachable(GatewayError):
@@ -27,7 +27,7 @@ class RateLimited(GatewayError):
     def __init__(self, message: str, *, retry_after: float | None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """Seconds to wait; None where the gateway named none."""
+        """Seconds to wait; None if the gateway did not name any."""
 
 
 class BadPayload(GatewayError):
@@ -35,7 +35,7 @@ class BadPayload(GatewayError):
 
 
 class UnusableRow(Exception):
-    """Says which field of a row is wrong, and how."""
+    """The reason why a row is wrong, with the name of the field."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

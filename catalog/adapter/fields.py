@@ -1,6 +1,6 @@
 """Fields that rows of many gateways have, for the pydantic models that check them.
 
-Optional ones take null, and unless they say otherwise they stand for "not told" by None.
+Optional fields accept null. Unless their docstring defines it otherwise, None means that the value is missing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _flag(value: Any) -> bool | None:
 
 
 def _words(value: Any) -> tuple[str, ...] | None:
-    """Sorted, each once: upstream their order is noise."""
+    """Return the words sorted and without duplicates: their order upstream is noise."""
     return None if value is None else _given_words(value)
 
 
@@ -46,7 +46,8 @@ def _texts(value: Any) -> list[str]:
 
 
 def price(constructor: Callable[[object], money.Rate]) -> PlainValidator:
-    """For an amount that may be missing. One that cannot be read is unclear and costs the row nothing else."""
+    """Return a validator for an amount that may be missing. An unreadable amount becomes unclear and does not reject
+    the row."""
     return PlainValidator(lambda value: None if value is None else money.read(constructor, value))
 
 
@@ -58,17 +59,17 @@ def _unclear_if_wrong(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 def unreadable(prices: Any) -> money.Unclear:
-    """Every price of a price list of the wrong shape."""
+    """The value of every price in a price list of the wrong shape."""
     is_object = isinstance(prices, dict)
     wrong = "cannot be read" if is_object else f"must be an object, not {json_type(prices)}"
     return money.Unclear(f"its price list {wrong}")
 
 
 Price = InstanceOf[money.Rate] | InstanceOf[money.Unclear] | None
-"""What `price` reads."""
+"""The result of a field that `price` reads."""
 Unclear = InstanceOf[money.Unclear]
 UnclearIfWrong = WrapValidator(_unclear_if_wrong)
-"""For an object of prices: anything else there is unclear and costs the row nothing else."""
+"""A validator for an object of prices. Any other value becomes unclear and does not reject the row."""
 
 Word = Annotated[str | None, PlainValidator(text.word)]
 Prose = Annotated[str | None, PlainValidator(text.prose)]

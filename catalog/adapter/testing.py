@@ -1,4 +1,4 @@
-"""The suite that every adapter is held to. `tests/catalog/gateways/test_contract.py` runs it over all gateways."""
+"""The test suite that every adapter must pass. `tests/catalog/gateways/test_contract.py` runs it for all gateways."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Json = Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A request that a walk makes, and the answer that it gets."""
+    """A request that a walk makes, and the response that it gets."""
 
     request: Request
     answer: Json
 
 
 def check_identity(gateway: Gateway) -> None:
-    """File, class and slug agree, and all that people and the fetcher read is there."""
+    """Check that file, class and slug agree, and that everything that people and the fetcher read is present."""
     kind = type(gateway)
     assert kind.__module__ == f"catalog.gateways.{gateway.slug}"
     assert kind.__name__.lower() == gateway.slug
@@ -46,9 +46,9 @@ def check_identity(gateway: Gateway) -> None:
 
 
 def check_walk(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config | None = None) -> Listing:
-    """The walk asks for exactly these, in this order, and each time with the same result.
+    """Check that the walk makes exactly these requests, in this order, and gives the same result each time.
 
-    That holds with a key or without, unless the exchanges belong to one configuration.
+    That must hold with a key and without one, unless the exchanges belong to one configuration.
     """
     configs = [config] if config else [Config(has_key=has_key, options=gateway.options) for has_key in (False, True)]
     listings = [_walked(gateway, exchanges, config=each) for each in (*configs, configs[0])]
@@ -80,9 +80,9 @@ def _check_request(gateway: Gateway, request: Request) -> None:
 
 
 def check_any_walk(gateway: Gateway, answers: Iterable[Json], *, config: Config | None = None) -> Listing | None:
-    """Whatever JSON the answers are, the walk ends in a listing or in a BadPayload with words in it.
+    """Check that the walk ends in a listing or in a BadPayload with a message, for any JSON in the answers.
 
-    None: it was refused, or the answers ran out.
+    Return None if the walk raised BadPayload or the answers ran out.
     """
     with closing(gateway.walk(config or Config(has_key=False, options=gateway.options))) as walk:
         try:
@@ -100,7 +100,8 @@ def check_any_walk(gateway: Gateway, answers: Iterable[Json], *, config: Config 
 
 
 def check_rows(gateway: Gateway, rows: Iterable[Json]) -> list[records.OfferRecord]:
-    """Good rows give records that survive storage, the same ones each time, and tell their id without being read."""
+    """Check that good rows give records that survive storage, are equal each time, and have the id that `row_id`
+    returns."""
     return [_checked(gateway, row, gateway.record(row)) for row in rows]
 
 
@@ -115,7 +116,7 @@ def _checked(gateway: Gateway, row: Json, record: records.OfferRecord) -> record
 
 
 def check_refuses(gateway: Gateway, row: Json) -> str:
-    """Whatever JSON a row is, it gives a record or an UnusableRow with words in it, and nothing else."""
+    """Check that any JSON gives either a record or an UnusableRow with a reason, and nothing else."""
     gateway.row_id(row)
     try:
         record = gateway.record(row)
@@ -127,7 +128,7 @@ def check_refuses(gateway: Gateway, row: Json) -> str:
 
 
 def check_refuses_payload(gateway: Gateway, payload: Json) -> None:
-    """A bundled catalogue that is no list is a BadPayload."""
+    """Check that a bundled catalogue that is not a list raises BadPayload."""
     try:
         gateway.bundled_listing(payload)
     except BadPayload as refusal:
@@ -137,7 +138,8 @@ def check_refuses_payload(gateway: Gateway, payload: Json) -> None:
 
 
 def aged(payload: Json, random: Random, *, volatile: Collection[str]) -> Json:
-    """The same answer a minute later: fields under these keys, which change and tell nothing, have other values."""
+    """Return the same answer as of a minute later: the `volatile` fields, which carry no information, have other
+    values."""
     if isinstance(payload, list):
         return [aged(item, random, volatile=volatile) for item in payload]
     if not isinstance(payload, dict):
@@ -151,7 +153,8 @@ def aged(payload: Json, random: Random, *, volatile: Collection[str]) -> Json:
 
 
 def shuffled(payload: Json, random: Random, *, ordered: Collection[str] = ()) -> Json:
-    """The same answer in another order; except for lists under the keys `ordered`, whose order tells something."""
+    """Return the same answer in another order. Lists under the keys `ordered` keep theirs, because it carries
+    information."""
     if isinstance(payload, list):
         return random.sample([shuffled(item, random, ordered=ordered) for item in payload], len(payload))
     if not isinstance(payload, dict):

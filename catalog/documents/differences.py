@@ -1,4 +1,4 @@
-"""What a version of an offer changed: in which fields, at which prices, and of what kind that is. Pure."""
+"""What a version of an offer changed: which fields, which prices, and the kinds of change. Pure."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Kind(StrEnum):
     REMOVED = "removed"
     """The gateway no longer lists it."""
     RETURNED = "returned"
-    """It does again."""
+    """The gateway lists it again."""
     REPRICED = "repriced"
     DESCRIBED = "described"
     CHANGED = "changed"
-    """Anything else."""
+    """Any other change."""
     RENDERED = "rendered"
-    """Only our rendering changed, nothing that a gateway or a curator reported."""
+    """Only our rendering changed; the facts that a gateway or a curator reported did not."""
 
 
 UNTOLD = frozenset({"canonical_model", "variant"})
-"""The fields that no change reports: the model of an offer can be decided again without a new version of the offer."""
+"""Fields that no change reports, because an offer's model can be decided again without a new version of the offer."""
 PRICED = frozenset({"pricing", "price_status", "price_basis", "price_tier", "price_per_million"})
 DESCRIBING = frozenset({"name", "description"})
 _TOLD_BY_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at"}
@@ -41,28 +41,28 @@ class PriceChange:
     meter: str
     conditions: tuple[Condition, ...]
     before: str | None
-    """As `pricing` shows it; None where there was no known price."""
+    """The amount as `pricing` shows it; None if there was no known price."""
     after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     kinds: tuple[Kind, ...]
-    """At least one, in the order of `Kind`."""
+    """At least one kind, in the order of `Kind`."""
     before: Document
-    """The fields that changed, as they were; of an added offer none."""
+    """The previous values of the fields that changed; empty for an added offer."""
     after: Document
-    """The same fields as they are now; of an added or a returned offer all fields.
+    """The current values of the same fields; all fields for an added or a returned offer.
 
-    Laid over the document before, they give the document after.
+    Merged into the previous document, they give the current one.
     """
     prices: tuple[PriceChange, ...]
 
 
 def difference(before: Document | None, after: Document, *, is_rendered: bool = False) -> Difference:
-    """What is new in a document; `before` is None for an offer that is new itself.
+    """Return what changed in a document. `before` is None for an offer that is new itself.
 
-    `is_rendered`: the revision shows the same facts in another way.
+    `is_rendered` means that the revision shows the same facts in another way.
     """
     if before is None:
         told = {field: value for field, value in after.items() if field not in UNTOLD}
@@ -70,7 +70,7 @@ def difference(before: Document | None, after: Document, *, is_rendered: bool = 
     fields = [field for field in (*after, *(field for field in before if field not in after)) if field not in UNTOLD]
     changed = [field for field in fields if before.get(field) != after.get(field)]
     kinds = (Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed))
-    # A copy that dropped the removed offer needs all of it again.
+    # A client's copy may have dropped the removed offer, so it needs all fields again.
     shown = fields if Kind.RETURNED in kinds else changed
     return Difference(
         kinds=kinds,
@@ -93,7 +93,8 @@ def _kinds(before: Document, after: Document, changed: frozenset[str]) -> tuple[
 
 
 def _is_described(before: Document, after: Document) -> bool:
-    """Not by a text that was only cut short, nor by our own sentence with another price in it."""
+    """Whether the description changed. A text that was only cut short does not count, and neither does our own sentence
+    with another price in it."""
     if all(map(rendering.is_own_description, (before, after))):
         return False
     return not text.is_abridged(after["description"], of=before["description"])

@@ -1,4 +1,4 @@
-"""What a rendered document states of prices, modes and outputs: `rendering.build` backwards. Pure."""
+"""Read prices, modes and outputs from a rendered document, as the inverse of `rendering.build`. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from catalog.records import Condition, PriceRecord, UnclearPrice
 
 
 def execution_mode_of(document: Mapping[str, Any]) -> str | None:
-    """The mode of the offer; documents that were rendered before the member existed are of standard offers."""
+    """Return the mode of the offer. Documents that were rendered before this field existed are of standard offers."""
     mode: str | None = document.get("execution_mode", billing.STANDARD)
     return mode
 
 
 def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
-    """The prices that a document shows, as `costing` takes them: `build` backwards.
+    """Return the prices that a document shows, as `costing` takes them: the inverse of `build`.
 
-    Not the conversion of an hourly rate, which is no price, and not an image's price that only repeats its tokens'.
+    The conversion of an hourly rate is left out because it is no price. An image's price is left out if it only repeats
+    the price of its tokens.
     """
     return tuple(
         PriceRecord(meter=meter, amount=Decimal(text), conditions=conditions)
@@ -29,20 +30,20 @@ def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
 
 
 def held_keys(document: Mapping[str, Any]) -> frozenset[tuple[str, tuple[Condition, ...]]]:
-    """Meter and conditions of each held price; none for a document of an older renderer."""
+    """Return the meter and conditions of each held price; documents of an older renderer have none."""
     return frozenset((hold["meter"], tuple(map(tuple, hold["conditions"]))) for hold in document.get("holds", ()))
 
 
 def puts_out_text(document: Mapping[str, Any]) -> bool:
-    """Whether an answer can be text; yes where the outputs are unknown."""
+    """Whether a response can be text; yes if the outputs are unknown."""
     outputs = document["architecture"]["output_modalities"]
     return outputs is None or "text" in outputs
 
 
 def unclear_prices(document: Mapping[str, Any]) -> tuple[UnclearPrice, ...]:
-    """The prices that a document shows as null, as `costing` takes them.
+    """Return the prices that a document shows as null, as `costing` takes them.
 
-    `prompt` and `completion` are null in every document that has no such price, which costs the same.
+    `prompt` and `completion` are null in every document without such a price, which does not change the cost.
     """
     return tuple(
         UnclearPrice(meter=meter, conditions=conditions, reason="")

@@ -1,4 +1,4 @@
-"""The JSON document of an offer, as `/catalog/schema` describes it. Pure; rendered once, at publication."""
+"""The JSON document of an offer, as `/catalog/schema` describes it. Pure. It is rendered once, at publication."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from catalog.pricing.status import known_amount, known_prices, price_basis, pric
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source, UnclearPrice
 
 RENDERER = 4
-"""Raise it when the same record gives another document: before the next run, every offer is rendered again."""
+"""Increase it when the same record gives a different document: before the next run, every offer is rendered again."""
 Json = dict[str, object]
 _Price = PriceRecord | UnclearPrice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPrice:
-    """A price that the gateway reports and that is not believed yet."""
+    """A price that the gateway reports and that has not been accepted yet."""
 
     price: PriceRecord
-    """As the gateway reports it."""
+    """The price that the gateway reports."""
     since: datetime
     """When the gateway first reported it."""
     reason: str
@@ -34,7 +34,7 @@ class HeldPrice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferFacts:
-    """What the catalogue itself knows of an offer, beside the gateway's record."""
+    """The facts that the catalogue itself has about an offer, in addition to the gateway's record."""
 
     gateway: str
     gateway_name: str
@@ -43,18 +43,18 @@ class OfferFacts:
     first_seen_at: datetime
     withdrawn_at: datetime | None
     provider_name: str | None = None
-    """For people: who made the model."""
+    """The name of the model's provider that people read."""
     provider_site_url: str | None = None
     model_logo_url: str | None = None
-    """A reference relative to the service: the mark of the model's provider."""
+    """A reference relative to the service: the logo of the model's provider."""
     stale_since: datetime | None = None
-    """Since when the gateway's row cannot be used: what is shown is of the row before."""
+    """The time since which the gateway's row has been unusable; the document then shows the last usable row."""
     holds: tuple[HeldPrice, ...] = ()
     """Prices that the gateway reports and that are not served yet."""
 
 
 def render(record: OfferRecord, facts: OfferFacts) -> str:
-    """The finished JSON text of one row of `/catalog/models`."""
+    """Return the finished JSON text of one row of `/catalog/models`."""
     return orjson.dumps(build(record, facts)).decode()
 
 
@@ -140,8 +140,8 @@ def _fields() -> tuple[str, ...]:
 
 
 def describe(record: OfferRecord, facts: OfferFacts) -> str:
-    """A sentence for an offer whose gateway has none, made of what is known; written here, so that a curated price is
-    in it too.
+    """Return a sentence for an offer whose gateway has no description. It is made from known facts at rendering, so it
+    includes curated prices.
 
     An offer that is billed by the hour keeps the sentence that the first version of the API promised.
     """
@@ -153,7 +153,7 @@ def describe(record: OfferRecord, facts: OfferFacts) -> str:
 
 
 def is_own_description(document: Mapping[str, Any]) -> bool:
-    """Whether a document's description is a sentence of `describe`, in which facts of other fields are."""
+    """Whether a document's description is a sentence of `describe`, which repeats the facts of other fields."""
     description = document["description"] or ""
     if f" hosted {document['model_type']} model: {document['id']}." in description:
         return True
@@ -178,7 +178,7 @@ _TAKEN = {"image": "images", "audio": "audio", "video": "videos", "file": "files
 
 
 def _described(record: OfferRecord, *, provider: str | None) -> str | None:
-    """None where no more is known than the type."""
+    """Return None if only the type is known."""
     context, inputs = record.context_length, record.input_modalities or ()
     taken = [_TAKEN[word] for word in inputs if word in _TAKEN and "text" in inputs]
     parts = (
@@ -203,8 +203,8 @@ def _pricing(record: OfferRecord) -> Json:
 
 
 def _converted(record: OfferRecord) -> Json:
-    """The conversion of hourly rates that the first version of the API promised: no token price, never to be sorted
-    or compared by."""
+    """Return the conversion of hourly rates that the first version of the API promised. It is no token price, so never
+    sort by it or compare it."""
     hourly = record.amount(meters.COMPUTE_HOUR)
     is_promised = record.model_type in {ModelType.LLM, ModelType.CONTENT_MODERATION}
     if hourly is None or not is_promised or price_basis(record) != "hourly":
@@ -214,7 +214,8 @@ def _converted(record: OfferRecord) -> Json:
 
 
 def _overrides(prices: Sequence[_Price]) -> list[Json]:
-    """The conditional prices, by condition; of those that hold at once, later ones replace earlier ones key by key."""
+    """Return the conditional prices, by condition. If several hold at once, later ones replace earlier ones key by
+    key."""
     conditions = sorted({price.conditions for price in prices if price.conditions}, key=billing.precedence)
     return [
         {"conditions": when, **_amounts([price for price in prices if price.conditions == when], known=prices)}
@@ -223,9 +224,10 @@ def _overrides(prices: Sequence[_Price]) -> list[Json]:
 
 
 def _amounts(prices: Iterable[_Price], *, known: Iterable[_Price]) -> Json:
-    """The prices of one condition under their keys of `pricing`, in the order of the meters; an unclear one is null.
+    """Return the prices of one condition by their keys of `pricing`, in the order of the meters. An unclear price is
+    null.
 
-    Where images are billed by token alone, that price is `image` as well, as OpenRouter shows it.
+    If images are billed only by token, that price appears as `image` too, as OpenRouter shows it.
     """
     amounts = {price.meter: amount_text(price) if isinstance(price, PriceRecord) else None for price in prices}
     if not any(price.meter == meters.INPUT_IMAGE for price in known) and meters.INPUT_IMAGE_TOKEN in amounts:
@@ -234,12 +236,12 @@ def _amounts(prices: Iterable[_Price], *, known: Iterable[_Price]) -> Json:
 
 
 def amount_text(price: PriceRecord) -> str:
-    """A price as `pricing` shows it."""
+    """Return the amount as `pricing` shows it."""
     return money.with_decimal(price.amount) if price.meter == meters.COMPUTE_HOUR else money.plain(price.amount)
 
 
 def _price_per_million(record: OfferRecord) -> Json | None:
-    """The standard price, by which offers are filtered and sorted; a batch offer has none."""
+    """Return the standard price, by which offers are filtered and sorted; a batch offer has none."""
     if price_basis(record) != "token" or record.execution_mode != billing.STANDARD:
         return None
     amounts = {"input": known_amount(record, meters.INPUT_TEXT), "output": known_amount(record, meters.OUTPUT_TEXT)}
@@ -249,7 +251,7 @@ def _price_per_million(record: OfferRecord) -> Json | None:
 
 
 def _unclear_notes(unclear: Iterable[UnclearPrice]) -> Iterator[str]:
-    """A sentence for each reason and its conditions, naming the keys of `pricing`."""
+    """Yield a sentence for each reason and its conditions, which names the keys of `pricing`."""
     keys: dict[tuple[tuple[Condition, ...], str], list[str]] = {}
     for price in unclear:
         keys.setdefault((price.conditions, price.reason), []).append(meters.METERS[price.meter].pricing_key)

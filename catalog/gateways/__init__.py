@@ -1,1 +1,1 @@
-"""One file per gateway; none imports another. `catalog/registry.py` lists them."""
+"""One file per gateway; no gateway imports another. `catalog/registry.py` lists them."""

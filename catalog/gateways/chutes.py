@@ -4,7 +4,7 @@ Listing, both without a key (a Bearer key is sent where there is one):
 - GET https://api.chutes.ai/chutes/?include_public=true&limit=1000&page=0, with the slash: every deployment ("chute") of
   any kind, `{total, page, limit, items, cord_refs}`, pages from 0. Pages are ordered by a live counter, so a row can
   come twice or be missed; the walk counts distinct `chute_id`s against `total`. Private chutes leak into it: only rows
-  that say `public` are offers.
+  with `public` set to true are offers.
 - GET https://llm.chutes.ai/v1/models: the language models, `{data}`, one page.
 They are joined by `chute_id`, as a full outer join. A joined row is `{"chute": {...} or null, "llm": {...} or null}`.
 
@@ -14,9 +14,9 @@ Units of its prices:
 - `usd.hour`: US dollars per **hour** of one instance. It is what running the model costs, becomes the meter
   `compute.hour` and never a token price.
 - `per_step`: US dollars per step of a diffusion model.
-A zero is published on purpose: the model is free. Next to a price above 0 it says "not applicable".
+A zero is published on purpose: the model is free. Next to a price above 0 it means "not applicable".
 
-Changes at every reading and tells nothing: `created` of a language model (the time of the query), every `tao`,
+Changes at every reading and carries no information: `created` of a language model (the time of the query), every `tao`,
 `permission`, `invocation_count`, `instances`, the order of `supported_gpus` and of the rows.
 
 The bundled catalogue has rows of its own kind: `{"id", "name", "provider", "type", "pricing_per_hour", "tags"}`, in US
@@ -63,7 +63,7 @@ _OF_TEMPLATE = {
     "embedding": ModelType.EMBEDDINGS,
     "tei": ModelType.EMBEDDINGS,
 }
-# The routes that leave no doubt; `/generate`, `/speak` and the like mean what their author meant, and names only hint.
+# Only routes that leave no doubt. `/generate`, `/speak` and the like mean what their author meant, and names only hint.
 _OF_ROUTE = {
     "/v1/chat/completions": ModelType.LLM,
     "/v1/completions": ModelType.LLM,
@@ -82,7 +82,7 @@ _PerHour = Annotated[fields.Price, fields.price(money.usd_per_hour)]
 _PerStep = Annotated[fields.Price, fields.price(money.usd_per_step)]
 
 Stated = dict[str, money.Rate | money.Unclear]
-"""By meter."""
+"""What a row states for each meter."""
 _MISSING = money.Unclear("its amount is missing")
 _SIDES = (meters.INPUT_TEXT, meters.OUTPUT_TEXT)
 
@@ -156,7 +156,7 @@ class Chute(_Facts):
     tagline: fields.Prose = None
     created_at: fields.UnixSeconds = None
     hot: fields.Flag = None
-    """Whether an instance of it runs now."""
+    """Whether an instance of it is running now."""
     tee: fields.Flag = None
 
     @property
@@ -168,7 +168,7 @@ class Chute(_Facts):
 
 
 class LlmPrice(_Facts):
-    """`price` of a language model; in July 2025 it was one number for both sides."""
+    """The `price` of a language model; in July 2025 it was one number for both sides."""
 
     usd: _PerMillion = None
     input: _OfMillion = None
@@ -214,7 +214,8 @@ class Llm(_Facts):
 
     @property
     def stated(self) -> Stated:
-        """One number is written twice. Where they differ, one of them has changed its meaning, and perhaps its unit."""
+        """The row states each price twice. If the two differ, one of them has changed its meaning, and perhaps its
+        unit."""
         if self.price is None and self.pricing is None:
             return dict.fromkeys(_SIDES, _MISSING)
         older, newer = _of_both_sides(self.price), _of_both_sides(self.pricing)
@@ -227,7 +228,7 @@ class JoinedRow(_Facts):
     chute: Chute | None = None
     llm: Llm | None = None
     cords: list[Any] | None = None
-    """The routes of a chute whose template is not told."""
+    """The routes of a chute whose template is missing."""
 
 
 class Chutes(Gateway):
@@ -252,7 +253,7 @@ class Chutes(Gateway):
         rows = [*_joined(public, llms, cord_refs=deployments.cord_refs), *map(_alone, deployments.without_id)]
         is_complete = len(deployments.by_id) == deployments.total
         return Listing(
-            # Of two rows with one id the first stands, so their order must not be the one of a live counter.
+            # Of two rows with one id the first is used, so their order must not be the one of a live counter.
             rows=sorted(rows, key=lambda row: (self.row_id(row) or "", *_precedence(row))),
             is_complete=is_complete,
             postponed=frozenset() if is_complete else self._without_chute(rows),
@@ -260,7 +261,7 @@ class Chutes(Gateway):
         )
 
     def _without_chute(self, rows: Iterable[Json]) -> frozenset[str]:
-        """Language models whose deployment was not listed, though it may stand among the rows that did not come."""
+        """Return language models whose deployment was not listed, because it may be among the rows that were missed."""
         return frozenset(found for row in rows if row["chute"] is None and (found := self.row_id(row)))
 
     def record(self, row: Json) -> OfferRecord:
@@ -290,7 +291,7 @@ def _is_joined(row: Json) -> bool:
 
 
 def _without_tao(value: Json, *, levels: int = 4) -> Json:
-    """Without the prices in TAO, which follow a rate of exchange; they stand no deeper than this."""
+    """Remove the prices in TAO, which follow an exchange rate; they are nested no deeper than `levels`."""
     if not isinstance(value, dict) or not levels:
         return value
     return {key: _without_tao(inner, levels=levels - 1) for key, inner in value.items() if key != "tao"}
@@ -298,7 +299,7 @@ def _without_tao(value: Json, *, levels: int = 4) -> Json:
 
 @dataclass(slots=True, kw_only=True)
 class _Deployments:
-    """What the pages of deployments hold so far."""
+    """The content of the pages of deployments so far."""
 
     total: int = 0
     received: int = 0
@@ -307,7 +308,7 @@ class _Deployments:
     cord_refs: dict[str, Json] = field(default_factory=dict)
 
     def add(self, payload: Json) -> int:
-        """Take in a page; the number of its rows."""
+        """Add a page and return the number of its rows."""
         rows = _rows(payload, "items")
         total = payload.get("total")
         if isinstance(total, bool) or not isinstance(total, int) or total < 0:
@@ -330,7 +331,7 @@ def _deployments() -> Generator[Request, Page, _Deployments]:
     for number in range(_MOST_PAGES):
         query = {"include_public": "true", "limit": str(_PAGE_SIZE), "page": str(number)}
         page = yield Request(host="api", path="/chutes/", query=query)
-        # Counted with repeated rows, so that a list that moves while it is read comes to an end all the same.
+        # Repeated rows count too, so that a list that moves while it is read still comes to an end.
         if not found.add(page.payload) or found.received >= found.total:
             return found
     raise BadPayload(f"Chutes' pages do not end: {_MOST_PAGES} were read")
@@ -344,7 +345,8 @@ def _rows(payload: Json, key: str) -> list[Json]:
 
 
 def _is_public(row: dict[str, Json]) -> bool:
-    """A row without the key is kept, and refused by its record: if it ever goes, nothing may pass for withdrawn."""
+    """A row without this key is kept, and its record rejects it. If the key ever disappears, no offer may count as
+    withdrawn."""
     return row.get("public", True) is True
 
 
@@ -372,8 +374,9 @@ def _alone(chute: Json, *, cord_refs: Mapping[str, Json] = MappingProxyType({}))
 
 
 def _precedence(row: Json) -> tuple[bool, bool, int, str]:
-    """Which of several rows with one id stands: the language model that the gateway itself serves under it, then
-    Chutes' own deployment, then the newest. Not the busiest or the warmest, for that changes by the hour."""
+    """The order of rows with one id; the first is used. It is the language model that the gateway itself serves under
+    the id, then Chutes' own deployment, then the newest. Busy or warm deployments do not come first, because that
+    changes by the hour."""
     chute = row["chute"] if isinstance(row["chute"], dict) else {}
     llm = row["llm"] if isinstance(row["llm"], dict) else {}
     user = chute.get("user")
@@ -386,7 +389,7 @@ def _precedence(row: Json) -> tuple[bool, bool, int, str]:
 
 
 def _record(row: JoinedRow) -> OfferRecord:
-    """The facts of the language model before those of its chute: they are what its gateway bills and serves by."""
+    """The facts of the language model replace those of its chute: the gateway bills and serves by them."""
     chute = _chute_record(row.chute, cords=row.cords) if row.chute else None
     record = _llm_record(row.llm) if row.llm else chute
     if record is None:
@@ -432,7 +435,7 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
     model_type = _OF_TEMPLATE.get(chute.standard_template or "") or _type_of_routes(cords)
     inputs, outputs = modalities.of_model_type(model_type)
     priced = price_lists.base_prices(chute.stated)
-    # The suffix is Chutes' own; no repository is called that.
+    # The suffix is Chutes' own, so the name with it is no repository.
     is_repository = not chute.name.endswith(_CONFIDENTIAL_SUFFIX)
     return OfferRecord(
         id=chute.name,

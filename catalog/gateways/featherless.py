@@ -5,24 +5,24 @@ sent where there is one. A page is `{data, total, pagination: {total_items, ...}
 - Without `page` and `per_page` the answer is an older one, `{data}` alone, which lacks models that the pages have.
 - Far into the list every page is empty, although `total_items` counts about twice as many rows. What lies beyond cannot
   be read and is not gone: fewer rows than are counted are an incomplete listing.
-- Rows can move while the pages are read, and then come twice or are missed. They are told apart by id and `created`;
+- Rows can move while the pages are read, and then come twice or are missed. They are distinguished by id and `created`;
   a listing whose pages count differently is incomplete.
-- Some ids stand in the list twice, with another `created`: the newest stands. Ids are case-sensitive, and some differ
+- Some ids are listed twice, with another `created`: the newest is used. Ids are case-sensitive, and some differ
   by case alone.
-- To a User-Agent that names nobody it answers 404, `Gone.`.
+- To a User-Agent that names no client it answers 404, `Gone.`.
 
 Units of its prices:
 - `prompt`, `completion` and `image`: US dollars **per token**, as decimal text; `request`: per request.
-- `input` and `output`: the first two once more, as numbers per **million tokens**. Where they differ the text holds;
+- `input` and `output`: the first two once more, as numbers per **million tokens**. Where they differ the text is used;
   where they are ten-fold apart one of them has another unit, and the price is unknown.
 They are those of the plan that bills by use; under the others no token is billed. No pricing, as before mid-2026, is an
-unknown price. A zero is no evidence of a free model, and that of an image or a request says "not applicable".
+unknown price. A zero is no evidence of a free model, and that of an image or a request means "not applicable".
 
 An id is a repository of Hugging Face, and its first part the author; `owned_by` is always "Feather". An id without a
-slash belongs to Featherless itself. Models are language models unless their modalities say otherwise.
+slash belongs to Featherless itself. Models are language models unless their modalities show another type.
 
-Changes at every reading and tells nothing: `is_hot_live` and `is_hot_recent`. `available_on_current_plan` tells of the
-key, not of the model.
+Changes at every reading and carries no information: `is_hot_live` and `is_hot_recent`. `available_on_current_plan`
+describes the key, not the model.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ from catalog.pricing import meters, money, price_lists
 from catalog.records import Availability, ModelType, OfferRecord
 
 _PAGE_SIZE = 1000
-# Some fifty pages of this size are counted; the rest is for the day on which a page holds a hundred rows only.
+# The API counts some fifty pages of this size; the rest is for the day on which a page has only a hundred rows.
 _MOST_PAGES = 500
-# An empty page may stand before full ones. Two more requests are a small price for the thousands of rows that an end at
-# the first would lose; beyond the point where pages stay empty there are dozens of them, and no use in asking.
+# Full pages may follow an empty one. Two more requests are a small price for the thousands of rows that would be lost
+# by ending at the first. Beyond the point where pages stay empty there are dozens of them, so asking on is useless.
 _MOST_BARREN_PAGES = 3
 _FACTOR_OF_UNITS = 10
 
@@ -94,7 +94,7 @@ class Pricing(_Facts):
         return {meter: price for meter, price in found.items() if price}
 
     def _of_two(self, key: str, other: str) -> _Price:
-        """The price that two keys state in two units."""
+        """Return the price that two keys state in two units."""
         price: _Price = getattr(self, key)
         again: _Price = getattr(self, other)
         if isinstance(price, money.Rate) and isinstance(again, money.Rate) and _are_of_two_units(price, again):
@@ -125,7 +125,7 @@ class Row(_Facts):
     output_modalities: fields.Modalities = None
     pricing: Annotated[Pricing | fields.Unclear | None, fields.UnclearIfWrong] = None
     status: fields.Word = None
-    """Whether it can be started; the list has only those that are `active`, unless it is asked for others."""
+    """Whether it can be started. Unless a request asks for others, the list contains only models that are `active`."""
     availability: Readiness | None = None
     """Whether it is started."""
 
@@ -145,7 +145,7 @@ class Featherless(Gateway):
     bundled_on = date(2026, 4, 9)
 
     def walk(self, config: Config) -> Walk:
-        """Page by page, until there are as many rows as are counted or several pages have brought no new one."""
+        """Read page by page, until there are as many rows as are counted or several pages have brought no new one."""
         found, barren = _Found(), 0
         for number in range(1, _MOST_PAGES + 1):
             query = {"page": str(number), "per_page": str(_PAGE_SIZE)}
@@ -154,7 +154,7 @@ class Featherless(Gateway):
             found.add(page.payload, row_id=self.row_id)
             barren = barren + 1 if len(found.rows) == known else 0
             if found.is_all or barren == _MOST_BARREN_PAGES:
-                # Of two rows with one id the first stands: the newer.
+                # Of two rows with one id the first is used: the newer.
                 rows = [found.rows[key] for key in sorted(found.rows)]
                 return Listing(rows=rows, is_complete=found.totals == {len(rows)})
         raise BadPayload(f"Featherless' pages do not end: {_MOST_PAGES} were read")
@@ -197,19 +197,19 @@ class Featherless(Gateway):
 
 @dataclass(slots=True)
 class _Found:
-    """What the pages hold so far."""
+    """The content of the pages so far."""
 
     rows: dict[tuple[str, int], Json] = field(default_factory=dict)
-    """By id and age, in whose order the newest row of an id comes first."""
+    """Rows by id and age; in this order the newest row of an id comes first."""
     totals: set[int] = field(default_factory=set)
-    """Of all the rows, as any of the pages tells it."""
+    """The total numbers of rows that the pages state."""
 
     def add(self, payload: Json, *, row_id: Callable[[Json], str | None]) -> None:
         if not isinstance(payload, dict) or not isinstance(payload.get("data"), list):
             raise BadPayload("Featherless' answer holds no list of models under data")
         for row in payload["data"]:
             offer_id = row_id(row)
-            # Rows without a usable id are all kept, to be refused with their reasons.
+            # All rows without a usable id are kept, so that each is rejected with its reason.
             key = (offer_id, -_created(row)) if offer_id else ("", len(self.rows))
             self.rows.setdefault(key, row)
         pagination = payload.get("pagination")
@@ -218,7 +218,7 @@ class _Found:
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing more is counted; an answer of the older kind counts nothing and has no other page."""
+        """Whether no more rows are counted. An answer of the older kind counts nothing and has no other page."""
         return not self.totals or len(self.rows) >= max(self.totals)
 
 
@@ -249,7 +249,7 @@ def _stated(pricing: Pricing | money.Unclear | None) -> price_lists.Stated:
 
 
 def _model_type(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> ModelType:
-    # The first that holds. A model that puts out more than text is named after the rarer output.
+    # The first rule that matches is used. A model that puts out more than text is named after the rarer output.
     rules = (
         ("video" in outputs, ModelType.VIDEO),
         ("image" in outputs, ModelType.IMAGE_GENERATION),

@@ -3,19 +3,19 @@
 Listing: GET https://openrouter.ai/api/v1/models, without a key; a Bearer key is sent where there is one. Left to itself
 it lists models that put out text; `output_modalities=all` asks for the rest too.
 Then GET /api/v1/providers, whose facts adorn the catalogue; without them the models are published all the same.
-Unit of its prices: US dollars **per token**, as decimal text; per request, per search, per image where the key says so.
+Unit of its prices: US dollars **per token**, as decimal text; per request, per search, per image under such keys.
 - `image` is documented as per image; where it equals the price of a prompt token it is a price per token (Gemini).
 - A negative prompt or completion is decided when a request runs (routers). It is never a price.
-- A zero of any other key than those two says "not applicable": in 2025 it was written out, since then it is left out.
-- An id that ends in `:free` is free, whatever comes out. Without it 0/0 is free where only text comes out: previews of
-  music and images say 0/0 too, and are billed otherwise. A zero next to a price above 0 says "not applicable" as well.
+- A zero of any other key than those two means "not applicable": in 2025 it was written out, since then it is left out.
+- An id that ends in `:free` is free, for any kind of output. Without it 0/0 is free where only text comes out: previews
+  of music and images list 0/0 too, and are billed otherwise. A zero next to a price above 0 means "not applicable" too.
 - Models for nothing but speech, transcription or reranking are billed by characters, seconds or searches as well as by
   tokens, and the row does not show by which: their token prices are unknown. Any other kind of output, also one that
   OpenRouter adds later, is billed by tokens.
 - `overrides` hold prices under conditions; where those are hours, the top-level price changes with the clock. What
-  follows from that stands in `catalog/pricing/schedules.py`.
+  follows from that is described in `catalog/pricing/schedules.py`.
 Ids are `author/slug[:variant]`, `~author/slug-latest` for an alias that moves; `openrouter/...` are routers and models
-whose maker is not told yet. `catalog/pricing/variants.py` has what the words of variants mean. Fields are added
+whose provider is not published yet. `catalog/pricing/variants.py` has what the words of variants mean. Fields are added
 several times a year, so unknown ones are ignored.
 """
 
@@ -81,7 +81,7 @@ _MISSING = money.Unclear("its amount is missing")
 
 
 def _base_price(value: Any) -> _Price:
-    """None: decided when a request runs."""
+    """Return None for a price that is decided when a request runs."""
     return None if money.is_negative(value) else money.read(money.usd_per_token, value)
 
 
@@ -90,7 +90,7 @@ def _overriding_price(value: Any) -> _Price:
 
 
 def _extra_price(constructor: Callable[[object], money.Rate]) -> PlainValidator:
-    """For keys that may be left out, and whose 0 says the same."""
+    """Return a validator for keys that may be left out, and whose 0 means the same."""
 
     def read(value: Any) -> _Price:
         price = None if value is None or money.is_negative(value) else money.read(constructor, value)
@@ -100,7 +100,7 @@ def _extra_price(constructor: Callable[[object], money.Rate]) -> PlainValidator:
 
 
 def _condition(read: Callable[[Any], int]) -> PlainValidator:
-    """For a condition of a price: one that cannot be read makes the prices under it unclear."""
+    """Return a validator for a condition of a price. An unreadable condition makes the prices under it unclear."""
 
     def condition(value: Any) -> int | money.Unclear | None:
         try:
@@ -128,7 +128,7 @@ _PerSearch = Annotated[fields.Price, _extra_price(money.usd_per_search)]
 
 
 class Prices(BaseModel):
-    """The keys of prices, which the meters carry as their `pricing_key`. `discount` is none of them."""
+    """The keys of prices, which are the `pricing_key`s of the meters. `discount` is not one of them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -158,7 +158,7 @@ class Prices(BaseModel):
 
 
 class Override(Prices):
-    """Prices that hold where all its conditions do."""
+    """Prices that apply if all its conditions hold."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -169,7 +169,7 @@ class Override(Prices):
 
     @property
     def unclear(self) -> money.Unclear | None:
-        """Why its conditions are not known, if they are not."""
+        """The reason why its conditions are unknown, or None if they are known."""
         conditions = (self.min_prompt_tokens, self.utc_start, self.utc_end)
         if found := next((each for each in conditions if isinstance(each, money.Unclear)), None):
             return found
@@ -179,12 +179,12 @@ class Override(Prices):
 
     @property
     def from_tokens(self) -> int:
-        """The smallest prompt that it is for; 0: any."""
+        """The smallest prompt to which it applies; 0 means any size."""
         return self.min_prompt_tokens + 1 if isinstance(self.min_prompt_tokens, int) else 0
 
     @property
     def is_understood(self) -> bool:
-        """Whether it has no condition of a kind that is not known here: what else it has are prices."""
+        """Whether all its conditions are of known kinds, so that all its other fields are prices."""
         return all(_is_price(key, value) for key, value in (self.model_extra or {}).items() if value is not None)
 
     @property
@@ -239,7 +239,7 @@ class Row(BaseModel):
 
 
 class ProviderFacts(BaseModel):
-    """A row of the providers. What is odd about it is left out, for it is not worth an offer."""
+    """A row of the providers. Odd fields are left out, because no offer should be lost for them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -273,7 +273,7 @@ class OpenRouter(Gateway):
     bundled_on = date(2026, 5, 28)
 
     def walk(self, config: Config) -> Walk:
-        """One page, unless the answer names another one in `links.next`."""
+        """Read one page, and further ones if the answer names another in `links.next`."""
         rows: list[Json] = []
         total: Json = None
         query: Mapping[str, str] | None = {"output_modalities": "all"}
@@ -288,7 +288,7 @@ class OpenRouter(Gateway):
             total = total if answer.total is None else answer.total
             query = answer.next_query
         ids = [self.row_id(row) or "" for row in rows]
-        # Of two rows with one id the first stands: the newer, whatever order they came in.
+        # Of two rows with one id the first is used: the newer one, in any order of arrival.
         order = sorted(range(len(rows)), key=lambda at: (ids[at], -_created(rows[at])))
         return Listing(
             rows=[rows[at] for at in order],
@@ -342,7 +342,7 @@ class OpenRouter(Gateway):
 
 
 def _providers() -> Generator[Request, Page, tuple[ProviderRecord, ...]]:
-    """The facts of providers. They adorn the catalogue: without them the models are published all the same."""
+    """Read the facts of providers. They are optional: models are published without them as well."""
     try:
         page = yield Request(host="api", path=_PROVIDERS_PATH)
     except GatewayError:
@@ -381,7 +381,7 @@ class _Answer:
 
 
 def _query(link: Json) -> Mapping[str, str]:
-    """Only the query of the link is followed: its host may be a mirror's original, or nobody's business."""
+    """Follow only the query of the link: its host may be a mirror's original, or an unrelated one."""
     try:
         if not isinstance(link, str) or not text.is_storable(link):
             raise ValueError
@@ -401,7 +401,7 @@ def _created(row: Json) -> int:
 def _model_type(listed: Row, *, outputs: frozenset[str], is_dynamic: bool) -> ModelType:
     words = model_ids.words(listed.id)
     is_router = listed.architecture.tokenizer == "Router" or (is_dynamic and model_ids.owner(listed.id) == "openrouter")
-    # The first that holds. A model that puts out more than text is named after the rarer output.
+    # The first rule that matches is used. A model that puts out more than text is named after the rarer output.
     rules = (
         (is_router, ModelType.LLM),
         (bool(words & {"guard", "safeguard"}), ModelType.CONTENT_MODERATION),
@@ -424,7 +424,7 @@ def _is_dynamic(pricing: Json) -> bool:
 
 
 def _scalars(parameters: Mapping[str, Any]) -> dict[str, JsonScalar]:
-    """What is set, sorted; the API writes null for the rest. 1.0 and 1 are one value."""
+    """Return the parameters that are set, sorted; the API writes null for the rest. 1.0 and 1 are the same value."""
     found = {key: _scalar(value) for key, value in sorted(parameters.items()) if text.is_storable(key)}
     return {key: value for key, value in found.items() if value is not None}
 
@@ -469,8 +469,8 @@ def _stated_overrides(pricing: Pricing) -> list[Override]:
 
 
 def _scheduled(pricing: Pricing, overrides: Sequence[Override]) -> price_lists.PriceList:
-    """The prices of a price list with those that hold under conditions."""
-    # Decided once for the row: an override may raise one of the two without the other.
+    """Return the prices of a price list, including those that apply under conditions."""
+    # This is decided once for the row, because an override may raise one of the two without the other.
     tariffs = (pricing, *overrides)
     prompts = {tariff.prompt.amount for tariff in tariffs if isinstance(tariff.prompt, money.Rate)}
     images = [tariff.image.amount for tariff in tariffs if isinstance(tariff.image, money.Rate)]
@@ -500,13 +500,15 @@ def _scheduled(pricing: Pricing, overrides: Sequence[Override]) -> price_lists.P
 
 _ALWAYS = -1
 _Unclear = dict[tuple[str, int], money.Unclear]
-"""By meter and the smallest prompt from which its price is unclear; `_ALWAYS`: whatever the conditions are."""
+"""Unclear prices by meter and by the smallest prompt from which they are unclear; `_ALWAYS` means under any
+conditions."""
 
 
 def _unclear(
     pricing: Pricing, top: price_lists.Stated, clauses: Sequence[tuple[Override, price_lists.Stated]]
 ) -> _Unclear:
-    """What cannot be read. With time windows that is unclear at any hour: which one is the base depends on all."""
+    """Return the prices that cannot be read. With time windows they are unclear at any hour, because the choice of the
+    base price depends on all hours."""
     if isinstance(pricing.overrides, money.Unclear):
         return {(meter, _ALWAYS): pricing.overrides for meter in top}
     is_timed = any(override.window for override, _ in clauses)

@@ -12,14 +12,14 @@ It has no list of all models. What is asked depends on the key:
 
 An id is `@host/model`, parted at the first slash, for the model's own id may have more. Rows of the catalogue are those
 of the workspace with the price file's entry laid into them; a bundled row has the `type` of the model too, as Portkey's
-general files tell it.
+general files state it.
 
 Unit of its prices: US **cents per token**; cents per unit in `additional_units` and `image`. That holds for what is
 billed by tokens. Rerankers, OCR and speech models are billed by searches, pages, characters or minutes under the same
-keys, and some files tell dollars (together-ai's images and videos, the images that go into google's models). So a model
+keys, and some files use dollars (together-ai's images and videos, the images that go into google's models). So a model
 that is not billed by tokens has a price only where `_UNITS` names its unit; otherwise the price is unknown.
-- A zero mostly says that nobody filled it in, or that there is no such side. It is a price only under an id that ends
-  in `:free`.
+- A zero mostly means that the field was never filled in, or that there is no such side. It is a price only under an id
+  that ends in `:free`.
 - `x-lte-128k` and `x-gt-128k` are halves of one model, for prompts of up to 128,000 tokens and of more. What the second
   does not state is taken from the first. Where the whole model is listed too, or halves of several sizes are, a price
   is what all of them agree on for prompts of one size. The rest is unknown.
@@ -29,7 +29,7 @@ that is not billed by tokens has a price only where `_UNITS` names its unit; oth
 - `default` is a template and no model. `calculate` is a formula, `finetune_config` the price of making a model.
   A model without `pricing_config` is listed without a price.
 
-The price files are kept by a community. openrouter's tells what OpenRouter's own list tells better, so it is no
+The price files are kept by a community. openrouter's repeats what OpenRouter's own list states better, so it is no
 provider unless it is asked for; its models are then offers of their own, `@openrouter/...`.
 """
 
@@ -58,7 +58,7 @@ _HALF = re.compile(r"(.+)-(lte|gt)-([1-9][0-9]{0,5})k")
 _HALVES = {"lte": "up_to", "gt": "above"}
 _WORDS = {"up to": "up_to", "above": "above"}
 
-# The first that holds where the type is not told: a model of lyria's is called clip too.
+# The first rule that matches is used if the type is missing: one of the lyria models has clip in its name too.
 _TYPES_OF_WORDS = tuple(
     (model_type, frozenset(words.split()))
     for model_type, words in (
@@ -89,16 +89,17 @@ _TYPES_TOLD = {
     "rerank": ModelType.OTHER,
     "ocr": ModelType.OTHER,
 }
-"""Portkey's types that leave no doubt: `chat` and `text` stand for much else too, `audio` for three things."""
+"""Portkey's types that leave no doubt. `chat` and `text` are used for much else too, `audio` for three things."""
 
 _MAKERS = frozenset({"anthropic", "cohere", "deepseek", "google", "mistral-ai", "moonshot", "openai", "x-ai", "z-ai"})
-"""Hosts that run what they made."""
+"""Hosts that run only models of their own."""
 _OWN_MODELS = {"perplexity-ai": {"sonar", "pplx", "r1"}}
-"""Hosts that run what they made beside the models of others, with the words that only their own have."""
+"""Hosts that run models of their own and of others, with the words that only their own models have."""
 
 Units = Mapping[str, str]
-"""What the keys of a price list count, as meters; the price is in cents for the meter's unit. Of two keys of one meter
-the first stands. A key that ends in `*` stands for all that begin so, and tells a price only where they agree."""
+"""The meters that the keys of a price list count; the price is in cents for the meter's unit. If two keys have one
+meter, the first is used. A key that ends in `*` matches all keys with that prefix, and gives a price only if they
+agree."""
 _TOKENS: Units = {
     "request_token": meters.INPUT_TEXT,
     "request_text_token": meters.INPUT_TEXT,
@@ -131,15 +132,16 @@ _UNITS: tuple[tuple[str, str, Units], ...] = (
     ("mistral-ai", r"mistral-ocr-.+", {"request_token": meters.INPUT_PAGE}),
     ("openai", r"whisper-1", {"additional_units.request_audio_token": meters.INPUT_AUDIO_MINUTE}),
     ("openai", r"tts-1.*", {"request_token": meters.INPUT_CHARACTER}),
-    ("openai", r"gpt-4o(-mini)?-transcribe", _OF_TEXT),  # their audio is told as an estimate per minute
+    ("openai", r"gpt-4o(-mini)?-transcribe", _OF_TEXT),  # the price of audio is stated as an estimate per minute
     ("openai", r"gpt-.+-(tts|transcribe).*", _TOKENS),
-    ("openai", r"(chatgpt|gpt)-image-.+", _TOKENS),  # the prices of their images are sums of tokens
+    ("openai", r"(chatgpt|gpt)-image-.+", _TOKENS),  # the prices of images are sums of tokens
     ("openai", r"dall-e-.+", _OF_IMAGES),
     ("openai", r"sora-.+", _OF_VIDEOS),
     ("openrouter", r".+", _TOKENS),
 )
-"""By host and model: what is not billed by the tokens of text, or is although its type leaves that open. The first that
-fits holds. A unit stands here where no other makes the amounts plausible beside what such models cost elsewhere."""
+"""Units by host and model, for models that are not billed by text tokens, or that are although their type leaves that
+open. The first match is used. A unit is listed here if no other makes the amounts plausible compared with such
+models elsewhere."""
 _BILLED_BY_TOKENS = {ModelType.LLM, ModelType.EMBEDDINGS, ModelType.CONTENT_MODERATION}
 
 _INPUTS = {meters.INPUT_AUDIO: "audio", meters.INPUT_IMAGE_TOKEN: "image"}
@@ -173,7 +175,7 @@ class Priced(_Facts):
 
     @property
     def lists(self) -> dict[str, Json | money.Unclear]:
-        """What is told in US dollars, by execution mode."""
+        """The price lists in US dollars, by execution mode."""
         config = self.pricing_config
         if isinstance(config, money.Unclear):
             return {billing.STANDARD: config}
@@ -197,11 +199,11 @@ class Regions(_Facts):
 class CustomPricing(_Facts):
     regions: Regions | None = None
     context_tier_map: dict[_TokenBound, str] | None = None
-    """The names of the tiers, by the prompt size above which they hold."""
+    """The names of the tiers, by the prompt size above which they apply."""
 
 
 class Entry(Priced):
-    """What a price file has of a model."""
+    """What a price file contains about a model."""
 
     custom_pricing: Annotated[CustomPricing | fields.Unclear | None, fields.UnclearIfWrong] = None
 
@@ -216,9 +218,9 @@ class Row(Entry):
     canonical_slug: fields.Word = None
     type: Type = Type()
     context_length: fields.Count = None
-    """Of a bundled row; Portkey does not state it."""
+    """Only bundled rows have it; Portkey does not state it."""
     up_to: dict[_TokenBound, Entry] = {}
-    """The half for prompts of up to so many tokens."""
+    """The half for prompts of up to this many tokens."""
     above: dict[_TokenBound, Entry] = {}
 
     @property
@@ -292,7 +294,7 @@ class Portkey(Gateway):
         return kept if isinstance(kept, dict) else {}
 
     def _price_files(self, providers: Iterable[str]) -> Walk:
-        """Without a key: all models of the price files."""
+        """List all models of the price files, which needs no key."""
         rows: dict[str, Json] = {}
         unread: GatewayError | None = None
         for provider in providers:
@@ -306,7 +308,7 @@ class Portkey(Gateway):
         return Listing(rows=[rows[key] for key in sorted(rows)], is_complete=unread is None)
 
     def _workspace(self, providers: Iterable[str]) -> Walk:
-        """With a key: the models of its workspace, priced by the price files of its hosts."""
+        """List the models of the key's workspace, priced by the price files of its hosts."""
         rows, total = yield from _workspace_rows()
         ids = {found for found in map(self.row_id, rows) if found}
         priced: dict[str, Json] = {}
@@ -320,7 +322,7 @@ class Portkey(Gateway):
                     priced |= found
         joined = [_joined(row, priced.get(self.row_id(row) or "", {})) for row in rows]
         return Listing(
-            # Of two rows with one id the first stands, so their order must not be chance.
+            # Of two rows with one id the first is used, so their order must not be chance.
             rows=sorted(joined, key=lambda row: (self.row_id(row) or "", repr(row))),
             is_complete=total == len(ids),
             postponed=frozenset(postponed),
@@ -342,7 +344,7 @@ _BUNDLED_ROW: Json = {
     **_ENTRY,
     **{half: {"*": _ENTRY} for half in _HALVES.values()},
 }
-"""What the bundled catalogue keeps of a row: facts, and whatever has a price, whether or not it is read today."""
+"""What the bundled catalogue keeps of a row: facts, and everything that has a price, even if it is not read today."""
 
 
 def _pruned(value: Json, kept: Json) -> Json:
@@ -358,7 +360,7 @@ def _pruned(value: Json, kept: Json) -> Json:
 
 
 def _workspace_rows() -> Generator[Request, Page, tuple[list[Json], int]]:
-    """All rows, and how many there are by Portkey's own count."""
+    """Return all rows, and their number by Portkey's own count."""
     rows: list[Json] = []
     for _ in range(_MOST_PAGES):
         query = {"limit": str(_PAGE_SIZE), "offset": str(len(rows))}
@@ -375,12 +377,12 @@ def _workspace_rows() -> Generator[Request, Page, tuple[list[Json], int]]:
 
 
 def _joined(row: Json, priced: Json) -> Json:
-    """Of the workspace's row only what is read: no field that it may have one day is taken for one of ours."""
+    """Keep only the fields of the workspace's row that are read, so that no future field is taken for one of ours."""
     return {key: row[key] for key in ("id", "canonical_slug") if key in row} | priced if isinstance(row, dict) else row
 
 
 def _price_file(provider: str) -> Generator[Request, Page, dict[str, Json] | GatewayError]:
-    """The rows of a price file by their ids, or why it cannot be read: the others can do without."""
+    """Return the rows of a price file by id, or the error of reading it, so that the walk can use the other files."""
     try:
         page = yield Request(host="pricing", path=f"/pricing/{provider}.json")
     except GatewayError as error:
@@ -401,7 +403,7 @@ def _price_file(provider: str) -> Generator[Request, Page, dict[str, Json] | Gat
 
 
 def _model_type(listed: Row) -> ModelType:
-    # With and without the digits in them: `flux.1` is a flux.
+    # The words with and without the digits in them: `flux.1` is a flux.
     name = model_ids.short_name(listed.model).casefold()
     words = model_ids.words(name) | set(re.split(r"[^a-z]+", name))
     keys = [key for key, _ in _leaves(listed.lists.get(billing.STANDARD))]
@@ -420,15 +422,15 @@ def _provider(listed: Row) -> str | None:
 
 
 _Stated = dict[str, money.Rate | money.Unclear]
-"""By meter."""
+"""What a price list states for each meter."""
 _Lists = dict[str, dict[int, _Stated]]
-"""By execution mode and smallest prompt."""
+"""Stated prices by execution mode and smallest prompt."""
 _TWICE = money.Unclear("the price file states it more than once, and the amounts differ")
 _FAR_APART = money.Unclear(f"the prices for short and for long prompts differ more than {_MOST_BETWEEN_HALVES}-fold")
 
 
 def _prices(listed: Row, *, model_type: ModelType) -> Iterator[tuple[str, tuple[Condition, ...], _Price]]:
-    """The standard prices, and those of each other execution mode that differ from them."""
+    """Yield the standard prices, and the prices of other execution modes that differ from them."""
     lists = _price_lists(listed, model_type=model_type)
     standard = list(_by_size(lists.get(billing.STANDARD, {})))
     for mode in billing.EXECUTION_MODES:
@@ -446,7 +448,8 @@ _Sized = tuple[str, int, _Price]
 
 
 def _by_size(sizes: Mapping[int, _Stated]) -> Iterator[_Sized]:
-    """Each price from the smallest prompt on that it is for. What a size does not state costs what it does below it."""
+    """Yield each price with the smallest prompt to which it applies. If a size does not state a price, the price of the
+    size below applies."""
     for meter in meters.METERS:
         before: _Price | None = None
         for tokens in sorted(sizes):
@@ -462,7 +465,7 @@ def _of_meter(prices: Iterable[_Sized], meter: str) -> list[_Sized]:
 
 
 def _price_lists(listed: Row, *, model_type: ModelType) -> _Lists:
-    """What a model costs."""
+    """Return the prices of a model by execution mode and prompt size."""
     units = _units(listed, model_type)
     sides = {meters.INPUT_TEXT} if model_type is ModelType.EMBEDDINGS else {meters.INPUT_TEXT, meters.OUTPUT_TEXT}
     may_be_zero = sides if listed.is_free else set()
@@ -472,7 +475,7 @@ def _price_lists(listed: Row, *, model_type: ModelType) -> _Lists:
         sizes[tokens] = _united(sizes.get(tokens, {}), _stated(told, units, may_be_zero=may_be_zero))
     for mode, tokens, told in _custom_lists(listed):
         sizes = found.setdefault(mode, {})
-        # The model's own prices are kept up better.
+        # The model's own prices are maintained better than its custom prices.
         if not sizes.get(tokens) and (mode, tokens) != (billing.STANDARD, 0):
             sizes[tokens] = _stated(told, units, may_be_zero=may_be_zero)
     for sizes in found.values():
@@ -486,8 +489,8 @@ def _united(stated: _Stated, again: _Stated) -> _Stated:
 
 
 def _leave_unclear(sizes: dict[int, _Stated], unstated: Mapping[int, money.Unclear]) -> None:
-    """Mark what no half is for; and halves that are many times each other: long prompts cost about twice as much, so
-    one of the two was written in another unit."""
+    """Mark prices as unclear at sizes that no half covers, and in halves that differ many-fold. Long prompts cost about
+    twice as much, so one of those two was written in another unit."""
     stated = {meter for prices in sizes.values() for meter in prices}
     for tokens, problem in unstated.items():
         sizes[tokens] = dict.fromkeys(stated, problem)
@@ -499,13 +502,13 @@ def _leave_unclear(sizes: dict[int, _Stated], unstated: Mapping[int, money.Uncle
 
 
 def _own_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
-    """Execution mode, smallest prompt, prices."""
+    """Yield execution mode, smallest prompt and prices."""
     for tokens, entry in _whole_and_halves(listed):
         yield from ((mode, tokens, told) for mode, told in entry.lists.items())
 
 
 def _custom_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
-    """The same of custom prices. A tier of unknown size is left out."""
+    """Yield the same for custom prices. A tier of unknown size is left out."""
     for tokens, entry in _whole_and_halves(listed):
         custom = entry.custom_pricing if isinstance(entry.custom_pricing, CustomPricing) else CustomPricing()
         modes = custom.regions.default.execution_modes if custom.regions and custom.regions.default else None
@@ -517,7 +520,7 @@ def _custom_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
 
 
 def _whole_and_halves(listed: Row) -> Iterator[tuple[int, Entry]]:
-    """What is stated of the prompts of each size, with the smallest of them. Halves may be of several sizes."""
+    """Yield the smallest prompt of each size with the entries that apply to it. Halves may be of several sizes."""
     yield 0, listed
     for tokens in _smallest_prompts(listed):
         yield from ((tokens, entry) for bound, entry in listed.up_to.items() if tokens <= bound)
@@ -529,7 +532,7 @@ def _smallest_prompts(listed: Row) -> list[int]:
 
 
 def _unstated_sizes(listed: Row) -> dict[int, money.Unclear]:
-    """The smallest prompts of the sizes that no half is for."""
+    """Return the smallest prompts of the sizes that no half covers."""
     stated = {tokens for tokens, entry in _whole_and_halves(listed) if entry is not listed or entry.pricing_config}
     only = [f"{words} {bound:,}" for words, halves in _WORDS.items() for bound in sorted(getattr(listed, halves))]
     problem = money.Unclear(f"the price file states it only for prompts {' and '.join(only)} tokens")
@@ -560,7 +563,8 @@ def _stated(told: Json | money.Unclear, units: Units, *, may_be_zero: Collection
 
 
 def _price(amounts: Iterable[Json], meter: str) -> _Price | None:
-    """None where there is none, or several that differ: which one is billed depends on more than is read here."""
+    """Return None if there is no price, or if several differ: the choice between those depends on more than is read
+    here."""
     read = {money.read(partial(money.cents_per, meters.METERS[meter].unit), amount) for amount in amounts}
     unclear = next((price for price in read if isinstance(price, money.Unclear)), None)
     return unclear or (read.pop() if len(read) == 1 else None)
@@ -571,7 +575,7 @@ def _matching(amounts: Mapping[str, Json], key: str) -> list[Json]:
 
 
 def _leaves(told: Json, *, path: str = "", levels: int = 4) -> Iterator[tuple[str, Json]]:
-    """All that is told as `{"price": …}`, by its path; nothing stands deeper than this."""
+    """Yield all prices of the form `{"price": …}` by their path; they are nested no deeper than `levels`."""
     if not isinstance(told, dict) or not levels:
         return
     if told.get("price") is not None:

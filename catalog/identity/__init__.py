@@ -1,9 +1,9 @@
-"""Which offers of different gateways are the same model, by rules that say why. Pure.
+"""Decide which offers of different gateways are the same model, by rules that give their reasons. Pure.
 
-- `offers`: what it is decided from: offers, statements of curators, and the models that were named before.
+- `offers`: the inputs of a decision: offers, statements of curators, and the models that were named before.
 - `resolution`: `resolve` gives each offer its model with rule and evidence; `check` judges a new statement.
-- `candidates`: what almost matches.
-- `links`: what can change together, so that a part can be decided by itself.
-- `names`: what ids say, and the keys by which a model is looked up.
-- `clusters`: the rules. `slugs`: names that hold for ever. `curators`: statements read whole, and why they are refused.
+- `candidates`: offers and models that almost match.
+- `links`: what can change together, so that a part can be decided separately.
+- `names`: what an id contains, and the keys by which a model is looked up.
+- `clusters`: the rules. `slugs`: permanent names. `curators`: statements read as a whole, and why they are refused.
 """

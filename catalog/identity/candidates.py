@@ -1,4 +1,4 @@
-"""What almost matches, for a curator to judge. Nothing here ties an offer."""
+"""Models that almost match, for a curator to judge. Nothing in this module ties an offer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from catalog.identity.resolution import Resolution
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Candidate:
-    """Two models that may be one, by their slugs."""
+    """The slugs of two models that may be one."""
 
     model: str
     may_be: str
@@ -27,10 +27,10 @@ class Candidate:
 def candidates(
     offers: Iterable[Offer], resolution: Resolution, *, namer: Namer, statements: Iterable[Statement] = ()
 ) -> list[Candidate]:
-    """Sorted; of two models the first reason alone, and none where a curator said that they are two, or where a seller
-    sells them side by side.
+    """Return the candidates, sorted. For each pair of models, only the first reason is reported. A pair is left out if
+    a curator stated that they are two models, or if one seller sells both side by side.
 
-    `offers` and `resolution` are of everything: what is called the same may be anywhere.
+    `offers` and `resolution` must be complete, because equal names may occur anywhere.
     """
     listed = {offer.key: offer for offer in offers}
     apart = {
@@ -58,7 +58,7 @@ def candidates(
 
 
 def _by_names(offers: Mapping[OfferKey, Offer], resolution: Resolution, namer: Namer) -> Iterator[Candidate]:
-    """Offers with a name that another model goes by."""
+    """Yield candidates for offers that have a name of another model."""
     names = with_bases(offers, {key: namer.names(offer) for key, offer in offers.items()})
     for key, offer in sorted(offers.items()):
         placement = resolution.placements[key]
@@ -90,7 +90,7 @@ def _other_names(offer: Offer, names: Names, namer: Namer, *, is_alone: bool) ->
 
 
 def _by_bare_ids(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
-    """Ids at hosts that tell no maker."""
+    """Yield candidates for ids at hosts that contain no provider."""
     called: dict[str, list[str]] = defaultdict(list)
     for model in sellers:
         if not model.startswith("@"):
@@ -104,20 +104,21 @@ def _by_bare_ids(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterat
 
 
 def _by_equal_names(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
-    """Models of one name by different makers: mostly uploads of others' models."""
+    """Yield models of one name by different providers; most are uploads of other providers' models."""
     called: dict[str, list[str]] = defaultdict(list)
     for model in sorted(sellers):
         called[_squashed(model)].append(model)
     for models in called.values():
         best = min(models, key=lambda each: (each.startswith("@"), not namer.knows_maker_of(each), -len(sellers[each])))
         for model in models:
-            # At one gateway alone there are thousands of them.
+            # A single gateway has thousands of such pairs.
             if not model.startswith("@") and len({*sellers[model], *sellers[best]}) > 1:
                 yield _called_the_same(model, best, "equal_name")
 
 
 def _by_word_order(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
-    """Models whose names are the same words in another order; of one maker, as far as their makers are known."""
+    """Yield models whose names are the same words in another order, and whose providers do not differ as far as they
+    are known."""
     called: dict[str, list[str]] = defaultdict(list)
     for model in sorted(sellers):
         if unnumbered(model) == model and (words := in_any_order(model.rpartition("/")[2])):
@@ -135,5 +136,6 @@ def _called_the_same(model: str, other: str, reason: str) -> Candidate:
 
 
 def _squashed(model: str) -> str:
-    """What a model is called, its maker aside. One with a number is called nothing: the name belongs to another."""
+    """Return the name of a model without its provider. A numbered slug has no such name, because the name belongs to
+    another model."""
     return squashed(model.rpartition("/")[2].casefold()) if unnumbered(model) == model else model

@@ -1,16 +1,17 @@
-"""Which offers are one model, by the rules alone: without what curators said, and without what was decided before.
+"""Decide which offers are one model by the rules alone, without statements of curators or earlier decisions.
 
 The rules, in order:
-1. `hugging_face`: offers that name one repository of their maker's;
-2. `equal_id`: ids that are one key, where exactly one model goes by it;
-3. `canonical_slug`: an id that is OpenRouter's permanent slug of a model, whole;
-4. `dated_host_id`: at the host of its maker, an id that is another one and a date, where that host lists no other date.
+1. `hugging_face`: offers that name one repository of their provider's;
+2. `equal_id`: ids that have the same key, if exactly one model has it as a name;
+3. `canonical_slug`: an id that equals OpenRouter's whole permanent slug of a model;
+4. `dated_host_id`: at the host of its provider, an id that is another id and a date, if that host lists no other date.
 
-Before them `names.with_bases` calls OpenRouter's variants by the names of their bases; where we do not know the word of
-a variant, `variant` is the rule that it was tied by.
+Before these rules, `names.with_bases` gives OpenRouter's variants the names of their bases. If the word of a variant is
+unknown to us, the variant is tied by the rule `variant`.
 
-A home is where offers meet by the first two. The other two join whole homes, and never two that are known to be of
-different repositories. Nothing depends on the order of the offers: what is ambiguous is tied to neither side.
+A home is a group of offers that meet by the first two rules. The other two rules join whole homes, but never two homes
+that are known to be of different repositories. The order of the offers does not matter: an ambiguous offer is tied to
+neither side.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ VARIANT = "variant"
 OWN = "own"
 
 _REPOSITORIES_ARE_IDS = "featherless"
-"""The gateway whose ids are repositories, so that two ids of it are two models."""
+"""The gateway whose ids are repositories, so two of its ids are two models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tied:
-    """How an offer came to its model."""
+    """How an offer was tied to its model."""
 
     rule: str
     evidence: str
@@ -46,7 +47,7 @@ class Tied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
-    """A model's name without the word of its hosts."""
+    """A model's name without its hosts' word for speed."""
 
     key: str
     spelling: str
@@ -54,13 +55,14 @@ class Plain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Offers of one model."""
+    """The offers of one model."""
 
     members: dict[OfferKey, Tied]
     names: frozenset[str] = frozenset()
-    """The keys by which it is found, and no other is. An offer whose name tells nothing stands alone, without any."""
+    """The keys by which this cluster, and no other, is found. An offer whose name identifies no model is in a cluster
+    by itself, without any key."""
     plain: Plain | None = None
-    """Where only hosts list it and call it by their own word for speed, which is in no new slug."""
+    """Set if only hosts list the model and all use their own word for speed, which never becomes part of a new slug."""
 
 
 def alone(offer: OfferKey, names: Names, evidence: str, *, rule: str = OWN) -> Cluster:
@@ -72,9 +74,9 @@ class _Home:
     """Offers with one repository or one id."""
 
     repositories: set[str] = field(default_factory=set)
-    """The key, if it is a repository's."""
+    """The key of the home, if it is a repository's."""
     members: dict[OfferKey, bool] = field(default_factory=dict)
-    """Whether each came by its repository, not by its id."""
+    """Whether each offer came by its repository rather than by its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ class _Joint:
 def clusters(
     offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names], *, apart: Collection[OfferKey] = ()
 ) -> list[Cluster]:
-    """Of all offers but those that are kept `apart`; these tell what there is, and tie nothing."""
+    """Return the clusters of all offers except those in `apart`. Offers in `apart` count as evidence of what exists,
+    but tie nothing."""
     return _Rules(offers, names, apart).clusters()
 
 
@@ -105,12 +108,12 @@ class _Rules:
         self._moving = [key for key in present if names[key].is_moving]
         self._moving_keys = set(self._moving)
         self._keys: dict[OfferKey, str] = {}
-        """Of the offers' ids, once it is known whether their last word is the host's."""
+        """The keys of the offers' ids, after it is known whether their last word is the host's."""
         self._variants: dict[OfferKey, tuple[str, ...]] = {}
         self._homes: dict[str, _Home] = defaultdict(_Home)
         self._home_of: dict[OfferKey, str] = {}
         self._called: dict[str, set[str]] = defaultdict(set)
-        """By key, the homes that are of a repository and go by it."""
+        """The homes that have a repository, by each key that is a name of theirs."""
 
     def clusters(self) -> list[Cluster]:
         self._meet_by_repository()
@@ -124,7 +127,7 @@ class _Rules:
         return found + list(self._of_moving_names())
 
     def _of_moving_names(self) -> Iterator[Cluster]:
-        """Each offer alone, with its variants."""
+        """Yield a cluster for each offer with a moving name, which also contains its variants."""
         variants: dict[OfferKey, list[OfferKey]] = defaultdict(list)
         for key in self._moving:
             variants[self._base(key)].append(key)
@@ -139,7 +142,7 @@ class _Rules:
             yield Cluster(members=members)
 
     def _base(self, key: OfferKey) -> OfferKey:
-        """The offer at the end of the bases, where that is to be placed too."""
+        """Return the last offer in the chain of bases, as long as those have moving names too."""
         while (base := self._names[key].base) in self._moving_keys and base is not None:
             key = base
         return key
@@ -159,7 +162,7 @@ class _Rules:
             if not (repository := names.repository):
                 continue
             self._keys[offer], self._variants[offer] = names.key, names.variants
-            # Of repositories that differ by case or separators alone, an offer is of the one that it spells.
+            # If repositories differ only by case or separators, an offer belongs to the one that it spells exactly.
             home = f"{repository.key}\n{repository.id}" if repository.key in ambiguous else repository.key
             self._settle(offer, home, by_repository=True)
             self._homes[home].repositories.add(home)
@@ -167,7 +170,7 @@ class _Rules:
             self._called[names.key].add(home)
 
     def _ambiguous(self) -> set[str]:
-        """Keys that several repositories have, in one variant."""
+        """Return the keys that several repositories have in the same variant."""
         listed = Counter(
             (names.repository.key, names.variants)
             for (gateway, _), names in self._names.items()
@@ -177,7 +180,8 @@ class _Rules:
 
     def _meet_by_id(self) -> None:
         plain = [offer for offer in self._tieable if offer not in self._home_of]
-        # What somebody calls a model by is no host's word for how it is run.
+        # If an offer that is not resold has this name, the last word is part of the name and not a host's word for
+        # speed.
         ordinary = [self._names[offer] for offer in plain if not self._names[offer].sped_up]
         proper = set(self._called) | {names.key for names in ordinary}
         resold = {names.key for names in ordinary if names.is_resold}
@@ -194,15 +198,15 @@ class _Rules:
                 self._settle(offer, next(iter(candidates), key), by_repository=False)
 
     def _is_listed(self, key: str, resold: Collection[str]) -> bool:
-        """Whether one model of this name is there whose weights others than its maker have: as a repository, or at a
-        host. Of a model that its maker alone runs, `-fast` may be another one."""
+        """Whether exactly one model of this name is listed, whose weights others than its provider have: as a
+        repository, or at a host. If only the provider runs a model, its `-fast` may be another model."""
         candidates = self._candidates(key)
         return len(candidates) == 1 or (not candidates and key in resold)
 
     def _candidates(self, key: str) -> set[str]:
-        """The models of repositories that an id may mean.
+        """Return the models of repositories that an id may mean.
 
-        Where there is a `gemma` and a `gemma-it`, hosts sell the second one under the name of the first.
+        If there is a `gemma` and a `gemma-it`, hosts sell the second one under the name of the first.
         """
         found = self._called.get(key, set())
         return found.union(*(self._called.get(f"{key}-{word}", set()) for word in TUNED)) if found else set()
@@ -243,13 +247,13 @@ class _Rules:
         return found
 
     def _is_of_hosts(self, home: str) -> bool:
-        """Whether none but hosts list it: where OpenRouter has an offer of the dated model, it is one apart."""
+        """Whether only hosts list it. If OpenRouter has an offer of the dated model, it is a separate model."""
         return not self._homes[home].repositories and all(
             self._offers[member].host is not None for member in self._homes[home].members
         )
 
     def _believable(self, joints: list[_Joint], *, among: list[_Joint]) -> list[_Joint]:
-        """Those by which no two repositories become one."""
+        """Return the joints by which no two repositories become one model."""
         pairs = _pairs([*among, *joints])
         doubted = set()
         for group in groups({home for pair in pairs for home in pair}, pairs):
@@ -258,7 +262,8 @@ class _Rules:
         return [joint for joint in joints if joint.home not in doubted]
 
     def _owners(self, grouped: list[list[str]]) -> dict[str, int]:
-        """The one group that goes by a name. That of a repository before one that is only called so."""
+        """Return the only group that has each name. A group with a repository of that name comes before one that only
+        has the name."""
         by_repository: dict[str, int] = {}
         by_id: dict[str, int] = {}
         several: set[str] = set()
@@ -290,7 +295,7 @@ class _Rules:
         )
 
     def _plain(self, members: Collection[OfferKey]) -> Plain | None:
-        """What the model is called where all its offers have a host's word for speed in their names."""
+        """Return what the model is called if all its offers have a host's word for speed in their names, else None."""
         found = {
             member: sped_up
             for member in members
@@ -315,7 +320,7 @@ class _Rules:
         others = [other for other in home.members if other != offer]
         if repository and home.members[offer] and (same := [other for other in others if home.members[other]]):
             return HUGGING_FACE, self._one_repository(repository, same)
-        # Either it came by its id, or all the others by theirs.
+        # Either this offer came by its id, or all the others came by theirs.
         came = offer if not home.members[offer] else min(other for other in others if not home.members[other])
         called = [other for other in home.members if other != came and self._goes_by(other, self._keys[came])]
         peer = offer if offer in called else min(called)

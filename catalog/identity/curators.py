@@ -1,4 +1,4 @@
-"""What curators said, read whole: which statements hold together, and which would do harm.
+"""The statements of curators, read as a whole: which of them are consistent, and which would do harm.
 
 StatementError → UnknownModel · UnknownOffer · AliasCycle · Contradiction · Repetition · Clash
 """
@@ -13,54 +13,54 @@ from catalog.identity.offers import Alias, OfferKey, Split, Statement, Tie
 
 
 class StatementError(ValueError):
-    """A statement that cannot be followed; its text says why."""
+    """A statement that cannot be followed; its text gives the reason."""
 
 
 class UnknownModel(StatementError):
-    """It points to nothing."""
+    """The statement names a model that does not exist."""
 
 
 class UnknownOffer(StatementError):
-    """It is about nothing."""
+    """The statement is about an offer that does not exist."""
 
 
 class AliasCycle(StatementError):
-    """It leads back to where it began."""
+    """The alias leads back to itself."""
 
 
 class Contradiction(StatementError):
-    """Two statements say what cannot both be."""
+    """Two statements cannot both be true."""
 
 
 class Repetition(StatementError):
-    """It has been said, and holds."""
+    """The same statement already exists."""
 
 
 class Clash(StatementError):
-    """It would make one model of two that one seller sells side by side."""
+    """The statement would merge two models that one seller sells side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statements:
     ties: Mapping[OfferKey, str]
-    """The model of each offer."""
+    """The model of each tied offer."""
     alone: frozenset[OfferKey]
     never: frozenset[tuple[OfferKey, str]]
-    """Offers with the models that they are not of."""
+    """Pairs of an offer and a model that it does not belong to."""
     aliases: Mapping[Alias, str]
-    """With the model in which the chain of aliases ends."""
+    """Each alias with the model at the end of its chain."""
 
     @cached_property
     def _ends(self) -> dict[str, str]:
         return {alias.spelling.casefold(): end for alias, end in self.aliases.items()}
 
     def end_of(self, slug: str) -> str:
-        """The model that a slug is an alias of; most are of none."""
+        """Return the model that a slug is an alias of; most slugs are not aliases and are returned unchanged."""
         return self._ends.get(slug.casefold(), slug)
 
 
 def read(statements: Iterable[Statement], *, models: Container[str], key_of: Callable[[str], str]) -> Statements:
-    """Raises StatementError where they cannot be followed together."""
+    """Read statements as a whole. Raises StatementError if they cannot be followed together."""
     told = sorted(set(statements), key=repr)
     for statement in told:
         if statement.model is not None and statement.model not in models:

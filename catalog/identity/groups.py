@@ -1,4 +1,4 @@
-"""What hangs together."""
+"""Connected nodes of a graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Node = TypeVar("Node", int, str)
 
 
 def reach(start: Iterable[Node], beside: Callable[[Node], Iterable[Node]]) -> set[Node]:
-    """All that can be come to from the start, which is part of it."""
+    """Return all nodes reachable from `start`, including `start`."""
     found = set(start)
     waiting = list(found)
     while waiting:
@@ -21,7 +21,8 @@ def reach(start: Iterable[Node], beside: Callable[[Node], Iterable[Node]]) -> se
 
 
 def groups(nodes: Iterable[Node], pairs: Iterable[tuple[Node, Node]]) -> list[list[Node]]:
-    """The nodes that pairs make one, each group sorted, in order; those of no pair are alone."""
+    """Return the groups of nodes that pairs connect. Groups and their nodes are sorted; a node without a pair is
+    alone."""
     beside: dict[Node, set[Node]] = defaultdict(set)
     for one, other in pairs:
         beside[one].add(other)

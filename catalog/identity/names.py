@@ -1,7 +1,7 @@
-"""The names under which an offer may meet others, and the slugs that are made of them.
+"""The names by which an offer may match others, and the slugs that are made of them.
 
-A name is a key: the maker's key, a slash, and the model's name in lower case with one kind of separator. So
-`deepseek/DeepSeek_R1` and `deepseek-ai/deepseek-r1` are one name. An id without a maker is a name of its host alone,
+A name is a key: the provider's key, a slash, and the model's name in lower case with one kind of separator. So
+`deepseek/DeepSeek_R1` and `deepseek-ai/deepseek-r1` are one name. An id without a provider is a name of its host alone,
 `@groq/llama3-8b-8192`.
 """
 
@@ -18,18 +18,19 @@ from catalog.pricing import variants as words
 from catalog.records import ModelType
 
 TUNED = ("it", "instruct", "chat")
-"""What makers add to the name of a model that follows instructions, beside one of the same name that does not."""
+"""Words that providers add to the name of a model that follows instructions, if there is one of the same name that does
+not."""
 
 LONGEST_VARIANT = 100
-"""Characters; the column has no more, and a gateway may put any words behind colons."""
+"""The maximum number of characters: the column has no more, and a gateway may put any words behind colons."""
 
 _SUFFIX = re.compile(
     rf"(?<=.)(?::({'|'.join(words.MEANINGS)})"
     r"|[-_](tee|fp8|fp4|nvfp4|mxfp4|int8|int4|bf16|fp16|awq|gptq|gguf|w4a16|w8a8|w8a16))\Z",
     re.IGNORECASE,
 )
-"""What makes a variant: how it is sold, where it is run, in which number format. Not `-thinking`, which is another
-model, and not `4bit`: models that were trained so are called it."""
+"""The suffixes that make a variant: how it is sold, where it is run, and its number format. `-thinking` is not one,
+because it is another model. `4bit` is not one either, because models that were trained so have it in their names."""
 _SPEED = re.compile(r"(?<=.)[-_](turbo|fast|tput)\Z", re.IGNORECASE)
 _DATE = re.compile(r"(.+)-(20\d\d)-?([01]\d)-?([0-3]\d)")
 _MOVING_WORDS = frozenset({"latest", "nightly"})
@@ -39,10 +40,10 @@ _MOVING = (
     "qwen/qwen-flash", "qwen/qwen-long", "qwen/qwen-max", "qwen/qwen-plus", "qwen/qwen-turbo", "qwen/qwen-vl-max",
     "qwen/qwen-vl-plus",
 )  # fmt: skip
-"""Names that makers give to whatever model of theirs is the newest of its kind."""
+"""Names that providers always give to their newest model of a kind."""
 
 _CALLED_BY_REPOSITORY = frozenset({"chutes"})
-"""Gateways whose ids are repositories where they name none."""
+"""Gateways whose ids are repositories if the row names no repository."""
 SOLD_BY_HOSTS = frozenset({"chutes", "portkey"})
 """Gateways whose models are run by hosts that give names to their own faster set-ups."""
 
@@ -51,27 +52,27 @@ _FEWEST_WORDS, _MOST_WORDS, _LONGEST_VERSION = 2, 5, 3
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:@+-]+")
 _SAFE = re.compile(r"[A-Za-z0-9@][A-Za-z0-9._:@+-]*/[A-Za-z0-9][A-Za-z0-9._:@+-]*")
 _NUMBER = re.compile(r"~[0-9]+\Z")
-# A plus is no separator: it tells `command-r+` from `command-r`.
+# A plus is not a separator: it distinguishes `command-r+` from `command-r`.
 _SEPARATORS = re.compile(r"[^a-z0-9+]+")
 _SEPARATORS_OF_ANY_SCRIPT = re.compile(r"[^\w+]+|_+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """At Hugging Face."""
+    """A repository at Hugging Face."""
 
     key: str
     id: str
     spelling: str
-    """As a slug, without what makes a variant."""
+    """The id as a slug, without the suffixes of a variant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dated:
-    """An id with a date, at the host of its maker."""
+    """An id with a date, at the host of its provider."""
 
     undated: str
-    """The key without it."""
+    """The key without the date."""
     date: str
 
 
@@ -80,9 +81,9 @@ class SpedUp:
     """An id whose last word may be its host's."""
 
     key: str
-    """Without it."""
+    """The key without that word."""
     spelling: str
-    """As a slug, without it."""
+    """The slug without that word."""
     variants: tuple[str, ...]
 
 
@@ -93,37 +94,37 @@ class Worded:
     base: str
     """The id without the word."""
     key: str
-    """Of that id."""
+    """The key of that id."""
     is_known: bool
-    """Whether we know what this word means, and any other one behind it."""
+    """Whether we know the meaning of this word and of any other such word in the id."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What an offer is called, and what it may be called beside."""
+    """The names that an offer has, and other names that it may have."""
 
     key: str
-    """Of its id, without what makes a variant."""
+    """The key of its id, without the suffixes of a variant."""
     variants: tuple[str, ...]
     spelling: str
-    """Of its id, as a slug."""
+    """Its id as a slug."""
     is_moving: bool
-    """The name tells no model: it will stand for another one day."""
+    """The name identifies no fixed model: some day it will mean another one."""
     is_resold: bool = False
-    """Another than its maker runs it, who may have words of its own for how it does."""
+    """A host other than its provider runs it, and may have its own words for its set-up."""
     bare: str | None = None
-    """The model's name, where the id tells no maker."""
+    """The model's name, if the id contains no provider."""
     repository: Repository | None = None
-    """If it is the maker's own."""
+    """Its repository, if that is the provider's own."""
     stranger: str | None = None
-    """A repository that is told, and is not the maker's."""
+    """A reported repository that is not the provider's."""
     sped_up: SpedUp | None = None
     dated: Dated | None = None
     permanent: str | None = None
-    """OpenRouter's permanent slug, as a key, where that is the id and more, or the id in another order."""
+    """The key of OpenRouter's permanent slug, if that is the id and more, or the id in another order."""
     worded: Worded | None = None
     base: OfferKey | None = None
-    """The offer that this one is a variant of, which OpenRouter gives the same permanent slug (`with_bases`)."""
+    """The offer that this one is a variant of, to which OpenRouter gives the same permanent slug (`with_bases`)."""
 
 
 class Namer:
@@ -134,9 +135,9 @@ class Namer:
         self._moving = frozenset(map(self.key, _MOVING))
 
     def key(self, spelling: str) -> str:
-        """The key of an id or a slug in any spelling: `@host/model`, `maker/model:free`, or a bare name.
+        """Return the key of an id or a slug in any spelling: `@host/model`, `provider/model:free`, or a bare name.
 
-        A slug with a number is the key of nothing but itself: the name belongs to another model.
+        A slug with a number is only the key of itself, because the name belongs to another model.
         """
         if _NUMBER.search(spelling):
             return spelling.casefold()
@@ -148,19 +149,20 @@ class Namer:
         return f"{self._maker(before)[0]}/{_folded(_without_suffixes(name)[0])}"
 
     def knows_maker_of(self, slug: str) -> bool:
-        """Whether its maker is one of whom we know where it lives, and not somebody who names models after others'."""
+        """Whether we know its provider's site. A provider without one may be somebody who names models after others'
+        models."""
         known = self._providers.of(slug.partition("/")[0])
         return known is not None and known.site_url is not None
 
     def names(self, offer: Offer) -> Names:
-        if offer not in self._names:  # for the rules, the candidates and the links each ask
+        if offer not in self._names:  # cached, because the rules, the candidates and the links all ask
             self._names[offer] = self._names_of(offer)
         return self._names[offer]
 
     def _names_of(self, offer: Offer) -> Names:
         owner = model_ids.owner(offer.slug)
         maker, shown = self._maker(owner or offer.provider_slug or "")
-        # Without a maker the name is the host's. No maker's key begins so.
+        # Without a provider, the name belongs to the host. No provider's key begins with @.
         prefix = maker or f"@{(offer.host or offer.gateway).casefold()}"
         name, variants = _without_suffixes(offer.slug.partition("/")[2] if owner else offer.slug)
         unknown = words.split(name) if offer.gateway == "openrouter" else None
@@ -196,8 +198,9 @@ class Namer:
         )
 
     def _permanent(self, offer: Offer, *, key: str) -> str | None:
-        """Whole: GLM-4.6V's permanent slug is that of GLM-4.6, with another date. Without its date where it is the id's
-        words in another order, for others call the model so: `claude-4-sonnet-20250522` is `claude-sonnet-4`."""
+        """Return the key of the whole permanent slug, as GLM-4.6V's is that of GLM-4.6 with another date. If it is the
+        id's words in another order, it is returned without its date, because others call the model so:
+        `claude-4-sonnet-20250522` is `claude-sonnet-4`."""
         permanent = self.key(offer.canonical_slug)
         if permanent.startswith(f"{key}-"):
             return permanent
@@ -207,11 +210,12 @@ class Namer:
         return f"{maker}/{name}" if is_reordered and in_any_order(name) else None
 
     def _repository(self, offer: Offer, *, own: Repository, maker: str, is_sped_up: bool) -> Repository | str | None:
-        """That of the maker; the id alone where it is a stranger's. `own`: the one that its id would be."""
+        """Return the provider's repository. If the repository is not the provider's, return only its id. `own` is the
+        repository that the offer's id would be."""
         told = offer.hugging_face_id
         if offer.gateway in _CALLED_BY_REPOSITORY:
             told = told or offer.id
-            # Nobody has a repository for a host's own set-up.
+            # A host's own set-up has no repository.
             told = None if is_sped_up and told == offer.id else told
         if not told or not model_ids.repository(told):
             return None
@@ -225,7 +229,7 @@ class Namer:
         return Repository(key=f"{key}/{_folded(name)}", id=told, spelling=_slug(shown, name))
 
     def _maker(self, spelling: str) -> tuple[str, str]:
-        """Key and canonical spelling."""
+        """Return the provider's key and canonical spelling."""
         if spelling not in self._makers:
             known = self._providers.of(spelling) if spelling else None
             shown = known.slug if known else spelling.lstrip("~@")
@@ -234,7 +238,7 @@ class Namer:
 
 
 def with_bases(offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names]) -> dict[OfferKey, Names]:
-    """The names once variants are called by their bases: `acme/big:word` is `acme/big`, whatever the word, where
+    """Return the names after variants have got those of their bases: `acme/big:word` is `acme/big` for any word, if
     OpenRouter lists that too and gives both one permanent slug."""
     found = dict(names)
     for key in sorted((key for key in names if names[key].worded), key=lambda key: len(key[1])):
@@ -255,7 +259,7 @@ def with_bases(offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names]
 
 
 def numbered(slug: str, number: int) -> str:
-    """The slug of one more model that would be called the same; `~` is in no other slug."""
+    """Return the slug of a further model of the same name. No other slug contains `~`."""
     return slug if number == 1 else f"{slug}~{number}"
 
 
@@ -264,13 +268,14 @@ def unnumbered(slug: str) -> str:
 
 
 def squashed(name: str) -> str:
-    """What people read alike."""
+    """Return a name without the characters that people overlook."""
     return "".join(filter(str.isalnum, name))
 
 
 def in_any_order(name: str) -> str | None:
-    """The words of a name sorted, its numbers behind them in their order: `claude-4.5-sonnet` and `claude-sonnet-4.5`
-    have one. None for a name that is not a few words and a version: of long names too many have the same words."""
+    """Return the words of a name sorted, followed by its numbers in their order: `claude-4.5-sonnet` and
+    `claude-sonnet-4.5` give the same. Return None if the name is not a few words and a version, because too many
+    long names have the same words."""
     parts = _folded(name).split("-")
     numbers = [part for part in parts if part.isdigit()]
     has_version = any(len(number) < _LONGEST_VERSION for number in numbers)
@@ -280,7 +285,7 @@ def in_any_order(name: str) -> str | None:
 
 
 def variant_of(parts: tuple[str, ...]) -> str | None:
-    """`tee-turbo`: sorted, so that equal ones are equal."""
+    """Return the name of a variant, `tee-turbo`, with sorted parts, so that equal variants have equal names."""
     return "-".join(sorted(set(parts)))[:LONGEST_VARIANT] or None
 
 
@@ -321,7 +326,8 @@ def _folded(name: str) -> str:
 
 
 def _slug(maker: str, name: str) -> str:
-    """What any server and any client carries in a path; no part of it is only dots, for those would be climbed."""
+    """Return a slug that any server and client can carry in a path. No part consists only of dots, because a client
+    would resolve those as parent directories."""
     told = f"{maker}/{name}"
     if _SAFE.fullmatch(told):
         return told

@@ -1,4 +1,4 @@
-"""What identity is decided from: offers, what curators said of them, and the models that have been named before."""
+"""The inputs of identity: offers, curators' statements about them, and the models that have been named before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OfferKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the rules read of an offer; the words are those of `OfferRecord`."""
+    """The fields of an offer that the rules read, named as in `OfferRecord`."""
 
     gateway: str
     id: str
@@ -43,7 +43,7 @@ class Offer:
 
     @property
     def seller(self) -> tuple[str, str | None]:
-        """Who sells it: a gateway that routes to hosts is as many sellers as it has hosts."""
+        """The seller of the offer. A gateway that routes to hosts counts as one seller per host."""
         return self.gateway, self.host
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """The offer is of this model, whatever the rules say."""
+    """The offer belongs to this model, and no rule changes that."""
 
     offer: OfferKey
     model: str
@@ -60,7 +60,7 @@ class Tie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The offer is never of this model; without one: of none but its own."""
+    """The offer never belongs to this model. Without a model, it belongs to none but its own."""
 
     offer: OfferKey
     model: str | None = None
@@ -68,33 +68,34 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """What goes by this spelling is the model; where the spelling is another model's slug, the two are merged."""
+    """The spelling is a name of the model. If it is another model's slug, the two are merged."""
 
     spelling: str
     model: str
 
 
 Statement = Tie | Split | Alias
-"""Of a curator. Models are named by their slugs."""
+"""A statement of a curator. Models are named by their slugs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A canonical model, by its slug. It stays when its last offer goes."""
+    """A canonical model, by its slug. It stays when its last offer is withdrawn."""
 
     born: int
-    """In which order models were named: the revision of the catalogue will do. Of two that merge the older stays."""
+    """When the model was named; the revision of the catalogue serves as the time. If two models merge, the older one
+    stays."""
     merged_into: str | None = None
-    """The slug of the model that the rules made one with it."""
+    """The slug of the model into which the rules merged this one."""
     redirect: str | None = None
-    """The slug under which it is found now, if that is another one: curators have the last word."""
+    """The slug by which it is found now, if that is another one. Curators have the last word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What was decided before, and holds as far as it can."""
+    """Earlier decisions, which are kept as far as possible."""
 
     models: Mapping[str, Model] = field(default_factory=dict)
-    """By slug."""
+    """The models by slug."""
     placed: Mapping[OfferKey, str] = field(default_factory=dict)
     """`Placement.own` of each offer, of those that have gone too."""

@@ -1,4 +1,4 @@
-"""From offers to models: the rules, what curators said, and the slugs that hold for ever."""
+"""From offers to models: the rules, curators' statements, and permanent slugs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CURATOR = "curator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The model of an offer, and why it is."""
+    """The model of an offer, and the reason."""
 
     model: str
-    """Its slug."""
+    """The slug of the model."""
     own: str | None
-    """The slug of the model that it is of by itself: without the tie that it has, or the alias that its model has. None
-    if it was never without one. To be kept, for the day on which it is without."""
+    """The slug of the offer's own model: without its tie, and without its model's alias. None if the offer has always
+    had one of those. It is stored for the day on which the tie or alias is removed."""
     variant: str | None
-    """What the offer is beside the model itself: `free`, `fp8`, `tee-turbo`."""
+    """How the offer differs from the model itself: `free`, `fp8`, `tee-turbo`."""
     rule: str
     evidence: str
 
@@ -34,16 +34,16 @@ class Placement:
 class Resolution:
     placements: Mapping[OfferKey, Placement]
     models: Mapping[str, Model]
-    """By slug: those that were known, with their redirects as they are now, and the new ones."""
+    """The models by slug: the known ones, with their current redirects, and the new ones."""
     names: Mapping[str, str]
-    """By key (`Namer.key`): the slug of the one model that goes by it."""
+    """The slug of the only model with each name, by key (`Namer.key`)."""
 
     def end_of(self, slug: str) -> str:
-        """The slug under which a model is found now."""
+        """Return the slug by which a model is found now."""
         return self.models[slug].redirect or slug
 
     def known(self, before: Known) -> Known:
-        """What holds from now on, given what held before."""
+        """Return everything that is decided from now on, given what was decided before."""
         placed = {key: placement.own for key, placement in self.placements.items() if placement.own}
         return Known(models={**before.models, **self.models}, placed={**before.placed, **placed})
 
@@ -56,10 +56,10 @@ def resolve(
     known: Known | None = None,
     statements: Iterable[Statement] = (),
 ) -> Resolution:
-    """The model of each offer. The order of offers and statements plays no part.
+    """Return the model of each offer. The order of offers and statements does not matter.
 
-    `revision` is when new models are born. Raises StatementError for statements that cannot be followed together. What
-    a curator merged stays merged, whatever offers come after; `check` judges a statement before it is one.
+    `revision` is when new models are named. Raises StatementError if statements cannot be followed together. A
+    curator's merger stays, even if offers are added later; `check` judges a statement before it is stored.
     """
     listed = {offer.key: offer for offer in offers}
     known = known or Known()
@@ -80,7 +80,7 @@ def resolve(
 
 
 class _Pass:
-    """The clusters, what curators make of them, and their slugs."""
+    """The clusters, the changes that curators make to them, and their slugs."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Pass:
         return Placement(model=self._slugs[index], own=own, variant=variant_of(parts), rule=CURATOR, evidence=evidence)
 
     def _index(self, slug: str) -> int:
-        """The cluster of a known model; one without offers, if none are of it."""
+        """Return the cluster of a known model. If the model has no offers, it is a new, empty cluster."""
         slug = self._told.end_of(slug)
         while slug not in self._claims and (merged_into := self._known.models[slug].merged_into):
             slug = merged_into
@@ -159,17 +159,17 @@ class _Pass:
         return self._claims[slug]
 
     def _follow(self, targets: Mapping[Alias, int]) -> None:
-        """Give models that have an alias the slug of the one that it is of."""
+        """Give each model that has an alias the slug of the alias's model."""
         called = self._called()
         slugs = {slug.casefold(): {index} for index, slug in self._own.items()}
-        # A slug is of one model, even where others go by it as a name.
+        # A slug belongs to one model, even if other models have it as a name.
         sources = {
             alias: slugs.get(alias.spelling.casefold()) or called[self._namer.key(alias.spelling)] for alias in targets
         }
         pairs = [(source, target) for alias, target in targets.items() for source in sources[alias]]
         for group in groups(set(targets.values()), pairs):
             aliases = sorted((alias for alias in targets if targets[alias] in group), key=repr)
-            # Of several models that aliases make one, the oldest.
+            # If aliases merge several models, the oldest one stays.
             slug = min((self._own[targets[alias]] for alias in aliases), key=self._age)
             reason = " ".join(f"A curator made {alias.spelling} an alias of {alias.model}." for alias in aliases)
             for index in group:
@@ -181,7 +181,7 @@ class _Pass:
         return self._known.models[slug].born, slug
 
     def _called(self) -> dict[str, set[int]]:
-        """The clusters that a curator may mean by a name."""
+        """Return the clusters that a curator may mean by each name."""
         called: dict[str, set[int]] = defaultdict(set)
         for index, cluster in enumerate(self._clusters):
             bare = (self._names[member].bare for member in cluster.members if cluster.names)
@@ -191,14 +191,14 @@ class _Pass:
         return called
 
     def _own_end(self, slug: str) -> str:
-        """Where a known slug leads by the rules."""
+        """Return where a known slug leads by the rules."""
         if slug in self._claims:
             return self._own[self._claims[slug]]
         merged_into = self._known.models[slug].merged_into
         return self._own_end(merged_into) if merged_into else slug
 
     def _ends(self, placements: Mapping[OfferKey, Placement]) -> dict[str, str]:
-        """Where each known slug leads now."""
+        """Return where each known slug leads now."""
         now: dict[str, set[str]] = defaultdict(set)
         for offer, placement in placements.items():
             if (own := self._known.placed.get(offer)) and own not in self._claims:
@@ -208,17 +208,18 @@ class _Pass:
             slug = self._last(slug)
             if slug in self._claims:
                 return self._slugs[self._claims[slug]]
-            # Nobody goes by its name; where all its offers went together, it leads after them.
+            # No cluster has its name. If all its offers moved together, it leads to their model.
             return next(iter(now[slug])) if len(now.get(slug, ())) == 1 else slug
 
         return {slug: end(slug) for slug in self._known.models}
 
     def _last(self, slug: str) -> str:
-        """The slug at which aliases and mergers end."""
+        """Return the slug at which aliases and mergers end."""
         passed: list[str] = []
         while onward := self._onward(slug):
             if slug in passed:
-                # A model became the alias of one that had been merged into it. Whichever is a model now is it.
+                # A model became the alias of one that had been merged into it, so the one that is still a model is the
+                # end.
                 return next((each for each in passed if each in self._claims), slug)
             passed.append(slug)
             slug = onward
@@ -235,9 +236,9 @@ def _unless_same(slug: str, end: str) -> str | None:
 
 
 def check(new: Statement, *, among: Iterable[Statement], offers: Iterable[Offer], known: Known, namer: Namer) -> None:
-    """Raises StatementError where a curator's new statement cannot be followed, or would do harm.
+    """Raises StatementError if a curator's new statement cannot be followed, or would do harm.
 
-    Harm is to make one model of two that a seller sells side by side: that is what shows them to be two.
+    A statement does harm if it merges two models that one seller sells side by side, which shows that they are two.
     """
     listed, told = list(offers), list(among)
     if new in told:

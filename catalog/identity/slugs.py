@@ -1,8 +1,8 @@
-"""Which slug each model has: the one that it had, or a new one.
+"""Which slug each model has: its earlier slug, or a new one.
 
-A slug is the maker and the model as their Hugging Face repository spells them, else as the ids do, in upper and lower
-case: that is how people know them and how the repository is opened. Slugs that differ by case alone are never given, so
-they can be looked up in any case.
+A slug is provider and model as their Hugging Face repository spells them, or else as the ids do, in upper and lower
+case: people know them by that spelling, and it opens the repository. New slugs always differ by more than case, so they
+can be looked up in any case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from catalog.identity.clusters import Cluster
 from catalog.identity.names import Names, numbered
 from catalog.identity.offers import Known, OfferKey
 
-# Whose spelling of a repository holds: the gateway that is asked by it comes first. And whose of an id.
+# The gateways whose spelling of a repository is preferred, in order, and those whose spelling of an id is. For
+# repositories, the first is the gateway that takes them in requests.
 _OF_REPOSITORIES = ("featherless", "chutes", "openrouter")
 _OF_IDS = ("openrouter", "featherless", "chutes")
 
@@ -23,10 +24,10 @@ _OF_IDS = ("openrouter", "featherless", "chutes")
 def claims(
     clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str], kept: Collection[str]
 ) -> dict[str, int]:
-    """By the slugs that have been given: the cluster that is the model of that name now, if any is.
+    """Return the cluster that is now the model of each earlier slug, if there is one.
 
-    `keys`: what the slugs are as names. `kept`: those of offers that are tied to the very model that they are of; no
-    other takes their slug.
+    `keys` are the slugs as names. `kept` are the slugs of offers that are tied to the very model that they are of; no
+    other cluster takes those.
     """
     holders: dict[str, Counter[int]] = defaultdict(Counter)
     owners: dict[str, int] = {}
@@ -36,13 +37,13 @@ def claims(
             if (held := known.placed.get(member)) is not None:
                 holders[held][index] += 1
     owner_of = {slug: owners[key] for slug, key in keys.items() if key in owners}
-    # Clusters that have a slug by their name can do without those that only their offers had.
+    # Clusters that have a slug by their name do not need slugs that only their offers had.
     served = {owner for slug, owner in owner_of.items() if owner in holders.get(slug, {owner: 1})}
     holding = {index for counts in holders.values() for index in counts}
     found: dict[str, int] = {}
     for slug in known.models:
         owner, counts = owner_of.get(slug), holders.get(slug, Counter())
-        # A slug that hosts' own set-ups have without their word goes to the model itself, once that is listed.
+        # If hosts' own set-ups have a slug without their word, it goes to the model itself as soon as that is listed.
         is_lent = owner not in holding and all(
             (plain := clusters[at].plain) and plain.key == keys[slug] for at in counts
         )
@@ -83,7 +84,7 @@ def choose(
         found.setdefault(claimed[slug], slug)
     taken = {slug.casefold() for slug in known.models}
     new = [index for index, cluster in enumerate(clusters) if cluster.members and index not in found]
-    # Last those that can do without the slug that they want.
+    # The last ones are those that do not need the slug that they want.
     for index in sorted(new, key=lambda at: (bool(clusters[at].plain), not clusters[at].names, _first(clusters[at]))):
         plain = clusters[index].plain
         if plain and plain.spelling.casefold() not in taken:
@@ -99,10 +100,10 @@ def _wanted(names: Mapping[OfferKey, Names]) -> str:
     repositories = [
         (_place(gateway, _OF_REPOSITORIES), len(told.repository.spelling), told.repository.spelling)
         for (gateway, _), told in names.items()
-        # A moving name names a repository today that is another model.
+        # The repository that a moving name names today is of another model.
         if told.repository and not told.is_moving
     ]
-    # The shortest, for a longer one has a date.
+    # The shortest id is used, because a longer one has a date.
     ids = [(_place(gateway, _OF_IDS), len(told.spelling), told.spelling) for (gateway, _), told in names.items()]
     return min(repositories or ids)[-1]
 

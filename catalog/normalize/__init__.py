@@ -1,1 +1,1 @@
-"""Pure rules: money, meters, modalities, ids, dates, text. No I/O, no clock, no Django."""
+"""Pure rules for counts, modalities, ids, dates and text. They use no I/O, no clock and no Django."""

@@ -1,4 +1,4 @@
-"""Dates and times: those of gateways and those in answers."""
+"""Dates and times, both in gateways' responses and in our own."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _HHMM = re.compile(r"([01][0-9]|2[0-3]):?([0-5][0-9])|24:?00", re.ASCII)
 
 
 def iso(moment: datetime) -> str:
-    """ISO-8601 in UTC, to the second: `2026-11-22T08:00:00Z`."""
+    """Return the moment as ISO-8601 in UTC, to the second: `2026-11-22T08:00:00Z`."""
     # Not strftime, which writes the first thousand years with fewer than four digits on some systems.
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def day(value: object) -> date | None:
-    """`2026-06-05`, or the day on which an ISO-8601 time falls as it is written. Raises ValueError.
+    """Return the date of `2026-06-05`, or of an ISO-8601 time in that time's own zone. Raises ValueError.
 
-    A day far in the future means never: gateways write 2098-12-31 where they have no date.
+    A day far in the future means never: gateways write 2098-12-31 if they have no date.
     """
     if value is None or value == "":
         return None
@@ -36,7 +36,7 @@ def day(value: object) -> date | None:
 
 
 def unix_seconds(value: object) -> int | None:
-    """Seconds since 1970 of a number or of an ISO-8601 time, which is UTC unless it says otherwise. 0 is unknown.
+    """Return the Unix seconds of a number or of an ISO-8601 time, which is UTC unless it names a zone. 0 means unknown.
 
     Raises ValueError.
     """
@@ -56,9 +56,10 @@ def unix_seconds(value: object) -> int | None:
 
 
 def seconds_of(text: str) -> int:
-    """Unix seconds of an ISO-8601 date or time, UTC unless it says otherwise; a part of a second counts as a whole one.
+    """Return the Unix seconds of an ISO-8601 date or time, which is UTC unless it names a zone. Fractions are rounded
+    up.
 
-    Before 1970 they are negative. Raises ValueError.
+    Times before 1970 are negative. Raises ValueError.
     """
     moment = _moment(text)
     passed = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
@@ -66,7 +67,7 @@ def seconds_of(text: str) -> int:
 
 
 def minute_of_day(value: object) -> int:
-    """`1630` → 990; `16:30` and the number 1630 too, and 2400 is midnight. Raises ValueError."""
+    """Return the minute of the day: 990 for `1630`, `16:30` or the number 1630. 2400 is midnight. Raises ValueError."""
     text = f"{value:04d}" if isinstance(value, int) and not isinstance(value, bool) else value
     found = _HHMM.fullmatch(text) if isinstance(text, str) else None
     if found is None:
@@ -76,7 +77,7 @@ def minute_of_day(value: object) -> int:
 
 
 def window(start: int, end: int) -> str:
-    """Minutes of the day as the value of the condition `utc_window`: `16:30-00:30`."""
+    """Return two minutes of the day as a value of the condition `utc_window`: `16:30-00:30`."""
     return "-".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in (start, end))
 
 

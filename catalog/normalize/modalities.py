@@ -1,4 +1,4 @@
-"""Modalities: what goes into a model and what comes out."""
+"""Modalities: the kinds of input that a model takes and of output that it gives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from catalog.records import ModelType
 
 _SYNONYMS = {"embeddings": "embedding", "speech": "audio", "transcription": "text"}
-"""Kinds of output that some gateways tell apart, in the catalogue's words."""
+"""The catalogue's words for kinds of output that some gateways distinguish."""
 
 _OF_MODEL_TYPE: dict[ModelType, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ModelType.LLM: (("text",), ("text",)),
@@ -22,18 +22,18 @@ _OF_MODEL_TYPE: dict[ModelType, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def canonical(spellings: Iterable[str]) -> tuple[str, ...]:
-    """In the catalogue's words, each once, text first: upstream their order is noise."""
+    """Return the catalogue's words without duplicates, text first: their order upstream is noise."""
     words = {_SYNONYMS.get(word, word) for word in (spelling.casefold() for spelling in spellings)}
     return tuple(sorted(words, key=lambda word: (word != "text", word)))
 
 
 def of_model_type(model_type: ModelType) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    """Inputs and outputs where a gateway tells only the type; both unknown for `Other`."""
+    """Return inputs and outputs if a gateway publishes only the type; for `Other` both are unknown."""
     return _OF_MODEL_TYPE.get(model_type, (None, None))
 
 
 def arrow(inputs: tuple[str, ...] | None, outputs: tuple[str, ...] | None) -> str | None:
-    """OpenRouter's notation: `text+image->text`."""
+    """Return both in OpenRouter's notation: `text+image->text`."""
     if inputs is None or outputs is None:
         return None
     return f"{'+'.join(inputs)}->{'+'.join(outputs)}"

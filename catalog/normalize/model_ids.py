@@ -8,29 +8,31 @@ _REPOSITORY = re.compile(r"[^/\s]+/[^/\s]+")
 
 
 def short_name(offer_id: str) -> str:
-    """`deepseek-ai/DeepSeek-R1` → `DeepSeek-R1`."""
+    """Return the last part of an id: `deepseek-ai/DeepSeek-R1` → `DeepSeek-R1`."""
     return offer_id.rsplit("/", 1)[-1]
 
 
 def owner(offer_id: str) -> str | None:
-    """`deepseek-ai/DeepSeek-R1` → `deepseek-ai`; without the mark of a moving alias (`~openai/gpt-latest`).
+    """Return the owner: `deepseek-ai/DeepSeek-R1` → `deepseek-ai`. The `~` of a moving alias (`~openai/gpt-latest`) is
+    removed.
 
-    None where the id has no owner.
+    Return None if the id has no owner.
     """
     before, slash, _ = offer_id.partition("/")
     return (before.lstrip("~").strip() or None) if slash else None
 
 
 def repository(spelling: str | None) -> str | None:
-    """The spelling if it can be a repository's at Hugging Face, `owner/name`; a path or a bare name cannot."""
+    """Return the spelling if it can be a Hugging Face repository, `owner/name`. A path or a bare name cannot be one."""
     return spelling if spelling and _REPOSITORY.fullmatch(spelling) else None
 
 
 def words(offer_id: str) -> frozenset[str]:
-    """`meta-llama/llama-guard-4-12b` → llama, guard, 4, 12b: whole words, for parts of words mislead (`safeguard`)."""
+    """Return the words of an id: `meta-llama/llama-guard-4-12b` → llama, guard, 4, 12b. Only whole words count, because
+    parts of words mislead (`safeguard`)."""
     return frozenset(re.split(r"[^a-z0-9.]+", short_name(offer_id).casefold()))
 
 
 def provider_key(spelling: str) -> str:
-    """The one key of a provider however it is spelled: `Qwen` and `qwen` are one."""
+    """Return the provider's one key for any spelling: `Qwen` and `qwen` have the same key."""
     return spelling.lstrip("~@").casefold()

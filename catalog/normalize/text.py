@@ -1,4 +1,4 @@
-"""Text from outside: refused where a database, a page or a terminal could not carry it."""
+"""Text from outside: it is refused if a database, a page or a terminal could not carry it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ MAX_ADDRESS = 500
 MAX_WORD = 200
 MAX_PROSE = 20_000
 
-# Control characters: PostgreSQL refuses NUL outright, the rest can forge log lines and terminal output.
+# PostgreSQL refuses NUL outright; the other control characters can forge log lines and terminal output.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def line(value: object, *, longest: int) -> str:
-    """One line of text, stripped. Raises ValueError with a reason that names what is wrong."""
+    """Return one line of text, stripped. Raises ValueError with a reason that names the problem."""
     text = _checked(value, longest=longest).strip()
     if not text:
         raise ValueError("must not be empty")
@@ -27,16 +27,17 @@ def line(value: object, *, longest: int) -> str:
 
 
 def word(value: object) -> str | None:
-    """A short optional text; gateways write "" as well as null where there is none. Raises ValueError."""
+    """Return a short optional text; gateways write "" as well as null if it is missing. Raises ValueError."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     return line(value, longest=MAX_WORD)
 
 
 def prose(value: object) -> str | None:
-    """A description of any number of lines. Raises ValueError only where it is no text.
+    """Return a description of any number of lines. Raises ValueError only if it is not text.
 
-    It is an ornament and never costs an offer: what cannot be stored or shown becomes a space, the overlong is cut.
+    A description is only an ornament and never rejects an offer. Characters that cannot be stored or shown become
+    spaces, and overlong text is cut.
     """
     if value is None:
         return None
@@ -49,7 +50,8 @@ def prose(value: object) -> str | None:
 
 
 def is_abridged(text: str, *, of: str) -> bool:
-    """Whether the text is the other one cut short and ended with dots: the same description, and no news."""
+    """Whether the text is the other one cut short and ended with dots. It is then the same description, not a
+    change."""
     shorter, longer = " ".join(text.split()), " ".join(of.split())
     stem = shorter.removesuffix("...").rstrip()
     return shorter.endswith("...") and bool(stem) and len(shorter) < len(longer) and longer.startswith(stem)
@@ -60,25 +62,26 @@ def _checked(value: object, *, longest: int) -> str:
         raise ValueError(f"must be text, not {type(value).__name__}")
     if len(value) > longest:
         raise ValueError(f"has {len(value)} characters; at most {longest} are allowed")
-    # Nearly all text is printable, which is quickly told; the rest is looked at.
+    # Nearly all text is printable, which is a fast check; only the rest is searched.
     if not value.isprintable() and (found := _CONTROL.search(value) or _SURROGATE.search(value)):
         raise ValueError(f"contains the character U+{ord(found[0]):04X}")
     return value
 
 
 def is_storable(value: str) -> bool:
-    """Whether PostgreSQL can store the text and UTF-8 can carry it."""
+    """Whether PostgreSQL can store the text and UTF-8 can encode it."""
     return "\x00" not in value and not _SURROGATE.search(value)
 
 
 def printable(value: str, *, longest: int) -> str:
-    """Words that may hold anything, such as an error's, as a database, a log and a terminal can carry them."""
+    """Return a text of unknown content, such as an error message, in a form that a database, a log and a terminal can
+    carry."""
     clean = "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in value)
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 
 def web_address(value: str | None) -> str | None:
-    """The address if a page may link to it, else None: other schemes can run a script in the page."""
+    """Return the address if a page may link to it, else None: other schemes can run a script in the page."""
     if value is None or len(value) > MAX_ADDRESS or any(char.isspace() for char in value):
         return None
     return value if value.startswith(("https://", "http://")) else None

@@ -1,1 +1,1 @@
-"""What a price counts, when it holds, and what a workload costs. Pure."""
+"""What a price counts, when it applies, and what a workload costs. Pure."""

@@ -17,28 +17,29 @@ EXECUTION_MODE = "execution_mode"
 
 STANDARD = "standard"
 EXECUTION_MODES = (STANDARD, "batch", "flex", "priority", "fast")
-"""How soon a request is answered: at once, within a day, when there is room, before others, and by a faster machine."""
+"""How soon a request is answered: at once, within a day, when there is room, before other requests, or by a faster
+machine."""
 
 _DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
-    """What conditions are held against. None: not known."""
+    """The circumstances that conditions are checked against. None means unknown."""
 
     prompt_tokens: Fraction | None
-    """Of one request."""
+    """The size of one request's prompt."""
     at: time | None
     """Time of day in UTC."""
     execution_mode: str = STANDARD
-    """Nobody gets another one who does not ask for it."""
+    """Requests use the standard mode unless they ask for another."""
 
 
 def billed(prices: Iterable[PriceRecord], *, unclear: Iterable[UnclearPrice] = ()) -> tuple[PriceRecord, ...]:
-    """The prices of the work itself, without those of caches and tools.
+    """Return the prices of the work itself, without those of caches and tools.
 
-    The hour is billed only where nothing else is, not even at an unclear price: in addition to other prices it is what
-    an instance costs the gateway, not what a caller pays.
+    The hourly price is billed only if there is no other price of the work, known or unclear. Next to other prices it is
+    what an instance costs the gateway, not what a caller pays.
     """
     base = tuple(price for price in prices if METERS[price.meter].is_base)
     metered = tuple(price for price in base if price.meter != COMPUTE_HOUR)
@@ -46,15 +47,16 @@ def billed(prices: Iterable[PriceRecord], *, unclear: Iterable[UnclearPrice] = (
 
 
 def has_unclear_work(unclear: Iterable[UnclearPrice]) -> bool:
-    """Whether a price of the work itself is unclear; an instance's hour is not one."""
+    """Whether a price of the work itself is unclear. The hourly price of an instance is not one."""
     return any(METERS[price.meter].is_base and price.meter != COMPUTE_HOUR for price in unclear)
 
 
 def not_sold_by(prices: Iterable[PriceRecord]) -> frozenset[str]:
-    """Meters whose every price is 0 next to a price above 0 of another billed meter: "not applicable", not "free".
+    """Return meters whose every price is 0 next to a price above 0 of another billed meter: "not applicable", not
+    "free".
 
-    An image model lists 0 for tokens of text and a price for its images; an embedding model lists 0 for its output.
-    Where nothing billed has a price above 0, zeros are judged together: the offer is free, or its price is unknown.
+    An image model lists 0 for text tokens and a price for its images; an embedding model lists 0 for its output. If
+    nothing billed has a price above 0, zeros are judged together: the offer is free, or its price is unknown.
     """
     listed = tuple(prices)
     if not any(price.amount for price in billed(listed)):
@@ -63,7 +65,7 @@ def not_sold_by(prices: Iterable[PriceRecord]) -> frozenset[str]:
 
 
 def holds(conditions: Iterable[Condition], circumstances: Circumstances) -> bool | None:
-    """Whether all conditions hold; None where that depends on what is not known.
+    """Whether all conditions hold; None if that depends on an unknown circumstance.
 
     Windows are half-open, [start, end), and may wrap midnight. Raises ValueError for a condition of another kind.
     """
@@ -74,11 +76,11 @@ def holds(conditions: Iterable[Condition], circumstances: Circumstances) -> bool
 
 
 def precedence(conditions: Sequence[Condition]) -> tuple[bool, int, int, int, str]:
-    """Sorts conditions that may hold at once: of those that do, the last one's price is billed.
+    """The sort key of conditions that may hold at once: the price whose conditions come last is billed.
 
-    A price of an execution mode wins, for it stands in a price list of its own; then the highest prompt size, for its
-    price is meant for the whole request; then the larger number of conditions, then the shorter window. The text
-    decides the rest, only so that the order is total.
+    The price of an execution mode wins, because it comes from a separate price list. The next criterion is the highest
+    prompt size, because its price is meant for the whole request. Then the larger number of conditions wins, then the
+    shorter window. The text decides the rest, only to make the order total.
     """
     has_mode = any(dimension == EXECUTION_MODE for dimension, _, _ in conditions)
     sizes = [value for dimension, _, value in conditions if dimension == PROMPT_TOKENS and isinstance(value, int)]
@@ -105,12 +107,12 @@ def _is_during(at: time, start: int, end: int) -> bool:
 
 
 def _length(start: int, end: int) -> int:
-    """A window that ends when it starts is the whole day."""
+    """The length of a window; one that ends when it starts is the whole day."""
     return (end - start) % _DAY_MINUTES or _DAY_MINUTES
 
 
 def _minutes(window: int | str) -> tuple[int, int] | None:
-    """Start and end of a window in minutes of the day, None if it is none."""
+    """Return start and end of a window in minutes of the day, or None if the value is not a window."""
     start, _, end = str(window).partition("-")
     try:
         return dates.minute_of_day(start), dates.minute_of_day(end)

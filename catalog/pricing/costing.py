@@ -1,18 +1,18 @@
 """What a workload costs at the prices of an offer. Pure, and exact to the last decimal.
 
-- Of a meter's prices whose conditions hold, the last in `billing.precedence` replaces the base price; so a prompt-size
-  price reprices the whole request, not only the tokens above its bound. A condition that the workload leaves open
-  counts as not met, and a note says so.
-- Tokens read from a cache, written to one or spent on reasoning are billed as ordinary ones where they have no price
-  of their own.
-- An offer whose only price is an hourly rate is billed by the hour alone; beside other prices the hour is not billed
-  (`billing.billed`).
-- A quantity whose price is unknown is never taken for free: the bill then has reasons and no total. Only requests are:
-  gateways that charge for them say so, and the others leave the price out. Where nothing that is stated is billed,
-  there is no total either.
-- A meter that the offer is not sold by (`billing.not_sold_by`) has no price, whatever zero is listed for it. Output
+- Among a meter's prices whose conditions hold, the last in `billing.precedence` replaces the base price. So a price for
+  a prompt size applies to the whole request, not only to the tokens above its bound. A condition that the workload
+  leaves open counts as not met, and a note reports that.
+- Tokens that are read from a cache, written to a cache or spent on reasoning are billed as ordinary tokens if they have
+  no price of their own.
+- An offer whose only price is an hourly rate is billed by the hour alone. If it has other prices, the hour is not
+  billed (`billing.billed`).
+- A quantity whose price is unknown is never free: the bill then has reasons and no total. Requests are the only
+  exception: gateways that charge for them publish a price, and the others leave it out. If nothing that the workload
+  states is billed, there is no total either.
+- A meter that the offer is not sold by (`billing.not_sold_by`) has no price, even if a zero is listed for it. Output
   tokens are text: an offer that puts out something else has no total for them.
-- A held price is billed as it is served, and marked.
+- A held price is billed at its served amount, and marked as held.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ _ORDINARY = {
     meters.INPUT_AUDIO_CACHE_READ: meters.INPUT_AUDIO,
     meters.OUTPUT_REASONING: meters.OUTPUT_TEXT,
 }
-"""What a meter without a price of its own is billed as; in this order, for a write of an hour may fall twice."""
+"""The meter by which a meter without a price of its own is billed. The order matters, because a write of an hour may
+fall back twice."""
 _MEASURES = (
     ((meters.INPUT_IMAGE,), (meters.INPUT_IMAGE_TOKEN,)),
     ((meters.OUTPUT_IMAGE,), (meters.OUTPUT_IMAGE_TOKEN,)),
     ((meters.INPUT_AUDIO, meters.INPUT_AUDIO_CACHE_READ), (meters.INPUT_AUDIO_MINUTE,)),
 )
-"""Of the same thing: an offer bills one of them, the first that is stated and has its prices."""
+"""Measures of the same thing. An offer bills only one of them: the first that is stated and has all its prices."""
 _Chosen = Mapping[str, PriceRecord]
 HeldKey = tuple[str, tuple[Condition, ...]]
-"""Meter and conditions of a price that its gateway reports and that is not believed yet."""
+"""Meter and conditions of a price that its gateway reports and that has not been accepted yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +53,9 @@ class Line:
     unit_price: Decimal
     """US dollars for one unit of the meter."""
     conditions: tuple[Condition, ...]
-    """Why this price and no other; none: the base price."""
+    """The conditions under which this price applies; the base price has none."""
     is_held: bool = False
-    """The gateway reports another price, which is not believed yet."""
+    """The gateway reports another price, which has not been accepted yet."""
 
     @property
     def amount(self) -> Decimal:
@@ -63,16 +64,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """In US dollars."""
+    """The cost of a workload in US dollars."""
 
     lines: tuple[Line, ...] = ()
-    """In the order of the meters; quantities of 0 have none."""
+    """Lines in the order of the meters; quantities of 0 have none."""
     reasons: tuple[str, ...] = ()
-    """Why it cannot be costed; the lines are then only what could be."""
+    """The reasons why there is no total. The lines then contain only what could be costed."""
     notes: tuple[str, ...] = ()
-    """What was assumed, and what this offer does not bill."""
+    """Assumptions, and parts of the workload that this offer does not bill."""
     held_meters: tuple[str, ...] = ()
-    """Meters of this workload whose price is held: the served one may be out of date, or unknown."""
+    """Meters of this workload whose price is held: the served price may be out of date, or unknown."""
 
     @property
     def total(self) -> Decimal | None:
@@ -90,10 +91,10 @@ def bill(
     puts_out_text: bool = True,
     held: Collection[HeldKey] = (),
 ) -> Bill:
-    """What the workload costs at the prices of an offer; `unclear`, `execution_mode`, `is_dynamic` and `zero_is_free`
-    are its record's.
+    """Return the cost of the workload at the prices of an offer. `unclear`, `execution_mode`, `is_dynamic` and
+    `zero_is_free` come from the offer's record.
 
-    A workload that needs an unclear price has no cost: no other price stands in for it.
+    A workload that needs an unclear price has no cost: no other price replaces it.
     """
     if execution_mode != billing.STANDARD:
         if execution_mode != workload.execution_mode:
@@ -123,7 +124,7 @@ def _bill(
     *,
     zero_is_free: bool,
 ) -> Bill:
-    """Raises ValueError for a condition that is not understood."""
+    """Raises ValueError for an unknown condition."""
     billed = billing.billed(prices, unclear=unclear)
     if not billed:
         return Bill(reasons=("none of its prices is known",))
@@ -152,10 +153,10 @@ def _other_mode(execution_mode: str | None) -> str:
 
 @dataclass(slots=True)
 class _Demand:
-    """What an offer bills of a workload."""
+    """The quantities that an offer bills for a workload."""
 
     quantities: dict[str, Decimal]
-    """By meter, without zeros."""
+    """The quantity of each meter, without zeros."""
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -163,9 +164,9 @@ class _Demand:
 def _chosen(
     prices: Iterable[PriceRecord | UnclearPrice], circumstances: billing.Circumstances
 ) -> tuple[dict[str, PriceRecord], frozenset[str]]:
-    """The price of each meter under these circumstances, and the meters whose price is unclear.
+    """Return the price of each meter under these circumstances, and the meters whose price is unclear.
 
-    Raises ValueError for a condition that is not understood.
+    Raises ValueError for an unknown condition.
     """
     holding = [price for price in prices if billing.holds(price.conditions, circumstances)]
     found = {price.meter: price for price in sorted(holding, key=lambda price: billing.precedence(price.conditions))}
@@ -190,7 +191,7 @@ def _metered(workload: Workload, chosen: _Chosen, unclear: Collection[str]) -> _
     if demand.quantities.pop(meters.COMPUTE_HOUR, None):
         unbilled.append("it is not billed by the hour")
     if meters.REQUEST in unclear:
-        demand.quantities.setdefault(meters.REQUEST, Decimal(1))  # it is charged for, whatever the workload states
+        demand.quantities.setdefault(meters.REQUEST, Decimal(1))  # the fee is charged even if the workload states none
     elif meters.REQUEST not in chosen:
         requests = demand.quantities.pop(meters.REQUEST, None)
         unbilled += ["it does not charge for requests alone"] if requests and not demand.quantities else []
@@ -198,13 +199,13 @@ def _metered(workload: Workload, chosen: _Chosen, unclear: Collection[str]) -> _
         demand.reasons.append("it charges for requests, and the workload states none")
     demand.notes += _bill_as_ordinary(demand.quantities, chosen, unclear)
     _measure_once(demand.quantities, chosen)
-    # Beside a quantity that is billed these are there for other offers; alone they would come out as 0 dollars.
+    # Next to a billed quantity, these quantities are meant for other offers. Alone they would cost 0 dollars.
     (demand.notes if demand.quantities else demand.reasons).extend(unbilled)
     return demand
 
 
 def _stated(workload: Workload) -> dict[str, Decimal]:
-    """The quantity of each meter, without zeros."""
+    """Return the quantity of each meter, without zeros."""
     quantities = {
         meters.INPUT_TEXT: workload.rest_of("input_tokens"),
         meters.INPUT_TEXT_CACHE_READ: workload.cached_input_tokens,
@@ -233,7 +234,7 @@ def _stated(workload: Workload) -> dict[str, Decimal]:
 
 
 def _measure_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
-    """Keep one measure of each thing; where none has all its prices, all stay and lack one."""
+    """Keep one measure of each thing. If none has all its prices, all measures stay and lack a price."""
     for measures in _MEASURES:
         stated = [[meter for meter in measure if meter in quantities] for measure in measures]
         billed = next((measure for measure in stated if measure and chosen.keys() >= set(measure)), None)
@@ -242,7 +243,8 @@ def _measure_once(quantities: dict[str, Decimal], chosen: _Chosen) -> None:
 
 
 def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen, unclear: Collection[str]) -> list[str]:
-    """Return a note where this may bill too little: a cache that is kept for an hour usually costs more to write."""
+    """Bill meters without a price as ordinary ones. Return a note if that may bill too little: writing to a cache that
+    is kept for an hour usually costs more."""
     written, priced = meters.INPUT_TEXT_CACHE_WRITE_1H, {*chosen, *unclear}
     is_hour_unpriced = written in quantities and written not in priced
     for meter, ordinary in _ORDINARY.items():
@@ -269,7 +271,7 @@ def _unpriced(quantities: Mapping[str, Decimal], chosen: _Chosen) -> list[str]:
 def _with_holds(
     found: Bill, held: Collection[HeldKey], workload: Workload, circumstances: billing.Circumstances
 ) -> Bill:
-    """The bill with marks where a held price is billed, or would be if it was believed.
+    """Mark the bill where a held price is billed, or would be if it was accepted.
 
     A gateway that reports a price of requests charges for them, so while that price is unknown there is no total.
     """
@@ -293,7 +295,7 @@ def _with_holds(
 
 
 def _wanted_meters(workload: Workload, billed: Collection[str]) -> set[str]:
-    """The meters whose prices decide what the workload costs, known or not."""
+    """Return the meters whose prices decide what the workload costs, known or not."""
     wanted = {*_stated(workload), *billed}
     for meter, ordinary in _ORDINARY.items():
         if meter in wanted and meter not in billed:
@@ -304,7 +306,7 @@ def _wanted_meters(workload: Workload, billed: Collection[str]) -> set[str]:
 
 
 def _left_open(prices: Sequence[PriceRecord | UnclearPrice], circumstances: billing.Circumstances) -> list[str]:
-    """The conditions that the workload does not decide."""
+    """Return a note for each kind of condition that the workload leaves open."""
     undecided = [price for price in prices if billing.holds(price.conditions, circumstances) is None]
     dimensions = {dimension for price in undecided for dimension, _, _ in price.conditions}
     notes = []
@@ -319,7 +321,7 @@ def _left_open(prices: Sequence[PriceRecord | UnclearPrice], circumstances: bill
 
 
 def _of_standard(prices: Iterable[PriceRecord], lines: Iterable[Line], mode: str) -> list[str]:
-    """Of an offer with prices of the mode that is asked for: what it bills at another one."""
+    """Return a note for each line billed at the standard price, if the offer has some prices of the requested mode."""
     if mode == billing.STANDARD or not any(_is_of_mode(price, mode) for price in prices):
         return []
     return [

@@ -1,4 +1,4 @@
-"""The meters: what a price counts, and its unit. Only meters that a gateway publishes stand here."""
+"""The meters: what a price counts, and its unit. The list has only meters that a gateway publishes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Meter:
     pricing_key: str
     """The meter's name in the `pricing` object of the API."""
     is_base: bool = True
-    """It bills the work itself; the others are discounts on caches and surcharges for tools."""
+    """The meter bills the work itself; other meters are discounts on caches and surcharges for tools."""
 
 
 METERS = {
@@ -72,7 +72,7 @@ METERS = {
 
 
 def price(meter: str, rate: Rate, *, conditions: Iterable[Condition] = ()) -> PriceRecord:
-    """A price of `meter`, under conditions if any. Raises ValueError if the rate is of another unit than the meter."""
+    """Return a price of `meter`, with conditions if any. Raises ValueError if the rate's unit is not the meter's."""
     unit = METERS[meter].unit
     if rate.per is not unit:
         raise ValueError(f"{meter} is priced per {unit}, not per {rate.per}")

@@ -1,4 +1,4 @@
-"""Money is exact: decimal, from text, with its unit named where it enters.
+"""Money is exact: it is decimal, parsed from text, and its unit is named where it enters.
 
 A price comes in through one of the constructors (`usd_per_token("0.00000025")`), never as a bare number: catalogues
 have shown prices a million times too high because a unit was assumed.
@@ -13,15 +13,15 @@ from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 
 MAX_DIGITS = 40
-"""Digits of an amount in plain notation. Gateways publish up to 23 decimals."""
+"""The maximum number of digits of an amount in plain notation. Gateways publish up to 23 decimals."""
 
-# Exact or not at all: an operation that would have to round raises instead.
+# Amounts are exact or refused: an operation that would have to round raises instead.
 _EXACT = Context(prec=3 * MAX_DIGITS, traps=[Inexact])
 _NUMBER = re.compile(r"-?[0-9]{1,60}(\.[0-9]{0,60})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
 class Unit(StrEnum):
-    """What one unit of a meter is."""
+    """The unit that a meter counts."""
 
     TOKEN = "token"
     HOUR = "hour"
@@ -37,7 +37,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """US dollars for one unit."""
+    """A price in US dollars for one unit."""
 
     amount: Decimal
     per: Unit
@@ -52,7 +52,7 @@ class Unclear:
 
 
 def read(constructor: Callable[[object], Rate], value: object) -> Rate | Unclear:
-    """The rate that the constructor makes of the value, or why it makes none."""
+    """Return the rate that the constructor makes of the value, or the reason why it cannot."""
     try:
         return constructor(value)
     except ValueError as error:
@@ -60,12 +60,12 @@ def read(constructor: Callable[[object], Rate], value: object) -> Rate | Unclear
 
 
 def is_number(value: object) -> bool:
-    """Whether the value is a decimal number, as a text or as a JSON number."""
+    """Whether the value is a decimal number, as text or as a JSON number."""
     return isinstance(value, str | int | Decimal) and not isinstance(value, bool) and bool(_matched(value))
 
 
 def is_negative(value: object) -> bool:
-    """Whether the value is a number below 0, by which some gateways say that a price is decided at run time."""
+    """Whether the value is a number below 0. Some gateways use it for a price that is decided at run time."""
     return is_number(value) and Decimal(str(value)) < 0
 
 
@@ -90,7 +90,7 @@ def usd_per_image(value: object) -> Rate:
 
 
 def usd_per_step(value: object) -> Rate:
-    """One step of a diffusion model."""
+    """Return the price of one step of a diffusion model."""
     return Rate(_amount(value), Unit.STEP)
 
 
@@ -103,23 +103,24 @@ def cents_per_token(value: object) -> Rate:
 
 
 def cents_per(unit: Unit, value: object) -> Rate:
-    """US cents for one unit, where a gateway tells all its prices in cents and a table says of which unit each is."""
+    """Return a rate from US cents for one unit, for a gateway that publishes all prices in cents and whose units a
+    table lists."""
     return Rate(_bounded(_EXACT.scaleb(_amount(value), -2)), unit)
 
 
 def plain(amount: Decimal) -> str:
-    """The canonical text: plain notation without an exponent or trailing zeros ("0.000022", "8.58", "0")."""
+    """Return the canonical text: plain notation without an exponent or trailing zeros ("0.000022", "8.58", "0")."""
     return format(_normal(amount), "f")
 
 
 def with_decimal(amount: Decimal) -> str:
-    """Plain notation with at least one decimal, as hourly rates are written ("22.0", "8.58", "0.0")."""
+    """Return plain notation with at least one decimal, as hourly rates are written ("22.0", "8.58", "0.0")."""
     text = plain(amount)
     return text if "." in text else f"{text}.0"
 
 
 def per_million(amount: Decimal) -> Decimal:
-    """The price of a million units."""
+    """Return the price of a million units."""
     return _normal(_EXACT.scaleb(amount, 6))
 
 
@@ -128,9 +129,9 @@ def one_millionth(amount: Decimal) -> Decimal:
 
 
 def _amount(value: object) -> Decimal:
-    """The exact amount of a text or of a number that a JSON parser read without going through a float.
+    """Return the exact amount of a text, or of a number that a JSON parser read without going through a float.
 
-    Raises ValueError with a reason that names what is wrong.
+    Raises ValueError with a reason that names the problem.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError(f"must be a decimal number, not {type(value).__name__}")
@@ -152,7 +153,7 @@ def _bounded(amount: Decimal) -> Decimal:
 
 
 def _matched(value: str | int | Decimal) -> re.Match[str] | None:
-    # An int may have more digits than Python writes out; a price has not.
+    # An int may have more digits than Python is willing to write out; a price never has.
     if isinstance(value, int) and abs(value) >= 10**60:
         return None
     return _NUMBER.fullmatch(str(value).strip())
@@ -163,7 +164,7 @@ def _digits(amount: Decimal) -> int:
 
 
 def _normal(amount: Decimal) -> Decimal:
-    """One representation for one value: 22, never 22.00 or 2.2E+1; and no negative zero."""
+    """Return one representation for one value: 22, never 22.00 or 2.2E+1, and no negative zero."""
     if not amount:
         return Decimal(0)
     normal = amount.normalize(_EXACT)

@@ -1,6 +1,6 @@
-"""Price lists: what a row states of its prices, sorted into those that are known and those that are not.
+"""Price lists: the prices that a row states, sorted into known and unclear ones.
 
-A price that cannot be read, or that is stated in two ways, is unknown; the row keeps its other prices.
+A price that cannot be read, or that is stated in two ways, is unclear; the row keeps its other prices.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from catalog.pricing.money import Rate, Unclear
 from catalog.records import Condition, PriceRecord, UnclearPrice
 
 Stated = Mapping[str, Rate | Unclear]
-"""By meter."""
+"""What a row states for each meter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class PriceList:
 
 
 def price_list(stated: Iterable[tuple[str, tuple[Condition, ...], Rate | Unclear]]) -> PriceList:
-    """Of each price the meter, the conditions, and what is stated of it."""
+    """Make a price list from the meter, the conditions and the stated value of each price."""
     prices: list[PriceRecord] = []
     unclear: list[UnclearPrice] = []
     for meter, conditions, price in stated:
@@ -38,7 +38,7 @@ def price_list(stated: Iterable[tuple[str, tuple[Condition, ...], Rate | Unclear
 
 
 def base_prices(stated: Stated) -> PriceList:
-    """Prices without conditions, in the order of the meters."""
+    """Return the prices without conditions, in the order of the meters."""
     return price_list((meter, (), stated[meter]) for meter in meters.METERS if meter in stated)
 
 

@@ -1,4 +1,4 @@
-"""Quantities of a workload: exact, never negative, of a bounded length; and sums of them and of prices."""
+"""Quantities of a workload: exact, never negative and of bounded length; and exact sums of quantities and prices."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from catalog.pricing import money
 
 Quantity = int | Decimal
 
-# Wide enough for the sum of products of any quantities and prices; if it ever were not, it would raise, not round.
+# Wide enough for the sum of products of any quantities and prices. If it ever was not, it would raise, not round.
 EXACT = Context(prec=3 * money.MAX_DIGITS, traps=[Inexact])
 
 MAX_DIGITS = 18
-"""In plain notation."""
+"""The maximum number of digits in plain notation."""
 
 
 def problem_of_quantity(value: object) -> str | None:
-    """What is wrong with it, to be read on after its name; None where it is a quantity."""
+    """Return the problem with a quantity, worded to follow its name, or None if it is valid."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return f"must be an int or a Decimal, not {type(value).__name__}"
     quantity = Decimal(value)
     if not quantity.is_finite() or quantity < 0:
         return "must be 0 or more"
-    # The exponent bounds the length of the text, so look at it before writing that out.
+    # The exponent bounds the length of the text, so check it before writing the text out.
     if abs(quantity.adjusted()) > MAX_DIGITS or _digits(quantity) > MAX_DIGITS:
         return f"must have at most {MAX_DIGITS} digits"
     return None

@@ -1,4 +1,4 @@
-"""How the prices of one offer relate to each other: a price that breaks a relation is a mistake of somebody. Pure."""
+"""How the prices of one offer relate to each other. A price that breaks a relation is somebody's mistake. Pure."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _AT_MOST = (
     (meters.INPUT_TEXT_CACHE_WRITE, meters.INPUT_TEXT, 3),
     (meters.INPUT_TEXT_CACHE_WRITE_1H, meters.INPUT_TEXT, 3),
 )
-"""The first meter costs at most so many times the second."""
+"""The first meter costs at most this many times as much as the second."""
 _AT_LEAST = ((meters.INPUT_TEXT_CACHE_WRITE_1H, meters.INPUT_TEXT_CACHE_WRITE),)
 """The first meter costs at least as much as the second."""
 _BATCH, _PRIORITY = "batch", "priority"
 
 
 def broken(prices: Iterable[PriceRecord]) -> dict[PriceKey, Break]:
-    """The prices that break a relation, by meter and conditions.
+    """Return the prices that break a relation, by meter and conditions.
 
-    Prices are compared under equal conditions. A relation to an unknown price or to zero says nothing.
+    Prices are compared under equal conditions. A relation to an unknown price or to zero is ignored.
     """
     known = {(price.meter, price.conditions): price for price in prices}
     found: dict[PriceKey, Break] = {}
@@ -71,7 +71,7 @@ def _is_above(amount: Decimal, other: PriceRecord, factor: int) -> bool:
 
 
 def _mode_of(conditions: tuple[Condition, ...]) -> tuple[str | None, tuple[Condition, ...]]:
-    """The execution mode among the conditions, and the conditions without it."""
+    """Return the execution mode among the conditions, and the other conditions."""
     modes = [str(value) for dimension, _, value in conditions if dimension == EXECUTION_MODE]
     others = tuple(condition for condition in conditions if condition[0] != EXECUTION_MODE)
     return (modes[0] if modes else None), others

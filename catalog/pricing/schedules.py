@@ -1,18 +1,18 @@
-"""Schedules: prices that depend on the size of a prompt and on the hour, as one base price and prices under conditions.
+"""Schedules turn prices that depend on prompt size and time of day into a base price and prices under conditions.
 
-Told by a top-level price and by clauses with conditions. Among the clauses that apply the later one wins, meter by
-meter; what none of them has is the top level's.
+A schedule has a top-level price and clauses with conditions. Among the clauses that apply the later one wins, meter by
+meter. A meter that none of them prices has the top-level price.
 
-With time windows the top level is the price of the hour at which it was read, so it tells nothing by itself. The day is
-cut at the edges of all windows, stretches with equal prices become one window, and the base is what costs the same for
+With time windows the top level is the price of the hour at which it was read, so it means nothing by itself. The day is
+cut at the edges of all windows, and stretches with equal prices become one window. The base is the price that holds for
 the largest part of the day (of two equal parts, the dearer). So the same clauses give the same prices at any hour.
 
-Hours that no window covers have the top-level price, unless that is the one of a window: then a window's price is in
-force, and that of the other hours is not told. Such a schedule is refused: any guess would write a change of price into
-the history twice a day. `parted` leaves the meters out that it is refused for.
+Hours that no window covers have the top-level price, unless that is the price of a window. Then the window's price is
+in force, and the price of the other hours is missing. Such a schedule is refused: any guess would write a change of
+price into the history twice a day. `parted` removes the meters for which it is refused.
 
-Where size and hour both matter every combination is written out, so whatever rule picks among the prices whose
-conditions hold (`catalog/pricing/billing.py`), the order of the clauses upstream is already in it.
+If size and hour both matter, every combination is written out. So the order of the upstream clauses is already in the
+result, whichever rule picks among the prices whose conditions hold (`catalog/pricing/billing.py`).
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from catalog.records import Condition, PriceRecord
 _DAY_MINUTES = 24 * 60
 
 Rates = dict[str, Rate]
-"""By meter."""
+"""The rate of each meter."""
 Span = tuple[int, int]
-"""Minutes of the day in UTC, [start, end). It may wrap midnight; where it ends as it starts it is the whole day."""
+"""Minutes of the day in UTC, [start, end). A span may wrap midnight; one that ends where it starts is the whole day."""
 _Profile = tuple[tuple[tuple[str, Decimal], ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """Prices under conditions."""
+    """Prices that apply under conditions."""
 
     rates: Rates
     from_tokens: int = 0
-    """The smallest prompt; 0: of any size."""
+    """The smallest prompt to which the prices apply; 0 means any size."""
     window: Span | None = None
-    """None: at any time."""
+    """The time window; None means at any time."""
 
     def applies(self, *, tokens: int, minute: int) -> bool:
         return tokens >= self.from_tokens and (self.window is None or _is_within(minute, self.window))
@@ -58,7 +58,7 @@ class Schedule:
     clauses: tuple[Clause, ...]
 
     def prices(self) -> list[PriceRecord]:
-        """In the order of the meters. Raises ValueError where hours are not told."""
+        """Return the prices in the order of the meters. Raises ValueError if the price of some hours is missing."""
         if self._hidden():
             raise ValueError("the price of a time window is in force, and that of the other hours is not told")
         usual, *windows = self._windows()
@@ -68,7 +68,7 @@ class Schedule:
     def _of_meter(
         self, meter: str, usual: Span, windows: list[Span], told: dict[tuple[int, Span], Rates]
     ) -> Iterator[PriceRecord]:
-        """The base price, and those that differ from it."""
+        """Yield the base price of a meter, and the prices that differ from it."""
         rates = {key: found.get(meter) for key, found in told.items()}
         sizes = [
             size
@@ -86,7 +86,7 @@ class Schedule:
 
     @cached_property
     def _spans(self) -> list[Span]:
-        """The day, cut wherever a window starts or ends."""
+        """The parts of the day between all points at which a window starts or ends."""
         cuts = sorted({edge for clause in self.clauses for edge in clause.window or ()}) or [0]
         return list(zip(cuts, [*cuts[1:], cuts[0]], strict=True))
 
@@ -98,14 +98,14 @@ class Schedule:
         return found
 
     def _profile(self, span: Span) -> _Profile:
-        """All that prompts of any size cost in these hours."""
+        """Return the prices of prompts of every size in these hours."""
         return tuple(
             tuple(sorted((meter, rate.amount) for meter, rate in self._rates(tokens, span).items()))
             for tokens in self._sizes
         )
 
     def _windows(self) -> list[Span]:
-        """Hours at the base price first, then all hours at other prices."""
+        """Return the span at the base price first, then all spans at other prices."""
         profiles = {span: self._profile(span) for span in self._spans}
         minutes: Counter[_Profile] = Counter()
         for span, profile in profiles.items():
@@ -120,7 +120,7 @@ class Schedule:
         return [base, *sorted(span for is_usual, span in joined if not is_usual)]
 
     def parted(self) -> tuple[Schedule, frozenset[str]]:
-        """The schedule of the meters whose hours are all told, and the other meters."""
+        """Return the schedule of the meters that have a price at every hour, and the other meters."""
         if not (hidden := self._hidden()):
             return self, hidden
         clauses = (replace(clause, rates=_without(clause.rates, hidden)) for clause in self.clauses)
@@ -128,7 +128,7 @@ class Schedule:
         return rest, hidden | more
 
     def _hidden(self) -> frozenset[str]:
-        """Meters of which the price of a time window is in force, and that of the other hours is not told."""
+        """Return the meters whose time-window price is in force while their price at other hours is missing."""
         timed = [clause for clause in self.clauses if clause.window]
         told = {
             span: {meter for clause in timed if clause.applies(tokens=0, minute=span[0]) for meter in clause.rates}

@@ -1,4 +1,4 @@
-"""What is known of an offer's price: its status, what it is billed by, and its tier. Pure."""
+"""What is known about an offer's price: its status, its basis, and its tier. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from catalog.records import OfferRecord, PriceRecord
 
 
 def price_status(record: OfferRecord) -> str:
-    """`dynamic`, `priced`, `free` (zeros with evidence) or `unknown`; an unknown price is never called free.
+    """Return `dynamic`, `priced`, `free` (zeros with evidence) or `unknown`. An unknown price is never called free.
 
-    Only what is billed counts (`billing.billed`): a surcharge for a tool makes no offer priced, a free cache none free.
-    Next to an unclear price of the work, zeros are no evidence.
+    Only billed prices count (`billing.billed`): a surcharge for a tool does not make an offer priced, and a free cache
+    does not make it free. Next to an unclear price of the work, zeros are no evidence.
     """
     if record.is_dynamic:
         return "dynamic"
@@ -25,7 +25,8 @@ def price_status(record: OfferRecord) -> str:
 
 
 def price_basis(record: OfferRecord) -> str | None:
-    """What the offer is billed by: `token` of text, `hourly`, `unit` (anything else), or None: unknown or dynamic."""
+    """Return the basis of billing: `token` of text, `hourly`, or `unit` (anything else). None means unknown or
+    dynamic."""
     if price_status(record) in {"dynamic", "unknown"}:
         return None
     billed = {price.meter for price in billing.billed(known_prices(record), unclear=record.unclear)}
@@ -35,7 +36,7 @@ def price_basis(record: OfferRecord) -> str | None:
 
 
 def price_tier(usd_per_hour: Decimal) -> str:
-    """The tier of an hourly rate; the lower bound of a range belongs to its tier."""
+    """Return the tier of an hourly rate. The lower bound of a range belongs to its tier."""
     if not usd_per_hour:
         return "free"
     if usd_per_hour < 2:
@@ -46,7 +47,8 @@ def price_tier(usd_per_hour: Decimal) -> str:
 
 
 def known_prices(record: OfferRecord) -> Sequence[PriceRecord]:
-    """The prices that are served: without zeros that are no evidence of a free offer, or of a free part of it."""
+    """Return the prices that are served. Zeros that are no evidence of a free offer, or of a free part of it, are left
+    out."""
     if price_status(record) not in {"priced", "free"}:
         return [price for price in record.prices if price.amount]
     unsold = frozenset() if record.zero_is_free else billing.not_sold_by(record.prices)

@@ -1,8 +1,8 @@
 """The word that OpenRouter puts behind the colon of an id: `author/slug:batch` is a variant of `author/slug`.
 
-OpenRouter invents such words over time. What one means decides whether a variant's prices are the model's own: a
-`:batch` row asks half as much, for answers within a day. So prices of a variant whose word is not known here are shown,
-and never used.
+OpenRouter adds such words over time. The meaning of a word decides whether a variant's prices are the model's own: a
+`:batch` row costs half as much, for responses within a day. So prices of a variant whose word is unknown are shown, and
+never used.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _STANDARD = {
 _MODES = {mode: f"is answered in the mode {mode}" for mode in billing.EXECUTION_MODES if mode != billing.STANDARD}
 
 MEANINGS: Mapping[str, str] = _STANDARD | _MODES
-"""What a request to `…:word` gets, by word: a verb and its object."""
+"""What a request to `…:word` gets, by word, as a verb and its object."""
 
 LONGEST_WORD = 40
 _WITH_WORD = re.compile(rf"(.*[^/:]):([^/:\s]{{1,{LONGEST_WORD}}})", re.DOTALL)
 
 
 def split(model_id: str) -> tuple[str, str] | None:
-    """`acme/big:Batch` → `acme/big` and `batch`. None where no word is behind the last colon."""
+    """Split an id: `acme/big:Batch` → `acme/big` and `batch`. Return None if no word is behind the last colon."""
     found = _WITH_WORD.fullmatch(model_id)
     return (found[1], found[2].casefold()) if found else None
 
 
 def execution_mode(model_id: str) -> str | None:
-    """The mode that an OpenRouter id is sold in; None for a variant whose word is not known."""
+    """Return the mode in which an OpenRouter id is sold, or None for a variant whose word is unknown."""
     found = split(model_id)
     if found is None:
         return billing.STANDARD

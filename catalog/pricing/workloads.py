@@ -1,4 +1,4 @@
-"""What a workload asks for: quantities, and the circumstances that prices depend on. Pure."""
+"""What a workload consumes: its quantities, and the circumstances that prices depend on. Pure."""
 
 from __future__ import annotations
 
@@ -15,58 +15,58 @@ PARTS = {
     "output_tokens": ("reasoning_tokens",),
     "audio_input_tokens": ("cached_audio_tokens",),
 }
-"""Quantities that are counted in another one, and billed apart from the rest of it."""
+"""Quantities that are counted as part of another one, and billed separately from the rest of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What is asked of an offer. None is not stated, which is not 0."""
+    """The work that an offer is asked to do. None means not stated, which is not 0."""
 
     input_tokens: Quantity = 0
-    """Of text, with all their parts."""
+    """Tokens of text that go in, including all their parts."""
     cached_input_tokens: Quantity = 0
     """The part of `input_tokens` that is read from a cache."""
     cache_write_tokens: Quantity = 0
-    """The part of `input_tokens` that is written to a cache, for as long as the gateway usually keeps it."""
+    """The part of `input_tokens` that is written to a cache, for the gateway's usual lifetime."""
     cache_write_1h_tokens: Quantity = 0
     """The part of `input_tokens` that is written to a cache for an hour."""
     output_tokens: Quantity = 0
-    """Of text, with those of reasoning."""
+    """Tokens of text that come out, including reasoning."""
     reasoning_tokens: Quantity = 0
     """The part of `output_tokens` that is spent on reasoning."""
     audio_input_tokens: Quantity = 0
-    """Beside `input_tokens`, with the cached ones."""
+    """Tokens of audio that go in, including cached ones; not part of `input_tokens`."""
     cached_audio_tokens: Quantity = 0
     """The part of `audio_input_tokens` that is read from a cache."""
     audio_output_tokens: Quantity = 0
-    """Beside `output_tokens`."""
+    """Tokens of audio that come out; not part of `output_tokens`."""
     images: Quantity = 0
     """Images that go in."""
     image_tokens: Quantity = 0
-    """The same images, measured in tokens: an offer bills one or the other."""
+    """The size of the same images in tokens; an offer bills one or the other."""
     output_image_tokens: Quantity = 0
-    """Of the images that come out: an offer bills these or the images."""
+    """Tokens of the images that come out; an offer bills these or the images."""
     web_searches: Quantity = 0
     characters: Quantity = 0
-    """That are read aloud, where that is billed by the character."""
+    """Characters that are read aloud, for offers that bill by the character."""
     pages: Quantity = 0
-    """Of documents that go in."""
+    """Pages of documents that go in."""
     audio_minutes: Quantity = 0
-    """Of the audio that goes in, where that is billed by the minute and not by its tokens."""
+    """Minutes of audio that goes in, for offers that bill it by the minute and not by its tokens."""
     generated_images: Quantity = 0
     """The same images as those of `output_image_tokens`."""
     generated_video_seconds: Quantity = 0
     rerank_searches: Quantity = 0
     """Searches whose results are sorted."""
     steps: Quantity = 0
-    """Of a diffusion model."""
+    """Steps of a diffusion model."""
     requests: Quantity | None = None
     hours: Quantity | None = None
-    """Of one instance, for offers that are billed by the hour."""
+    """Hours of one instance, for offers that are billed by the hour."""
     prompt_tokens: Quantity | None = None
-    """Size of each request; where it is not stated, all tokens that go in divided by `requests`."""
+    """The size of each request. Default: all tokens that go in, divided by `requests`."""
     at: time | None = None
-    """Time of day of all requests, in UTC."""
+    """The time of day of all requests, in UTC."""
     execution_mode: str = billing.STANDARD
 
     def __post_init__(self) -> None:
@@ -82,12 +82,12 @@ class Workload:
                 raise ValueError(f"{' and '.join(parts)} must not exceed {whole}, of which they are a part")
 
     def rest_of(self, whole: str) -> Decimal:
-        """A quantity without its parts."""
+        """Return a quantity without its parts."""
         return EXACT.subtract(Decimal(getattr(self, whole)), exact_sum(getattr(self, part) for part in PARTS[whole]))
 
     @property
     def prompt_size(self) -> Fraction | None:
-        """Tokens of each request; None where nothing tells."""
+        """Return the number of tokens in each request, or None if the workload does not state it."""
         if self.prompt_tokens is not None:
             return Fraction(self.prompt_tokens)
         if not self.requests:
