@@ -129,7 +129,7 @@ class WholeNumber(Parameter):
 
 
 class YesNo(Parameter):
-    """True or false, each of which is one value of a facet. An unknown fact is neither."""
+    """True or false, each mapped to one value of a facet. An unknown fact is neither."""
 
     def __init__(self, label: str, *, yes: str, no: str, **options: Any) -> None:
         super().__init__(label, narrow="having", **options)

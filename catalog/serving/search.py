@@ -53,7 +53,7 @@ STRANGER = "stranger"
 STRANGERS_COST = 4
 """More than a whole word of the provider: a query for a provider means its models, not others that contain its name."""
 CORRECTED = (NAME, PROVIDER)
-"""The fields whose words may be suggested for a misspelled one."""
+"""The fields whose words a misspelled one is compared with."""
 WHOLE, BEGINNING, MISSPELLED = range(3)
 SHORTEST_MISSPELLED, LONG_MISSPELLED = 4, 7
 """Numbers of letters: shorter words are never corrected, and words of the second length or more allow two mistakes."""

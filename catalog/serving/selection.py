@@ -33,7 +33,7 @@ class Selection:
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, status: str = "active") -> Selection:
-        """Select offers by status, by default those that are not withdrawn. They are ordered by id and gateway."""
+        """Select offers by status (`active`, `withdrawn` or `all`), by id and gateway. Lists show the active ones."""
         index = snapshot.index
         return cls(snapshot, index.positions if status == "all" else index.having("status", status))
 
