@@ -18,7 +18,7 @@ _MOST_CANDIDATES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meant:
-    """What an id may mean."""
+    """The models that an id may mean, and why."""
 
     rule: str | None
     """The rule that matched the id; None if nothing has this name."""

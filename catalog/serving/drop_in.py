@@ -116,7 +116,7 @@ def endpoints(model: Model) -> Json:
     return {name: row[name] for name in ("id", "name", "created", "description", "architecture", "endpoints")}
 
 
-# --- making it -------------------------------------------------------------------------------------------------------
+# --- making the list -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     """What was computed from the offers of one canonical model."""
