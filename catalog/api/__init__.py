@@ -1,1 +1,1 @@
-"""The face for programs: the `/catalog` endpoints."""
+"""The interface for programs: the `/catalog` endpoints."""

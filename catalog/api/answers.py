@@ -26,13 +26,13 @@ PUBLIC = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
 
 
 def fragments(rows: Sequence[Row]) -> list[orjson.Fragment]:
-    """The rows' documents, to be joined into an answer as the bytes that they are."""
+    """Return the rows' documents as raw JSON, which is inserted into an answer byte for byte."""
     return [orjson.Fragment(row.document) for row in rows]
 
 
 @contextmanager
 def reading_tables() -> Iterator[None]:
-    """For views that need the database: where it does not answer, they cannot either (503)."""
+    """For views that need the database: answer 503 if the database does not respond."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
@@ -40,7 +40,7 @@ def reading_tables() -> Iterator[None]:
 
 
 def picked(rows: Sequence[Row], names: Collection[str]) -> list[Json]:
-    """The rows' documents with these fields alone, in their own order."""
+    """Return the rows' documents with these fields only, in the documents' own order."""
     documents = (orjson.loads(row.document) for row in rows)
     return [{name: value for name, value in document.items() if name in names} for document in documents]
 
@@ -54,7 +54,7 @@ def listing(
     query: SelectionFilterSet,
     more: Mapping[str, Json] | None = None,
 ) -> HttpResponse:
-    """A page of a list. `data` is the page; `total` counts what the page is of; `more` goes before what is usual."""
+    """Return a page of a list. `data` is the page, `total` counts the whole list, `more` overrides the usual keys."""
     offset, limit, gateway = (query.values[name] for name in ("offset", "limit", "gateway"))
     return published(
         snapshot,
@@ -66,7 +66,7 @@ def listing(
             "limit": limit,
             "gateway": gateway,
             "note": COMBINED_NOTE if gateway == "all" else registry.GATEWAYS[gateway].note,
-            # Relative: with a host, it would poison caches that several host names share.
+            # The address is relative: with a host, it would poison caches that several host names share.
             "next": next_page(request, query, offset=offset + limit) if offset + limit < total else None,
             **(more or {}),
         },
@@ -78,7 +78,7 @@ def next_page(request: HttpRequest, query: SelectionFilterSet, **changes: Json) 
 
 
 def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC) -> HttpResponse:
-    """An answer that shows the published revision, and says which."""
+    """Return an answer that shows the published revision and contains its number."""
     stamp = {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
     return json_response(body | stamp, cache_control=cache_control)
 

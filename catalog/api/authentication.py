@@ -1,4 +1,4 @@
-"""Who may do more than read: a key with a scope, or a member of staff who is logged in."""
+"""Authorises more than reading: by a key with a scope, or by the login of a member of staff."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from front.refusals import CHALLENGE
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer gwz_…` or `X-API-Key`; `request.auth` is the key. Another service's token is none."""
+    """`Authorization: Bearer gwz_…` or `X-API-Key`; `request.auth` is the key. Another service's token is not a key."""
 
     def authenticate(self, request: Request) -> tuple[Any, keys.Key] | None:
         try:
@@ -35,7 +35,7 @@ class MaySync(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method == "OPTIONS":
-            return True  # what an address takes is no secret, and whoever asks that has no key yet
+            return True  # the methods of an address are no secret, and a client that asks for them has no key yet
         if isinstance(request.auth, keys.Key):
             return SYNC in request.auth.scopes
         user = request.user
@@ -43,4 +43,4 @@ class MaySync(BasePermission):
 
 
 AUTHENTICATION = (KeyAuthentication, SessionAuthentication)
-"""The key first: it says how to authenticate where nobody did."""
+"""The key first: its challenge shows clients without credentials how to authenticate."""

@@ -1,4 +1,4 @@
-"""JSON bodies of requests: read exactly, checked by a pydantic model, refused by the names of what is wrong in them."""
+"""JSON bodies of requests: parsed exactly, and validated by a pydantic model. Errors name each invalid field."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/json"
 
 
 class Body(BaseModel):
-    """Takes no key that it does not name, and turns no text into a number."""
+    """Rejects unknown keys, and does not convert text to numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -49,7 +49,7 @@ REFUSALS = (Unmeasured, TooLarge, NotJson)
 
 
 def read(request: Request, shape: type[_Body]) -> _Body:
-    """Raises REFUSALS, or InvalidParameters, which names every problem by its place: `workload.images`."""
+    """Read the body. Raise REFUSALS, or InvalidParameters, which names each problem by its place: `workload.images`."""
     length = length_of(request)
     if length > LARGEST_BYTES:
         raise TooLarge
@@ -63,7 +63,7 @@ def read(request: Request, shape: type[_Body]) -> _Body:
 
 
 def length_of(request: Request) -> int:
-    """0 where there is no body. Raises Unmeasured: of a body in chunks nothing would be read."""
+    """Return 0 if there is no body. Raise Unmeasured for a body in chunks, because nothing of it would be read."""
     if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise Unmeasured
     told = str(request.META.get("CONTENT_LENGTH") or "")
@@ -76,7 +76,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def _parsed(body: bytes) -> Json:
-    """Numbers as int and Decimal, never through a float."""
+    """Parse numbers as int and Decimal, never through a float."""
     try:
         if not body.strip():
             raise ValueError("must not be empty")
@@ -115,7 +115,7 @@ def _refuse_constant(name: str) -> Json:
 
 
 def without_repetition(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
-    """The object of these pairs. Raises ValueError if a name comes twice."""
+    """Return the object of these pairs. Raise ValueError if a name occurs twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
@@ -137,7 +137,7 @@ def _problem(error: ErrorDetails, shape: type[BaseModel]) -> ParameterProblem:
 
 
 def _keys_at(shape: type[BaseModel], place: Sequence[int | str]) -> Collection[str]:
-    """The keys that the object at this place of the body may have."""
+    """Return the keys that are allowed in the object at this place of the body."""
     for part in place:
         found = shape.model_fields[str(part)].annotation
         if not isinstance(found, type) or not issubclass(found, BaseModel):

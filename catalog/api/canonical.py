@@ -1,4 +1,4 @@
-"""One model, all its offers; and which model an id means."""
+"""One model with all its offers, and the model that an id means."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ class Resolve(CatalogView):
 
 def _moved(slug: str, query: str) -> HttpResponse:
     address = f"/catalog/canonical/{slug}" + (f"?{query}" if query else "")
-    # Without a word about it, caches would remember this for ever, and a curator may part the models again.
+    # Without Cache-Control, caches would keep this redirect indefinitely, and a curator may separate the models again.
     return PermanentRedirect(address, headers={"Cache-Control": answers.PUBLIC})
 
 
 def asked_quantities(values: Mapping[str, Any], rows: Iterable[Row]) -> dict[str, int]:
-    """The parameters of a WorkloadFilterSet; tokens that are not stated are the usual ones of these offers.
+    """Return the parameters of a WorkloadFilterSet. Missing token counts default to the usual workload of these offers.
 
-    Raises InvalidParameters where that leaves nothing to compare them by.
+    Raise InvalidParameters if the result is an empty workload, which cannot compare offers.
     """
     usual = comparison.usual_workload(rows)
     stated = {name: values[name] for name in filters.WorkloadFilterSet.parameters()}
@@ -113,7 +113,7 @@ def asked_quantities(values: Mapping[str, Any], rows: Iterable[Row]) -> dict[str
 
 
 def workload(values: Mapping[str, int]) -> workloads.Workload:
-    """What these parameters describe."""
+    """Return the workload that these parameters describe."""
     return workloads.Workload(
         input_tokens=values["input_tokens"],
         cached_input_tokens=Decimal(values["input_tokens"] * values["cached_percent"]).scaleb(-2),

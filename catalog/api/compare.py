@@ -1,4 +1,4 @@
-"""Up to ten models side by side."""
+"""Compares up to ten models."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Compare(CatalogView):
 
 
 def named_models(models: Models, ids: Sequence[str], *, most: int = filters.MOST_COMPARED) -> dict[str, str]:
-    """The slugs of these models, by how they are asked for. Raises InvalidParameters."""
+    """Return the slugs of these models, by the spelling of the request. Raise InvalidParameters if one is not clear."""
     if len(ids) > most:
         raise InvalidParameters([ParameterProblem.shown("ids", ",".join(ids), f"must have at most {most} models")])
     found: dict[str, str] = {}

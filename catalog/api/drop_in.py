@@ -1,4 +1,4 @@
-"""The addresses that clients of OpenRouter, OpenAI and LiteLLM ask, and answers in the shapes that they read."""
+"""The addresses that clients of OpenRouter, OpenAI and LiteLLM call, with answers in the formats that they parse."""
 
 from __future__ import annotations
 

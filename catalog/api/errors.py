@@ -1,4 +1,4 @@
-"""Every error of the service as `application/problem+json` (RFC 9457); pages of the admin keep Django's own."""
+"""Every error of the service as `application/problem+json` (RFC 9457); admin pages keep Django's own errors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 Json = Any
 
 PAGES = "/admin/"
-"""People read these; whatever else there is, programs do."""
+"""People read these pages; programs read everything else."""
 
 
 def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """What DRF answers when a view raises; None lets Django treat it as a defect of ours."""
+    """Return DRF's answer to an exception of a view; None if Django should treat it as a defect of the service."""
     request: HttpRequest = context["request"]
     match error:
         case InvalidParameters():
@@ -70,7 +70,7 @@ def problem(
     errors: Sequence[Json] = (),
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """`kind` is a name of `problems.KINDS`, needed where the status alone does not say it."""
+    """Make an error. `kind` is a name of `problems.KINDS`, required if the status alone does not determine it."""
     body = problem_document(
         status=status,
         detail=detail,
@@ -95,7 +95,7 @@ def _invalid_parameters(request: HttpRequest, error: InvalidParameters) -> HttpR
     return problem(request, 400, detail=str(error), kind="invalid-parameter", errors=errors)
 
 
-# --- what Django itself refuses --------------------------------------------------------------------------------------
+# --- errors that Django itself raises --------------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_page(request):
         return defaults.bad_request(request, exception)
@@ -115,7 +115,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def static_files_are_read(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """A middleware."""
+    """Middleware that allows only reading static files."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"} or not request.path.startswith(settings.STATIC_URL):

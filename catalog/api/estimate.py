@@ -1,4 +1,4 @@
-"""What a workload costs, wherever it can be bought."""
+"""What a workload costs at every offer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of `/catalog/estimate`: what it may have, and what that means."""
+"""The body of `/catalog/estimate`: which keys it may have, and their meaning."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def _in_lower_case(value: object) -> object:
 
 
 def _of(label: str) -> Any:
-    """A quantity that is 0 where it is not given."""
+    """A quantity that is 0 if it is missing."""
     return Field(Decimal(0), description=label)
 
 
 def _stated(label: str) -> Any:
-    """One that, not given, is not known."""
+    """A quantity that is unknown if it is missing."""
     return Field(None, description=label)
 
 
@@ -126,13 +126,13 @@ class EstimateBody(bodies.Body):
 
 
 def given(body: WorkloadBody) -> dict[str, str]:
-    """What was given, as text in plain notation."""
+    """Return the quantities of the request, as text in plain notation."""
     told = body.model_dump(exclude_unset=True, exclude_none=True)
     return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in told.items()}
 
 
 def workload(body: WorkloadBody) -> workloads.Workload:
-    """Raises InvalidParameters where it contradicts itself or asks for nothing."""
+    """Return the workload. Raise InvalidParameters if it contradicts itself or has no quantity."""
     stated = body.model_dump() | {"at": time.fromisoformat(body.at) if body.at else None}
     try:
         if not any(stated[name] for name in stated.keys() - {"prompt_tokens", "at", "execution_mode"}):
@@ -143,7 +143,7 @@ def workload(body: WorkloadBody) -> workloads.Workload:
 
 
 def filterset(given: Mapping[str, Json]) -> NarrowingFilterSet:
-    """Reads them as if they had come as a query string. Raises InvalidParameters."""
+    """Parse the filters like a query string. Raise InvalidParameters if they are invalid."""
     query, problems = QueryDict(mutable=True), []
     for name, value in given.items():
         try:

@@ -1,4 +1,4 @@
-"""Everything in one answer, in three formats."""
+"""The whole catalogue in one answer, in three formats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from catalog.serving.selection import Selection
 
 
 class NdjsonRenderer(JSONRenderer):
-    """Only so that DRF knows what its view answers in; the view itself makes the bytes."""
+    """Declares the view's media type to DRF; the view itself makes the bytes."""
 
     media_type = "application/x-ndjson"
     charset = "utf-8"
@@ -31,7 +31,7 @@ class Export(CatalogView):
     def selection(self, request: Request) -> Selection:
         return self.query(request).narrowed(Selection.of(snapshot.current()))
 
-    # DRF would describe the address in JSON, in the name of its format.
+    # DRF would describe the address in JSON, but label it with the format of the export.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()
 
@@ -83,6 +83,6 @@ class ExportCsv(Export):
 
 
 def _named(answer: HttpResponse, selection: Selection, *, extension: str) -> HttpResponse:
-    """To be saved under a name that says which revision it is."""
+    """Add a file name that contains the revision."""
     answer["Content-Disposition"] = f'attachment; filename="gatewayz-{selection.snapshot.revision}.{extension}"'
     return answer

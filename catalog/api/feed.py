@@ -33,7 +33,7 @@ from catalog.serving import filters, snapshot
 MEDIA_TYPE = "application/atom+xml"
 
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML document can hold, be it escaped."""
+"""Characters that no XML document can contain, not even escaped."""
 
 WORDS = {
     Kind.ADDED: "new",
@@ -47,7 +47,7 @@ WORDS = {
 
 
 class AddressNamesFormat(BaseContentNegotiation):
-    """Feed readers ask for many formats, and get the one that the address names."""
+    """Feed readers accept many formats, and get the one that the address names."""
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
@@ -58,7 +58,7 @@ class AddressNamesFormat(BaseContentNegotiation):
 class ChangeFeed(CatalogView):
     filterset_class = filters.ChangeFeedFilterSet
     content_negotiation_class = AddressNamesFormat
-    renderer_classes = [JSONRenderer]  # never used: the view answers finished bytes
+    renderer_classes = [JSONRenderer]  # never used: the view returns finished bytes
 
     @extend_schema(
         operation_id="read_change_feed",
@@ -71,7 +71,7 @@ class ChangeFeed(CatalogView):
         with answers.reading_tables():
             founded_at = feed.founded_at()
             chosen = wanted(query)
-            # A new way of showing all offers would push everything else out of a feed of the newest changes.
+            # A new rendering of all offers would push everything else out of a feed of the newest changes.
             chosen = replace(chosen, has_rendered=Kind.RENDERED in chosen.kinds)
             changes = feed.newest_changes(until=held.revision, wanted=chosen, limit=query.values["limit"])
         atom = Feed(f"{request.path}?{query.canonical()}".rstrip("?"), founded_at=founded_at)
@@ -85,10 +85,10 @@ class ChangeFeed(CatalogView):
 
 
 class Feed(Atom1Feed):
-    """Ids are made of what an entry tells and when, not of a host name: they stay the same wherever it is served."""
+    """An Atom feed. Ids depend on the content and time of an entry, not on a host name: they are equal on all hosts."""
 
     def __init__(self, address: str, *, founded_at: datetime) -> None:
-        """`address` is the feed's path and query; `founded_at` tells this catalogue from others."""
+        """`address` is the feed's path and query; `founded_at` distinguishes this catalogue from others."""
         self._founded_at = founded_at
         super().__init__(
             title="Gatewayz: changes",
@@ -108,8 +108,8 @@ class Feed(Atom1Feed):
             title=_xml(f"{change.id} at {registry.GATEWAYS[change.gateway].name}: {kinds}"),
             link=f"{settings.PUBLIC_URL}{path}?gateway={change.gateway}",
             description=_xml(_summary(change)),
-            # The number too: revisions share a time while a clock that was set back catches up. The time too: after a
-            # restore a number is another revision's.
+            # The id contains the number, because revisions share a time while a clock that was set back catches up. It
+            # contains the time, because after a restore the same number is another revision's.
             unique_id=_urn("change", str(change.position.revision), published, change.gateway, change.id),
             pubdate=change.published_at,
             updateddate=change.published_at,
@@ -117,7 +117,10 @@ class Feed(Atom1Feed):
         )
 
     def latest_post_date(self) -> datetime:
-        """Without an entry not the time of the request: equal feeds are equal bytes."""
+        """Return the time of the newest entry.
+
+        An empty feed does not use the time of the request, so that equal feeds are equal bytes.
+        """
         return max((item["updateddate"] for item in self.items), default=self._founded_at)
 
 

@@ -1,4 +1,4 @@
-"""What changed: of one model, and of the whole catalogue as a feed."""
+"""The history of one model, and the changes of the whole catalogue as a feed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from catalog.serving.index import Row
 Json = Any
 
 BEGINNINGS = ("since_revision", "since", "cursor")
-"""The parameters that say where the changes are to begin."""
+"""The parameters that set the start of the changes."""
 
 
 class ModelHistory(CatalogView):
@@ -126,7 +126,7 @@ def _start(query: filterset.SelectionFilterSet) -> Position | None:
 
 
 def _beginning(position: Position) -> Json:
-    """The parameter that leads to this place."""
+    """Return the parameter that leads to this place."""
     if position.offer:
         return {"cursor": tuple(position)}
     return {"since_revision": position.revision - 1}
@@ -138,12 +138,12 @@ def _invalid(query: filterset.SelectionFilterSet, name: str, reason: str) -> fil
 
 
 def _next(request: Request, query: str) -> str:
-    """Relative: with a host, it would poison caches that several host names share."""
+    """Return a relative address: with a host, it would poison caches that several host names share."""
     return f"{request.path}?{query}"
 
 
 def _offer(then: OfferThen, row: Row) -> Json:
-    # Which model it is of is not kept with the versions: the one of today is told, as everywhere.
+    # Versions do not store which model an offer belongs to: today's model is shown, as everywhere.
     document = None if then.document is None else Row.of(then.document.encode(), row.identity).document
     return {
         "gateway": then.gateway,

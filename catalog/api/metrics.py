@@ -1,4 +1,4 @@
-"""`/metrics` in Prometheus' text format, for whoever knows METRICS_TOKEN. Each answer tells of one serving process."""
+"""`/metrics` in Prometheus' text format, for clients with METRICS_TOKEN. Each answer covers one serving process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from catalog.serving import snapshot
 from front.counts import BOUNDS_SECONDS, counts
 
 FIGURES_SECONDS = 10.0
-"""For so long the figures from the tables are told again: a scrape must not become a load."""
+"""Cache the database figures this long, so that scraping stays cheap."""
 
 _figures: tuple[float, queries.RunFigures, dict[str, queries.GatewayState]] | None = None
 
 
-@csrf_exempt  # nothing is written: whoever tries is told that, not that a token is missing
+@csrf_exempt  # nothing is written: a client that tries gets that error, not one about a missing token
 def metrics(request: HttpRequest) -> HttpResponse:
     allow = {"Allow": "GET, HEAD, OPTIONS"}
     if request.method == "OPTIONS":
@@ -38,7 +38,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if request.method not in {"GET", "HEAD"}:
         return errors.problem(request, 405, detail="This can only be read.", headers=allow)
     if not _may_read(request):
-        raise Http404("There is nothing at this address.")  # as where there are no metrics
+        raise Http404("There is nothing at this address.")  # the same answer as without metrics
     registry = CollectorRegistry()
     registry.register(CatalogueCollector())
     ProcessCollector(registry=registry)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the views and from the declared parameters."""
+"""The OpenAPI 3.1 document, generated from the views and the declared parameters."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ KEY_SCHEMES: dict[str, Json] = {
 }
 
 Endpoint = tuple[str, str, str, Any]
-"""Path, pattern, method and view, as drf-spectacular's hooks are given them."""
+"""Path, pattern, method and view, in the form that drf-spectacular passes to its hooks."""
 
 
 class CatalogSchema(AutoSchema):
-    """Takes the query parameters from the view's FilterSet, and gives every operation its errors."""
+    """Takes the query parameters from the view's FilterSet, and adds the possible errors to every operation."""
 
     def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
         filterset: type[SelectionFilterSet] | None = getattr(self.view, "filterset_class", None)
@@ -52,7 +52,7 @@ class CatalogSchema(AutoSchema):
         return bodies
 
     def _expected_problems(self) -> dict[str, str]:
-        """What may go wrong, by status."""
+        """Return the possible errors by status."""
         expected = {"400": "A parameter is wrong; `errors` names it.", "503": "Nothing can be served yet."}
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
@@ -67,7 +67,7 @@ class CatalogSchema(AutoSchema):
         return bool(self.view.authentication_classes)
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """Keys are welcome everywhere that has a limit, and needed where something is done."""
+        """Keys are optional everywhere that has a limit, and required for operations that change something."""
         if not self.path.startswith(LIMITED):
             return []
         known: list[dict[str, list[str]]] = [{name: []} for name in KEY_SCHEMES]
@@ -75,31 +75,31 @@ class CatalogSchema(AutoSchema):
 
 
 def with_security_schemes(result: Json, **options: object) -> Json:
-    """How to say who one is, for the document's components."""
+    """Add the ways to authenticate to the document's components."""
     session = {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": SESSION_WORDS}
     result["components"]["securitySchemes"] = {**KEY_SCHEMES, "session": session}
     return result
 
 
 def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """Each address once: lists answer with a trailing slash too."""
+    """List each address once: lists answer with a trailing slash too."""
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
 def without_second_prefix(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """Each address once: what answers under `/api/v1` answers under `/v1` too."""
+    """List each address once: everything under `/api/v1` answers under `/v1` too."""
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/v1/")]
 
 
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:
     return OpenApiParameter(
         name,
-        # In the schema, not beside it: the page of the document would send every parameter's example at once.
+        # The example is in the schema, not next to it: the docs page would otherwise send all examples at once.
         type=parameter.openapi() | ({} if parameter.example is None else {"examples": [_example(parameter)]}),
         location=OpenApiParameter.QUERY,
         description=parameter.label,
         required=parameter.required,
-        # Several values may be given comma-separated or by repeating the parameter; both are read.
+        # Several values may be comma-separated, or the parameter may be repeated; both are accepted.
         style="form" if parameter.takes_several else None,
         explode=True if parameter.takes_several else None,
     )

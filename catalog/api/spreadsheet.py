@@ -1,10 +1,10 @@
-"""Offers as CSV (RFC 4180): one row each, the same columns whatever the offers have.
+"""Offers as CSV (RFC 4180): one row each, with the same columns for all offers.
 
-The columns follow the shape of an offer in the OpenAPI document. Nested fields are dotted (`pricing.prompt`), lists of
-words are joined by `|`, and what has no flat form is JSON. What is unknown or empty is an empty cell.
+The columns follow the schema of an offer in the OpenAPI document. Nested fields are dotted (`pricing.prompt`), lists of
+words are joined by `|`, and values without a flat form are JSON. Unknown or empty values are empty cells.
 
-A spreadsheet would run a text that begins like a formula, and gateways' texts are not ours: such a text has an
-apostrophe before it, and so has one that begins with an apostrophe itself. A reader drops one leading apostrophe.
+A spreadsheet would run a text that begins like a formula, and the texts come from gateways. So such a text gets an
+apostrophe before it, and so does a text that begins with an apostrophe. A reader removes one leading apostrophe.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LIKE_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 class Column:
     path: tuple[str, ...]
     text: Callable[[Json], str]
-    """Of a value that is not null."""
+    """Writes a value that is not null."""
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ class Column:
 
 
 def rows(documents: Iterable[bytes]) -> bytes:
-    """The whole table, with its header."""
+    """Return the whole table, with its header."""
     table = columns()
     written = StringIO(newline="")
     writer = csv.writer(written)
@@ -61,7 +61,7 @@ def columns() -> tuple[Column, ...]:
 
 
 def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """Return a text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_LIKE_A_FORMULA) else text
 
 

@@ -1,4 +1,4 @@
-"""Starting a run, and how it goes: for those who may."""
+"""Starts runs and reports their progress, for authorised clients."""
 
 from __future__ import annotations
 

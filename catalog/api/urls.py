@@ -26,7 +26,7 @@ def _drop_in(prefix: str) -> list[URLPattern]:
 
 urlpatterns = [
     *_list("catalog/models", views.ModelList),
-    # Before the models: a path that ends so is always the history, never a model's id.
+    # Before the models: a path that ends in `/history` is always the history, never a model's id.
     path("catalog/models/<path:model_id>/history", history.ModelHistory.as_view()),
     path("catalog/models/<path:model_id>", views.ModelDetail.as_view()),
     *_list("catalog/providers", views.ProviderList),

@@ -1,4 +1,4 @@
-"""The endpoints. Each reads its parameters, asks one function, and answers."""
+"""The endpoints. Each reads its parameters, calls one function, and answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CatalogView(APIView):
     filterset_class: ClassVar[type[filterset.SelectionFilterSet]] = filters.NoParameters
 
     def query(self, request: Request) -> filterset.SelectionFilterSet:
-        """The request's parameters. Raises InvalidParameters."""
+        """Return the request's parameters. Raise InvalidParameters if they are invalid."""
         return self.filterset_class(request.query_params)
 
 
@@ -155,7 +155,7 @@ class Ready(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        # The database is not asked here: one that is silent would keep the few threads, and the answers from memory.
+        # The database is not queried here: a silent one would block the few threads, and with them cached answers.
         found = {"serving_revision": None, "published_revision": snapshot.published_revision()}
         problems = []
         try:
@@ -188,19 +188,19 @@ class Schema(CatalogView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        return {"Allow": ", ".join(self.allowed_methods)}  # and no Vary: the bytes are the same
+        return {"Allow": ", ".join(self.allowed_methods)}  # no Vary: the bytes are the same for all clients
 
 
 @cache
 def _openapi() -> bytes:
-    """Made once: it takes a good part of a second, and only a new version changes it."""
+    """Generate the document once: it takes a large part of a second, and only a new version changes it."""
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # typed in part
     rendered: bytes = OpenApiJsonRenderer().render(document, renderer_context={})
     return rendered
 
 
 class AnyRenderer(TemplateHTMLRenderer):
-    """A page is what it is, whatever a client would rather have."""
+    """A page has one format, regardless of the formats that a client accepts."""
 
     media_type = "*/*"
 
@@ -214,19 +214,19 @@ class Docs(SpectacularSwaggerView):
     def get(self, request: Request) -> Response:
         filters.NoParameters(request.query_params)
         response: Response = super().get(request)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
-        # The page is the same for everybody: a token would set a cookie, and be no other reader's.
+        # The page is the same for all readers: a token would set a cookie, and would not be valid for other readers.
         response.data["csrf_token"] = ""
         response.content_type = "text/html; charset=utf-8"
         response["Cache-Control"] = answers.PUBLIC
         return response
 
-    # DRF would describe the page with a template that there is not; its own Response would look for one too.
+    # DRF would describe the page with a template that does not exist; its own Response would look for one too.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()
 
 
 def _facets(selection: Selection, query: filterset.SelectionFilterSet) -> dict[str, object]:
-    """Each counted without the filters on itself, or a list to choose from would only offer what was chosen."""
+    """Count each facet without the filters on it, or a list to choose from would contain only the chosen values."""
     found = {
         name: facets.counted(query.narrowed(selection, without=query.filters_on(name)), name)
         for name in sorted(set(query.values["facets"]))

@@ -1,1 +1,1 @@
-"""The read side: one published revision held in memory, and what clients select from it."""
+"""The read side: one published revision held in memory, and the selections that clients make from it."""

@@ -1,4 +1,4 @@
-"""The canonical models of a snapshot: their offers, and which of them a person means."""
+"""The canonical models of a snapshot: their offers, and which of them an id or a name means."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _MOST_CANDIDATES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meant:
-    """What an id may mean."""
+    """The models that an id may mean, and why."""
 
     rule: str | None
-    """How it was understood; None where nothing is called so."""
+    """The rule that matched the id; None if nothing has this name."""
     models: Sequence[str]
-    """Slugs: one where it is clear, several where a person has to choose."""
+    """Slugs: one if the id is clear, several if a person has to choose."""
     evidence: str
     is_sure: bool = True
-    """False where a person has to say that it is meant."""
+    """False if a person has to confirm the match."""
     alike: Sequence[str] = ()
-    """Slugs of other models, whose names are the same words in another order."""
+    """Slugs of other models whose names have the same words in another order."""
 
 
 class Models:
-    """What is looked up by model."""
+    """Looks up offers by model, and models by id or name."""
 
     def __init__(self, index: Index, *, redirects: Mapping[str, str], last: Models | None = None) -> None:
         self._index = index
@@ -64,15 +64,19 @@ class Models:
         self._by_id, self._by_key, self._by_name = by_id, by_key, by_name
 
     def rows_of(self, slug: str) -> list[Row]:
-        """All offers of the model, withdrawn ones too, by id and gateway; the slug in any case."""
+        """Return all offers of the model, including withdrawn ones, by id and gateway. The slug matches in any case."""
         return [self._index.rows[position] for position in sorted(self._positions.get(slug.casefold(), ()))]
 
     def positions_of(self, slugs: Iterable[str]) -> list[int]:
-        """Of all offers of these models."""
+        """Return the positions of all offers of these models."""
         return [position for slug in slugs for position in self._positions.get(slug.casefold(), ())]
 
     def meant_by(self, asked: str) -> Meant:
-        """What an id means: as it stands; else without a gateway before it, for some ids begin like one."""
+        """Return what an id means.
+
+        The id is first read unchanged, because some ids begin like a gateway's name. Only if that is not clear is a
+        leading gateway removed.
+        """
         meant = self._meant_by(asked)
         gateway, _, rest = asked.partition("/")
         if rest and gateway.casefold() in registry.GATEWAYS and not (meant.models and meant.is_sure):
@@ -86,7 +90,7 @@ class Models:
         return sorted(found - set(models))[:_MOST_CANDIDATES]
 
     def model_meant_by(self, asked: str) -> str:
-        """The slug of the one model that is meant. Raises ValueError with the candidates where there are several."""
+        """Return the slug of the model that the id means. Raise ValueError, with the candidates, if it is ambiguous."""
         meant = self.meant_by(asked)
         if len(meant.models) == 1 and meant.is_sure:
             return meant.models[0]
@@ -105,7 +109,7 @@ class Models:
         return self._called(asked)
 
     def _stated(self, asked: str) -> Meant | None:
-        """What gateways and this catalogue themselves say that it is the name of."""
+        """Match the names that gateways and this catalogue define themselves."""
         gateway, _, rest = asked.partition("/")
         if rows := self._index.rows_of_id(asked):
             return _meant("id", rows, f"{len(rows)} offers have this id" if len(rows) > 1 else "an offer has this id")
@@ -121,7 +125,7 @@ class Models:
         return _of_several("canonical_slug", permanent, f"it is {' and '.join(told)}") if permanent else None
 
     def _called(self, asked: str) -> Meant:
-        """What people and other services call so."""
+        """Match the names that people and other services use."""
         key = self._namer.key(asked)
         name = key.rpartition("/")[2]
         with_word = variants.split(asked)
@@ -139,13 +143,13 @@ class Models:
         return self._of_same_words(key)
 
     def _of_base(self, base: str, word: str) -> Meant | None:
-        """What is meant without the word of a variant behind the colon, if anything is."""
+        """Match the id without the variant after its colon; return None if it matches nothing."""
         meant = self._meant_by(base)
         if not meant.models:
             return None
         known = variants.MEANINGS.get(word)
         told = f"`:{word}` {known}" if known else f"`:{word}` is a word that we do not know"
-        # At other places than OpenRouter what is behind the colon is the size of a model, or of whatever is newest.
+        # Except at OpenRouter, the word after the colon is the size of a model, or a pointer to the newest one.
         is_sure = meant.is_sure and (known is not None or ("/" in base and word.isalpha() and word != "latest"))
         return replace(meant, rule="variant", evidence=f"{told}; without it, {meant.evidence}", is_sure=is_sure)
 
@@ -159,7 +163,7 @@ class Models:
         return _of_several("word_order", of_maker or found, evidence, is_sure=False)
 
     def _slug(self, asked: str) -> str | None:
-        """The slug of the model that has this one, in any case."""
+        """Return the slug of the model that has this slug in any case, after redirects."""
         slug = self._redirects.get(asked.casefold(), asked).casefold()
         for position in self._positions.get(slug, ()):
             if (identity := self._index.rows[position].identity) is not None:

@@ -1,4 +1,4 @@
-"""Offers of one model side by side: what a workload costs at each, cheapest first, and in what else they differ."""
+"""Compares offers of one model: what a workload costs at each, cheapest first, and which other fields differ."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from catalog.serving.tariffs import tariff
 Json = Any
 
 DEFAULT_WORKLOAD = workloads.Workload(input_tokens=750_000, output_tokens=250_000)
-"""A million tokens, three parts input to one part output."""
+"""A million tokens: three parts input, one part output."""
 WORKLOAD_OF_EMBEDDINGS = workloads.Workload(input_tokens=1_000_000)
-"""As many tokens, of which none come out."""
+"""The same number of tokens, all of them input: an embedding has no output tokens."""
 
 _COMPARED = (
     "price_per_million.input",
@@ -32,7 +32,7 @@ _COMPARED = (
     "supported_parameters",
 )
 WITHDRAWN = "its gateway has withdrawn it"
-"""Why an offer has no cost, whatever its prices were."""
+"""The reason why a withdrawn offer has no cost, even if it had prices."""
 _NOT_COMPARABLE = {
     "dynamic": "its price is decided when a request runs",
     "hourly": "it is billed by the hour of an instance, not by tokens",
@@ -47,11 +47,11 @@ class Compared:
     row: Row
     document: Json
     cost: Decimal | None
-    """In US dollars; None where it cannot be said."""
+    """In US dollars; None if the cost is unknown."""
     reasons: tuple[str, ...]
-    """Why there is no cost."""
+    """Why the offer has no cost."""
     notes: tuple[str, ...]
-    """What was assumed."""
+    """Which assumptions the cost depends on."""
     held_meters: tuple[str, ...]
     """Meters of the workload whose price is held."""
 
@@ -61,13 +61,13 @@ class Compared:
 
 
 def usual_workload(rows: Iterable[Row]) -> workloads.Workload:
-    """What offers are compared by where nobody states anything else."""
+    """Return the default workload that these offers are compared by."""
     are_embeddings = all(("model_type", ModelType.EMBEDDINGS.value) in row.facets for row in rows)
     return WORKLOAD_OF_EMBEDDINGS if are_embeddings else DEFAULT_WORKLOAD
 
 
 def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterProblem]:
-    """What is wrong with a workload of nothing, by which no offer is cheaper than another."""
+    """Yield the problems of an empty workload: all offers cost 0 for it, so no offer is cheaper than another."""
     if quantities["input_tokens"] == quantities["output_tokens"] == 0 and not quantities["requests"]:
         for name in ("input_tokens", "output_tokens"):
             reason = "must be above 0 where nothing else is asked for, or it costs nothing anywhere"
@@ -75,13 +75,16 @@ def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterPro
 
 
 def compared(rows: Iterable[Row], workload: workloads.Workload) -> list[Compared]:
-    """Cheapest first; those that cannot be compared last, by gateway and id."""
+    """Sort the offers by cost, cheapest first. Offers that cannot be compared come last, by gateway and id."""
     found = [_compared(row, workload) for row in rows]
     return sorted(found, key=lambda each: (each.cost is None, each.cost or 0, each.row.gateway, each.row.id))
 
 
 def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
-    """Fields in which the offers differ, with the value of each offer in their order. What is not told differs not."""
+    """Return the fields in which the offers differ, with one value per offer, in the order of the offers.
+
+    Missing values never count as a difference.
+    """
     told = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
     return {field: values for field, values in told.items() if len({str(value) for value in values} - {"None"}) > 1}
 
@@ -101,7 +104,7 @@ def _compared(row: Row, workload: workloads.Workload) -> Compared:
 
 
 def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
-    """Why an offer is not comparable at all, whatever the workload."""
+    """Return why an offer cannot be compared for any workload; empty if it can."""
     kind = document["price_status"] if document["price_status"] == "dynamic" else document["price_basis"]
     if document["withdrawn_at"] is not None:
         return (WITHDRAWN,)
@@ -109,7 +112,7 @@ def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def _value(document: Json, path: str) -> Json:
-    """None where the document tells it not, or tells nothing that it would stand in."""
+    """Return None if the field or its parent is missing."""
     for part in path.split("."):
         document = document[part] if document is not None else None
     return document

@@ -1,6 +1,7 @@
-"""What is made of a snapshot when it is first asked for, once for all requests, and goes with it. Pure.
+"""Caches what is computed from a snapshot: once for all requests, on first use, until the snapshot is freed. Pure.
 
-What somebody asked of one snapshot is made of the next one ahead, before anybody asks, out of what did not change.
+If clients used a value of one snapshot, the value of the next snapshot is computed in advance, before any request needs
+it. That computation reuses the parts that did not change.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ _Made = TypeVar("_Made")
 
 
 class Once(Generic[_Source, _Made]):
-    """A function of a snapshot that is computed once. What it makes must not hold the snapshot, or neither would ever
-    be freed; its index it may hold.
+    """A function of a snapshot that is computed once per snapshot.
 
-    The function is given what it made of the snapshot before, or None: to take over, never to change.
+    Its result must not reference the snapshot, or neither would ever be freed. It may reference the snapshot's index.
+    The function also receives its result for the previous snapshot, or None. It may reuse that result, but must not
+    change it.
     """
 
     def __init__(self, make: Callable[[_Source, _Made | None], _Made]) -> None:
@@ -40,7 +42,7 @@ class Once(Generic[_Source, _Made]):
 
     def _of(self, held: _Source, last: _Made | None) -> _Made:
         if held not in self._made:
-            with self._making:  # who comes meanwhile waits, rather than making it too
+            with self._making:  # concurrent callers wait instead of computing the same value
                 if held not in self._made:
                     self._made[held] = self._make(held, last)
         return self._made[held]
@@ -50,7 +52,8 @@ _ALL: list[Once[Any, Any]] = []
 
 
 def carry_on(before: object, after: object) -> None:
-    """Make of this snapshot what was asked of the one before. Never raises: who asks will be told what is wrong."""
+    """Compute for the new snapshot what clients used of the previous one. Never raises: the next caller gets the
+    error."""
     for each in _ALL:
         try:
             each.carry_on(before, after)

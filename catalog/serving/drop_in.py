@@ -1,7 +1,7 @@
-"""Models in the shape that OpenRouter gives its list, for clients that people already have. Pure over a snapshot.
+"""Models in the shape of OpenRouter's list, for existing clients of that list. Pure over a snapshot.
 
-Clients of that list read it whole or not at all: one null where they expect a value, and none of its models is there.
-So a model that too little is known of stays out of the list; nothing is made up to get it in.
+These clients parse the whole list or fail: one null in place of a required value, and they show none of its models.
+So a model with missing facts stays out of the list; no fact is invented to get it in.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from catalog.serving.unhurried import unhurried
 Json = Any
 
 OPENROUTER = "openrouter"
-"""The gateway whose ids and words the clients of this list expect."""
+"""The gateway whose ids and terms the clients of this list expect."""
 PRICING = (
     "prompt",
     "completion",
@@ -54,7 +54,7 @@ _NEEDED = (
     "architecture.output_modalities",
     "top_provider.is_moderated",
 )
-"""What a row cannot do without, beside a price."""
+"""The fields that a row requires, besides a price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Model:
 
     id: str
     body: bytes
-    """Its finished JSON."""
+    """The finished JSON of the row."""
     input_modalities: frozenset[str]
     output_modalities: frozenset[str]
     supported_parameters: frozenset[str]
@@ -75,7 +75,7 @@ class Model:
         input_modalities: Collection[str],
         output_modalities: Collection[str],
     ) -> bool:
-        """Takes all of the parameters, all of the inputs, and gives one of the outputs; `all` is any output."""
+        """Whether the model takes all of the parameters and inputs, and gives one of the outputs; `all` means any."""
         return (
             self.supported_parameters.issuperset(supported_parameters)
             and self.input_modalities.issuperset(input_modalities)
@@ -86,19 +86,19 @@ class Model:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     models: dict[str, Model]
-    """By the id of the row, in its order."""
+    """The models by the id of their row, in the order of the ids."""
     by_slug: dict[str, Model]
-    """By the slug of the canonical model."""
+    """The models by the slug of their canonical model."""
     sellers: list[Json]
-    """Who serves the models: OpenRouter calls them providers."""
+    """The services that run the models; OpenRouter calls them providers."""
     made: Mapping[str, _Made]
-    """All that was looked at, by the slug of the canonical model."""
+    """Every canonical model that was considered, by its slug, including those that are not in the list."""
 
 
 def find(held: Snapshot, asked: str) -> Model | None:
-    """The row that an id means: its own, or that of any offer of its model, in whatever spelling is clear."""
+    """Return the row that an id means: a row's own id, or any unambiguous id or name of an offer of its model."""
     listing = listing_of(held)
-    plain = unquote(asked)  # some clients encode an id that their user has encoded already
+    plain = unquote(asked)  # some clients encode an id that their user has already encoded
     spellings = dict.fromkeys((asked, plain, plain.removesuffix(":free")))
     for spelling in spellings:
         if (found := listing.models.get(spelling)) is not None:
@@ -111,19 +111,19 @@ def find(held: Snapshot, asked: str) -> Model | None:
 
 
 def endpoints(model: Model) -> Json:
-    """What OpenRouter tells of a model beside who serves it."""
+    """Return the fields of OpenRouter's answer about a model's endpoints."""
     row = orjson.loads(model.body)
     return {name: row[name] for name in ("id", "name", "created", "description", "architecture", "endpoints")}
 
 
-# --- making it -------------------------------------------------------------------------------------------------------
+# --- making the list -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """What was made of the offers of one canonical model."""
+    """What was computed from the offers of one canonical model."""
 
     rows: Sequence[Row]
     is_slug_taken: bool
-    """Whether OpenRouter has an offer of another id that is the model's slug."""
+    """Whether OpenRouter has an offer of another id that equals the model's slug."""
     model: Model | None
     sellers: frozenset[tuple[str, str]]
 
@@ -166,19 +166,19 @@ def _made_of(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> _Made:
 
 
 def _is_listable(documents: Sequence[Json]) -> bool:
-    """Before anything is compared, which takes far longer."""
+    """Whether the offers have the required fields. Checked before the comparison, which takes far longer."""
     return any(document["price_basis"] == "token" for document in documents) and all(
         _told(documents, path) is not None for path in _NEEDED
     )
 
 
 def _model(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | None:
-    """The row of a model; None where no offer of it can be compared by what its tokens cost."""
+    """Return the row of a model; None if none of its offers can be compared by token prices."""
     offers = comparison.compared(rows, comparison.usual_workload(rows))
     if (priced := _priced(offers)) is None:
         return None
     main = _main(offers, priced)
-    # What the main offer does not tell, the others may.
+    # The first known value wins: other offers fill in what the main offer lacks.
     documents = [main.document, *(offer.document for offer in offers if offer is not main)]
     row = _row(_id(main, slug, is_slug_taken=is_slug_taken), slug, documents) | {
         "pricing": _pricing_of_row(priced.document),
@@ -194,18 +194,19 @@ def _model(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | No
 
 
 def _priced(offers: Iterable[Compared]) -> Compared | None:
-    """The offer whose prices stand in the row: the cheapest that is no free tier, if there is one.
+    """Return the offer whose prices the row shows: the cheapest that is not a free tier, if there is one.
 
-    A free tier is for trying a model: so many requests a day, then none. As the model's price, 0 would mislead.
+    A free tier is for trying a model: it allows a number of requests a day, then none. As the model's price, 0 would
+    mislead.
     """
     comparable = [offer for offer in offers if offer.cost is not None]
     return next((offer for offer in comparable if not _is_free_tier(offer)), next(iter(comparable), None))
 
 
 def _main(offers: Sequence[Compared], priced: Compared) -> Compared:
-    """The offer whose id and words the row has: OpenRouter's of the model as it is, else the one of the prices.
+    """Return the offer whose id and texts the row shows: OpenRouter's, if possible without a variant, else `priced`.
 
-    OpenRouter's free tier only where the price is that of a free tier too, or its id would promise another one.
+    OpenRouter's free tier is chosen only if the price is a free tier's too, or its id would promise another price.
     """
     own = [
         offer for offer in offers if offer.row.gateway == OPENROUTER and _is_free_tier(offer) <= _is_free_tier(priced)
@@ -218,7 +219,7 @@ def _is_free_tier(offer: Compared) -> bool:
 
 
 def _id(main: Compared, slug: str, *, is_slug_taken: bool) -> str:
-    """OpenRouter's id where it sells the model, for clients send it on; else the slug, if no other row may have it."""
+    """Return OpenRouter's id if it sells the model, as clients send the id on; else the slug, unless it is taken."""
     if main.row.gateway == OPENROUTER:
         return main.row.id
     return slug if not is_slug_taken else f"{main.row.gateway}/{main.row.id}"
@@ -251,7 +252,10 @@ def _row(model_id: str, slug: str, documents: Sequence[Json]) -> Json:
 
 
 def _created(documents: Iterable[Json]) -> int:
-    """Unix seconds: when the model was made, else when the catalogue first had an offer of it. Both are facts."""
+    """Return when the model was created, else when the catalogue first had an offer of it, in Unix seconds.
+
+    Both are facts.
+    """
     told = _told(documents, "created")
     if told is not None:
         return int(told)
@@ -259,14 +263,14 @@ def _created(documents: Iterable[Json]) -> int:
 
 
 def _architecture(documents: Iterable[Json]) -> Json:
-    """Without `tokenizer` where it is unknown: it is never null at OpenRouter."""
+    """Leave out `tokenizer` if it is unknown: it is never null at OpenRouter."""
     names = ("modality", "input_modalities", "output_modalities", "instruct_type", "tokenizer")
     told = {name: _told(documents, f"architecture.{name}") for name in names}
     return {name: value for name, value in told.items() if value is not None or name == "instruct_type"}
 
 
 def _endpoint(offer: Compared) -> Json:
-    """One gateway's offer. What is unknown is null where OpenRouter has nulls, and else left out."""
+    """Return one gateway's offer. Unknown values are null where OpenRouter allows null, and are left out otherwise."""
     document = offer.document
     slug, name = _seller(document)
     endpoint = {
@@ -290,28 +294,28 @@ def _endpoint(offer: Compared) -> Json:
     told = {
         "context_length": document["context_length"],
         "supported_parameters": document["supported_parameters"],
-        # 0 is "normal"; the other states of OpenRouter's scale are measured by it alone.
+        # 0 is "normal". Only OpenRouter measures the other states of its scale.
         "status": 0 if document["availability"] == "online" else None,
     }
     return endpoint | {name: value for name, value in told.items() if value is not None}
 
 
 def _pricing_of_row(document: Json) -> Json:
-    """With both sides, which OpenRouter's list always has: it writes 0 for the output of a model for embeddings.
+    """Return prices of both input and output, as OpenRouter's list always does: embeddings have 0 for their output.
 
-    Only such a model has no price of its output here, for any other would have no cost.
+    Only an embedding model can lack an output price here, because any other model would have no cost.
     """
     return {"completion": "0"} | _pricing(document)
 
 
 def _pricing(document: Json) -> Json:
-    """What is known of the prices. Never the conversion of an hourly rate."""
+    """Return the known prices, but never the per-token conversion of an hourly rate."""
     told = document["pricing"] if document["price_basis"] != "hourly" else {}
     return {key: told[key] for key in PRICING if told.get(key) is not None}
 
 
 def _seller(document: Json) -> tuple[str, str]:
-    """Slug and name of who serves an offer: the host that the gateway leads to, else the gateway itself."""
+    """Return slug and name of the service that runs an offer: the gateway's host, else the gateway itself."""
     host = document["host"]
     if host is None:
         gateway = document["source_gateway"]
@@ -338,7 +342,7 @@ def _variant(row: Row) -> str | None:
 
 
 def _told(documents: Iterable[Json], path: str) -> Json:
-    """The first that is known."""
+    """Return the first value at this path that is not null."""
     for value in documents:
         for part in path.split("."):
             value = value[part]

@@ -1,6 +1,6 @@
-"""The addresses whose answers may be kept while a snapshot is served: what `front` asks the catalogue.
+"""The addresses whose answers may be cached while a snapshot is served: what `front` asks the catalogue.
 
-They show nothing but the snapshot, or what the tables have up to its revision.
+Their answers depend only on the snapshot, or on what the database has stored up to the snapshot's revision.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ JSON = "application/json"
 class Endpoint(NamedTuple):
     pattern: re.Pattern[str]
     filterset: type[SelectionFilterSet]
-    """The parameters that its view reads."""
+    """The parameters that the endpoint's view reads."""
     media_type: str = JSON
-    """Of what it answers."""
+    """The media type of the endpoint's answers."""
 
 
 ENDPOINTS: Sequence[Endpoint] = (
@@ -44,7 +44,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"(/api)?/v1/models(/count|/user)?"), filters.DropInFilterSet),
     Endpoint(re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), filters.NoParameters),
     Endpoint(re.compile(r"/litellm/model_prices\.json"), filters.NoParameters),
-    # What only a new version changes.
+    # These answers change only with a new version of the service.
     Endpoint(re.compile(r"/catalog/schema"), filters.NoParameters, "application/vnd.oai.openapi+json"),
     Endpoint(re.compile(r"/catalog/docs"), filters.NoParameters, "text/html"),
     Endpoint(re.compile(r"/catalog/logos/.+\.svg", re.DOTALL), filters.NoParameters, "image/svg+xml"),

@@ -1,4 +1,4 @@
-"""What a workload costs at every offer of a selection, cheapest first; and why it cannot be said of the others."""
+"""What a workload costs at every offer of a selection, cheapest first, and why some offers have no cost."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Positions, so that only the offers of a page are looked at."""
+    """The result as positions, so that only the offers of the requested page are read."""
 
     selection: Selection
     bills: Mapping[int, costing.Bill]
     costed: Sequence[int]
-    """Cheapest first, equal ones by id and gateway."""
+    """Positions with a cost, cheapest first; equal costs are ordered by id and gateway."""
     uncosted: Sequence[int]
-    """By id and gateway."""
+    """Positions without a cost, by id and gateway."""
 
     def page(self, positions: Sequence[int], *, offset: int, limit: int) -> list[Estimated]:
         rows = self.selection.snapshot.index.rows
@@ -37,7 +37,7 @@ class Estimate:
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
-        """Why offers have no cost, with their number, the most frequent first. An offer may have several."""
+        """Why offers have no cost, with the number of offers, most frequent first. An offer may have several."""
         counted = Counter(reason for position in self.uncosted for reason in self.bills[position].reasons)
         return sorted(counted.items(), key=lambda reason: (-reason[1], reason[0]))
 

@@ -1,4 +1,4 @@
-"""How many offers of a selection have each value of a fact."""
+"""Counts how many offers of a selection have each value of a fact."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ MOST_VALUES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """One facet of a selection."""
+    """The counts of one facet of a selection."""
 
     values: Sequence[tuple[str, int]]
-    """The most frequent ones with their offers, then by value."""
+    """The most frequent values with their number of offers; equally frequent ones are ordered by value."""
     size: int
-    """Of how many values these are."""
+    """How many values the facet has in total, including those beyond MOST_VALUES."""
 
 
 def counted(selection: Selection, name: str) -> Counted:
-    counts = sorted(selection.counts(name).items(), key=lambda pair: -pair[1])  # stable: equal ones stay by value
+    counts = sorted(selection.counts(name).items(), key=lambda pair: -pair[1])  # stable: ties stay ordered by value
     shown = [(_spelled(name, value), count) for value, count in counts[:MOST_VALUES]]
     return Counted(values=shown, size=len(counts))
 

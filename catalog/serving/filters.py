@@ -1,4 +1,4 @@
-"""The query parameters of each endpoint, declared once: type, bounds, help, and what each does to a selection.
+"""The query parameters of each endpoint, declared once: type, bounds, help text, and how each narrows a selection.
 
 The API reads them, and the OpenAPI document is generated from them.
 """
@@ -69,9 +69,9 @@ def _tokens(label: str, *, narrow: str, of: str, example: int) -> WholeNumber:
 
 
 class NarrowingFilterSet(SelectionFilterSet):
-    """Which offers: the parameters of every endpoint that is about a set of them.
+    """The parameters of every endpoint that selects a set of offers.
 
-    All hold at once. An offer of which a fact is unknown is in no range of it.
+    All filters apply at once. An offer with an unknown value is outside every range of that value.
     """
 
     q = SearchText(
@@ -257,7 +257,7 @@ class NarrowingFilterSet(SelectionFilterSet):
     )
 
     def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
-        """Of all offers of the status that is asked for, whichever the selection given begins with."""
+        """Narrow all offers of the requested status, not only those of the given selection."""
         beginning = Selection.of(selection.snapshot, status=self.values["status"])
         return super().narrowed(beginning, without=without)
 
@@ -326,7 +326,10 @@ def _quantity(label: str, *, example: int, default: int | None = None) -> WholeN
 
 
 class WorkloadFilterSet(SelectionFilterSet):
-    """The parameters of `/catalog/canonical/{slug}`: what its offers, on which defaults depend, are compared by."""
+    """The parameters of `/catalog/canonical/{slug}`: the workload to compare offers by.
+
+    Their defaults depend on the offers.
+    """
 
     input_tokens = _quantity(
         "Tokens of text that go in, the cached ones among them; else 750000, for embeddings 1000000.", example=750_000
@@ -362,7 +365,7 @@ class ResolveFilterSet(SelectionFilterSet):
 
 
 class DropInFilterSet(SelectionFilterSet):
-    """The parameters of `/api/v1/models`: those of OpenRouter's own list that the catalogue can answer."""
+    """The parameters of `/api/v1/models`: those of OpenRouter's list that the catalogue supports."""
 
     supported_parameters = Words("Only models that take all of these parameters of a request.", example="tools")
     input_modalities = ModalityNames("Only models that all of these can go into.", example="image")
@@ -414,4 +417,4 @@ class ChangeFeedFilterSet(_WantedChangesFilterSet):
 
 
 class NoParameters(SelectionFilterSet):
-    """For addresses that take none."""
+    """For addresses that take no parameters."""

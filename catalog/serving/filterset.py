@@ -1,4 +1,4 @@
-"""How the query parameters of one request are read: whatever is wrong with them is said, and said at once."""
+"""Reads the query parameters of one request, and reports all of their problems at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ParameterProblem:
 
     @classmethod
     def shown(cls, parameter: str, value: str, reason: str) -> Self:
-        """Repeats what was sent, but never more of it than a reader needs."""
+        """Repeat what the client sent, shortened to what a reader needs."""
         return cls(_shown(parameter), _shown(value), without_keys(reason.encode("utf-8", "replace").decode()))
 
 
@@ -38,7 +38,7 @@ class InvalidParameters(Exception):
 
 
 class SelectionFilterSet(django_filters.FilterSet):
-    """Reads the parameters of one request; an unknown, repeated, empty or wrong one is refused, all of them at once.
+    """Reads the parameters of one request, and rejects unknown, repeated, empty and invalid ones, all in one error.
 
     Only the parameters that are present are cleaned: building a form of every declared one costs far more than
     answering (3.6 ms with 44 of them).
@@ -62,7 +62,7 @@ class SelectionFilterSet(django_filters.FilterSet):
             raise InvalidParameters(problems)
 
     def contradictions(self) -> Iterator[ParameterProblem]:
-        """What is wrong with parameters together, each of which is right: here a range that ends before it begins."""
+        """Yield the problems of parameters that are valid alone but not together, here ranges with swapped ends."""
         for low, high in _ranges(tuple(self.parameters())):
             least, most = self.values[low], self.values[high]
             if least is not None and most is not None and least > most:
@@ -78,22 +78,25 @@ class SelectionFilterSet(django_filters.FilterSet):
         return found
 
     def default(self, name: str) -> Any:
-        """What holds where the parameter is not given beside these others."""
+        """Return the value that applies if the parameter is missing, given the other parameters."""
         return self.parameters()[name].default
 
     def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
-        """What all parameters leave of it, except those without which it is asked for."""
+        """Apply all parameters to the selection, except those in `without`."""
         for name, value in self.values.items():
             if value is not None and name not in without:
                 selection = self.parameters()[name].filter(selection, value)
         return selection
 
     def filters_on(self, facet: str) -> set[str]:
-        """The parameters that narrow by this facet."""
+        """Return the parameters that narrow by this facet."""
         return {name for name, parameter in self.parameters().items() if facet in {name, parameter.of}}
 
     def canonical(self, **changes: Any) -> str:
-        """The one query of all that ask the same, whatever their order and spelling; with these values instead."""
+        """Return the canonical query string, equal for all orders and spellings of this request.
+
+        `changes` replace the values of these parameters.
+        """
         parameters, asked = self.parameters(), (self.values | changes).items()
         given = [(name, parameters[name].spelled(value)) for name, value in asked if value != self.default(name)]
         return urlencode(sorted(given))
@@ -121,7 +124,7 @@ def _not_a_parameter(name: str, known: Collection[str]) -> str:
 
 @cache
 def _ranges(names: tuple[str, ...]) -> Sequence[tuple[str, str]]:
-    """The pairs of parameters that are the two ends of one range."""
+    """Return the pairs of parameters that are the two ends of one range."""
     ends = [(name, f"{name.removesuffix(low)}{high}") for name in names for low, high in _ENDS if name.endswith(low)]
     return [(low, high) for low, high in ends if high in names]
 
@@ -132,7 +135,7 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
             raise ValueError("must not be empty")
         if "\x00" in value:
             raise ValueError("must not contain a NUL character")
-        if "\ufffd" in value:  # what Django puts in the place of bytes that are no UTF-8
+        if "\ufffd" in value:  # Django replaces bytes that are not UTF-8 by this character
             raise ValueError("must be UTF-8 text")
         if len(value) > parameter.longest:
             raise ValueError(f"must have at most {parameter.longest} characters")

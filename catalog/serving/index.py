@@ -1,11 +1,11 @@
-"""How the offers of a snapshot are found: where each stands, which share a fact, in which order they come. Pure.
+"""Indexes the offers of a snapshot: their positions, the facts they share, and their orders. Pure.
 
 Every offer has a *position*, a number that grows in the order of id and gateway. A set of offers is a Roaring bitmap of
-positions, so that combining facts is arithmetic on bitmaps, and the pages of the usual order are slices of one. Other
-orders are arrays of positions.
+positions. So combining facts is arithmetic on bitmaps, and the pages of the default order are slices of one bitmap.
+Other orders are arrays of positions.
 
-An `Index` never changes. `with_rows` makes the next one from it and shares whatever did not change: a publication that
-changes a few offers of 100,000 costs copies of pointers, not a new index.
+An `Index` never changes. `with_rows` makes the next one from it and shares everything that did not change: a
+publication that changes a few offers of 100,000 costs copies of pointers, not a new index.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ Json = Any
 Facet = tuple[str, str]
 Facets = Mapping[str, Mapping[str, BitMap]]
 
-# --- what offers are found by: a further filter or order begins with a line here -------------------------------------
+# --- what offers are found by: add a line here for each new filter or order ------------------------------------------
 _amount = lru_cache(maxsize=8_192)(Decimal)
 _seconds = lru_cache(maxsize=8_192)(dates.seconds_of)
 
 
 def _token_price(shown: Json, side: str) -> Decimal | None:
-    """US dollars per million tokens without any condition; with windows of the day, of those that cover most of it."""
+    """Return US dollars per million tokens, for the price without conditions.
+
+    If prices depend on the time of day, the windows that cover most of the day apply.
+    """
     told = shown["price_per_million"] or {}
     return _amount(told[side]) if told.get(side) is not None else None
 
@@ -85,24 +88,27 @@ SORT_VALUES: Mapping[str, Callable[[Json], SortValue]] = {
     "max_completion_tokens": lambda shown: shown["top_provider"]["max_completion_tokens"],
     "expires": lambda shown: _seconds(shown["expires"]) if shown["expires"] is not None else None,
 }
-"""What offers are ordered by and cut by, read from the document. Money is in US dollars, times are Unix seconds."""
+"""The values that offers are sorted and filtered by, from the document. Money is US dollars, times are Unix seconds."""
 
 # --- positions -------------------------------------------------------------------------------------------------------
 SPACING = 4
-"""Between two neighbours of a new index, so that offers that come later mostly find a place without moving any other.
-No more: from one position in sixteen on, Roaring keeps sets as plain bits, which are ten times as fast to combine."""
+"""The gap between two neighbours of a new index, so that most later offers find a place without moving any other.
+
+A larger gap would make sets sparser. From a density of one position in sixteen on, Roaring stores them as plain bits,
+which are ten times as fast to combine.
+"""
 REBUILD_SHARE = 8
-"""When one offer of so many changed, a new index is cheaper than all the changes."""
+"""If more than one offer in this many changed, a new index is cheaper than applying all the changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which model an offer is of, and why."""
+    """Which model an offer belongs to, and why."""
 
     model: str
     """The slug of the canonical model."""
     variant: str
-    """Empty for an offer of the model as it is."""
+    """Empty for a standard offer of the model."""
     rule: str
     evidence: str
 
@@ -112,7 +118,7 @@ _NO_MODEL, _NO_VARIANT = b'"canonical_model":null', b'"variant":null'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One offer: its finished document, and what it is found by."""
+    """One offer: its finished document, and the values that it is found by."""
 
     document: bytes
     identity: Identity | None
@@ -120,17 +126,20 @@ class Row:
     gateway: str
     provider_slug: str | None
     names: tuple[str, ...]
-    """What people and other services call it besides its id."""
+    """The names that people and other services use for it, besides its id."""
     permanent: str | None
-    """The gateway's permanent name of the model, if it is not the id."""
+    """The gateway's permanent name of the model, if it differs from the id."""
     facets: tuple[Facet, ...]
     sort_values: tuple[SortValue, ...]
-    """In the order of SORT_VALUES."""
+    """The values in the order of SORT_VALUES."""
 
     @classmethod
     def of(cls, document: bytes, identity: Identity | None = None) -> Self:
-        """Model and variant are written here, not where the document is made: a rule can move offers that no gateway
-        touched."""
+        """Make the row of a document.
+
+        Model and variant are written into the document here, not when it is rendered: a rule can move offers that no
+        gateway changed.
+        """
         if identity:
             document = document.replace(_NO_MODEL, b'"canonical_model":' + orjson.dumps(identity.model), 1)
             document = document.replace(_NO_VARIANT, b'"variant":' + orjson.dumps(identity.variant or None), 1)
@@ -150,7 +159,7 @@ class Row:
 
 
 def _names(shown: Json) -> Iterator[str]:
-    if shown["canonical_slug"] != shown["id"] and "/" in shown["canonical_slug"]:  # others have models of the same name
+    if shown["canonical_slug"] != shown["id"] and "/" in shown["canonical_slug"]:  # without a provider it is ambiguous
         yield shown["canonical_slug"]
     if shown["host"] is not None:
         yield shown["id"].removeprefix("@")
@@ -164,16 +173,16 @@ def _identity(row: Row) -> tuple[str, str]:
 
 @lru_cache(maxsize=65_536)
 def _facet(name: str, value: str) -> Facet:
-    """Equal ones are one object: a hundred thousand offers share a few."""
+    """Return equal facets as one object, because a hundred thousand offers share a few."""
     return name, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
     rows: Mapping[int, Row]
-    """By position."""
+    """The rows by position."""
     positions: BitMap
-    """All of them."""
+    """The positions of all rows."""
     positions_of_id: Mapping[str, tuple[int, ...]]
     facets: Facets
     orders: Mapping[str, Order]
@@ -181,7 +190,7 @@ class Index:
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> Self:
-        """A new index of these offers, in whatever order they are given."""
+        """Make a new index of these offers, which may come in any order."""
         by_position = {SPACING * number: row for number, row in enumerate(sorted_unhurriedly(rows, _identity), start=1)}
         positions = list(by_position)
         positions_of_id: dict[str, tuple[int, ...]] = {}
@@ -206,27 +215,27 @@ class Index:
         return len(self.rows)
 
     def having(self, name: str, value: str) -> BitMap:
-        """The positions of the offers with this fact. Not to be changed."""
+        """Return the positions of the offers with this fact. Callers must not change the bitmap."""
         return self.facets[name].get(value, _NONE)
 
     def rows_of_id(self, offer_id: str) -> list[Row]:
-        """By gateway."""
+        """Return the offers of this id, by gateway."""
         return [self.rows[position] for position in self.positions_of_id.get(offer_id, ())]
 
     def position_of(self, row: Row) -> int | None:
-        """Where the offer stands of which this may be another version."""
+        """Return the position of the offer with the id and gateway of this row, or None."""
         for position in self.positions_of_id.get(row.id, ()):
             if self.rows[position].gateway == row.gateway:
                 return position
         return None
 
     def position_after(self, identity: tuple[str, str]) -> int | None:
-        """Where the first offer stands whose id and gateway come after these."""
+        """Return the position of the first offer whose id and gateway come after these, or None."""
         place = bisect_right(self.positions, identity, key=lambda position: _identity(self.rows[position]))
         return self.positions[place] if place < len(self) else None
 
     def with_rows(self, rows: Sequence[Row]) -> Index:
-        """The index once these offers, known or new, are as these rows say; every other one stays."""
+        """Return the index after these rows replace or add their offers; all other offers stay the same."""
         changed: dict[int, Row] = {}
         new: list[Row] = []
         for row in unhurried(rows):
@@ -250,7 +259,7 @@ class Index:
         )
 
     def _placed(self, rows: Iterable[Row]) -> dict[int, Row] | None:
-        """New offers at positions between those that they stand between; None where there is no room left."""
+        """Place new offers at free positions between their neighbours; return None if there is no room left."""
         placed: dict[int, Row] = {}
         by_gap: dict[int, list[Row]] = defaultdict(list)
         for row in sorted_unhurriedly(rows, _identity):

@@ -1,9 +1,9 @@
-"""The offers as LiteLLM's map of models and prices has them. Pure over a snapshot.
+"""The offers in the format of LiteLLM's map of models and prices. Pure over a snapshot.
 
-LiteLLM takes a price that is not there for 0. So an offer stands in the map only if all of what it bills for its
-ordinary work can be said in LiteLLM's keys, and is known: an unknown price would be free there.
-A held price is left out, for what is served may be long out of date. Where LiteLLM would then bill 0, or long prompts
-like short ones, the whole offer is left out.
+LiteLLM takes a missing price for 0. So the map contains an offer only if LiteLLM's keys can express all of the prices
+for its ordinary use, and all of these are known: an unknown price would be free there.
+A held price is left out, because the published one may be long out of date. If LiteLLM would then bill 0, or bill long
+prompts like short ones, the whole offer is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Json = Any
 _Entry = tuple[str, orjson.Fragment]
 
 GATEWAYS: Mapping[str, str] = {"openrouter": "openrouter", "featherless": "featherless_ai", "chutes": "chutes"}
-"""LiteLLM's names of the gateways that one calls with a key of one's own."""
+"""LiteLLM's names of the gateways that users call with a key of their own."""
 HOSTS: Mapping[str, str] = {
     "ai21": "ai21",
     "anthropic": "anthropic",
@@ -52,9 +52,9 @@ HOSTS: Mapping[str, str] = {
     "x-ai": "xai",
     "z-ai": "zai",
 }
-"""LiteLLM's names of the hosts that Portkey leads to; what is not here is not in the map."""
+"""LiteLLM's names of the hosts that Portkey routes to. Offers of other hosts are not in the map."""
 _BARE = {"ai21", "anthropic", "cohere", "cohere_chat", "openai", "text-completion-openai"}
-"""Providers whose models LiteLLM knows by their own ids."""
+"""Providers whose models LiteLLM lists by their bare ids."""
 _COMPLETING: Mapping[str, str] = {
     "@cohere/command-nightly": "cohere",
     "@openai/babbage-002": "text-completion-openai",
@@ -62,7 +62,7 @@ _COMPLETING: Mapping[str, str] = {
     "@openai/gpt-3.5-turbo-instruct": "text-completion-openai",
     "@openai/gpt-3.5-turbo-instruct-0914": "text-completion-openai",
 }
-"""Offers whose models go on with a text instead of chatting; LiteLLM has other names for their providers."""
+"""Offers of completion models, which continue a text instead of chatting. LiteLLM names their providers differently."""
 
 _MODES = {
     "LLM": "chat",
@@ -84,12 +84,12 @@ _COSTS = {
     "image_output": "output_cost_per_image_token",
 }
 _CONDITIONAL = ("prompt", "completion", "input_cache_read", "input_cache_write")
-"""Prices that LiteLLM knows conditions of."""
+"""Prices for which LiteLLM supports conditions."""
 _FALLING_BACK = {"input_cache_read", "input_cache_write", "input_cache_write_1h", "internal_reasoning"}
-"""Prices in whose place LiteLLM takes that of ordinary input or output."""
+"""Prices that LiteLLM replaces by the one of ordinary input or output if they are missing."""
 _EXECUTION_MODES = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
 _SIZES_READ = {"_flex": {"_above_272k_tokens"}, "_priority": {"_above_200k_tokens", "_above_272k_tokens"}}
-"""The prompt sizes that LiteLLM knows prices of in these modes; batches have prices from any size on."""
+"""The prompt sizes for which LiteLLM has prices in these modes; batches have prices from any size on."""
 _BY_PARAMETER = {
     "tools": "supports_function_calling",
     "tool_choice": "supports_tool_choice",
@@ -111,7 +111,7 @@ class PriceMap:
     body: bytes
     """The whole map as JSON."""
     entries: Mapping[int, tuple[Row, _Entry | None]]
-    """By position: an offer, and its key and value, if it stands in the map."""
+    """By position: an offer, and its key and value, or None if it is not in the map."""
 
 
 @derived.Once
@@ -122,8 +122,8 @@ def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
         row, before = held.index.rows[position], known.get(position)
         entries[position] = before if before is not None and before[0] is row else (row, _entry_of(row))
     told = dict(entry for _, entry in entries.values() if entry is not None)
-    # Longer ids first: once `litellm.register_model` knows `o1-mini`, it takes `o1-mini-2024-09-12` for that one, and
-    # would write the price of the one over that of the other.
+    # Longer ids first: once `litellm.register_model` knows `o1-mini`, it takes `o1-mini-2024-09-12` for that model, and
+    # would overwrite the price of `o1-mini` with the other one.
     return PriceMap(body=orjson.dumps({key: told[key] for key in sorted(told, reverse=True)}), entries=entries)
 
 
@@ -146,12 +146,12 @@ def _provider(document: Json) -> str | None:
 
 
 def _model(document: Json) -> str:
-    """The id without the host that it is asked at."""
+    """Return the id without the host."""
     return str(document["slug"] if document["host"] is not None else document["id"])
 
 
 def _is_sayable(document: Json) -> bool:
-    """Whether LiteLLM would bill what the gateway does: per token, all prices known, and no further charge."""
+    """Whether LiteLLM would bill what the gateway does: per token, with all prices known, and no further charge."""
     pricing, mode = document["pricing"], _MODES.get(document["model_type"])
     sides = ("prompt",) if mode == "embedding" else ("prompt", "completion")
     return (
@@ -159,19 +159,19 @@ def _is_sayable(document: Json) -> bool:
         and document["price_basis"] == "token"
         and all(pricing.get(side) is not None for side in sides)
         and pricing.get("request") in {None, "0"}
-        # LiteLLM would bill the usual price where ours is unclear.
+        # LiteLLM would bill the default price where ours is unclear.
         and not _has_unclear(document)
     )
 
 
 def _has_unclear(document: Json) -> bool:
-    """Whether a price is null that is charged; `completion` is null for an embedding, too, which has no such price."""
+    """Whether a price is null although it is charged. `completion` of an embedding is null too, but is not charged."""
     unclear = {(price.meter, price.conditions) for price in reading.unclear_prices(document)}
     return bool(unclear - {(meters.OUTPUT_TEXT, ())})
 
 
 def _is_needed(meter: str, conditions: Sequence[Condition]) -> bool:
-    """Whether LiteLLM would bill something false without this price."""
+    """Whether LiteLLM would bill a wrong amount without this price."""
     key = METERS[meter].pricing_key
     if conditions:
         return key in _CONDITIONAL and [dimension for dimension, _, _ in conditions] == [billing.PROMPT_TOKENS]
@@ -179,7 +179,7 @@ def _is_needed(meter: str, conditions: Sequence[Condition]) -> bool:
 
 
 def _without(held: Collection[HeldKey], pricing: Json) -> Json:
-    """The prices of a document without the held ones."""
+    """Return the prices of a document without the held ones."""
 
     def believed(prices: Json, conditions: Sequence[Condition]) -> Json:
         keys = {METERS[meter].pricing_key for meter, when in held if when == conditions}
@@ -206,10 +206,10 @@ def _entry(document: Json, provider: str) -> Json:
 
 
 def _mode(document: Json) -> str | None:
-    """Which of a provider's interfaces LiteLLM asks.
+    """Return which of a provider's interfaces LiteLLM calls.
 
-    None where nobody told: some of the hosts' models answer `responses` or `realtime` alone, and LiteLLM, which knows
-    many of them, would ask them for a chat if the map said so.
+    Return None if no source reports it: some of the hosts' models support only `responses` or `realtime`. LiteLLM knows
+    many of them, and would send them chat requests if the map declared `chat`.
     """
     if document["id"] in _COMPLETING:
         return "completion"
@@ -229,8 +229,8 @@ def _costs(pricing: Json) -> Iterator[tuple[str, orjson.Fragment]]:
 
 
 def _suffix(conditions: Json) -> str | None:
-    """LiteLLM's words for conditions; None where it has none, as for hours of the day, or reads none."""
-    match conditions:  # sorted: the mode stands before the size
+    """Return LiteLLM's suffix for conditions; None if it has none, as for hours of the day, or does not read it."""
+    match conditions:  # sorted: the mode comes before the size
         case [[billing.PROMPT_TOKENS, ">=", int(tokens)]]:
             return _above(tokens)
         case [[billing.EXECUTION_MODE, "=", mode]]:
@@ -242,13 +242,13 @@ def _suffix(conditions: Json) -> str | None:
 
 
 def _above(tokens: int) -> str:
-    """LiteLLM says "above" where we say "from"."""
+    """Convert "from" to "above", which LiteLLM uses."""
     thousands, rest = divmod(tokens - 1, 1_000)
     return f"_above_{tokens - 1}_tokens" if rest else f"_above_{thousands}k_tokens"
 
 
 def _abilities(document: Json) -> Iterator[tuple[str, bool]]:
-    """Those that are told; of the others nobody said that they are missing."""
+    """Yield the abilities that are known. A missing ability is left out, because no source denies it."""
     told = document["architecture"]
     found = {
         *(_BY_PARAMETER.get(name) for name in document["supported_parameters"] or ()),
@@ -260,5 +260,5 @@ def _abilities(document: Json) -> Iterator[tuple[str, bool]]:
 
 
 def _number(text: str) -> orjson.Fragment:
-    """A JSON number with the very digits of the price, which no float has touched."""
+    """Write the exact digits of the price as a JSON number, without converting it to a float."""
     return orjson.Fragment(text)

@@ -1,4 +1,4 @@
-"""The offers of an index in the order of one value, and those whose value lies in a range. Pure."""
+"""Orders the offers of an index by one value, and finds those whose value is in a range. Pure."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ BLOCK = 1_024
 
 _Item = TypeVar("_Item")
 SortValue = Any
-"""Comparable with every other one of its order; None where it is unknown."""
+"""Comparable with all other values of its order; None if unknown."""
 
 
 class Sortable(Protocol):
-    """What an order knows of an offer."""
+    """The part of an offer that an order uses."""
 
     @property
     def sort_values(self) -> tuple[SortValue, ...]: ...
 
 
 Rows = Mapping[int, Sortable]
-"""By position."""
+"""Offers by position."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """All positions by one value. Ties stand by position in both directions, so that each order is total."""
+    """All positions by one value. Ties are ordered by position in both directions, so that each order is total."""
 
     number: int
-    """Of the value in `sort_values`."""
+    """The index of the value in `sort_values`."""
     rising: array[int]
     falling_backwards: array[int]
-    """By value, ties by falling position: read from its end it is the falling order."""
+    """By value, with ties by falling position. Read from its end, it is the falling order."""
     ranks: array[int]
-    """The places in `rising`, by position: numbers are compared faster than what they stand for."""
+    """The place of each position in `rising`. Ranks are integers, so they compare faster than the values themselves."""
     blocks: Sequence[BitMap]
-    """The positions of `rising`, so many at a time: what a range is put together from."""
+    """The positions of `rising` in blocks of BLOCK. Ranges are unions of blocks."""
     unknown: BitMap
-    """Without a value: last in both directions, and in no range."""
+    """The positions without a value: last in both directions, and in no range."""
 
     @classmethod
     def of(cls, rows: Rows, positions: Sequence[int], *, number: int) -> Self:
@@ -79,7 +79,10 @@ class Order:
         )
 
     def moved(self, changed: Iterable[int], *, before: Rows, after: Rows) -> Order:
-        """The order once the rows of these positions changed; `before` and `after` have the rows of all positions."""
+        """Return the order after the rows of these positions changed.
+
+        `before` and `after` contain the rows of all positions.
+        """
         moving = [position for position in changed if self._differs(before.get(position), after[position])]
         if not moving:
             return self
@@ -114,10 +117,10 @@ class Order:
         )
 
     def picked(self, rows: Rows, members: BitMap, *, is_falling: bool, start: int, stop: int) -> Iterable[int]:
-        """The members from `start` to `stop` in this order."""
+        """Return the members from `start` to `stop` in this order."""
         unknown = members & self.unknown
         known = len(members) - len(unknown)
-        # Few members are sorted; of many, a walk along the whole order soon meets enough. A step costs half.
+        # Few members are sorted. For many, a walk along the whole order soon finds enough; one step costs half as much.
         if 2 * known * known < stop * len(self.rising):
             few = sorted((members - unknown).to_array(), key=self.ranks.__getitem__)
             ties = groupby(reversed(few), key=lambda at: self._value(at, rows))
@@ -128,20 +131,20 @@ class Order:
         return islice(chain(found, unknown), start, stop)
 
     def at_least(self, members: BitMap, value: SortValue, rows: Rows) -> BitMap:
-        """The members with this value or a higher one."""
+        """Return the members with this value or a higher one."""
         return self._cut(members, bisect_left(self.rising, value, key=lambda at: self._value(at, rows)), is_above=True)
 
     def at_most(self, members: BitMap, value: SortValue, rows: Rows) -> BitMap:
-        """The members with this value or a lower one."""
+        """Return the members with this value or a lower one."""
         place = bisect_right(self.rising, value, key=lambda at: self._value(at, rows))
         return self._cut(members, place, is_above=False)
 
     def below(self, members: BitMap, value: SortValue, rows: Rows) -> BitMap:
-        """The members with a lower value than this."""
+        """Return the members with a lower value than this."""
         return self._cut(members, bisect_left(self.rising, value, key=lambda at: self._value(at, rows)), is_above=False)
 
     def _cut(self, members: BitMap, place: int, *, is_above: bool) -> BitMap:
-        """The members that stand from this place of the rising order on, or before it; by the shorter part of it."""
+        """Return the members from this place of the rising order on, or before it. Computed from the shorter part."""
         low_is_shorter = 2 * place < len(self.rising)
         block = place // BLOCK
         if low_is_shorter:

@@ -1,7 +1,7 @@
-"""Pages of a selection: by offset in any order, or by a cursor that walks by id and gateway.
+"""Pages of a selection: by offset in any order, or by a cursor in the order of id and gateway.
 
-A cursor is the id and the gateway of the last offer of a page. What is published between two pages moves no offer in
-that order, so every offer that is there all the while is shown exactly once.
+A cursor is the id and the gateway of the last offer of a page. Publications between two pages move no offer in that
+order, so every offer that exists throughout is shown exactly once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ BEGINNING: Place = ("", "")
 
 
 def text_of(place: Place) -> str:
-    """The place as a cursor: opaque, and safe in a query string."""
+    """Encode the place as a cursor: opaque, and safe in a query string."""
     return "start" if place == BEGINNING else base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
 
 
 class Cursor(Parameter):
-    """Where a walk goes on, as the page before told it; or `start`."""
+    """The place where a walk continues, as the previous page reported it; or `start`."""
 
     longest = 2_000
 
@@ -55,9 +55,9 @@ class Cursor(Parameter):
 class Page:
     rows: Sequence[Row]
     offset: int | None
-    """None in a walk."""
+    """None if the page was requested by cursor."""
     following: Place | None
-    """Where a walk would go on; None at the end, and in an order in which none can."""
+    """The place where the next page starts; None at the end, and in orders that cannot be walked by cursor."""
 
     @property
     def next_cursor(self) -> str | None:
@@ -65,7 +65,7 @@ class Page:
 
 
 def page_of(selection: Selection, values: Mapping[str, Any]) -> Page:
-    """The page that `limit` and `offset` or `cursor` ask for."""
+    """Return the page that `limit` and `offset` or `cursor` select."""
     cursor, limit = values["cursor"], values["limit"]
     start = values["offset"] if cursor is None else selection.offset_after(cursor)
     rows = selection.page(offset=start, limit=limit)

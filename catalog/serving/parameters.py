@@ -1,6 +1,6 @@
-"""Kinds of query parameters: how each is read, spelled and documented. django-filter's Filters without a model.
+"""Kinds of query parameters: how each is parsed, spelled and documented.
 
-What a filter narrows is a `Selection`, not an ORM queryset.
+They are django-filter Filters without a model: they narrow a `Selection`, not an ORM queryset.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from catalog.serving.suggestions import did_you_mean
 
 Json = Any
 LONGEST_VALUE = 300
-_CHANGE_CURSOR = "[1-9][0-9]{0,14}-[1-9][0-9]{0,14}"  # revision 0 and offer 0 have no changes, so no answer names them
+_CHANGE_CURSOR = "[1-9][0-9]{0,14}-[1-9][0-9]{0,14}"  # no change has revision 0 or offer 0, so no answer contains them
 
 
 class Parameter(django_filters.Filter):
-    """One query parameter. `narrow` names the method of Selection to call; without it the view reads the value.
+    """One query parameter. `narrow` names the method of Selection to call; without it, the view reads the value.
 
-    `of` is the facet or the order that the method is to look at, where it is one for several.
+    `of` is the facet or the order that the method uses, if the method serves several.
     """
 
     schema: ClassVar[Json] = {"type": "string"}
@@ -52,15 +52,15 @@ class Parameter(django_filters.Filter):
         self.narrow = narrow
         self.of = of
         self.example = example
-        """As its schema has it; of a list the text, comma-separated."""
+        """The example in the form of the schema; for a list, comma-separated text."""
         self.required = required
 
     def parse(self, value: str) -> Any:
-        """The value that a text means. Raises ValueError with a reason that reads on after the parameter's name."""
+        """Parse a text. Raise ValueError with a reason that continues a sentence after the parameter's name."""
         return value
 
     def spelled(self, value: Any) -> str:
-        """The one spelling of all that mean the same; `parse` reads it again."""
+        """Return the canonical spelling of the value, which `parse` accepts."""
         return str(value)
 
     def openapi(self) -> Json:
@@ -74,7 +74,7 @@ class Parameter(django_filters.Filter):
 
 
 def _one_of(choices: Iterable[str], value: str) -> str:
-    """The choice that a text means, upper and lower case aside. Raises ValueError."""
+    """Return the choice that a text means, ignoring case. Raise ValueError if there is none."""
     known = {choice.casefold(): choice for choice in choices}
     if (found := known.get(value.casefold())) is None:
         raise ValueError(f"must be one of {', '.join(known.values())}{did_you_mean(value, known.values())}")
@@ -82,21 +82,21 @@ def _one_of(choices: Iterable[str], value: str) -> str:
 
 
 class Word(Parameter):
-    """Any text; one that matches nothing is no error."""
+    """Any text. A text that matches nothing is not an error."""
 
     def openapi(self) -> Json:
         return {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
 
 
 class SearchText(Word):
-    """Words that are looked for; what stands between them and their case do not matter."""
+    """Search words. Separators and case do not matter."""
 
     def spelled(self, value: str) -> str:
-        return " ".join(search_words.asked(value)) or value  # of signs alone there is nothing to spell
+        return " ".join(search_words.asked(value)) or value  # a text of only punctuation has no words to spell
 
 
 class OneOf(Parameter):
-    """One of a closed set, in whatever case."""
+    """One of a closed set, in any case."""
 
     def __init__(self, label: str, *, choices: Iterable[str], default: str, **options: Any) -> None:
         super().__init__(label, **options)
@@ -118,7 +118,7 @@ class WholeNumber(Parameter):
     def parse(self, value: str) -> int:
         if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
             raise ValueError("must be a whole number")
-        # Python refuses to convert thousands of digits, so their number is judged first; zeros before them count not.
+        # Python refuses to convert thousands of digits, so their number is checked first, without leading zeros.
         if len(value.lstrip("-0")) > len(str(self.most)) or not self.least <= int(value) <= self.most:
             raise ValueError(f"must be between {self.least} and {self.most}")
         return int(value)
@@ -129,7 +129,7 @@ class WholeNumber(Parameter):
 
 
 class YesNo(Parameter):
-    """True or false of a fact, each of which is one value of a facet; an unknown fact is neither."""
+    """True or false, each mapped to one value of a facet. An unknown fact is neither."""
 
     def __init__(self, label: str, *, yes: str, no: str, **options: Any) -> None:
         super().__init__(label, narrow="having", **options)
@@ -146,7 +146,7 @@ class YesNo(Parameter):
 
 
 class UsDollars(Parameter):
-    """An amount, as exact as prices are."""
+    """An amount with the precision of prices."""
 
     pattern = r"[0-9]{1,9}(\.[0-9]{1,24})?"
 
@@ -165,15 +165,15 @@ class UsDollars(Parameter):
 
 
 class Moment(Parameter):
-    """A time, or the beginning of a day, in UTC unless it says otherwise; as Unix seconds.
+    """A time, or the start of a day, as Unix seconds. It is in UTC unless it has a zone.
 
-    Parts of a second are rounded up, as no fact of the catalogue has them. Fewer than nine digits are no Unix seconds:
-    who writes 2025 or 20250101 means a year or a day, and would get the first months of 1970.
-    In a query string `+` is a space, so a zone that was not encoded arrives with one.
+    Parts of a second are rounded up, as no fact of the catalogue has them. Unix seconds have at least nine digits: a
+    client that sends 2025 or 20250101 means a year or a day, and would get the first months of 1970.
+    In a query string `+` is a space, so a zone that was not encoded arrives with a space.
     """
 
     least_seconds = 100_000_000
-    """In March 1973; what was before is written as a date or a time."""
+    """A time in March 1973. Earlier times must be written as a date or a time."""
 
     pattern = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[-+]\d\d:\d\d)?)?"
 
@@ -184,7 +184,7 @@ class Moment(Parameter):
                 return int(text)
         elif re.fullmatch(self.pattern, text, re.ASCII):
             with suppress(ValueError):
-                # A zone may lead out of the first and the last year, where there is nothing to be found.
+                # A zone may move the time out of the first or last year, where no offers exist.
                 return max(dates.MIN_UNIX_SECONDS, min(dates.seconds_of(text), dates.MAX_UNIX_SECONDS))
         raise ValueError(
             "must be a date such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or Unix seconds of at least nine "
@@ -202,7 +202,7 @@ class Moment(Parameter):
 
 
 class RevisionNumber(Parameter):
-    """The number of a revision; whether there is such a one is for the view to say."""
+    """The number of a revision. The view checks whether the revision exists."""
 
     def parse(self, value: str) -> int:
         if not re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
@@ -230,7 +230,7 @@ class ChangeCursor(Parameter):
 
 
 class PastMoment(Moment):
-    """A time that has been; parts of a second are left out, as times are shown without them."""
+    """A past time. Parts of a second are dropped, because times are shown without them."""
 
     def parse(self, value: str) -> datetime:
         moment = datetime.fromtimestamp(super().parse(re.sub(r"\.\d{1,9}", "", value)), UTC)
@@ -246,7 +246,7 @@ class PastMoment(Moment):
 
 
 class Words(Parameter):
-    """Several texts, comma-separated or by giving the parameter again."""
+    """Several texts, comma-separated or by repeating the parameter."""
 
     takes_several = True
 
@@ -258,7 +258,7 @@ class Words(Parameter):
 
 
 class Ids(Words):
-    """Several ids, each once, in the order in which the answer is to have them."""
+    """Several distinct ids, in the order that the answer uses."""
 
     def __init__(self, label: str, *, most: int, **options: Any) -> None:
         super().__init__(label, **options)
@@ -272,21 +272,21 @@ class Ids(Words):
 
 
 class Tags(Words):
-    """Several tags, in whatever case."""
+    """Several tags, in any case."""
 
     def parse(self, value: str) -> str:
         return value.lower()
 
 
 class Names(Words):
-    """Several names, in whatever case."""
+    """Several names, in any case."""
 
     def parse(self, value: str) -> str:
         return value.casefold()
 
 
 class ModalityNames(Words):
-    """Several modalities, in whatever case, in the catalogue's words or in those of a gateway."""
+    """Several modalities, in any case, in the terms of the catalogue or of a gateway."""
 
     def parse(self, value: str) -> str:
         [word] = modalities.canonical([value])
@@ -301,9 +301,9 @@ class Providers(Words):
 
 
 class Modalities(Words):
-    """Several notations such as `text+image->text`, in whatever order each side is written.
+    """Several notations such as `text+image->text`. Each side may be in any order.
 
-    In a query string `+` is a space, so both are read.
+    In a query string `+` is a space, so both are accepted.
     """
 
     def parse(self, value: str) -> str:
@@ -312,7 +312,7 @@ class Modalities(Words):
 
 
 class AnyOf(Words):
-    """Any of a closed set, in whatever case."""
+    """Any of a closed set, in any case."""
 
     def __init__(self, label: str, *, choices: Iterable[str], **options: Any) -> None:
         super().__init__(label, **options)

@@ -1,4 +1,4 @@
-"""Which positions have which words. Pure, never changed: `moved` gives the next one."""
+"""An inverted index: which positions have which words. Pure and immutable: `moved` returns the next one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from catalog.serving.unhurried import sorted_unhurriedly, unhurried
 
 _Held = int | BitMap
-"""Half of the words stand at one position alone: a number is a seventh of a bitmap."""
+"""Half of the words occur at one position only. A number takes a seventh of the memory of a bitmap."""
 
 
 class Postings:
@@ -22,7 +22,7 @@ class Postings:
     def __init__(self, at: dict[str, _Held], words: list[str]) -> None:
         self._at = at
         self.words = words
-        """Sorted. Not to be changed."""
+        """All words, sorted. Callers must not change the list."""
 
     @classmethod
     def of(cls, members: Mapping[str, array[int]]) -> Self:
@@ -33,7 +33,7 @@ class Postings:
         return word in self._at
 
     def at(self, word: str) -> BitMap:
-        """Not to be changed."""
+        """Return the positions that have the word. Callers must not change the bitmap."""
         return _unpacked(self._at.get(word))
 
     def at_any(self, words: Iterable[str]) -> BitMap:
@@ -42,13 +42,13 @@ class Postings:
         return BitMap.union(alone, *(each for each in held if not isinstance(each, int)))
 
     def beginning_with(self, prefix: str) -> Iterator[str]:
-        """The words that are longer than the prefix."""
+        """Yield the words that begin with the prefix and are longer."""
         start = bisect_left(self.words, prefix)
         following = (self.words[place] for place in range(start, len(self.words)))
         return (word for word in takewhile(lambda word: word.startswith(prefix), following) if word != prefix)
 
     def moved(self, left: Mapping[str, list[int]], joined: Mapping[str, list[int]]) -> Postings:
-        """Once these positions no longer have these words, and these others have them."""
+        """Return the postings after the positions of `left` lose their words and those of `joined` gain theirs."""
         if not left and not joined:
             return self
         at = dict(self._at)

@@ -29,13 +29,16 @@ class ProviderFigures:
 
 
 def provider_keys(selection: Selection) -> list[str]:
-    """Of every provider with an offer in the selection, in order. Offers whose maker is unknown belong to none."""
+    """Return the keys of all providers with an offer in the selection, sorted.
+
+    Offers without a known provider belong to none.
+    """
     found = selection.snapshot.index.facets["provider"]
     return sorted(key for key, offers in found.items() if offers.intersect(selection.members))
 
 
 def figures(selection: Selection, key: str) -> ProviderFigures:
-    """Of the provider with this key, as far as the selection has its offers."""
+    """Return the figures of the provider with this key, computed from its offers in the selection."""
     mine = selection.having("provider", key)
     known = registry.PROVIDERS.of(key)
     told = selection.snapshot.providers.get(key) or ProviderRow()
@@ -58,7 +61,7 @@ def figures(selection: Selection, key: str) -> ProviderFigures:
 
 
 def slug_of(selection: Selection, key: str) -> str:
-    """Its canonical spelling; of a provider of which nothing is known but its offers the most usual one."""
+    """Return the provider's canonical slug; if only its offers are known, their most frequent spelling."""
     if (known := registry.PROVIDERS.of(key)) is not None:
         return known.slug
     spellings = Counter(row.provider_slug for row in selection.having("provider", key).rows if row.provider_slug)

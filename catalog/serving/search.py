@@ -1,16 +1,17 @@
-"""Which offers a text means, the likeliest first. Pure.
+"""Finds the offers that a text means, the likeliest first. Pure.
 
-All words of a text must be met: by a word of the offer, by a word that begins so, by several that are written as one or
-one that is written as several, or, where none of that is anywhere, by a word of ids, names and providers that is
-spelled nearly so. Where no offer meets all words, the text is read once more, and words that are spelled nearly so
-count beside those that are as they stand: among so many names, one has nearly every mistake.
+An offer must match all words of a text. A word matches a word of the offer that is equal or begins with it. It also
+matches several words that the offer writes as one, or one that it writes as several. If none of that occurs anywhere,
+it matches a word of ids, names and providers with nearly the same spelling. If no offer matches all words, the text is
+searched once more, and words of similar spelling count in addition to exact ones: among so many names, some name has
+nearly every misspelling.
 
-What meets a word has a cost, which grows from names to descriptions and from whole words to misspelled ones; the costs
-of a text's words are added, and one more for makers of whom little is known: they name their models after others'.
-Offers of one cost stand by what is known without a question: models of short names first, then those that are sold as
-they are, then those of many gateways, then by position.
+Each match has a cost, which grows from names to descriptions and from whole words to misspelled ones. The costs of a
+text's words are added up. Offers of little-known providers cost extra, because these name their models after those of
+others. Offers of equal cost are ordered by facts that do not depend on the query: models with short names first, then
+standard offers before variants, then models of many gateways, then by position.
 
-Everything is arithmetic on bitmaps, so that a text that meets the whole catalogue costs hardly more than one that meets
+All steps are arithmetic on bitmaps, so a text that matches the whole catalogue costs hardly more than one that matches
 ten offers.
 """
 
@@ -38,28 +39,28 @@ from catalog.serving.search_words import FIELDS, HEAD_MARK, HEADS, NAME, PROVIDE
 from catalog.serving.unhurried import unhurried
 
 if TYPE_CHECKING:
-    from catalog.serving.index import Row  # whose index holds a Search
+    from catalog.serving.index import Row  # an import at run time would be circular: the index holds a Search
 
 Rows = Mapping[int, "Row"]
 Hits = list[tuple[int, BitMap]]
-"""What meets one word: costs, the least first, and the positions that meet it so."""
+"""The matches of one word: costs, lowest first, and the positions that match at this cost."""
 Standing = tuple[tuple[int, int], bool, int]
-"""Words of id and name; whether it is a variant; how many gateways sell the model, negative. The least comes first."""
+"""Words of id and name; whether it is a variant; the negated number of gateways that sell the model. Lowest first."""
 
 MODEL, RENOWN = range(len(FIELDS), len(FIELDS) + 2)
-"""What is kept of offers like their words: the slug of the canonical model; that the maker is a STRANGER."""
+"""Stored for offers in the same way as words: the slug of the canonical model; whether the provider is a STRANGER."""
 STRANGER = "stranger"
 STRANGERS_COST = 4
-"""More than a whole word of the provider: who asks for a maker means its models, and no others that have its name."""
+"""More than a whole word of the provider: a query for a provider means its models, not others that contain its name."""
 CORRECTED = (NAME, PROVIDER)
-"""The fields whose words a misspelled one may mean."""
+"""The fields whose words a misspelled one is compared with."""
 WHOLE, BEGINNING, MISSPELLED = range(3)
 SHORTEST_MISSPELLED, LONG_MISSPELLED = 4, 7
-"""Letters: shorter words are never corrected, and from the second on two mistakes are."""
+"""Numbers of letters: shorter words are never corrected, and words of the second length or more allow two mistakes."""
 MOST_CORRECTED = 4
-"""Words of one question: each is compared with thousands, and the next one that nothing meets ends the search."""
+"""Corrected words per query. Each is compared with thousands, and a further word without a match ends the search."""
 LONGEST_SPAN = 3
-"""Words of a question that may be one word of a name."""
+"""The number of consecutive query words that may be one word of a name."""
 
 FIGURES = frozenset(string.digits + ".")
 _ACTIVE = ("status", "active")
@@ -68,14 +69,14 @@ _DATE_AT_END = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a text means, before anything else narrows it."""
+    """The offers that a text means, before other filters narrow them."""
 
     positions: BitMap
     hits: Sequence[Hits]
-    """Of each word, and of renown."""
+    """The matches of each word, and those of renown."""
 
     def by_cost(self, members: BitMap) -> Iterator[BitMap]:
-        """The members, which are found ones, in groups of one cost, the cheapest first."""
+        """Yield the members in groups of equal cost, cheapest first. All members must be in `positions`."""
         groups: dict[int, BitMap] = {0: members}
         for hits in self.hits:
             groups = _dearer(groups, hits)
@@ -85,11 +86,11 @@ class Found:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
     postings: Sequence[Postings]
-    """The words of all offers, for each of search_words.FIELDS; after them MODEL and RENOWN."""
+    """The words of all offers, one for each of search_words.FIELDS, followed by MODEL and RENOWN."""
     spellings: Mapping[int, list[str]]
     """The words that a misspelled one may mean, by their number of letters."""
     standings: Mapping[Standing, BitMap]
-    """In their order."""
+    """Positions by standing, in the order of the standings."""
 
     @classmethod
     def of(cls, rows: Rows) -> Self:
@@ -106,7 +107,10 @@ class Search:
         return cls(postings=postings, spellings=_spellings(postings), standings=dict(sorted(standings.items())))
 
     def with_rows(self, changed: Iterable[int], *, before: Rows, after: Rows) -> Search:
-        """Once the rows of these positions changed; `before` and `after` have the rows of all positions."""
+        """Return the search after the rows of these positions changed.
+
+        `before` and `after` contain the rows of all positions.
+        """
         changed = list(changed)
         left, joined = ([defaultdict[str, list[int]](list) for _ in (*FIELDS, MODEL, RENOWN)] for _ in range(2))
         for position in unhurried(changed):
@@ -127,7 +131,7 @@ class Search:
     def _standings_with(
         self, changed: Sequence[int], before: Rows, after: Rows, models: Postings
     ) -> Mapping[Standing, BitMap]:
-        """An offer that comes or goes tells on the others of its model."""
+        """Recompute the standings. An offer that is added or removed affects all offers of its model."""
         concerned = [rows[at].identity for rows in (before, after) for at in changed if at in rows]
         of_models = models.at_any({identity.model for identity in concerned if identity})
         was, now = _standings(before, self.postings[MODEL]), _standings(after, models)
@@ -145,14 +149,14 @@ class Search:
 
     # --- what a text means -------------------------------------------------------------------------------------------
     def find(self, text: str) -> Found:
-        """What has all words of the text; nothing, where the text has none."""
+        """Return the offers that match all words of the text; none if the text has no words."""
         words = search_words.asked(text)
         corrections = cache(self._misspelled)
         found = self._having(words, corrections, is_doubtful=False)
         return found if found.positions else self._having(words, corrections, is_doubtful=True)
 
     def _having(self, words: Sequence[str], corrections: Callable[[str], Hits], *, is_doubtful: bool) -> Found:
-        """What has all words. In doubt, a word is corrected even if something has it as it stands."""
+        """Return the offers that match all words. If `is_doubtful`, words with exact matches are corrected too."""
         as_one = self._written_as_one(words)
         positions, hits, corrected = BitMap(), list[Hits](), 0
         for number, word in enumerate(words):
@@ -169,7 +173,7 @@ class Search:
         return Found(positions=positions, hits=[*hits, [(0, positions - strangers), (STRANGERS_COST, strangers)]])
 
     def page(self, found: Found, members: BitMap, *, start: int, stop: int) -> Iterator[int]:
-        """Those of the members, which are found ones, from `start` to `stop`, the likeliest first."""
+        """Yield the members from `start` to `stop`, the likeliest first. All members must be in `found`."""
         for group in found.by_cost(members):
             if start < len(group):
                 for standing in self.standings.values():
@@ -182,7 +186,7 @@ class Search:
                 start, stop = start - len(group), stop - len(group)
 
     def _meeting(self, word: str, as_one: Hits) -> Iterator[tuple[str, Hits]]:
-        """The word and what meets it; or where nothing does, each of its parts and what meets that."""
+        """Yield the word with its matches; if it has none, each of its parts with the matches of that part."""
         hits = [*self._beginning_with(word), *as_one]
         if not hits or not word.isalpha():
             hits += self._written_as_several(word)
@@ -192,7 +196,7 @@ class Search:
             yield from ((part, self._beginning_with(part)) for part in search_words.parts(word))
 
     def _beginning_with(self, word: str) -> Hits:
-        """The word itself, and longer ones."""
+        """Match the word itself, and longer words that begin with it."""
         hits = []
         for field in FIELDS:
             held = self.postings[field]
@@ -200,7 +204,7 @@ class Search:
         return [(cost, at) for cost, at in hits if at]
 
     def _written_as_one(self, words: Sequence[str]) -> Sequence[Hits]:
-        """For each word, what has it and its neighbours as one: `deep seek`, `qwen 3`, `4 5` for 4.5."""
+        """For each word, match it joined with its neighbours: `deep seek`, `qwen 3`, `4 5` for 4.5."""
         hits: list[Hits] = [[] for _ in words]
         for start in range(len(words)):
             for stop in range(start + 2, min(start + LONGEST_SPAN, len(words)) + 1):
@@ -210,14 +214,14 @@ class Search:
                         at = self.postings[field].at(one)
                         hits[start].append((_cost(field, WHOLE), at))
                         for number in range(start + 1, stop):
-                            hits[number].append((0, at))  # it is one word, and is paid for
+                            hits[number].append((0, at))  # the first word already has the cost of the joined one
         return hits
 
     def _written_as_several(self, word: str) -> Hits:
-        """Names that have words which make up this one: `gpt4omini`. The last may begin a longer one."""
+        """Match names whose words make up this one: `gpt4omini`. The last part may be the start of a longer word."""
         names = self.postings[NAME]
         seams = _seams(word)
-        made: dict[int, BitMap] = {}  # by the number of letters: names that have words which make up so many
+        made: dict[int, BitMap] = {}  # by number of letters: names whose words make up that much of the word
         longer = BitMap()
         for start in (0, *seams):
             if start and start not in made:
@@ -233,7 +237,7 @@ class Search:
         return [(cost, at) for cost, at in hits if at]
 
     def _misspelled(self, word: str) -> Hits:
-        """The nearest other words of names and providers."""
+        """Match the words of names and providers with the most similar spelling."""
         meant = self._within(word, mistakes=1)
         if not meant and len(word) >= LONG_MISSPELLED:
             meant = self._within(word, mistakes=2)
@@ -241,7 +245,7 @@ class Search:
         return [(cost, at) for cost, at in hits if at]
 
     def _within(self, word: str, *, mistakes: int) -> set[str]:
-        """Letters that are missing, too many, wrong or exchanged with the next are a mistake each."""
+        """Return words with this many mistakes at most: a missing, extra or wrong letter, or two swapped neighbours."""
         sizes = range(len(word) - mistakes, len(word) + mistakes + 1)
         near = (
             process.extract(word, self.spellings.get(size, ()), scorer=OSA.distance, score_cutoff=mistakes, limit=None)
@@ -251,7 +255,7 @@ class Search:
 
 
 def _is_corrected(word: str) -> bool:
-    """Figures are never guessed."""
+    """Whether a word may be corrected: digits are never guessed."""
     return word.isalpha() and len(word) >= SHORTEST_MISSPELLED
 
 
@@ -260,7 +264,7 @@ def _cost(field: int, kind: int) -> int:
 
 
 def _dearer(groups: Mapping[int, BitMap], hits: Hits) -> dict[int, BitMap]:
-    """The groups by cost once another word is met: an offer that meets it in several ways has the cheapest."""
+    """Add a word's costs to the groups. An offer that matches the word in several ways gets the lowest cost."""
     dearer: dict[int, BitMap] = defaultdict(BitMap)
     for spent, rest in groups.items():
         for cost, at in hits:
@@ -271,14 +275,14 @@ def _dearer(groups: Mapping[int, BitMap], hits: Hits) -> dict[int, BitMap]:
 
 
 def _longer(held: Postings, beginning: str) -> BitMap:
-    """The positions of longer words that begin so."""
+    """Return the positions of words that begin with this text and are longer."""
     if len(beginning) in HEADS:
         return held.at(beginning + HEAD_MARK)
     return held.at_any(held.beginning_with(beginning))
 
 
 def _seams(word: str) -> list[int]:
-    """Where two words may have been written as one: never within a number."""
+    """Return the places where two words may have been joined, but none within a number."""
     return [end for end in range(1, len(word)) if not (word[end - 1] in FIGURES and word[end] in FIGURES)]
 
 
@@ -286,7 +290,7 @@ def _is_piece(text: str) -> bool:
     return len(text) > 1 or text.isdigit()
 
 
-# --- what is known of an offer without a question --------------------------------------------------------------------
+# --- facts of an offer that do not depend on the query ---------------------------------------------------------------
 def _terms(row: Row) -> tuple[set[str], ...]:
     words = search_words.by_field(orjson.loads(row.document))
     model = {row.identity.model} if row.identity else set()
@@ -309,7 +313,7 @@ def _standings(rows: Rows, models: Postings) -> Callable[[int], Standing]:
 
 
 def _is_stranger(maker: str | None) -> bool:
-    """Whether the maker has no site that we know. An offer that names no maker is its gateway's."""
+    """Whether the provider has no known site. An offer without a provider counts as its gateway's own."""
     known = registry.PROVIDERS.of(maker) if maker else None
     return maker is not None and (known is None or known.site_url is None)
 

@@ -1,8 +1,8 @@
-"""The words that a search compares: those of an offer, and those of a question. Pure.
+"""The words that a search compares: those of an offer, and those of a query. Pure.
 
-A word is a run of letters and digits, in lower case and in Unicode's compatible form; a point between two digits is
-part of it. `Qwen2.5-VL-32B` has the words qwen2.5, vl and 32b, and qwen and 2.5 beside: people write names with and
-without the space.
+A word is a run of letters and digits, in lower case and in Unicode's compatibility form; a point between two digits is
+part of it. `Qwen2.5-VL-32B` has the words qwen2.5, vl and 32b, and in addition qwen and 2.5, because people write names
+with and without the space.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from catalog.normalize import model_ids
 Json = Any
 
 NAME, PROVIDER, TAG, DESCRIPTION = FIELDS = range(4)
-"""Where a word stands, the weightiest first. The maker's part of an id is a word of the provider."""
+"""The fields of a word, the weightiest first. The provider's part of an id is a word of PROVIDER."""
 
 UNASKED = frozenset({"instruct", "it"})
-"""Words that makers write into names or leave out, and people rarely ask for."""
+"""Words that providers write into names or leave out, and that people rarely search for."""
 LONGEST_WORD = 40
-"""What is longer is no word of a language; its beginning is enough."""
+"""Longer runs are not words of a language, so only their beginning is used."""
 LONGEST_QUESTION = 300
 LONGEST_LENGTH = 12
-"""In words: what has more is as long as that."""
+"""The largest length in words; names with more words count as this long."""
 HEADS = (1, 2)
-"""So many letters begin too many words to look at each; they are kept like words, with a mark."""
+"""The numbers of letters that begin too many words to scan. These beginnings are stored like words, with a mark."""
 HEAD_MARK = "*"
-"""In no word."""
+"""A character that no word contains."""
 
 _WORD = re.compile(r"(?:[^\W_]|(?<=\d)\.(?=\d))+")
-# Not within `r1`, `4o`, `70b` or `a22b`, which are words; but the `v` of a version is often left out.
+# No border within `r1`, `4o`, `70b` or `a22b`, which are words; but the `v` of a version is often left out.
 _BORDER = re.compile(r"(?<=[^\W\d_]{3})(?=\d)|(?<=\d)(?=[^\W\d_]{3})|(?<=^v)(?=\d)")
 _POINT_AS_SEPARATOR = re.compile(r"(?<![\w.])(\d)[- ](?=(\d)(?![\w.]))")
 _PLUS = re.compile(r"(?<=[^\W_])\+(?![^\W_])")
@@ -42,23 +42,23 @@ _POINT_AS_LETTER = re.compile(r"\bv?(\d)p(\d)\b")
 
 
 def asked(text: str) -> list[str]:
-    """The words of a question, each once, in their order. Joined by spaces they are a question with the same words."""
+    """Return the distinct words of a query, in their order. Joined by spaces, they are a query with the same words."""
     return list(dict.fromkeys(_words(_folded(text)[:LONGEST_QUESTION])))
 
 
 def parts(word: str) -> Sequence[str]:
-    """Where letters and digits meet: `qwen3` → qwen, 3; `0528` and `70b` are one."""
+    """Split a word where letters meet digits: `qwen3` → qwen, 3; `0528` and `70b` stay whole."""
     return [part for part in _BORDER.split(word) if part]
 
 
 def by_field(shown: Json) -> tuple[set[str], ...]:
-    """The words of a document and their heads, for each of FIELDS. Each word is only where it weighs most."""
+    """Return the words of a document and their heads, for each of FIELDS. Each word is only in its weightiest field."""
     path, _, short = shown["id"].rpartition("/")
     maker, _, name = shown["name"].rpartition(": ")
     own = set(_of_name(short))
     provider = _of_provider(path, maker, shown["provider_slug"])
     found = (
-        own | (set(_of_name(name)) - provider),  # names begin with their makers here and there
+        own | (set(_of_name(name)) - provider),  # some names begin with their provider
         set(provider - own),
         _of(shown["tags"]),
         _of([shown["description"] or ""]),
@@ -72,9 +72,12 @@ def by_field(shown: Json) -> tuple[set[str], ...]:
 
 
 def lengths(shown: Json) -> tuple[int, int]:
-    """How many words the id of a model has, and how many its name: the fewer, the more of them were asked for."""
+    """Return the number of words of a model's id and of its name.
+
+    In a shorter name, the query covers a larger part.
+    """
     of_id = _length(model_ids.short_name(shown["id"]))
-    # A name may leave out the family that its id begins with, and is no shorter for it.
+    # A name without the family that its id begins with does not count as shorter.
     return of_id, max(of_id, _length(shown["name"].rpartition(": ")[2]))
 
 
@@ -85,10 +88,10 @@ def _length(name: str) -> int:
 
 @lru_cache(maxsize=4_096)
 def _of_provider(path: str, maker: str, slug: str | None) -> frozenset[str]:
-    """Of the maker's part of an id and of a name, and of all that the provider is known to be called."""
+    """Return the words of the provider's part of an id and of a name, and of all known names of the provider."""
     known = registry.PROVIDERS.of(slug) if slug else None
     spellings = [slug or "", *([known.slug, known.name] if known else [])]
-    as_one = ["".join(_words(_folded(spelling))) for spelling in spellings]  # `x-ai` is asked for as `xai`
+    as_one = ["".join(_words(_folded(spelling))) for spelling in spellings]  # people search `x-ai` as `xai`
     return frozenset(_of([path, maker, *spellings, *as_one]))
 
 
@@ -110,7 +113,7 @@ def _with_parts(folded: str) -> Iterator[str]:
 
 
 def _with_points(folded_name: str) -> str:
-    """`claude-sonnet-4-5` is version 4.5."""
+    """Write versions with points: `claude-sonnet-4-5` is version 4.5."""
     return _POINT_AS_SEPARATOR.sub(r"\1.", folded_name)
 
 

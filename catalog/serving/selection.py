@@ -1,4 +1,4 @@
-"""A set of offers of one snapshot, narrowed and ordered by what a client asks for."""
+"""A set of offers of one snapshot, narrowed and ordered by a client's query."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from catalog.serving.search import Found
 from catalog.serving.snapshot import Snapshot
 
 SORTS = tuple(name for name in SORT_VALUES if name not in {"max_completion_tokens", "expires"})
-"""What lists can be sorted by; a leading `-` turns the order round."""
+"""The values that lists can be sorted by; a leading `-` reverses the order."""
 RELEVANCE = "relevance"
-"""The order of what was found, the likeliest first; it cannot be turned round."""
+"""The order of search results, the likeliest first. It cannot be reversed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Immutable: every method gives another selection."""
+    """Immutable: every method returns another selection."""
 
     snapshot: Snapshot
     members: BitMap
-    """Positions. Not to be changed: it may be the index's own."""
+    """The positions of the offers. Callers must not change the bitmap: it may be the index's own."""
     sort: str = "id"
     found: Found | None = None
-    """What the text means that was asked for; `relevance` is the order of it."""
+    """The search result of the query's text; `relevance` sorts by it."""
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, status: str = "active") -> Selection:
-        """The offers that lists show: all that are not withdrawn, by id and gateway; or `withdrawn`, or `all`."""
+        """Select offers by status (`active`, `withdrawn` or `all`), by id and gateway. Lists show the active ones."""
         index = snapshot.index
         return cls(snapshot, index.positions if status == "all" else index.having("status", status))
 
@@ -47,12 +47,12 @@ class Selection:
         return self.having("provider", registry.PROVIDERS.key(spelling))
 
     def of_canonical_models(self, slugs: Iterable[str]) -> Selection:
-        """Of any of these models, in whatever case; the slug of a merged one leads on to the model it is part of."""
+        """Keep offers of any of these models, in any case; the slug of a merged model redirects to its new model."""
         led = (self.snapshot.redirects.get(slug.casefold(), slug).casefold() for slug in slugs)
         return self.having_any("canonical_model", led)
 
     def having(self, name: str, value: str) -> Selection:
-        """Those with this value of a facet (`index.FACETS`)."""
+        """Keep the offers with this value of a facet (`index.FACETS`)."""
         return replace(self, members=self.members & self.snapshot.index.having(name, value))
 
     def having_any(self, name: str, values: Iterable[str]) -> Selection:
@@ -60,7 +60,7 @@ class Selection:
         return replace(self, members=self.members & wanted)
 
     def matching(self, text: str) -> Selection:
-        """Those that have all words of the text, or nearly so (`search.py`)."""
+        """Keep the offers that have all words of the text, or words of similar spelling (`search.py`)."""
         found = self.snapshot.index.search.find(text)
         return replace(self, members=self.members & found.positions, found=found)
 
@@ -68,7 +68,7 @@ class Selection:
         return reduce(lambda selection, value: selection.having(name, value), values, self)
 
     def at_least(self, name: str, value: SortValue) -> Selection:
-        """Those whose value (`index.SORT_VALUES`) is this or a higher one. An unknown one is in no range."""
+        """Keep the offers with this value (`index.SORT_VALUES`) or a higher one. Unknown values are in no range."""
         index = self.snapshot.index
         return replace(self, members=index.orders[name].at_least(self.members, value, index.rows))
 
@@ -81,18 +81,18 @@ class Selection:
         return replace(self, members=index.orders[name].below(self.members, value, index.rows))
 
     def counts(self, name: str) -> dict[str, int]:
-        """How many have each value of a facet; values that none has are left out."""
+        """Count the offers by value of a facet; values without offers are left out."""
         values = sorted(self.snapshot.index.facets[name].items())
         counted = {value: offers.intersection_cardinality(self.members) for value, offers in values}
         return {value: count for value, count in counted.items() if count}
 
     def sorted_by(self, sort: str) -> Selection:
-        """Equal values stay in the order of id and gateway, in both directions, so that the order is total."""
+        """Sort by this value. Ties stay in the order of id and gateway in both directions, so the order is total."""
         return replace(self, sort=sort)
 
     @property
     def rows(self) -> Sequence[Row]:
-        """All of them."""
+        """All offers of the selection, in its order."""
         return self.page(offset=0, limit=len(self))
 
     def page(self, *, offset: int, limit: int) -> Sequence[Row]:
@@ -100,14 +100,14 @@ class Selection:
         return [rows[position] for position in self._positions(offset, offset + limit)]
 
     def offset_after(self, place: tuple[str, str]) -> int:
-        """How many come up to this id and gateway, in the order of these; nothing of that name need be there."""
+        """Return how many members come up to this id and gateway, in that order. No such offer needs to exist."""
         next_position = self.snapshot.index.position_after(place)
         return len(self) if next_position is None else self.members.rank(next_position - 1)
 
     def _positions(self, start: int, stop: int) -> Iterable[int]:
-        """Those of the rows from `start` to `stop` in the order asked for."""
+        """Return the positions of the rows from `start` to `stop` in the selected order."""
         if self.sort == "id":
-            return self.members[start:stop]  # the order of the positions themselves
+            return self.members[start:stop]  # positions are already in this order
         index = self.snapshot.index
         if self.sort == RELEVANCE and self.found:
             return index.search.page(self.found, self.members, start=start, stop=stop)

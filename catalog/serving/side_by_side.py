@@ -1,4 +1,4 @@
-"""Models side by side: what each can do at its best offer, what a workload costs, and in what they differ."""
+"""Compares models: what each can do at its best offer, what a workload costs, and in which fields they differ."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from catalog.serving.index import Row
 Json = Any
 
 FACTS = ("name", "provider_slug", "model_type", "hugging_face_id", "knowledge_cutoff")
-"""Told of a model by the first of its offers that tells them; offers of the model as it is before its variants."""
+"""Facts that a model takes from the first of its offers that has them; standard offers come before variants."""
 
 LARGEST: Mapping[str, Sequence[str]] = {
     "context_length": ("context_length",),
     "max_completion_tokens": ("top_provider", "max_completion_tokens"),
 }
-"""Figures that depend on the host: the largest one at any."""
+"""Figures that depend on the host: a model gets the largest value of any offer."""
 
 ANYWHERE: Mapping[str, Sequence[str]] = {
     "input_modalities": ("architecture", "input_modalities"),
     "output_modalities": ("architecture", "output_modalities"),
     "supported_parameters": ("supported_parameters",),
 }
-"""Abilities that depend on the host: what any has."""
+"""Abilities that depend on the host: a model has those of any offer."""
 
 DIFFERING = ("model_type", "knowledge_cutoff", *LARGEST, *ANYWHERE, "lowest_cost")
 
 
 def side_by_side(model_rows: Sequence[Sequence[Row]], workload: workloads.Workload) -> list[Json]:
-    """The facts and costs of each model, whose offers are given."""
+    """Return the facts and costs of each model, from its offers."""
     return [_model(rows, workload) for rows in model_rows]
 
 
 def differences(models: Sequence[Json]) -> dict[str, list[Json]]:
-    """Fields in which the models differ, with the value of each in their order; of lists, what not all of them have.
+    """Return the fields in which the models differ, with the value of each, in their order.
 
-    What is not told differs not.
+    Lists contain only the items that some models lack. Missing values never count as a difference.
     """
     told = {field: [_shown(model, field) for model in models] for field in DIFFERING}
     return {field: _apart(values) for field, values in told.items() if len({str(v) for v in values} - {"None"}) > 1}
@@ -101,7 +101,7 @@ def _held(offer: Compared) -> Json:
 
 
 def _costs(offers: Sequence[Compared]) -> Json:
-    """From the cheapest to the dearest offer that can be compared."""
+    """Return the span from the cheapest to the most expensive offer that can be compared."""
     found = _span(offer.cost for offer in offers)
     return found and {**found, "offers": sum(offer.cost is not None for offer in offers)}
 
@@ -117,7 +117,7 @@ def _span(amounts: Iterable[Decimal | None]) -> Json:
 
 
 def _values(told: Iterable[Json], path: Iterable[str]) -> list[Json]:
-    """What is told at this place, where it is."""
+    """Return the values at this path, without the missing ones."""
     found = list(told)
     for part in path:
         found = [value[part] for value in found]

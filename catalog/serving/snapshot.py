@@ -1,9 +1,9 @@
 """The published revision, in the memory of a serving process.
 
-Every answer comes from one `Snapshot`, so from one revision: its count, its page and its figures agree by construction,
-and reads go on while the database is down. A background thread follows the published revision and swaps the snapshot
-by one assignment; readers hold on to the one that they began with. Only the versions that were opened since are read:
-a whole new snapshot, made while requests come in, would be felt by all of them.
+Every answer uses one `Snapshot`, so one revision: its count, its page and its figures agree by construction, and reads
+continue while the database is down. A background thread follows the published revision and swaps the snapshot by one
+assignment; readers keep the one that they began with. An update reads only the versions that were opened since: a
+complete rebuild, during requests, would slow down all of them.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from catalog.serving.index import Identity, Index, Row
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 5.0
-"""So long a process takes no requests, which others can answer, while it reads its first snapshot; then it refuses them
-with 503, and says that it lives."""
+"""How long a process waits for its first snapshot before it accepts requests, which others can answer until then. After
+that it refuses them with 503, but reports that it is alive."""
 LONGEST_SILENCE_SECONDS = 5.0
-"""A database that has not answered for so long does not answer."""
+"""A database that has not answered for this long counts as down."""
 
 
 class NotReady(Exception):
-    """No revision could be read yet."""
+    """No revision has been read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRow:
-    """What gateways tell of a provider; empty where none does."""
+    """What gateways report about a provider. A field is empty if no gateway reports it."""
 
     name: str = ""
     headquarters: str = ""
@@ -57,26 +57,26 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Snapshot:
-    """Never changes. Compared by what it is, not by what it holds."""
+    """One published revision. It never changes, and compares by object identity, not by content."""
 
     revision: int
     published_at: datetime
     index: Index
     providers: dict[str, ProviderRow]
-    """By key, of those that gateways tell something of."""
+    """By key: the providers about which gateways report something."""
     redirects: dict[str, str] = field(default_factory=dict)
-    """The slug that a model goes by, by one that it had before it was merged, or by an alias; those in lower case."""
+    """The current slug of a model, by a slug from before a merge or by an alias. The keys are in lower case."""
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
-    """For what is derived from this snapshot and must not outlive it, nor keep it in memory."""
+    """A key for values derived from this snapshot, which must neither outlive it nor keep it in memory."""
 
     @property
     def rows(self) -> list[Row]:
-        """By id, then gateway."""
+        """The rows by id, then by gateway."""
         return [self.index.rows[position] for position in self.index.positions]
 
     def rows_of_id(self, offer_id: str) -> list[Row]:
-        """By gateway."""
+        """Return the offers of this id, by gateway."""
         return self.index.rows_of_id(offer_id)
 
 
@@ -84,19 +84,19 @@ _held: Snapshot | None = None
 
 
 def current() -> Snapshot:
-    """The snapshot that this process serves. Raises NotReady before the first one is there."""
+    """Return the snapshot that this process serves. Raise NotReady if the first one has not been read yet."""
     if _held is None:
         raise NotReady("no published revision has been read yet")
     return _held
 
 
 def is_failing() -> bool:
-    """Whether the newest revision could not be read at the last try."""
+    """Whether the last attempt to read the newest revision failed."""
     return _is_failing
 
 
 def published_revision() -> int | None:
-    """The newest revision of which the database told at the last question; None while it does not answer."""
+    """Return the newest revision that the database reported at the last poll; None while it does not answer."""
     is_silent = _waiting_since is not None and time.monotonic() - _waiting_since > LONGEST_SILENCE_SECONDS
     return None if is_silent else _published
 
@@ -106,7 +106,7 @@ _waiting_since: float | None = None
 
 
 def refresh() -> None:
-    """Serve the newest published revision. Raises DatabaseError, leaving the old one, where it cannot be read."""
+    """Serve the newest published revision. Raise DatabaseError, and keep the old one, if it cannot be read."""
     global _held, _published
     before = _held
     with _asking():
@@ -114,16 +114,16 @@ def refresh() -> None:
         _published = newest.number
     if before is None:
         _held = load()
-    # The time too: after a restore, a number that was served before may be another revision.
+    # The time is compared too: after a restore, a number that was served before may be another revision.
     elif (newest.number, newest.published_at) != (before.revision, before.published_at):
         after = _caught_up(before) or load()
-        derived.carry_on(before, after)  # before anybody can ask: a request would make it anew, and others wait for it
+        derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
         _held = after
 
 
 @contextmanager
 def _asking() -> Iterator[None]:
-    """Around a short question to the database."""
+    """Mark the time of a short query to the database."""
     global _published, _waiting_since
     _waiting_since = time.monotonic()
     try:
@@ -136,7 +136,7 @@ def _asking() -> Iterator[None]:
 
 
 def load() -> Snapshot:
-    """The newest revision, read whole."""
+    """Read the newest revision completely."""
     began = time.perf_counter()
     with one_moment():
         newest = Revision.objects.newest()
@@ -146,15 +146,16 @@ def load() -> Snapshot:
 
 
 def _caught_up(held: Snapshot) -> Snapshot | None:
-    """The newest revision, made of this one and what was published since.
+    """Build the newest revision from this snapshot and everything published since.
 
-    None where that cannot be: this one is no ancestor of it, or an offer went without a version that says so.
+    Return None if that is impossible: this snapshot is not an ancestor of it, or an offer vanished without a version
+    that records it.
     """
     began = time.perf_counter()
     with one_moment():
         newest = Revision.objects.newest()
         if not Revision.objects.filter(number=held.revision, published_at=held.published_at).exists():
-            return None  # another database, be it an older state of the same
+            return None  # another database, possibly an older state of the same one
         is_news = Q(from_revision__gt=held.revision) | Q(offer__identified_in__gt=held.revision)
         rows = _rows(OfferVersion.objects.current().filter(is_news))
         count = OfferVersion.objects.current().count()
@@ -177,7 +178,7 @@ def _snapshot(
 
 
 def start_following() -> None:
-    """Serve the newest revision from now on, in a thread. Returns when it is served, or START_SECONDS have passed."""
+    """Follow the newest revision in a thread. Return when it is served, or after START_SECONDS."""
     has_tried = threading.Event()
     threading.Thread(target=_begin, args=(has_tried,), name="snapshot", daemon=True).start()
     has_tried.wait(START_SECONDS)
@@ -186,7 +187,7 @@ def start_following() -> None:
 def _begin(has_tried: threading.Event) -> None:
     with unhurried.alone():
         _refresh_or_say_why()
-    # What is loaded by now stays: without this, the collector would look through the whole catalogue in some request.
+    # Freeze what is loaded by now: otherwise the collector would scan the whole catalogue during some request.
     gc.collect()
     gc.freeze()
     has_tried.set()
@@ -203,17 +204,17 @@ _is_failing = False
 
 
 def _refresh_or_say_why() -> None:
-    """Never raises: a thread that dies would leave the process serving one revision for ever."""
+    """Refresh the snapshot. Never raises: if the thread died, the process would keep serving one revision."""
     global _is_failing
     try:
         with _asking():
-            keys.refresh()  # first: a revision that cannot be read must keep no revoked key alive
+            keys.refresh()  # first: an unreadable revision must keep no revoked key valid
         refresh()
     except Exception:
         if not _is_failing:
             logger.exception("The newest revision cannot be read; the last one that could stays served")
         _is_failing = True
-        connection.close()  # a broken connection would fail for ever
+        connection.close()  # a broken connection would keep failing
     else:
         if _is_failing:
             logger.warning("The newest revision can be read again")
@@ -221,7 +222,7 @@ def _refresh_or_say_why() -> None:
 
 
 def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:
-    # A few at a time: a fetch of many would hold the interpreter while it makes them Python's.
+    # Fetch a few at a time: a large fetch would hold the interpreter while it converts the rows to Python objects.
     told = versions.order_by("pk").values_list(
         "document", "offer__canonical__slug", "offer__variant", "offer__identity_rule", "offer__identity_evidence"
     )
@@ -235,7 +236,7 @@ def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:
 
 
 def _redirects() -> dict[str, str]:
-    """Of models that were merged, and of what curators call models beside their slugs."""
+    """Return the redirects of merged models, and of the aliases that curators gave to models besides their slugs."""
     merged = CanonicalModel.objects.exclude(redirect=None).values_list("key", "redirect__slug")
     aliases = IdentityStatement.objects.filter(kind=IdentityStatement.Kind.ALIAS)
     led = {
@@ -252,6 +253,6 @@ def _provider_facts() -> dict[str, ProviderRow]:
     told: dict[str, dict[str, str]] = {}
     for row in Provider.objects.filter(is_told).order_by("pk").values("key", *names):
         facts = told.setdefault(registry.PROVIDERS.key(row.pop("key")), row)
-        # Of several spellings each may tell something.
+        # Several spellings of a provider may each contribute a fact.
         facts.update({name: value for name, value in row.items() if value and not facts[name]})
     return {key: ProviderRow(**facts) for key, facts in told.items()}

@@ -1,5 +1,7 @@
-"""Figures of a selection: how many of what, and how prices are distributed. Prices are exact: each is one that is
-asked for somewhere, never a mean of two."""
+"""Figures of a selection: how many of what, and how prices are distributed.
+
+Prices are exact: each is the price of some offer, never a mean of two.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from catalog.serving.tariffs import Tariff, tariffs_of
 Json = Any
 
 COUNTED = ("gateway", "model_type", "price_status", "price_basis", "price_tier", "availability")
-"""Facets; what is unknown of an offer is in none of their counts."""
+"""Facets. An offer with an unknown value is in none of the counts of that facet."""
 
 PERCENTILES: Mapping[str, int] = {"min": 0, "p10": 10, "p25": 25, "median": 50, "p75": 75, "p90": 90, "max": 100}
 
@@ -28,7 +30,7 @@ PRICES: Mapping[str, Callable[[Tariff], Decimal | None]] = {
     "completion_per_million": lambda tariff: tariff.per_million_output,
     "hourly_rate": lambda tariff: tariff.hourly_rate,
 }
-"""In US dollars. Of tokens where offers are billed by tokens, of hours where they are billed by the hour."""
+"""Prices in US dollars: of tokens for offers billed by tokens, of hours for offers billed by the hour."""
 
 
 def statistics(selection: Selection) -> Json:
@@ -42,16 +44,19 @@ def statistics(selection: Selection) -> Json:
 
 
 def nearest_rank(counted: Mapping[Decimal, int], percentiles: Sequence[int]) -> list[Decimal]:
-    """Of each percentile the smallest value that so many percent of all values do not exceed; of 0 the smallest."""
+    """Return for each percentile the smallest value that this percentage of all values does not exceed.
+
+    The percentile 0 is the smallest value.
+    """
     values = sorted(counted)
     up_to = list(accumulate(counted[value] for value in values))
-    # Rounded up in whole numbers: a float might take the rank one too far.
+    # Rounded up with integers: a float might make the rank one too high.
     ranks = [max(1, -(-percent * up_to[-1] // 100)) for percent in percentiles]
     return [values[bisect_left(up_to, rank)] for rank in ranks]
 
 
 def _models(selection: Selection) -> Json:
-    """How many models there are, and how many of them are sold at 1, 2, … gateways."""
+    """Return how many models there are, and how many of them are sold at 1, 2, … gateways."""
     sellers: dict[str, set[str]] = defaultdict(set)
     rows = selection.snapshot.index.rows
     for position in selection.members:
@@ -64,7 +69,7 @@ def _models(selection: Selection) -> Json:
 
 
 def _providers(selection: Selection) -> dict[str, int]:
-    """By the slug that their lists show, those with most offers first."""
+    """Count offers by the slug that provider lists show, those with most offers first."""
     counted = selection.counts("provider")
     return {slug_of(selection, key): counted[key] for key in sorted(counted, key=lambda key: (-counted[key], key))}
 

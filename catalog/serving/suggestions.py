@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that is none of those that are known."""
+"""Suggests the known word that a client may have meant by an unknown one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rapidfuzz.distance import OSA
 
 _LEAST = 72.0
 _WORD = 0.95
-"""How much one word of a name counts beside the whole name."""
+"""The weight of one word of a name, relative to the whole name."""
 _LONGEST = 100
-"""Characters of a word that are looked at."""
+"""The number of characters of a word that are compared."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "limit"?` to be put behind a reason; empty where nothing known is like it."""
+    """Return `; did you mean "limit"?`, to append to a reason; empty if no known word is similar."""
     asked = _words(word[:_LONGEST])
     best = max(known, key=lambda name: _likeness(asked, _words(name)), default=None)
     if best is None or _likeness(asked, _words(best))[0] < _LEAST:
@@ -24,7 +24,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _likeness(asked: str, name: str) -> tuple[float, bool, float]:
-    """Between 0 and 100; the rest decides between equal ones."""
+    """Return the similarity, between 0 and 100; the other two values break ties."""
     by_word = max((100 * OSA.normalized_similarity(asked, word) for word in name.split()), default=0.0)
     likeness = max(fuzz.token_set_ratio(asked, name), _WORD * by_word)
     return likeness, name.startswith(asked), fuzz.ratio(asked, name)

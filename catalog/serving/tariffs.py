@@ -1,6 +1,6 @@
-"""What the offers of a snapshot cost, read from their documents once, when it is first asked for.
+"""The prices of the offers of a snapshot, read from their documents once, on first use.
 
-Offers with equal prices share one `Tariff`: what a workload costs is computed once for all of them.
+Offers with equal prices share one `Tariff`, so the cost of a workload is computed once for all of them.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from catalog.serving.index import Index
 from catalog.serving.snapshot import Snapshot
 from catalog.serving.unhurried import unhurried
 
-# The part of a document with its prices and holds. The quotes of a text in it would be escaped, so neither of these
-# can occur before.
+# The part of a document with its prices and holds. Quotes within text would be escaped, so neither marker can occur
+# earlier.
 _FIRST, _BEHIND = b',"pricing":{', b',"architecture":{'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tariff:
-    """Compared by what it is: a snapshot has each only once."""
+    """The prices of offers. It compares by object identity, because a snapshot has each tariff only once."""
 
     prices: tuple[PriceRecord, ...]
     unclear: tuple[UnclearPrice, ...]
     status: str
     execution_mode: str | None
     per_million_input: Decimal | None
-    """US dollars; only where offers are billed by tokens."""
+    """In US dollars; only for offers that are billed by tokens."""
     per_million_output: Decimal | None
     hourly_rate: Decimal | None
-    """US dollars; only where offers are billed by the hour."""
+    """In US dollars; only for offers that are billed by the hour."""
     puts_out_text: bool
     held: frozenset[costing.HeldKey]
 
@@ -49,14 +49,14 @@ class Tariff:
             unclear=self.unclear,
             execution_mode=self.execution_mode,
             is_dynamic=self.status == "dynamic",
-            zero_is_free=True,  # documents show no other zeros
+            zero_is_free=True,  # documents contain no other zeros
             puts_out_text=self.puts_out_text,
             held=self.held,
         )
 
 
 def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
-    """What a document shows of prices and holds."""
+    """Read the prices and holds of a document."""
     per_million = told["price_per_million"] or {}
     return Tariff(
         prices=reading.prices_told(told),
@@ -79,7 +79,7 @@ def _amount(text: str | None) -> Decimal | None:
 class Tariffs:
     by_position: Mapping[int, Tariff]
     by_text: Mapping[tuple[bytes, bool], Tariff]
-    """By its part of a document, and whether the offer puts out text."""
+    """The tariffs by their part of a document and by whether the offer outputs text."""
 
 
 @derived.Once
@@ -100,6 +100,6 @@ def tariffs_of(held: Snapshot, last: Tariffs | None) -> Tariffs:
 
 
 def _without_text(index: Index) -> BitMap:
-    """Positions of offers whose outputs are known, and are none of text."""
+    """Return the positions of offers whose outputs are known and do not include text."""
     outputs = index.facets["output_modalities"]
     return BitMap.union(BitMap(), *outputs.values()) - index.having("output_modalities", "text")

@@ -1,4 +1,4 @@
-"""Background work that keeps no request waiting. Pure."""
+"""Background work that does not make requests wait. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _is_alone = False
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Without pauses: for a process that serves nobody yet."""
+    """Work without pauses, for a process that serves no client yet."""
     global _is_alone
     _is_alone = True
     try:
@@ -29,9 +29,9 @@ def alone() -> Iterator[None]:
 
 
 def unhurried(items: Iterable[_Item]) -> Iterator[_Item]:
-    """The same items, with a pause after every half millisecond of work.
+    """Yield the same items, with a pause after every half millisecond of work.
 
-    A thread that computes gives the interpreter away only every 5 ms, and a request would wait that long at each of its
+    A thread that computes releases the interpreter only every 5 ms, and a request would wait that long at each of its
     steps. Not sleep(0): the thread would take the interpreter back before another one has woken up.
     """
     if _is_alone:
@@ -46,7 +46,10 @@ def unhurried(items: Iterable[_Item]) -> Iterator[_Item]:
 
 
 def sorted_unhurriedly(items: Iterable[_Item], key: Callable[[_Item], Any]) -> Iterator[_Item]:
-    """Sorted; ties stay as they stood. In runs, for one long sort would hold the interpreter all the while."""
+    """Sort the items; ties keep their order.
+
+    The items are sorted in runs, because one long sort would hold the interpreter throughout.
+    """
     given = list(items)
     starts = range(0, len(given), 1_000)
     runs = [sorted(given[start : start + 1_000], key=key) for start in unhurried(starts)]

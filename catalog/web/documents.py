@@ -1,4 +1,4 @@
-"""The documents of the API as pages: `docs/api/*.md`, and `docs/problems/*.md`, where the `type` of an error leads."""
+"""The documents of the API as pages: `docs/api/*.md`, and `docs/problems/*.md`, which an error's `type` links to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from catalog.web.pages import Page
 FOLDERS = {"api": "The API", "problems": "Errors"}
 HEADERS = {
     "Cache-Control": "public, max-age=3600",
-    # Nothing but the page itself and our own style: no script, no frame, no form.
+    # Only the page itself and our own style are allowed: no script, no frame, no form.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
@@ -37,7 +37,7 @@ class Document(Page):
 
 
 class Contents(Page):
-    """All documents, or those of one folder."""
+    """A list of all documents, or of those in one folder."""
 
     def get(self, request: Request, folder: str = "") -> HttpResponse:
         self.check_parameters(request)
@@ -46,7 +46,7 @@ class Contents(Page):
 
 @cache
 def _files() -> Mapping[str, Path]:
-    """The documents by address. Whatever else is asked for is none: no name becomes a path."""
+    """Map addresses to documents. Only these addresses exist: no name from a request becomes a path."""
     root: Path = settings.DOCS_DIR
     found = [file for folder in FOLDERS for file in sorted((root / folder).glob("*.md"))]
     return {f"{file.parent.name}/{file.stem}": file for file in found}
@@ -66,13 +66,13 @@ def _contents(folder: str) -> str:
 
 
 def _titles(folder: str) -> list[tuple[str, str]]:
-    """Address and title of each document."""
+    """Return address and title of each document."""
     found = [(f"/docs/{address}", file) for address, file in _files().items() if address.startswith(f"{folder}/")]
     return [(address, markdown.rendered(file.read_text("utf-8"), link=str).title) for address, file in found]
 
 
 def _link(address: str, folder: str) -> str | None:
-    """Documents link to each other as files; here they are pages. Other files of the project are not served."""
+    """Turn links between files of the documents into links between pages. Other files of the project are not served."""
     parts = urlsplit(address)
     if parts.scheme in {"http", "https"} or address.startswith(("#", "/")):
         return address

@@ -1,4 +1,4 @@
-"""The mark of a provider, served by ourselves: no page asks another host for one."""
+"""The logo of a provider, served by this service, so that no page requests one from another host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.web.pages import Page
 
 
 class Logo(Page):
-    """The SVG of the provider of a key; a lettered one where it has no mark of its own."""
+    """The SVG logo of the provider with this key; if it has none, one made of a letter."""
 
     def get(self, request: Request, key: str) -> HttpResponse:
         self.check_parameters(request)
@@ -28,7 +28,7 @@ class Logo(Page):
             content_type="image/svg+xml",
             headers={
                 "Cache-Control": "public, max-age=86400",
-                # An SVG opened by itself is a page; this one may do nothing.
+                # An SVG that is opened directly is a page; this one may not run or load anything.
                 "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
                 "Access-Control-Allow-Origin": "*",
             },

@@ -1,4 +1,4 @@
-"""Our own Markdown as HTML. HTML within it stays text, so a page holds nothing but what is written here."""
+"""Renders our own Markdown as HTML. HTML within it stays text, so a page contains only what our documents contain."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from markdown_it.token import Token
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _COMMENT = re.compile(r"^<!--.*?-->\n?", re.DOTALL | re.MULTILINE)
-"""Marks for whoever keeps the documents; nobody reads them."""
+"""Comments for the authors of the documents; readers never see them."""
 
 Link = Callable[[str], str | None]
-"""Where a link leads here; None where it leads to nothing that is served, and its words alone are shown."""
+"""Maps a link to its address here; None if the target is not served, so that only the text of the link is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Rendered:
 
 
 def rendered(text: str, *, link: Link) -> Rendered:
-    """The title is the first heading."""
+    """Render the document. Its title is the first heading."""
     tokens = _PARSER.parse(_COMMENT.sub("", text))
     title = ""
     for position, token in enumerate(tokens):
@@ -42,13 +42,13 @@ def plain_text(token: Token) -> str:
 
 
 def anchor(words: str) -> str:
-    """As GitHub names the place of a heading, so that links hold in both."""
+    """Return the anchor of a heading as GitHub names it, so that links work in both places."""
     return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", words.lower()).strip())
 
 
 def _with_links(tokens: list[Token], link: Link) -> list[Token]:
     kept: list[Token] = []
-    is_open = True  # links do not stand within links
+    is_open = True  # links cannot contain links
     for token in tokens:
         if token.type == "link_open":
             address = link(str(token.attrGet("href")))

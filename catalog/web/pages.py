@@ -1,4 +1,4 @@
-"""A page of the web face. What is wrong with a request is answered as everywhere else, as a problem."""
+"""A page of the web interface. Errors of a request are answered as a problem, as everywhere else."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from catalog.serving.filters import NoParameters
 
 
 class AnyRenderer(BaseRenderer):
-    """A page is what it is, whatever a client would rather have."""
+    """A page has one format, regardless of the formats that a client accepts."""
 
     media_type = "*/*"
 
 
 class Page(APIView):
-    """Not in the OpenAPI document."""
+    """A page that is not in the OpenAPI document."""
 
     schema = None
     renderer_classes = (AnyRenderer,)
@@ -26,12 +26,12 @@ class Page(APIView):
         return HttpResponse()
 
     def check_parameters(self, request: Request) -> None:
-        """Raises InvalidParameters: pages take none."""
+        """Reject all parameters. Raise InvalidParameters if there are any."""
         NoParameters(request.query_params)
 
 
 class Redirect(Page):
-    """To `url`, which is passed to `as_view`."""
+    """Redirect to `url`, which is passed to `as_view`."""
 
     url = ""
 

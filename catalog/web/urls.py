@@ -1,4 +1,4 @@
-"""The addresses of what people see."""
+"""The addresses of the pages for people."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The shapes of the answers, for the OpenAPI document. Nothing is serialised here: publication renders documents.
 
-A test holds every answer against these shapes, so they cannot lag.
+A test compares every answer with these shapes, so they cannot become outdated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Models side by side, figures, and what a workload costs."""
+"""Comparisons of models, figures, and the costs of a workload."""
 
 from __future__ import annotations
 

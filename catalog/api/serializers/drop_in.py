@@ -1,4 +1,4 @@
-"""Models as OpenRouter and OpenAI list them, and the map of LiteLLM."""
+"""Models as OpenRouter and OpenAI list them, and LiteLLM's map."""
 
 from __future__ import annotations
 
@@ -172,4 +172,4 @@ LITELLM_MAP: Json = {
         "additionalProperties": {"type": ["number", "boolean", "string"]},
     },
 }
-"""Not a serializer: those describe objects whose keys are known."""
+"""Not a serializer: a serializer describes an object whose keys are known."""

@@ -1,4 +1,4 @@
-"""Kinds of fields, each with its words for the OpenAPI document."""
+"""Kinds of fields, each with its text for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def text(help_text: str, *, null: bool = False) -> serializers.CharField:
 
 
 def money(help_text: str, *, required: bool = True, null: bool | None = None) -> serializers.RegexField:
-    """Null where it is unknown; one that need not be there is left out instead."""
+    """A price that is null if it is unknown. An optional price is left out instead."""
     allow_null = required if null is None else null
     return serializers.RegexField(MONEY, help_text=help_text, allow_null=allow_null, required=required)
 
 
 def price(help_text: str) -> serializers.RegexField:
-    """A key of `pricing`: left out where no such price is stated, null where what is stated cannot be used."""
+    """A key of `pricing`: left out if no such price is published, null if the published price cannot be used."""
     return money(help_text, required=False, null=True)
 
 
@@ -48,4 +48,4 @@ def moment(help_text: str, *, null: bool = False) -> serializers.DateTimeField:
 
 @extend_schema_field({"type": ["string", "integer", "array", "null"], "items": {"type": "string"}})
 class FactField(serializers.JSONField):
-    """A value of any of an offer's fields; null where nobody tells it."""
+    """A value of any of an offer's fields; null if no source reports it."""

@@ -1,4 +1,4 @@
-"""What changed, and what it was before."""
+"""Changes, and the values before them."""
 
 from __future__ import annotations
 

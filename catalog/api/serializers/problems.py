@@ -1,4 +1,4 @@
-"""Errors."""
+"""The shapes of errors."""
 
 from __future__ import annotations
 

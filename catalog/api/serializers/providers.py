@@ -1,4 +1,4 @@
-"""Who made the models."""
+"""The providers of models."""
 
 from __future__ import annotations
 

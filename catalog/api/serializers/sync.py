@@ -1,4 +1,4 @@
-"""Runs."""
+"""The shapes of sync runs."""
 
 from __future__ import annotations
 
