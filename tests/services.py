@@ -59,7 +59,7 @@ def _version(folder: Path) -> int:
 @contextmanager
 def _run_postgresql(programs: Path) -> Iterator[str]:
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    # Not in root's TMPDIR, which the user `nobody` may be unable to enter.
+    # Not in root's TMPDIR, which that user may be unable to enter.
     with tempfile.TemporaryDirectory(prefix="gatewayz-postgresql-", dir="/tmp" if account else None) as name:  # noqa: S108
         folder = Path(name)
         password, port = secrets.token_hex(16), find_free_port()
