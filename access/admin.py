@@ -56,7 +56,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        """Shows the secret, at once and in no message: those are kept until they are read."""
+        """Show the secret at once. A message would be stored until it is read."""
         shown = {"title": "The new key", "key": obj, "secret": request.secret_of_new_key, "opts": self.opts}  # type: ignore[attr-defined]
         context = self.admin_site.each_context(request) | shown
         return TemplateResponse(request, "admin/access/apikey/made.html", context)
@@ -67,4 +67,4 @@ class ApiKeyAdmin(admin.ModelAdmin):
         self.message_user(request, f"Revoked {count} of {queryset.count()}.", messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # a revoked one says who had it
+        return False  # a revoked key still records who had it

@@ -1,4 +1,4 @@
-"""The keys of clients. Only the hash of a key is kept, so none can be read here."""
+"""The API keys of clients. Only the hash of a key is stored, so no key can be read here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.db import models
 from django.db.models import Q
 
 PREFIX = "gwz_"
-"""All keys begin so: they are told from the tokens of other services, in requests and in leaked files."""
+"""All keys begin with this prefix, which distinguishes them from other tokens in requests and in leaked files."""
 SYNC = "sync"
 SCOPES = {SYNC: "sync: start runs, and read how they went"}
 _SHOWN = len(PREFIX) + 6
 
 
 def digest_of(secret: str) -> str:
-    """What is kept of a key. It has 256 random bits, so a plain hash tells nothing of it."""
+    """Return the hash that is stored of a key. A key has 256 random bits, so a plain hash reveals nothing about it."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -28,7 +28,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
     def issue(self, **fields: Any) -> tuple[ApiKey, str]:
-        """A new key, and its secret, which nobody can be told again."""
+        """Create a key and return it with its secret, which cannot be shown again."""
         key = ApiKey(**fields)
         secret = key.renew()
         key.save()
@@ -62,7 +62,7 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     def renew(self) -> str:
-        """Give it a secret, and tell it."""
+        """Generate a secret, store its digest, and return the secret."""
         secret = PREFIX + secrets.token_urlsafe(32)
         self.prefix, self.digest = secret[:_SHOWN], digest_of(secret)
         return secret

@@ -1,10 +1,10 @@
 """Catalogues of any size, made from the bundled ones: `python -m benchmarks.catalogues <database> <offers>`.
 
-The bundled catalogues are published as in any new installation; copies of their offers follow, each with an id, slug
-and name of its own, in the bytes that a publication would have stored. 104 offers are Chutes' catalogue alone.
+The bundled catalogues are published as in any new installation. Copies of their offers follow, each with its own id,
+slug and name, in the same bytes that a publication would have stored. 104 offers are Chutes' catalogue alone.
 
-With `--publish-every <seconds>` it changes one offer of a hundred again and again, through the product's own
-publication, until standard input ends.
+With `--publish-every <seconds>` it repeatedly changes one offer of a hundred, through the product's own publication,
+until standard input ends.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _copied(version: Any, number: int) -> tuple[Any, str]:
 
 
 def write_documents(path: str) -> None:
-    """What is published, a document a line, by id and gateway: what the contenders hold."""
+    """Write the published documents, one on each line, sorted by id and gateway: the contenders serve them."""
     import orjson
 
     from catalog.models import OfferVersion
@@ -116,7 +116,7 @@ def publish_again_and_again(every_seconds: float) -> None:
 
 
 def _publish(dice: random.Random) -> int:
-    """One sync of one gateway that found a hundredth of its offers changed, and some new ones."""
+    """Publish one sync of one gateway that found a hundredth of its offers changed, and some new ones."""
     from django.utils import timezone
 
     from catalog import records

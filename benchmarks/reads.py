@@ -1,7 +1,7 @@
-"""How fast reads are, as ratios within one run: `make bench-reads`. Needs wrk and nginx of the system.
+"""Measures how fast reads are, as ratios within one run: `make bench-reads`. It needs the system's wrk and nginx.
 
-All contenders serve the same catalogues, made from the bundled ones, from two processes on this machine; they are asked
-in turns, and of several rounds the medians count. Only the ratios mean something elsewhere.
+All contenders serve the same catalogues, made from the bundled ones, from two processes on this machine. They are
+measured in turns, and the result is the median of several rounds. Only the ratios mean something elsewhere.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def megabytes_of_a_worker(self) -> float:
-        """Resident, of the larger of its two workers."""
+        """Return the resident memory of the larger of its two workers."""
         workers = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=True)
         sizes = [
             re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in workers.stdout.split()
@@ -70,7 +70,7 @@ class Bench:
         return statistics.median(self.figures[name])
 
     def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0) -> tuple[float, float]:
-        """Requests per second, and the 99th percentile of the latency in milliseconds."""
+        """Return the requests per second, and the 99th percentile of the latency in milliseconds."""
         command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--latency", *options, address]
         told = subprocess.run(
             command, env=os.environ | {"START": str(start)}, capture_output=True, text=True, check=True
@@ -104,7 +104,7 @@ class Bench:
 
     @contextmanager
     def _running(self, command: list[str], *, port: int, ready: str, environment: dict[str, str]) -> Iterator[Server]:
-        # Nothing of the shell: granian copies the environment into each request.
+        # Nothing of the shell's environment: granian copies the environment into each request.
         with (self.folder / f"server-{port}.log").open("wb") as log:
             clean = {"PATH": os.environ["PATH"], **environment}
             process = subprocess.Popen(command, env=clean, cwd=HERE.parent, stderr=log)
@@ -177,7 +177,7 @@ def naive_drf(bench: Bench, size: int) -> Any:
 
 # --- what is measured ------------------------------------------------------------------------------------------------
 def same_pages(bench: Bench, servers: dict[str, Server], web: Server) -> None:
-    """The same questions again and again."""
+    """Measure repeated requests for the same pages."""
     server, pages = servers["ours"], {limit: f"{LIST}?limit={limit}" for limit in (10, 100)}
     for limit, page in pages.items():
         (bench.folder / f"page{limit}.json").write_bytes(body_and_tag(server.address(page))[0])
@@ -202,7 +202,7 @@ def never_repeated(bench: Bench, servers: dict[str, Server]) -> None:
 
 
 def with_syncs(bench: Bench, server: Server) -> None:
-    """The first page of everything, without and with publications all the while."""
+    """Measure the first page of all offers, without publications and with continuous publications."""
     address = server.address(f"{LIST}?gateway=all")
     for _ in range(bench.rounds):
         bench.figures["p99 without syncs"].append(bench.wrk(address, connections=16)[1])
@@ -215,7 +215,7 @@ def publishing(database: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "benchmarks.catalogues", str(database), "--publish-every", "1"]
     publisher = subprocess.Popen(command, cwd=HERE.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert publisher.stdout is not None
-    publisher.stdout.readline()  # it has begun
+    publisher.stdout.readline()  # the publisher has begun
     try:
         yield
     finally:
@@ -245,7 +245,7 @@ def measure_all(bench: Bench) -> None:
         with_syncs(bench, sizes[20_000])
 
 
-# --- what is told ----------------------------------------------------------------------------------------------------
+# --- what is reported ------------------------------------------------------------------------------------------------
 RATIOS = (
     ("page of 10 / nginx, static file", "page of 10, ours", "page of 10, nginx", "at least 0.35"),
     ("page of 100 / nginx, static file", "page of 100, ours", "page of 100, nginx", "at least 0.40"),
@@ -291,7 +291,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gatewayz-bench-") as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o755)  # nginx' workers are another user's
+        folder.chmod(0o755)  # nginx's workers run as another user
         bench = Bench(folder, int(options.seconds), options.rounds)
         make_catalogues(folder)
         measure_all(bench)

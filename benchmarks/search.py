@@ -1,8 +1,8 @@
-"""How long searches take, and what their index costs: `python -m benchmarks.search [offers]`.
+"""Measures how long searches take, and what their index costs: `python -m benchmarks.search [offers]`.
 
-The catalogue is made from the bundled ones, once as it is, and once with a long description and a name with a word of
-its own for each offer. Searched is
-what people type, right and wrong, whole and half, and what only somebody types who wishes us ill.
+The catalogue is made from the bundled ones: once as it is, and once with a long description and with a unique word in
+the name of each offer. The searches are what people type (right and wrong, whole and half), and what only an attacker
+types.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ ROUNDS = 300
 
 
 def with_prose(rows: Rows, dice: random.Random) -> Rows:
-    """Each offer with a description of 120 words, of 20,000 that are as unequally frequent as those of a language, and
-    with a word in its name that no other has: all that a misspelled word has to be compared with.
+    """Return each offer with a description of 120 words and with a unique word in its name.
+
+    The descriptions use 20,000 words whose frequencies are as unequal as those of a language. A misspelled word must be
+    compared with all of them and with the unique words.
     """
     import orjson
 
@@ -46,7 +48,7 @@ def with_prose(rows: Rows, dice: random.Random) -> Rows:
 
 
 def questions(names: list[str], words: list[str], dice: random.Random) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Kinds of questions, each with what makes one."""
+    """Yield the kinds of searches, each with a function that makes one."""
 
     def name() -> str:
         return dice.choice(names)
@@ -92,13 +94,13 @@ def measure(rows: Rows) -> None:
     began = time.perf_counter()
     search.with_rows(some, before=index.rows, after=index.rows)
     say(f"  that of the next revision, {len(some)} offers being read again: {time.perf_counter() - began:.3f} s")
-    dice = random.Random(7)  # noqa: S311  the same questions in every run
+    dice = random.Random(7)  # noqa: S311  the same searches in every run
     names = [row.id.rpartition("/")[2] for row in rows]
     words = [word for name in names[::20] for word in name.split("-") if word]
     active, all_times = index.having("status", "active"), []
     for kind, make in questions(names, words, dice):
         asked = [make() for _ in range(ROUNDS)]
-        # The best of three: what other processes take of a shared machine is none of the search's.
+        # The best of three: the load of other processes on a shared machine does not count.
         times = [min(_milliseconds(search, active, text) for _ in range(3)) for text in asked]
         all_times += times
         found = statistics.median(len(search.find(text).positions) for text in asked)

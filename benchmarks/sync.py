@@ -1,7 +1,8 @@
-"""How long a sync takes, as ratios within one run: `make bench-sync` on the database of DATABASE_URL (default SQLite).
+"""Measures how long a sync takes, as ratios within one run: `make bench-sync` on the database of DATABASE_URL.
 
-Rows are made like OpenRouter's from the bundled catalogue, each with an id, a price and a text of its own. What is
-measured is `sync.run.perform`, from the first byte of the answer to the last commit; only the network is replaced.
+The default database is SQLite. Rows are made like OpenRouter's from the bundled catalogue, each with its own id, price
+and text. The benchmark measures `sync.run.perform`, from the first byte of the answer to the last commit; only the
+network is replaced.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _set_up(database_url: str) -> None:
     django.setup()
     from django.db import connection
 
-    if connection.vendor == "sqlite":  # a file: in memory there are no readers beside the writer
+    if connection.vendor == "sqlite":  # a file: an in-memory database has no readers next to the writer
         connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/bench.sqlite3"
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
 
@@ -93,7 +94,7 @@ def rows_like_the_real_ones(count: int) -> list[Json]:
 
 
 def reordered(rows: list[Json]) -> list[Json]:
-    """The same rows in another order, with their volatile fields moved."""
+    """Return the same rows in another order, with changed volatile fields."""
     shuffled = [dict(row) for row in rows]
     dice = random.Random(time.time_ns())  # noqa: S311
     dice.shuffle(shuffled)
@@ -113,7 +114,7 @@ def repriced(rows: list[Json], share: float) -> list[Json]:
 
 # --- what is measured ------------------------------------------------------------------------------------------------
 def sync(rows: list[Json]) -> float:
-    """Seconds of one run whose answer is these rows."""
+    """Return the seconds of one run whose answer is these rows."""
     from catalog import registry
     from catalog.records import Source
     from catalog.sync import fetch, run
@@ -145,7 +146,7 @@ def _answering(body: bytes) -> Any:
 
 
 def update_or_create(rows: list[Json]) -> float:
-    """What such catalogues usually do: one update_or_create for each row, into the same table."""
+    """Do what such catalogues usually do: one update_or_create for each row, into the same table."""
     from django.utils import timezone
 
     from catalog.models import Gateway, Offer
@@ -166,7 +167,7 @@ def update_or_create(rows: list[Json]) -> float:
 
 
 def bare_bulk_load() -> float:
-    """The finished rows of a first ingest, read back and loaded again into the emptied tables."""
+    """Read the finished rows of a first ingest, and load them again into the emptied tables."""
     from django.db import transaction
 
     from catalog.models import IdentityLink, Offer, OfferVersion, Price
@@ -188,7 +189,10 @@ def bare_bulk_load() -> float:
 
 
 def _settle() -> None:
-    """What PostgreSQL does by itself within a minute of such a load, and what a sync an hour later therefore finds."""
+    """Vacuum and analyse, as PostgreSQL does by itself within a minute of such a load.
+
+    A sync an hour later would therefore find the tables in this state.
+    """
     from django.db import connection
 
     if connection.vendor == "postgresql":
@@ -232,7 +236,7 @@ def _figures(count: int, repeat: int) -> dict[str, float]:
         moved.append(sync(reordered(current)))
         current = repriced(current, 0.01)
         changed.append(sync(current))
-    # Last, for it leaves the table as no sync would.
+    # This comes last, because it leaves the table in a state that no sync leaves.
     naive = update_or_create(current)
     found = {"first": first, "bulk": bulk, "equal": equal, "moved": moved, "changed": changed, "naive": [naive]}
     return {_NAMES[name]: statistics.median(seconds) for name, seconds in found.items()}
@@ -268,7 +272,7 @@ def _cost_per_row() -> float:
 
 
 def _longest_read(count: int) -> float:
-    """The longest that a reader in another process waited for the current versions during a first ingest."""
+    """Return the longest wait of a reader in another process for the current versions during a first ingest."""
     from django.db import connection
 
     empty()
@@ -277,14 +281,14 @@ def _longest_read(count: int) -> float:
     command = [sys.executable, "-m", "benchmarks.sync", "--read-from", name]
     reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert reader.stdout is not None
-    reader.stdout.readline()  # it has begun
+    reader.stdout.readline()  # the reader has begun
     sync(rows)
     longest, _ = reader.communicate()
     return float(longest)
 
 
 def _read_until_told(name: str) -> None:
-    """Read again and again until standard input ends; print the seconds that the slowest read took."""
+    """Read repeatedly until standard input ends; print the seconds that the slowest read took."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
     import django
 
@@ -315,7 +319,7 @@ def _read_until_told(name: str) -> None:
 
 
 def _memory(options: argparse.Namespace) -> float:
-    """Megabytes that a first and a re-ordered run need above a process that has only loaded the program."""
+    """Return the megabytes that a first and a re-ordered run need above a process that has only loaded the program."""
 
     def peak(rows: int) -> float:
         command = [sys.executable, "-m", "benchmarks.sync", "--measure-memory", str(rows)]
@@ -327,13 +331,13 @@ def _memory(options: argparse.Namespace) -> float:
 def _peak_memory_of(count: int) -> float:
     _set_up("")
     if count:
-        # The answer is made elsewhere, so that making it does not count.
+        # Another process makes the answer, so that this memory does not count.
         path = Path(os.environ["DATA_DIR"]) / "rows.json"
         maker = f"from benchmarks import sync; sync.write_rows({count}, {str(path)!r})"
         subprocess.run([sys.executable, "-c", maker], check=True)
         _sync_file(path)
         _sync_file(path.with_name("reordered.json"))
-    # Not getrusage(): that remembers the peak of the process which started this one.
+    # Not getrusage(): it reports the peak of the process that started this one.
     [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return int(peak.split()[1]) / 1024
 

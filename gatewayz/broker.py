@@ -1,9 +1,9 @@
-"""The broker of `make run`, where no Redis is: messages are files in `DATA_DIR/broker`.
+"""The broker of `make run` when there is no Redis: each message is a file in `DATA_DIR/broker`.
 
-kombu's own filesystem transport writes in place, so a reader can take half a message, and the table of an exchange is
-empty for an instant. Here every write happens under a temporary name and becomes visible by a rename, and a message is
-taken by a rename too, which only one process can win. A message is delivered at most once: a process that dies with one
-in its hands loses it, which `dispatch_due` makes good a minute later.
+kombu's own filesystem transport writes in place. A reader can therefore take half a message, and the table of an
+exchange is empty for an instant. Here every write happens under a temporary name and becomes visible by a rename. A
+message is taken by a rename too, which only one process can win. A message is delivered at most once: a process that
+dies while it holds a message loses it. `dispatch_due` makes up for that a minute later.
 
     queue/<time>-<uuid>.<queue>.msg   waiting
     queue/new-<uuid>                  being written
@@ -35,7 +35,7 @@ class Channel(filesystem.Channel):
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         super().__init__(connection, **kwargs)
         for folder in (self.data_folder_in, self.data_folder_out, self.control_folder):
-            # Whoever can write here can start tasks.
+            # Any process that can write here can start tasks.
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override]  # as below
@@ -80,17 +80,17 @@ class Channel(filesystem.Channel):
 
 class Transport(filesystem.Transport):
     Channel = Channel
-    # A task starts within half a second, for two listings of a folder per second.
+    # A task starts within half a second, at the cost of two folder listings per second.
     polling_interval = 0.5
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
-        # kombu remembers for the whole process what is bound. Were the folder emptied, no connection would bind again,
-        # and every message would go nowhere.
+        # kombu remembers for the whole process which queues are bound. If the folder were emptied, no connection would
+        # bind again, and every message would be lost.
         self.state = virtual.BrokerState()
 
     def drain_events(self, connection: Any, timeout: float | None = None, **_: Any) -> None:
-        # Celery looks whether it should stop only between two calls, each of which it would let wait for two seconds.
+        # Celery checks whether it should stop only between two calls. By default, each call would wait for two seconds.
         super().drain_events(connection, timeout=timeout and min(timeout, self.polling_interval))
 
 
@@ -101,8 +101,11 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _take(waiting: Path) -> dict[str, Any] | None:
-    """The message of a file, which is gone then; None if another process was faster or the message is unreadable."""
-    # In the same folder: the system's temporary one may be another disk, where a rename fails.
+    """Remove the file of a message and return the message.
+
+    Return None if another process was faster or the message is unreadable.
+    """
+    # In the same folder: the system's temporary folder may be on another disk, where a rename fails.
     taken = waiting.with_name(f"taken-{uuid.uuid4().hex}")
     try:
         waiting.rename(taken)
@@ -114,7 +117,7 @@ def _take(waiting: Path) -> dict[str, Any] | None:
         message = loads(content.decode())
     except ValueError:
         message = None
-    if isinstance(message, dict) and "properties" in message:  # kombu fails, and the worker with it, without them
+    if isinstance(message, dict) and "properties" in message:  # kombu fails without them, and so does the worker
         return message
     logger.warning("dropped the unreadable message %s", waiting.name)
     return None

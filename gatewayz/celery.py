@@ -21,10 +21,10 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def _keep_our_logging(**_: object) -> None:
-    """Logs as settings.LOGGING says: a receiver, whatever it does, keeps Celery from setting up its own."""
+    """Keep the logging of settings.LOGGING: any receiver of this signal stops Celery from setting up its own."""
 
 
 @beat_init.connect
 def _begin(**_: object) -> None:
-    """Beat's first tick comes a minute after it starts; whoever has just started Gatewayz waits for news now."""
+    """Ask for data at once: beat first ticks after a minute, and an operator who starts Gatewayz is waiting."""
     app.send_task("catalog.begin", expires=600)  # long enough for a worker that starts slowly

@@ -1,7 +1,7 @@
-"""Processes that the supervisor keeps running: when one starts again, and how all of them end.
+"""Processes that the supervisor keeps running: when each one restarts, and how all of them end.
 
-Each child leads a session of its own: the terminal's Ctrl-C reaches the supervisor alone, which ends the children in
-order, and what a child started itself (web workers, the worker's pool) can be killed with its group.
+Each child leads its own session. The terminal's Ctrl-C therefore reaches only the supervisor, which ends the children
+in order. Processes that a child started itself (web workers, the worker's pool) can be killed with its group.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STOP_SECONDS = 10.0
-SETTLED_SECONDS = 60.0  # a child that lived this long had started well: its next failure is the first in a row again
+SETTLED_SECONDS = 60.0  # a child that lived this long had started well: its next failure is again the first in a row
 FIRST_PAUSE_SECONDS = 1.0
 MOST_FAILURES = 5
 
-_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class KeepsFailing(Exception):
-    """A child ended by itself too often in a row."""
+    """A child has ended by itself too many times in a row."""
 
 
 @dataclass(frozen=True)
 class Command:
     name: str
-    arguments: tuple[str, ...]  # of this Python
-    # What the kernel sends when the supervisor itself was killed.
+    arguments: tuple[str, ...]  # for this Python interpreter
+    # The signal that the kernel sends when the supervisor itself is killed.
     orphan_signal: signal.Signals = signal.SIGTERM
 
 
@@ -44,7 +44,7 @@ def count_failures(before: int, *, lived_seconds: float) -> int:
 
 
 def pause_seconds(failures: int) -> float | None:
-    """How long to wait before the next start; None where another start would not help."""
+    """Return how long to wait before the next start, or None if another start would not help."""
     return None if failures >= MOST_FAILURES else FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1)
 
 
@@ -64,7 +64,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def look_after(self, *, now: float) -> None:
-        """Start it when its time has come; when it has ended by itself, decide when that is."""
+        """Start the child when it is due; if it has ended by itself, schedule its next start."""
         if self._process is None:
             if now >= self._start_at:
                 self._start(now=now)
@@ -93,7 +93,7 @@ class Child:
         self._start_at = now + pause
 
     def terminate(self) -> None:
-        # Only the leader: the pool of the worker would drop its tasks, where the leader waits for them.
+        # Only the leader gets the signal: the worker's pool would drop its tasks, while the leader waits for them.
         if self._process is not None:
             self._process.terminate()
 
@@ -103,21 +103,21 @@ class Child:
                 self._process.wait(seconds)
 
     def kill_rest(self) -> None:
-        """The leader if it still runs, and everything that it left behind."""
+        """Kill the leader if it still runs, and every process that it left behind."""
         if self._process is not None:
-            with suppress(ProcessLookupError, PermissionError):  # macOS says "permission" of a group of zombies
+            with suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group of zombies
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
 def end_with_parent(parent: int, number: signal.Signals) -> Callable[[], None]:
-    """For the time between fork and exec: have the kernel end this process when the supervisor is gone."""
+    """Return a function to run between fork and exec: the kernel then ends this process when the supervisor is gone."""
 
     def ask_kernel() -> None:
         if _prctl is not None:
             _prctl(_PR_SET_PDEATHSIG, number)
             if os.getppid() != parent:
-                os._exit(1)  # it was gone before the kernel was asked
+                os._exit(1)  # the supervisor was gone before the kernel was asked
 
     return ask_kernel
 
@@ -127,7 +127,7 @@ class Children:
         self._all = [Child(command, folder=folder, say=say) for command in commands]
 
     def look_after(self, *, now: float) -> None:
-        """Starts what should run and does not. Raises KeepsFailing."""
+        """Start each child that should run but does not. Raises KeepsFailing."""
         for child in self._all:
             child.look_after(now=now)
 

@@ -1,7 +1,7 @@
 """Settings from the environment, each checked for its form.
 
-A bad value never raises here: the default stands in, the problem is remembered, and a system check
-(`catalog/checks.py`) refuses to start with *all* problems named at once instead of a traceback for the first.
+A bad value never raises here. The default replaces it, the problem is remembered, and a system check
+(`catalog/checks.py`) refuses to start. It names *all* problems at once instead of a traceback for the first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import environ
 
 
 class Environment:
-    """Reads variables of the process environment, which win over those of an optional `.env` file."""
+    """Reads variables of the process environment, which override those of an optional `.env` file."""
 
     def __init__(self, *, env_file: Path) -> None:
         self.problems: list[str] = []
@@ -35,7 +35,7 @@ class Environment:
         return Path(self.text(name, default=str(default))).expanduser().resolve()
 
     def folder(self, name: str, *, default: Path) -> Path:
-        """A folder that is made if it is missing."""
+        """Return the folder, which is created if it is missing."""
         path = self.path(name, default=default)
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -89,14 +89,14 @@ class Environment:
         return value
 
     def database(self, name: str, *, default: str) -> dict[str, Any]:
-        """Django's DATABASES entry of a sqlite:/// or postgres:// address."""
+        """Return Django's DATABASES entry for a sqlite:/// or postgres:// address."""
         value = self.text(name, default=default)
         try:
             if urlsplit(value).scheme not in {"sqlite", "postgres", "postgresql"}:
                 raise ValueError
             return dict(self._env.db_url_config(value))
         except ValueError:
-            # The value may carry a password, so it is not repeated.
+            # The value may contain a password, so the problem does not repeat it.
             self.problems.append(f"{name} must be sqlite:///path or postgres://user:password@host:port/name")
             return dict(self._env.db_url_config(default))
 

@@ -1,6 +1,6 @@
-"""Ends with 0 if the web of this container answers that it is ready: Docker's HEALTHCHECK.
+"""Docker's HEALTHCHECK: exits with status 0 if the web server of this container answers that it is ready.
 
-Run it as a file (`python -I gatewayz/probe.py`): `-m` would import the package, and Celery with it, every time.
+Run it as a file (`python -I gatewayz/probe.py`): `-m` would import the package and Celery every time.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from http.client import HTTPConnection, HTTPException
 
 
 def answers_ok(path: str, *, host: str, port: int) -> bool:
-    # Not urllib: a proxy for the way out (HTTP_PROXY) must not stand between the probe and its own machine.
+    # Not urllib: a proxy for outgoing requests (HTTP_PROXY) must not be used between the probe and its own machine.
     connection = HTTPConnection(host, port, timeout=4)
     try:
-        connection.request("GET", path, headers={"Host": "localhost"})  # allowed whatever PUBLIC_URL says
+        connection.request("GET", path, headers={"Host": "localhost"})  # allowed for any PUBLIC_URL
         return connection.getresponse().status == HTTPStatus.OK
     except (OSError, HTTPException):
         return False

@@ -1,7 +1,9 @@
-"""A worker and a beat touch a file while they work, for probes to look at: remote control, which one could ask, is off.
+"""The worker and beat touch a file while they work, so that probes can check it.
 
-`DATA_DIR/worker.pulse`  every ten seconds while the worker's main loop turns and holds its connection to the broker
-`DATA_DIR/beat.pulse`    each time that beat has handed a message to the broker, so once a minute
+Probes cannot use Celery's remote control, because it is off.
+
+`DATA_DIR/worker.pulse`  every ten seconds while the worker's main loop runs and is connected to the broker
+`DATA_DIR/beat.pulse`    each time beat has handed a message to the broker, so once a minute
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ def touch_pulse(name: str) -> None:
 
 
 class WorkerPulse(StartStopStep):
-    """A step of the consumer: Celery stops it when the broker goes away, and starts it with the next connection."""
+    """A step of the consumer: Celery stops it when the broker disconnects, and starts it with the next connection."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -38,13 +40,13 @@ class WorkerPulse(StartStopStep):
             parent.timer.cancel(self._timer)
             self._timer = None
 
-    # A worker that is told to stop at once stops the same way.
+    # A worker that must stop immediately stops in the same way.
     terminate = stop
 
 
 @beat_init.connect
 def watch_beat(**_: object) -> None:
-    """Only in the process of beat: the worker and the web send messages too."""
+    """Watch only in the process of beat, because the worker and the web server send messages too."""
     after_task_publish.connect(touch_beat_pulse)
 
 

@@ -27,7 +27,7 @@ _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = [*{str(_public.hostname), "localhost", "127.0.0.1", "[::1]"}, *env.words("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
-# --- where things are kept -------------------------------------------------------------------------------------------
+# --- where data is stored --------------------------------------------------------------------------------------------
 DATA_DIR = env.folder("DATA_DIR", default=BASE_DIR / "var")
 LOGOS_DIR = BASE_DIR / "logos"
 DOCS_DIR = BASE_DIR / "docs"
@@ -38,12 +38,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # A transaction that will write takes the write lock at once: upgrading a read lock later fails under load.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        # WAL: readers go on while a publication is written.
+        # WAL: readers continue while a publication is written.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
     }
 else:
     DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    # A machine that is gone says nothing: without these, a question to it would wait for many minutes.
+    # A dead host sends no reply: without these timeouts, a query would wait for many minutes.
     _silence = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
     DATABASES["default"]["OPTIONS"] = _silence | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -67,7 +67,7 @@ GATEWAY_KEYS = {
     "featherless": env.text("FEATHERLESS_API_KEY"),
     "chutes": env.text("CHUTES_API_KEY"),
 }
-GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can stand in
+GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can replace it
     "openrouter": {"api": env.web_address("OPENROUTER_API_BASE", default="https://openrouter.ai")},
     "portkey": {
         "api": env.web_address("PORTKEY_API_BASE", default="https://api.portkey.ai"),
@@ -79,8 +79,8 @@ GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can stand in
         "llm": env.web_address("CHUTES_LLM_BASE", default="https://llm.chutes.ai"),
     },
 }
-GATEWAY_OPTIONS = {"portkey": {"providers": env.words("PORTKEY_PROVIDERS")}}  # no words: the adapter's default
-USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients that name nobody
+GATEWAY_OPTIONS = {"portkey": {"providers": env.words("PORTKEY_PROVIDERS")}}  # empty: the adapter's default
+USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients without a name
 
 # --- asking a gateway ------------------------------------------------------------------------------------------------
 FETCH_CONNECT_SECONDS = env.whole_number("FETCH_CONNECT_SECONDS", default=10, least=1, most=600)
@@ -91,7 +91,7 @@ FETCH_MAX_RATIO = env.whole_number("FETCH_MAX_RATIO", default=100, least=2, most
 FETCH_ATTEMPTS = env.whole_number("FETCH_ATTEMPTS", default=3, least=1, most=20)
 FETCH_LONGEST_WAIT_SECONDS = env.whole_number("FETCH_LONGEST_WAIT_SECONDS", default=30, least=0, most=600)
 
-# --- the guard: from where on an answer is held instead of published -------------------------------------------------
+# --- the guard: the limits beyond which an answer is held instead of published ---------------------------------------
 GUARD_MISSING_PERCENT = env.whole_number("GUARD_MISSING_PERCENT", default=30, least=0, most=100)
 GUARD_REJECTED_PERCENT = env.whole_number("GUARD_REJECTED_PERCENT", default=20, least=0, most=100)
 GUARD_PRICE_FACTOR = env.whole_number("GUARD_PRICE_FACTOR", default=10, least=2, most=1_000_000)
@@ -108,12 +108,12 @@ GUARD_QUESTION_FACTOR = env.whole_number("GUARD_QUESTION_FACTOR", default=8, lea
 GUARD_QUESTION_RESETS = env.whole_number("GUARD_QUESTION_RESETS", default=10, least=1, most=1_000_000)
 GUARD_QUESTION_DAYS = env.whole_number("GUARD_QUESTION_DAYS", default=30, least=1, most=100_000)
 
-# --- how long things are kept; 0 keeps them for ever -----------------------------------------------------------------
+# --- retention; 0 keeps things forever -------------------------------------------------------------------------------
 KEEP_RUNS_DAYS = env.whole_number("KEEP_RUNS_DAYS", default=90, least=0, most=100_000)
 KEEP_CAPTURES_DAYS = env.whole_number("KEEP_CAPTURES_DAYS", default=30, least=0, most=100_000)
 KEEP_VERSIONS_DAYS = env.whole_number("KEEP_VERSIONS_DAYS", default=0, least=0, most=100_000)
 
-# --- reading it ------------------------------------------------------------------------------------------------------
+# --- reading the catalogue -------------------------------------------------------------------------------------------
 SNAPSHOT_POLL_SECONDS = env.whole_number("SNAPSHOT_POLL_SECONDS", default=1, least=1, most=60)
 ANSWERS_MAX_MEBIBYTES = env.whole_number("ANSWERS_MAX_MEBIBYTES", default=32, least=0, most=4_096)
 RATE_LIMIT_PER_MINUTE = env.whole_number("RATE_LIMIT_PER_MINUTE", default=600, least=0, most=999_999_999)
@@ -129,21 +129,21 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str | int]
 BROKER_DIR = DATA_DIR / "broker"
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    # A Redis that accepts connections and never answers would otherwise be waited for without end.
+    # Without timeouts, a Redis that accepts connections and never answers would block its clients forever.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_timeout": 5}
 else:
-    CELERY_BROKER_URL = "filesystem://localhost"  # a host, or kombu warns that it has none
+    CELERY_BROKER_URL = "filesystem://localhost"  # kombu warns if there is no host
     CELERY_BROKER_TRANSPORT = "gatewayz.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        # In and out are one folder: whatever is sent is received by the same installation.
+        # One folder for both directions: an installation receives all that it sends.
         "data_folder_in": str(BROKER_DIR / "queue"),
         "data_folder_out": str(BROKER_DIR / "queue"),
         "control_folder": str(BROKER_DIR / "control"),
     }
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_IGNORE_RESULT = True  # a SyncRun row tells more than a task result would
-CELERY_TASK_ACKS_LATE = False  # a lost message is made good by dispatch_due, so no task may run twice for one
+CELERY_TASK_IGNORE_RESULT = True  # a SyncRun row has more detail than a task result would
+CELERY_TASK_ACKS_LATE = False  # dispatch_due makes up for a lost message, so no task may run twice for one message
 CELERY_TASK_SOFT_TIME_LIMIT = SYNC_SOFT_TIME_LIMIT_SECONDS
 CELERY_TASK_TIME_LIMIT = SYNC_TIME_LIMIT_SECONDS
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -151,11 +151,11 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Nothing of the schedule is kept between starts: what is due stands in the database.
+# The scheduler stores nothing between starts: the database records what is due.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "dispatch-due": {"task": "catalog.dispatch_due", "schedule": 60.0, "options": {"expires": 55}},
-    # By the clock, not by an interval: that would begin anew each time beat starts.
+    # By the clock, not by an interval: an interval would restart each time beat starts.
     "prune": {"task": "catalog.prune", "schedule": crontab(hour="4", minute="17"), "options": {"expires": 3_600}},
 }
 
@@ -179,7 +179,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "catalog.api.errors.static_files_are_read",  # WhiteNoise would refuse the rest without a word
+    "catalog.api.errors.static_files_are_read",  # WhiteNoise would refuse other methods with an empty body
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -219,7 +219,7 @@ STATICFILES_DIRS = [BASE_DIR / "catalog/web/static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()  # `make run` collects nothing; the Docker build does
 
-# --- security: all of it follows from the address that the world sees ------------------------------------------------
+# --- security: everything follows from the public address ------------------------------------------------------------
 _https = _public.scheme == "https"
 SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come from inside, without TLS
@@ -240,7 +240,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,  # `format` would otherwise be a parameter that no document names
+    "URL_FORMAT_OVERRIDE": None,  # otherwise `format` would be an undocumented parameter
     "DEFAULT_SCHEMA_CLASS": "catalog.api.schema.CatalogSchema",
     "EXCEPTION_HANDLER": "catalog.api.errors.answer_exception",
 }
@@ -268,7 +268,7 @@ SPECTACULAR_SETTINGS = {
 LOG_LEVEL = env.choice("LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error")).upper()
 LOG_FORMAT = env.choice("LOG_FORMAT", default="console", choices=("console", "json"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # front/front.py has put a new one in its place
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # front/front.py has replaced it with a new one
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request, when it has ended
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = (
     False  # the address of a client behind proxies cannot be trusted without knowing the hops
@@ -300,7 +300,7 @@ LOGGING = {
             "foreign_pre_chain": _log_steps,
             "processor": structlog.dev.ConsoleRenderer(
                 colors=False,
-                # The pretty formatter prints local variables, and with them keys and passwords.
+                # The pretty formatter prints local variables, which include keys and passwords.
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         },

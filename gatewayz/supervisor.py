@@ -1,8 +1,7 @@
 """`make run`: prepares the installation, then keeps web, worker and beat running until Ctrl-C.
 
-What is wrong is said on stderr, one line each, and the exit status is 1. After Ctrl-C or SIGTERM every child is gone,
-and the exit status is 0. A second supervisor on the same data folder is refused: its worker would take the tasks of the
-first.
+Each problem is one line on stderr, and the exit status is 1. After Ctrl-C or SIGTERM every child has ended, and the
+exit status is 0. A second supervisor on the same data folder is refused: its worker would take the tasks of the first.
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ PAGES = ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/")
 ANSWER_SECONDS = 60.0  # from the start of the web to its first answer, on a slow machine
 LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 0.01
-# Celery warns of root because of pickled messages; only JSON is accepted here.
+# As root, Celery warns about pickled messages; only JSON is accepted here.
 QUIET_AS_ROOT = ("-W", "ignore:You're running the worker with superuser privileges")
 
 
 class Refusal(Exception):
-    """Why nothing is served, or no longer: each argument is one line for the operator."""
+    """The reason why nothing is served, or no longer: each argument is one line for the operator."""
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------
@@ -55,7 +54,7 @@ class Address:
 
     @property
     def host(self) -> str:
-        """The host to ask, since nobody can connect to "every interface"."""
+        """The host to connect to: a client cannot connect to "every interface"."""
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.bind, self.bind)  # noqa: S104  a key, not a bind
 
     def url(self, path: str) -> str:
@@ -64,8 +63,8 @@ class Address:
 
 
 def choose_commands(address: Address, *, web_workers: int) -> list[Command]:
-    # Answers come from memory, and one thread would do for them. The others are for requests that wait: for a slow
-    # body, or for a database that is silent.
+    # Answers come from memory, so one thread would be enough for them. The other threads serve requests that wait for
+    # a slow body, or for a database that does not respond.
     web = "-m granian gatewayz.wsgi:application --interface wsgi --no-ws --blocking-threads 4 --log-level warning"
     web += f" --port {address.port} --workers {web_workers} --respawn-failed-workers --workers-kill-timeout 5"
     celery = "-m celery --quiet --app gatewayz"
@@ -73,7 +72,8 @@ def choose_commands(address: Address, *, web_workers: int) -> list[Command]:
     worker += " --without-gossip --without-mingle --without-heartbeat"
     return [
         Command("web", (*web.split(), "--host", address.bind)),
-        # At SIGTERM the worker would finish its tasks first, beside the worker of the next start; not so at SIGQUIT.
+        # At SIGTERM the worker would finish its tasks first, while the worker of the next start already runs. At
+        # SIGQUIT it ends at once.
         Command("worker", (*QUIET_AS_ROOT, *worker.split()), orphan_signal=signal.SIGQUIT),
         Command("beat", tuple(f"{celery} beat --loglevel warning".split())),
     ]
@@ -85,7 +85,7 @@ def one_line(problem: object) -> str:
 
 # --- preparation -----------------------------------------------------------------------------------------------------
 def say(line: str) -> None:
-    with suppress(OSError):  # a terminal that is gone must not keep the children from being stopped
+    with suppress(OSError):  # a closed terminal must not prevent the children from being stopped
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
@@ -96,7 +96,7 @@ def claimed_folder(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            pass  # a folder that exists need not be writable
+            pass  # a folder that exists may still be read-only
         lock = (folder / "supervisor.lock").open("a+")
     except OSError as error:
         raise Refusal(f"DATA_DIR={folder} cannot be used as a folder: {error.strerror}") from error
@@ -122,7 +122,7 @@ def find_port_problems(address: Address) -> list[str]:
     except ValueError:
         return [f"BIND={address.bind!r}: must be an IP address such as 127.0.0.1"]  # granian resolves no names
     with socket.socket(family) as probe:
-        # Connections of the previous run that still linger do not matter; granian sets it too.
+        # Lingering connections of the previous run do not matter; granian sets this option too.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address.bind, address.port))
@@ -152,7 +152,7 @@ def prepare_database() -> None:
 
 
 def prepare_superuser() -> None:
-    """Creates the one of DJANGO_SUPERUSER_USERNAME and _PASSWORD; one of that name is left as it is."""
+    """Create the superuser of DJANGO_SUPERUSER_USERNAME and _PASSWORD; an existing user of that name is kept."""
     name = os.environ.get("DJANGO_SUPERUSER_USERNAME", "")
     password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
     users = get_user_model().objects
@@ -176,7 +176,7 @@ def create_superuser(name: str, *, password: str, email: str) -> None:
 
 
 def sync_once() -> None:
-    """Has something to serve within seconds, with or without a network: the worker asks the APIs."""
+    """Publish the bundled catalogues, so that data is served within seconds even offline: the worker asks the APIs."""
     say("Publishing the bundled catalogue of each gateway of which nothing is published yet")
     try:
         call_command("sync", only_unpublished=True)
@@ -197,13 +197,13 @@ def is_something_published() -> bool:
 class Interrupted(BaseException):
     """A signal ended the preparation.
 
-    No KeyboardInterrupt: one that passes through `exec`, as in the making of a dataclass, marks the interpreter, which
-    then dies of SIGINT at its end although somebody caught it.
+    This is not a KeyboardInterrupt: one that passes through `exec`, for example when a dataclass is created,
+    marks the interpreter. The interpreter then dies of SIGINT when it ends, even if the exception was caught.
     """
 
 
 class StopRequest:
-    """What Ctrl-C, SIGTERM and the end of the terminal leave behind."""
+    """Records that Ctrl-C, SIGTERM or the end of the terminal has asked for a stop."""
 
     def __init__(self) -> None:
         self.is_asked = False
@@ -211,19 +211,22 @@ class StopRequest:
 
     def listen(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # nohup has asked to survive the terminal.
+            # nohup asks to survive the terminal.
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._take)
         signal.signal(signal.SIGALRM, self._take)
         sys.unraisablehook = self._take_again
 
     def _take(self, *_: object) -> None:
-        self.is_asked = True  # remembered too: somebody's `except BaseException` may have been in the way
+        self.is_asked = True  # remembered too: an `except BaseException` in other code may have caught the exception
         if self.interrupts:
             raise Interrupted
 
     def _take_again(self, dropped: sys.UnraisableHookArgs) -> None:
-        """Python drops an exception that it meets in a callback or a finaliser, of which an import runs hundreds."""
+        """Ask again soon after Python has dropped the exception.
+
+        Python drops an exception that is raised in a callback or a finaliser, and an import runs hundreds of them.
+        """
         if issubclass(dropped.exc_type, Interrupted):
             signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
         else:
@@ -231,7 +234,7 @@ class StopRequest:
 
 
 class Serving:
-    """The children from their start to their end, which a signal asks for."""
+    """Runs the children from their start until a signal asks for their end."""
 
     def __init__(self, children: Children, address: Address, stop: StopRequest) -> None:
         self._children = children
@@ -239,7 +242,7 @@ class Serving:
         self._stop = stop
 
     def run(self) -> None:
-        # From here on a signal is only remembered: an exception at any moment could lose a child just started.
+        # From here on a signal is only remembered: an exception at any moment could lose a child that has just started.
         self._stop.interrupts = False
         try:
             self._loop(answer_until=time.monotonic() + ANSWER_SECONDS)
@@ -281,7 +284,7 @@ def supervise(stop: StopRequest) -> None:
         prepare_database()
         prepare_superuser()
         sync_once()
-        connections.close_all()  # the children have their own
+        connections.close_all()  # each child opens its own
         say(f"Starting web ({web_workers} workers), worker and beat")
         commands = choose_commands(address, web_workers=web_workers)
         Serving(Children(commands, folder=settings.BASE_DIR, say=say), address, stop).run()
@@ -299,7 +302,7 @@ def main() -> int:
             sys.stderr.write(f"gatewayz: {line}\n")
         return 1
     except Interrupted:
-        stop.interrupts = False  # it was before any child was started
+        stop.interrupts = False  # the signal came before any child was started
     say("Stopped")
     return 0
 

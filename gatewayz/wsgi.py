@@ -1,4 +1,4 @@
-"""What the web server serves: `granian --interface wsgi gatewayz.wsgi:application`."""
+"""The WSGI application that the web server serves: `granian --interface wsgi gatewayz.wsgi:application`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
 
-# Without collected files (`make run`), static files come from the packages that have them.
+# Without collected files (`make run`), static files come from the packages that contain them.
 warnings.filterwarnings("ignore", "No directory at", UserWarning)
 django_application = get_wsgi_application()
 
-# A wrong setting stops the server before it answers anything; management commands and workers check by themselves.
+# A wrong setting stops the server before it answers anything; management commands and workers run their own checks.
 call_command("check", stdout=io.StringIO())
 
 from catalog.serving import endpoints, snapshot  # noqa: E402  the apps must be loaded first
 from front.counts import counts  # noqa: E402
 from front.front import Front  # noqa: E402
 
-# Here and not in an AppConfig: each worker loads this file after it was forked, and threads do not survive a fork.
+# Here and not in an AppConfig: each worker loads this file after the fork, and threads do not survive a fork.
 snapshot.start_following()
 application = Front(django_application, counts=counts, cacheable=endpoints)

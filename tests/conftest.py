@@ -21,11 +21,11 @@ from tests.settings import _scratch as SCRATCH
 
 clock.shift()
 
-# Time is measured in benchmarks/: on a busy machine a deadline fails tests that are right.
-# On the second database, which takes longer, what differs is not the logic: a few examples of each idea find that.
+# Time is measured in benchmarks/: on a busy machine a deadline fails correct tests.
+# The second database takes longer. Its differences are not in the logic, and a few examples of each idea find them.
 IS_SECOND = os.environ.get("TEST_DATABASE") == "postgresql"
 # The examples of `make test` are the same in every run; `make prove` tries others each time.
-# Nor do they explain a failure line by line, which can take longer than all tests together.
+# They do not explain a failure line by line either, which can take longer than all tests together.
 hypothesis.settings.register_profile(
     "sample",
     deadline=None,
@@ -40,7 +40,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample"))
 
 
 def pytest_configure() -> None:
-    # A DJANGO_SETTINGS_MODULE of the shell goes before the one of pyproject.toml.
+    # A DJANGO_SETTINGS_MODULE of the shell overrides the one of pyproject.toml.
     if settings.SETTINGS_MODULE != "tests.settings":
         pytest.exit(
             f"with {settings.SETTINGS_MODULE} the tests would work on real data; unset DJANGO_SETTINGS_MODULE", 4
@@ -48,7 +48,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On the second database, run again what touches one: the rest has been run on the first and cannot differ."""
+    """On the second database, run only tests that use a database: the others have run already and cannot differ."""
     if not IS_SECOND:
         return
     left_out = [item for item in items if not _touches_a_database(item)]
@@ -62,42 +62,42 @@ def _touches_a_database(item: pytest.Item) -> bool:
 
 
 def pytest_unconfigure() -> None:
-    # The name from tests.settings, never settings.DATA_DIR: with other settings that is somebody's data.
+    # The name from tests.settings, never settings.DATA_DIR: with other settings that folder has real data.
     shutil.rmtree(SCRATCH, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def founded_long_ago() -> None:
-    """Tests travel to times before today; the empty catalogue must not be from after them."""
+    """Date the empty catalogue before all tests: tests travel to times before today, and it must not be newer."""
     from catalog.models import Revision  # the apps must be loaded first
 
     def found(**_: object) -> None:
         Revision.objects.filter(number=0).update(published_at=datetime(2020, 1, 1, tzinfo=UTC))
 
-    # Connected after the receiver of the product, which makes revision 0.
+    # Connected after the product's receiver, which creates revision 0.
     post_migrate.connect(found, sender=apps.get_app_config("catalog"), weak=False)
 
 
 @pytest.fixture(autouse=True)
 def travelling_database_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that travels in time takes the database's clock with it."""
+    """Give the database the same clock as a test that travels in time."""
     monkeypatch.setattr("catalog.publication.clock.database_time", timezone.now)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """The test database, with the clock of the tests."""
+    """Set up the test database, with the clock of the tests."""
     with django_db_blocker.unblock():
         clock.shift_database(connection)
 
 
 @pytest.fixture
 def redis_url(worker_id: str) -> Iterator[str]:
-    """An empty database of the Redis of the tests; each process of the tests has another number."""
+    """The address of an empty database in the tests' Redis; each test process has its own number."""
     server = os.environ.get("TEST_REDIS_URL")
     if not server:
         pytest.skip("NOT RUN: no Redis; `make test` starts one, or set TEST_REDIS_URL")
-    # "gw0" is database 1, and so on: 0 is the one that a Redis of other use would have its data in.
+    # "gw0" is database 1, and so on: a Redis with another purpose would have its data in database 0.
     number = 1 + int(worker_id.removeprefix("gw") if worker_id != "master" else 0) % 15
     address = urlsplit(server)._replace(path=f"/{number}").geturl()
     with redis.Redis.from_url(address) as client:

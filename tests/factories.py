@@ -1,4 +1,4 @@
-"""Plain functions that make what tests arrange."""
+"""Plain functions that create the objects that tests need."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Json = Any
 
 
 def chutes_row(model_id: object = "maker/model", **fields: object) -> dict[str, object]:
-    """A usable row of Chutes' bundled catalogue, with the given fields instead of its own."""
+    """A valid row of Chutes' bundled catalogue, with the given fields instead of its own."""
     row = {"id": model_id, "name": "Model", "provider": "maker", "type": "LLM", "pricing_per_hour": "2.5", "tags": []}
     return row | fields
 
@@ -35,7 +35,7 @@ def chutes_rows(count: int, **fields: object) -> list[dict[str, object]]:
 
 
 def openrouter_row(model_id: object = "maker/model", **fields: object) -> dict[str, object]:
-    """A usable row of OpenRouter, as its API and its bundled catalogue have it."""
+    """A valid row of OpenRouter, as in its API and its bundled catalogue."""
     row = {
         "id": model_id,
         "name": "Model",
@@ -50,7 +50,7 @@ def openrouter_rows(count: int, **fields: object) -> list[dict[str, object]]:
 
 
 def write_listing(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> None:
-    """The bundled catalogue of a gateway, from rows or from the very bytes of the file."""
+    """Write the bundled catalogue of a gateway, from rows or from the exact bytes of the file."""
     content = rows if isinstance(rows, bytes) else json.dumps(list(rows), default=str).encode()
     (folder / f"{slug}_catalog.json").write_bytes(content)
 
@@ -60,7 +60,7 @@ def hourly(amount: str) -> PriceRecord:
 
 
 def per_token(*, prompt: str | None = None, completion: str | None = None) -> tuple[PriceRecord, ...]:
-    """US dollars per token, of the sides that have a price."""
+    """Prices in US dollars per token, for the sides that have one."""
     amounts = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion}
     return tuple(PriceRecord(meter=meter, amount=Decimal(amount)) for meter, amount in amounts.items() if amount)
 
@@ -111,7 +111,7 @@ def publish(
     withdraw_after: int = 1,
     lease_token: int | None = None,
 ) -> listing.Outcome:
-    """Publish these as all that the gateway lists now, as a run would that believes whatever it reads."""
+    """Publish these records as the gateway's complete current listing, with a guard that believes everything."""
     Gateway.objects.ensure([gateway])
     seller = Gateway.objects.get(slug=gateway)
     token = seller.lease_token if lease_token is None else lease_token
@@ -136,7 +136,7 @@ def publish(
 
 
 def served_row(record: OfferRecord, **facts: Any) -> Row:
-    """The record as a snapshot holds it, without a database: of gateways too that nobody has registered yet."""
+    """The record as a row of a snapshot, without a database: this also works for unregistered gateways."""
     return Row.of(orjson.dumps(rendering.build(record, offer_facts(**facts))))
 
 

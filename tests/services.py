@@ -1,7 +1,7 @@
-"""A PostgreSQL and a Redis of their own for the tests: in a temporary folder, on a free local port, gone afterwards.
+"""Starts PostgreSQL and Redis for the tests: in a temporary folder, on a free local port, deleted afterwards.
 
-The system's programs come first, as they are what a deployment runs; where there are none, two wheels of the
-development dependencies carry them. PostgreSQL refuses to run as root: root runs it as `nobody`.
+The system's programs are tried first, as they are what a deployment runs. If there are none, two wheels of the
+development dependencies contain them. PostgreSQL refuses to run as root: root runs it as `nobody`.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ STOP_SECONDS = 10.0
 
 
 class Unavailable(Exception):
-    """No program was found, or none of those found starts; says which and why."""
+    """No program was found, or none of those found starts; the message names them and the reasons."""
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """The address of an empty server. Raises Unavailable."""
+    """Start an empty server and yield its address. Raises Unavailable."""
     with _first_that_starts("PostgreSQL", find_postgresql_programs(), _run_postgresql) as address:
         yield address
 
 
 def find_postgresql_programs() -> list[Path]:
-    """Folders with `initdb` and `postgres`, the best first."""
+    """Return folders with `initdb` and `postgres`, the best first."""
     on_path = shutil.which("postgres")
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
     folders = [*([Path(on_path).resolve().parent] if on_path else []), *installed]
@@ -59,7 +59,7 @@ def _version(folder: Path) -> int:
 @contextmanager
 def _run_postgresql(programs: Path) -> Iterator[str]:
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    # Not in root's TMPDIR: it may lie where `nobody` cannot enter.
+    # Not in root's TMPDIR, which that user may be unable to enter.
     with tempfile.TemporaryDirectory(prefix="gatewayz-postgresql-", dir="/tmp" if account else None) as name:  # noqa: S108
         folder = Path(name)
         password, port = secrets.token_hex(16), find_free_port()
@@ -76,7 +76,10 @@ def _run_postgresql(programs: Path) -> Iterator[str]:
 
 
 def _hand_over(folder: Path, programs: Path, *, account: pwd.struct_passwd) -> Path:
-    """Gives the folder to the account, with a copy of programs that it could not reach: a checkout may be in /root."""
+    """Give the folder to the account, with a copy of the programs if it cannot reach them.
+
+    A checkout may be in /root.
+    """
     if not all(parent.stat().st_mode & 0o001 for parent in programs.parents):
         programs = _copy_wheel(programs, into=folder / "programs")
     for path in [folder, *folder.rglob("*")]:
@@ -86,7 +89,7 @@ def _hand_over(folder: Path, programs: Path, *, account: pwd.struct_passwd) -> P
 
 def _copy_wheel(programs: Path, *, into: Path) -> Path:
     *_, package, site_packages = programs.parents[:3]
-    # The programs look for their libraries at this place beside the package.
+    # The programs look for their libraries in this folder next to the package.
     for needed in (programs.parent, package.with_name(f"{package.name}.libs")):
         shutil.copytree(needed, into / needed.relative_to(site_packages), symlinks=True)
     return into / programs.relative_to(site_packages)
@@ -104,7 +107,7 @@ def _postgres_command(programs: Path, *, port: int) -> list[Path | str]:
         "unix_socket_directories": "",
         "max_connections": "60",
         "shared_buffers": "64MB",
-        # Nothing in it needs to survive the machine.
+        # The data need not survive a crash of the machine.
         "fsync": "off",
         "synchronous_commit": "off",
         "full_page_writes": "off",
@@ -124,7 +127,7 @@ def _answers_sql(address: str) -> bool:
 # --- Redis -----------------------------------------------------------------------------------------------------------
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """The address of an empty server. Raises Unavailable."""
+    """Start an empty server and yield its address. Raises Unavailable."""
     with _first_that_starts("Redis", find_redis_programs(), _run_redis) as address:
         yield address
 
@@ -141,7 +144,7 @@ def _run_redis(program: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="gatewayz-redis-") as name:
         folder = Path(name)
         password, port = secrets.token_hex(16), find_free_port()
-        # A file, since the list of processes shows arguments to everybody.
+        # In a file, because the list of processes shows arguments to all users.
         (folder / "redis.conf").write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n')
         with _started([program, "redis.conf"], folder=folder) as process:
             address = f"redis://:{password}@127.0.0.1:{port}/0"
@@ -183,7 +186,7 @@ def _started(
     account: pwd.struct_passwd | None = None,
     gently: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, in a session of its own: Ctrl-C must reach the tests before their servers."""
+    """Run the process in its own session: Ctrl-C must reach the tests before their servers."""
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -205,7 +208,7 @@ def _started(
 
 
 def _environment() -> dict[str, str]:
-    """Nothing else of the shell: its PGPORT or PGDATA means another server."""
+    """Return an environment without the shell's variables: its PGPORT or PGDATA means another server."""
     zone = {"TZ": os.environ["TZ"]} if "TZ" in os.environ else {}
     return {"PATH": os.defpath, "LC_ALL": "C"} | zone
 
@@ -239,6 +242,6 @@ def find_free_port() -> int:
 
 
 def _folder_of(package: str) -> Path | None:
-    # Looked for, not imported: importing these packages already changes things on the machine.
+    # Found without an import: importing these packages already changes things on the machine.
     spec = find_spec(package)
     return Path(spec.origin).parent if spec and spec.origin else None

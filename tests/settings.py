@@ -27,5 +27,5 @@ from gatewayz.settings import DATABASES  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a slow hash proves nothing in a test
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    # A file, not memory: workers and servers that tests start must see the same database.
+    # A file, not memory: workers and servers that tests start must use the same database.
     DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}

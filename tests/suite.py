@@ -1,7 +1,7 @@
-"""The tests on SQLite, then those that touch data on PostgreSQL: `python -m tests.suite [options of pytest]`.
+"""The tests on SQLite, then those that use data on PostgreSQL: `python -m tests.suite [options of pytest]`.
 
-Servers named in TEST_DATABASE_URL and TEST_REDIS_URL are used; others are started, and stopped at the end. The exit
-status is pytest's. What is not run because no server can be had stands in a banner at the end.
+Servers named in TEST_DATABASE_URL and TEST_REDIS_URL are used. If they are not set, servers are started, and stopped at
+the end. The exit status is pytest's. A banner at the end lists what did not run because no server was available.
 
 The half on PostgreSQL starts at another date than today, so that no test depends on the date. TEST_CLOCK sets the start
 of both halves (tests/clock).
@@ -33,9 +33,9 @@ def say(line: str) -> None:
 def run_suite(options: Sequence[str]) -> int:
     missing: list[str] = []
     with ExitStack() as stack:
-        # The package of the product, imported above, has already named its own settings.
+        # The import of the product's package above has already set its own settings module.
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
-        # Without bytecode each of the test processes compiles and rewrites every module again: 6 s of each.
+        # Without bytecode each test process compiles and rewrites every module again, which takes 6 s.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         offer("TEST_REDIS_URL", services.redis_server, stack=stack, environment=environment, missing=missing)
         offer("TEST_DATABASE_URL", services.postgresql, stack=stack, environment=environment, missing=missing)
@@ -53,7 +53,7 @@ def offer(
     environment: dict[str, str],
     missing: list[str],
 ) -> None:
-    """Puts the address of the server into the environment, started if none is there."""
+    """Put the address of the server into the environment; start one if the address is missing."""
     if environment.get(name):
         say(f"{name} is given")
         return
@@ -66,7 +66,7 @@ def offer(
 
 
 def run_halves(options: Sequence[str], environment: dict[str, str]) -> int:
-    # Counting lines takes a third of the time, so only `make coverage` does it.
+    # Coverage takes a third of the time, so only `make coverage` measures it.
     coverage = ["--cov", "--cov-report="] if environment.get("COVERAGE") else []
     sqlite = {name: value for name, value in environment.items() if name != "TEST_DATABASE"}
     statuses = [run_half("SQLite", [*coverage, *options], sqlite)]
@@ -90,7 +90,7 @@ def run_half(name: str, options: Sequence[str], environment: dict[str, str]) -> 
     try:
         status = process.wait()
     except KeyboardInterrupt:
-        process.wait()  # the terminal's Ctrl-C reached pytest as well, which first ends what its tests have started
+        process.wait()  # the terminal's Ctrl-C has reached pytest too, which first ends its tests' processes
         raise
     except SystemExit:
         process.send_signal(signal.SIGINT)
@@ -111,7 +111,7 @@ def end_by_signal(number: int, _: object) -> NoReturn:
 
 
 def main(options: Sequence[str]) -> int:
-    signal.signal(signal.SIGTERM, end_by_signal)  # or the servers would outlive it
+    signal.signal(signal.SIGTERM, end_by_signal)  # otherwise the servers would outlive this process
     try:
         return run_suite(options)
     except KeyboardInterrupt:

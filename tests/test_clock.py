@@ -1,4 +1,4 @@
-"""The shifted clock of a test run: it ticks, and the processes that a test starts have the same one."""
+"""The shifted clock of a test run: it ticks, and the processes that a test starts have the same clock."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ START = "2031-12-31T23:58"
 
 @pytest.fixture
 def shifted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clock of a run that starts at START, on top of the clock of this run."""
+    """Shift the clock to a run that starts at START, in addition to the clock of this run."""
     monkeypatch.setenv("TEST_CLOCK", START)
-    monkeypatch.setenv(sitecustomize.SHIFT, "0")  # so that it is restored: deleting what is not there restores nothing
+    monkeypatch.setenv(sitecustomize.SHIFT, "0")  # so that it is restored: deleting a missing variable restores nothing
     monkeypatch.delenv(sitecustomize.SHIFT)
     before = list(time_machine.traveller_stack)
     clock.shift()

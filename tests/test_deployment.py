@@ -1,4 +1,4 @@
-"""What is deployed agrees with the code: `.env.example`, Dockerfile and docker-compose.yml, without a Docker engine."""
+"""The deployment files agree with the code, without a Docker engine: `.env.example`, Dockerfile, docker-compose.yml."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OURS = {"migrate", "web", "worker", "beat"}
 A_KEY = {"SECRET_KEY": secrets.token_urlsafe(64)}
 
 READ_ELSEWHERE = {
-    # explained in .env.example, read by something else than gatewayz/settings.py
+    # explained in .env.example, but not read by gatewayz/settings.py
     "BIND": "gatewayz/supervisor.py",
     "PORT": "gatewayz/supervisor.py",
     "WEB_WORKERS": "gatewayz/supervisor.py",
@@ -39,7 +39,7 @@ READ_ELSEWHERE = {
 }
 PROXIES = {"HTTPS_PROXY", "NO_PROXY"}
 OF_THE_SHELL = {"HTTP_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-"""Honoured by catalog/sync/fetch.py too, explained beside the proxies, and not handed to containers."""
+"""Variables that catalog/sync/fetch.py also honours: explained with the proxies, and not passed to containers."""
 NOT_FOR_CONTAINERS = {
     "DEBUG": "its error pages show settings and source, and a container is a deployment",
     "DATA_DIR": "a folder of the image, in memory",
@@ -48,7 +48,7 @@ NOT_FOR_CONTAINERS = {
 
 
 def settings_read() -> set[str]:
-    """The names that gatewayz/settings.py asks the environment for."""
+    """Return the names of the environment variables that gatewayz/settings.py reads."""
     tree = ast.parse((ROOT / "gatewayz/settings.py").read_text())
     return {
         node.args[0].value
@@ -72,7 +72,7 @@ def compose() -> dict[str, Any]:
 
 
 def dockerfile() -> list[tuple[str, str]]:
-    """The instructions, each with its keyword."""
+    """Return the instructions, each with its keyword."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     return [(keyword, rest) for keyword, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
@@ -88,13 +88,13 @@ def copied_from_here() -> list[str]:
 
 
 def options_of(words: Sequence[str]) -> list[str]:
-    """What a command line gives to granian or celery."""
+    """Return the options that a command line gives to granian or celery."""
     program = next(index for index, word in enumerate(words) if word in {"granian", "celery"})
     return sorted(words[program + 1 :])
 
 
 def manage(*arguments: str, environment: Mapping[str, str], folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run manage.py as in a fresh shell: nothing of this process' environment, and no .env unless ENV_FILE says so."""
+    """Run manage.py as in a fresh shell: without this process's environment, without .env unless ENV_FILE names it."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=folder,
@@ -188,7 +188,7 @@ def test_the_documents_name_no_setting_that_does_not_exist(document: str) -> Non
 
 
 def test_the_compose_file_follows_the_compose_specification() -> None:
-    nowhere = "http://127.0.0.1:9"  # the schema comes with the tool; a look at the network would fail here
+    nowhere = "http://127.0.0.1:9"  # the schema comes with the tool; network access would fail here
     command = [
         sys.executable,
         "-m",

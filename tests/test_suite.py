@@ -1,4 +1,4 @@
-"""`make test` itself: both halves run, none is left out quietly, and no half hides the failure of the other."""
+"""`make test` itself: both halves run, none is skipped silently, and no half hides the failure of the other."""
 
 from __future__ import annotations
 

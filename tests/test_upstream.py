@@ -1,4 +1,4 @@
-"""The upstream of the tests goes wrong as it is told."""
+"""The test upstream fails in the ways that tests ask for."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""An upstream on this machine that answers as it is told, and goes wrong as it is told.
+"""An upstream on this machine that gives the answers and the failures that a test asks for.
 
     with Upstream() as upstream:
         upstream.serve("/v1/models", {"data": rows})
-        upstream.serve("/chutes/", second_page, page="1")          # only where the query says so
-        upstream.breaks("/v1/models", server_error(), times=2)     # the next two answers; then it is well again
-        upstream.breaks("/chutes/", half_the_list(), gzipped())    # until `heals`; faults work on one another
-        ...  # ask upstream.base
+        upstream.serve("/chutes/", second_page, page="1")          # only if the query has this parameter
+        upstream.breaks("/v1/models", server_error(), times=2)     # the next two answers; then it works again
+        upstream.breaks("/chutes/", half_the_list(), gzipped())    # until `heals`; faults are applied in order
+        ...  # send requests to upstream.base
         assert [seen.headers["user-agent"] for seen in upstream.seen] == [...]
 
-A fault is a function of the answer that would have been given. Rows are what stands in `data` or `items`, or the list.
+A fault is a function of the answer that would have been given. The rows are the list in `data` or `items`, or the
+payload itself if it is a list.
 """
 
 from __future__ import annotations
@@ -39,23 +40,23 @@ _PIECE = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One request as it arrived."""
+    """One request as it was received."""
 
     target: str
-    """As it stood in the request: path and query, or a whole address where we are taken for a proxy."""
+    """The target of the request line: path and query, or a whole URL if the client uses this server as a proxy."""
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """The headers by lower-case name."""
     connection: int
-    """The client's port: equal for requests over one connection."""
+    """The client's port: requests over one connection have the same port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     payload: Json = None
     text: bytes | None = None
-    """Stands in for the payload."""
+    """The bytes to send instead of the payload."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     send: Callable[[Wire, Answer], None]
@@ -70,7 +71,7 @@ Kinds = ParamSpec("Kinds")
 
 
 def _named(make: Callable[Kinds, Fault]) -> Callable[Kinds, Fault]:
-    """Faults bear the names of the functions that make them, and so do tests that are parametrized by them."""
+    """Give each fault the name of the function that makes it: parametrized tests show this name."""
 
     @wraps(make)
     def named(*args: Kinds.args, **kwargs: Kinds.kwargs) -> Fault:
@@ -87,16 +88,16 @@ class _Plan:
     query: Mapping[str, str]
     faults: tuple[Fault, ...]
     left: int | None
-    """None: without end."""
+    """How many answers the faults still apply to; None means no limit."""
 
 
 class Upstream:
-    """A context manager; listens while it is entered."""
+    """A server that listens while its context is entered."""
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
         self.mistakes: list[BaseException] = []
-        """Errors of faults that do not fit what they are applied to."""
+        """Errors of faults that do not fit the answer to which they are applied."""
         self._served: list[tuple[str, Mapping[str, str], Json]] = []
         self._plans: list[_Plan] = []
         self._lock = Lock()
@@ -114,12 +115,12 @@ class Upstream:
             raise self.mistakes[0]
 
     def serve(self, path: str, payload: Json, **query: str) -> None:
-        """Answer with the payload where the query holds these parameters. The latest one that fits is given."""
+        """Answer with the payload if the query has these parameters. The most recent match is used."""
         with self._lock:
             self._served.insert(0, (path, query, payload))
 
     def breaks(self, path: str, *faults: Fault, times: int | None = None, **query: str) -> None:
-        """Apply the faults to the next answers, after those of earlier calls that have their `times` left."""
+        """Apply the faults to the next answers, after the faults of earlier calls that have `times` left."""
         with self._lock:
             self._plans.append(_Plan(path, query, faults, times))
 
@@ -128,7 +129,7 @@ class Upstream:
             self._plans = [plan for plan in self._plans if plan.path != path]
 
     def stop(self) -> None:
-        """Refuse connections from now on, and cut those that are open. May be called twice."""
+        """Refuse connections from now on, and close the open ones. A second call does nothing."""
         if not self._server.is_closing.is_set():
             self._server.is_closing.set()
             self._server.shutdown()
@@ -137,7 +138,7 @@ class Upstream:
             self._thread.join()
 
     def cut_connections(self) -> None:
-        """End those that are open, as a server does with idle ones."""
+        """Close the open connections, as a server does with idle ones."""
         self._server.cut_connections()
 
     def answer(self, request: Seen) -> Answer:
@@ -176,7 +177,7 @@ def status(code: int, text: str = "", **headers: str) -> Fault:
 
 @_named
 def with_headers(**headers: str) -> Fault:
-    """The answer as it is, with these headers beside or in place of its own; named as in `status`."""
+    """Answer as usual, with these headers added or replaced. They are named as in `status`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda answer: replace(answer, headers={**answer.headers, **named})
 
@@ -199,7 +200,7 @@ def unauthorized() -> Fault:
 
 @_named
 def gone() -> Fault:
-    """What Featherless answers to a User-Agent that it does not like."""
+    """Answer as Featherless does when it rejects the User-Agent."""
     return status(404, "Gone.")
 
 
@@ -210,13 +211,13 @@ def redirect(to: str) -> Fault:
 
 @_named
 def redirect_loop() -> Fault:
-    """Back to where the request went."""
+    """Redirect each request to its own address."""
     return status(302, location="?")
 
 
 @_named
 def html() -> Fault:
-    """A page, as from the proxy of a hotel, and a 200."""
+    """Answer 200 with an HTML page, as the proxy of a hotel does."""
     page = b"<!doctype html><title>Welcome</title><h1>Please log in</h1>"
     return lambda answer: replace(answer, text=page, headers={"content-type": "text/html"})
 
@@ -231,31 +232,31 @@ def empty_body() -> Fault:
 
 @_named
 def truncated_json() -> Fault:
-    """Half the text, whose Content-Length is right."""
+    """Send half the text, with the correct Content-Length of the half."""
     return lambda answer: replace(answer, text=answer.body[: len(answer.body) // 2])
 
 
 @_named
 def broken_off() -> Fault:
-    """Half the text, and then the end of the connection; the Content-Length was that of the whole."""
+    """Send half the text with the Content-Length of the whole, then close the connection."""
     return lambda answer: replace(answer, send=_send_half)
 
 
 @_named
 def connection_reset() -> Fault:
-    """As `broken_off`, by a reset."""
+    """Send half the text as `broken_off` does, then reset the connection."""
     return lambda answer: replace(answer, send=_send_half_and_reset)
 
 
 @_named
 def hung_up() -> Fault:
-    """The connection ends without a word."""
+    """Close the connection without an answer."""
     return lambda answer: replace(answer, send=lambda wire, _: wire.hang_up())
 
 
 @_named
 def silence() -> Fault:
-    """The request is taken, and nothing follows."""
+    """Accept the request and send nothing."""
     return lambda answer: replace(answer, send=lambda wire, _: wire.drip(b"", every_seconds=3_600))
 
 
@@ -290,7 +291,7 @@ def gzipped() -> Fault:
 
 @_named
 def chunked() -> Fault:
-    """The answer as it is, without a Content-Length."""
+    """Answer as usual, without a Content-Length."""
     return lambda answer: replace(answer, send=_streaming([answer.body]))
 
 
@@ -301,19 +302,19 @@ def broken_gzip() -> Fault:
 
 @_named
 def truncated_gzip() -> Fault:
-    """Half a gzip, whose Content-Length is right."""
+    """Send half a gzip, with the correct Content-Length of the half."""
     return lambda answer: truncated_json()(gzipped()(answer))
 
 
 @_named
 def gzip_bomb(megabytes: int = 256) -> Fault:
-    """Spaces that come to a thousandth of their size on the way."""
+    """Send spaces that compress to a thousandth of their size."""
     return lambda answer: replace(answer, headers={"content-encoding": "gzip"}, send=_streaming(_bomb(megabytes)))
 
 
 @_named
 def oversized(megabytes: int, *, is_announced: bool = False) -> Fault:
-    """Spaces; by default in chunks, so that no Content-Length warns of them."""
+    """Send spaces; by default in chunks, so that no Content-Length announces their size."""
     if is_announced:
         return lambda answer: replace(answer, text=b" " * (megabytes << 20))
     return lambda answer: replace(answer, send=_streaming(b" " * _PIECE for _ in range((megabytes << 20) // _PIECE)))
@@ -326,7 +327,7 @@ def bom() -> Fault:
 
 @_named
 def nul_bytes() -> Fault:
-    """Three of them before the text."""
+    """Send three NUL bytes before the text."""
     return lambda answer: replace(answer, text=b"\x00\x00\x00" + answer.body)
 
 
@@ -335,13 +336,13 @@ def nul_bytes() -> Fault:
 
 @_named
 def half_the_list() -> Fault:
-    """The first half of the rows; a total beside them stays as it is."""
+    """Send the first half of the rows; a total next to them stays as it is."""
     return _on_rows(lambda rows: rows[: len(rows) // 2])
 
 
 @_named
 def empty_page() -> Fault:
-    """No rows; a total beside them stays as it is."""
+    """Send no rows; a total next to them stays as it is."""
     return _on_rows(lambda rows: [])
 
 
@@ -352,13 +353,13 @@ def repeated_rows() -> Fault:
 
 @_named
 def prices_times(factor: int = 10) -> Fault:
-    """Every amount of every row; -1, which says that there is none, stays."""
+    """Multiply every amount of every row; -1, which means that there is no price, stays."""
     return _on_rows(lambda rows: [_scaled(row, Decimal(factor)) for row in rows])
 
 
 @_named
 def planted(literal: str, *at: str | int, row: int = 0) -> Fault:
-    """This text of JSON, or of what is none, in that place of a row."""
+    """Put this JSON text, which may be invalid, into that place of a row."""
 
     def plant(answer: Answer) -> Answer:
         node = _rows(answer.payload)[row]
@@ -395,14 +396,14 @@ def deeply_nested(*at: str | int, levels: int = 2_000) -> Fault:
     return planted("[" * levels + "]" * levels, *at)
 
 
-# --- how it is done --------------------------------------------------------------------------------------------------
+# --- implementation --------------------------------------------------------------------------------------------------
 
 
 class Wire(BaseHTTPRequestHandler):
-    """One connection; ways to answer on it."""
+    """One connection, with the ways to answer on it."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or each body would wait for the acknowledgement of its headers, 40 ms
+    disable_nagle_algorithm = True  # otherwise each body would wait 40 ms for the acknowledgement of its headers
     server: _Server
 
     def do_GET(self) -> None:
@@ -428,7 +429,7 @@ class Wire(BaseHTTPRequestHandler):
         self.hang_up()
 
     def drip(self, data: bytes, *, every_seconds: float) -> None:
-        """A byte at a time, and then nothing until we are stopped."""
+        """Send one byte at a time, and then nothing until the server stops."""
         for byte in data:
             self.wfile.write(bytes([byte]))
             if self.server.is_closing.wait(every_seconds):
@@ -440,7 +441,7 @@ class Wire(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def reset(self) -> None:
-        # Closing a socket that lingers for no time sends a reset.
+        # Closing a socket with a linger time of zero sends a reset.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.hang_up()
 
@@ -459,7 +460,7 @@ class Wire(BaseHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # joined at the end, so that none outlives its test
+    daemon_threads = False  # threads are joined at the end, so that none outlives its test
 
     def __init__(self, upstream: Upstream) -> None:
         super().__init__(("127.0.0.1", 0), Wire)
@@ -469,15 +470,15 @@ class _Server(ThreadingHTTPServer):
 
     def cut_connections(self) -> None:
         for connection in list(self.connections):
-            with contextlib.suppress(OSError):  # it may be gone already
+            with contextlib.suppress(OSError):  # the client may have closed it already
                 connection.shutdown(socket.SHUT_RDWR)
 
     def shutdown_request(self, request: Any) -> None:
-        # The inherited one first says an orderly goodbye, and so turns a reset into an ordinary end.
+        # The inherited method shuts the connection down in order first, which turns a reset into an ordinary end.
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep what is wrong with the test itself; clients that hang up are what most faults lead to."""
+        """Keep errors of the test itself; most faults make clients close the connection, which is no error."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             self.upstream.mistakes.append(error)

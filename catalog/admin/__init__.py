@@ -1,4 +1,4 @@
-"""The face for curators and operators. Tables that a writer owns are read-only; every save goes through curation."""
+"""The admin for curators and operators. Tables that a writer owns are read-only; every save uses curation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that publish: while the clock is wrong they say so, and change nothing."""
+"""Admin pages that publish: while the clock is wrong they show an error and change nothing."""
 
 from __future__ import annotations
 

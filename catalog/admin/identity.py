@@ -1,4 +1,4 @@
-"""Models, the questions about them, and what curators said of them."""
+"""The models, the questions about them, and the curators' statements about them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class CanonicalModelAdmin(ReadOnlyAdmin):
 
 @admin.register(IdentityCandidate)
 class IdentityCandidateAdmin(ReadOnlyAdmin):
-    """What almost matches. Nothing of it is tied until a curator says so."""
+    """The pairs of models that almost match. Nothing is tied until a curator decides."""
 
     list_display = ("model", "may_be", "answer", "reason", "evidence")
     list_filter = ("reason",)
@@ -73,7 +73,7 @@ class IdentityCandidateAdmin(ReadOnlyAdmin):
 
 @admin.register(IdentityLink)
 class IdentityLinkAdmin(ReadOnlyAdmin):
-    """What is decided together."""
+    """The links that show what is decided together."""
 
     list_display = ("name", "offer", "model")
     list_select_related = ("offer", "model")
@@ -110,13 +110,13 @@ class IdentityStatementAdmin(PublishingAdmin):
     fields = ("kind", "offer", "spelling", "model", "reason")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # What was said is taken back and said anew; so each statement has one author and one time.
+        # A statement is withdrawn and made again, so that each one has one author and one time.
         return obj is None and super().has_change_permission(request)
 
     def save_model(self, request: HttpRequest, obj: IdentityStatement, form: Any, change: bool) -> None:
         said = {name: form.cleaned_data[name] for name in self.fields}
         written = identity.state_identity(**said, author=curator(request), now=timezone.now())
-        obj.pk = written.pk  # curation wrote the row; the admin goes on with it
+        obj.pk = written.pk  # curation wrote the row; the admin continues with it
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: IdentityStatement) -> None:

@@ -1,7 +1,7 @@
-"""Logging in to the admin: at most one password is hashed at a time, and few wrong ones are taken from one address.
+"""Logins to the admin: one password is hashed at a time, and few wrong ones are accepted from one address.
 
-A hash takes a good part of a second by design, and each takes one of the few threads of the web server: without limits,
-a handful of clients that guess passwords would stop all reads.
+By design a hash takes a good part of a second, and each one occupies one of the few threads of the web server. Without
+limits, a handful of clients that guess passwords would stop all reads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from access.limits import Limiter, client_of
 logger = logging.getLogger(__name__)
 
 MOST_WRONG_PER_MINUTE = 10
-"""For one address, in each serving process."""
+"""The limit of wrong logins for one address, in each serving process."""
 _BUSY_SECONDS = 2
 
 _hashing = Lock()
@@ -28,7 +28,7 @@ _wrong = Limiter()
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    """Stands before the admin's own page; a login that is refused here costs no hash."""
+    """Check the limits before the admin's own login page: a login that is refused here costs no hash."""
     if request.method != "POST":
         return admin.site.login(request)
     client = client_of(request.META, trusted_hops=settings.TRUSTED_PROXY_HOPS)
@@ -47,9 +47,9 @@ def _checked(request: HttpRequest, client: str) -> HttpResponse:
         logger.warning("A login from %s was refused: %d wrong ones within a minute", client, standing.used)
         return _refused(request, "There were too many wrong logins from your address.", wait=standing.seconds_left)
     response = admin.site.login(request)
-    if response.status_code != HTTPStatus.FOUND:  # a right one leads on
+    if response.status_code != HTTPStatus.FOUND:  # a correct login redirects
         _wrong.count(client, policy="login", limit=MOST_WRONG_PER_MINUTE)
-        logger.warning("A wrong login from %s", client)  # not the name: people type passwords into that field
+        logger.warning("A wrong login from %s", client)  # without the name: people type passwords into that field
     return response
 
 

@@ -23,7 +23,7 @@ _UNIT_LABELS = {
 
 
 class OverrideForm(forms.ModelForm):
-    """One override as a curator enters it: tags to add and remove, or an amount with its unit."""
+    """One override in the form that a curator enters: tags to add and remove, or an amount with its unit."""
 
     field = forms.ChoiceField(choices=[(field, field) for field in overlay.CURATED_FIELDS])
     tags_to_add = forms.CharField(required=False, help_text="Comma-separated; only for the field tags.")
@@ -46,7 +46,7 @@ class OverrideForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial |= _entered(self.instance.value)
-            # An override is of one field of one offer for good; another one is another override.
+            # An override never changes its offer or its field; that would be another override.
             self.fields["offer"].disabled = self.fields["field"].disabled = True
 
     def clean(self) -> Json:
@@ -94,7 +94,7 @@ class OverrideAdmin(PublishingAdmin):
             is_confirmed=True,  # the form has asked
             now=timezone.now(),
         )
-        # Curation wrote the row; the admin goes on with it.
+        # Curation wrote the row; the admin continues with it.
         written = Override.objects.get(offer=entered["offer"], field=entered["field"])
         obj.pk = written.pk
         obj.refresh_from_db()

@@ -55,7 +55,7 @@ class PriceHoldAdmin(PublishingAdmin, ReadOnlyAdmin):
         return [path("questions/", questions, name="catalog_pricehold_questions"), *super().get_urls()]
 
     def questions(self, request: HttpRequest) -> HttpResponse:
-        """Served prices that something speaks against: nothing is held, so there is nothing to decide here."""
+        """Show served prices that something contradicts. Nothing is held, so there is nothing to decide here."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         shown = {"title": "Questions about prices", "questions": holds.open_questions(), "opts": self.opts}

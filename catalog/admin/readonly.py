@@ -1,4 +1,4 @@
-"""Admin of a table that only one of the writers may write."""
+"""The admin of tables that only one of the writers may write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _NoWriting:
 
 
 class ReadOnlyAdmin(_NoWriting, admin.ModelAdmin):
-    """Shown, searched and filtered, never edited."""
+    """A table that is shown, searched and filtered, but never edited."""
 
     show_full_result_count = False
 
@@ -37,16 +37,16 @@ class ReadOnlyInline(_NoWriting, admin.TabularInline):
 
 
 def curator(request: HttpRequest) -> User:
-    """Who is at work. The admin lets nobody in who is not logged in."""
+    """Return the curator who is logged in. The admin admits only users who are logged in."""
     user = request.user
     assert isinstance(user, User)  # noqa: S101  for the type checker
     return user
 
 
 def pretty_changes(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:
-    """A line for each field that changed: before and after.
+    """Return one line for each changed field, with the value before and after.
 
-    Keys are sorted, because PostgreSQL keeps them in another order than SQLite.
+    Keys are sorted, because PostgreSQL stores them in another order than SQLite.
     """
     lines = [
         (field, *(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for value in (before, after)))
@@ -56,6 +56,6 @@ def pretty_changes(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:
 
 
 def pretty_json(text: str) -> SafeString:
-    """JSON as people read it."""
+    """Format JSON for people to read."""
     shown = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
     return format_html('<pre style="margin:0;white-space:pre-wrap">{}</pre>', shown)

@@ -82,7 +82,7 @@ class RejectedRowAdmin(ReadOnlyAdmin):
     def row(self, rejected: RejectedRow) -> SafeString | str:
         try:
             return pretty_json(rejected.raw)
-        except ValueError:  # cut where it was very long
+        except ValueError:  # the stored row was cut because it was very long
             return rejected.raw
 
 
@@ -100,4 +100,4 @@ class CaptureAdmin(ReadOnlyAdmin):
     list_display = ("sha256", "size", "captured_at")
     search_fields = ("sha256",)
     ordering = ("-captured_at",)
-    fields = ("sha256", "size", "captured_at")  # the body can have megabytes
+    fields = ("sha256", "size", "captured_at")  # without the body, which can have megabytes

@@ -1,4 +1,4 @@
-"""The tables, one file per family. Tables know no adapters."""
+"""The database tables, one file per family. The models do not import the adapters."""
 
 from __future__ import annotations
 

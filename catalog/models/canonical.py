@@ -1,4 +1,4 @@
-"""The models themselves, whoever sells them, and what curators said of which offer is which model."""
+"""The models themselves, independent of the gateways, and the curators' decisions on which offer is which model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_VARIANT = 100
 
 
 class CanonicalModel(models.Model):
-    """A model under the one slug that it keeps for ever."""
+    """A model under the one slug that it keeps forever."""
 
     slug = models.CharField(max_length=MAX_SLUG, unique=True)
     key = models.CharField(max_length=MAX_SLUG, unique=True, help_text="The slug in lower case: no two differ by it.")
@@ -43,13 +43,14 @@ class CanonicalModel(models.Model):
 
 
 class IdentityLink(models.Model):
-    """A name by which an offer or a model can concern others: what has none in common is decided apart.
+    """A name that connects an offer or a model with others. Those without a common name are decided separately.
 
-    The row of neither says by which rules all the others were made; without it they are made anew.
+    The row without an offer and a model records the version of the rules that made all other rows. If it is missing,
+    all rows are made again.
     """
 
     name = models.CharField(max_length=links.LONGEST)
-    # The constraints have indexes of both.
+    # The unique constraints already index both columns.
     offer = models.ForeignKey(
         "catalog.Offer", null=True, blank=True, on_delete=models.CASCADE, related_name="+", db_index=False
     )
@@ -70,7 +71,7 @@ class IdentityLink(models.Model):
 
 
 class IdentityStatement(models.Model):
-    """What a curator said of which model an offer or a spelling is. No sync writes here."""
+    """A curator's statement about which model an offer or a spelling is. No sync writes here."""
 
     class Kind(models.TextChoices):
         TIE = "tie", "the offer is of this model"
@@ -108,7 +109,7 @@ class IdentityStatement(models.Model):
 
 
 class IdentityCandidate(models.Model):
-    """Two models that may be one: a question to a curator, never a tie."""
+    """Two models that may be the same: a question to a curator, never a tie."""
 
     model = models.ForeignKey(CanonicalModel, on_delete=models.CASCADE, related_name="candidates")
     may_be = models.ForeignKey(CanonicalModel, on_delete=models.CASCADE, related_name="candidates_for")

@@ -1,4 +1,4 @@
-"""The raw answers of gateways, as they came."""
+"""The raw answers of gateways, as they were received."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from catalog.models.sync_run import SyncRun
 
 
 class Capture(models.Model):
-    """One answer, compressed; equal answers are kept once."""
+    """One answer, compressed; equal answers are stored once."""
 
     sha256 = models.CharField("SHA-256", max_length=64, unique=True, help_text="Of the decoded bytes.")
     body = models.BinaryField(help_text="Compressed by Zstandard.")
@@ -20,7 +20,7 @@ class Capture(models.Model):
 
 
 class RunPage(models.Model):
-    """Which capture a run got for which request."""
+    """The capture that a run received for one request."""
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="pages")
     position = models.PositiveIntegerField(help_text="Counted from 1, in the order of the requests.")

@@ -1,15 +1,15 @@
-"""What a failure of the database means, in one line for an operator."""
+"""Describes a database failure in one line for an operator."""
 
 from __future__ import annotations
 
 from django.db import DataError, Error, InterfaceError, OperationalError
 
 FAILURES = (OperationalError, DataError, InterfaceError)
-"""The database could not do what it was asked. Other errors of it are defects of ours."""
+"""Errors that mean that the database could not do its work. Its other errors are our own bugs."""
 
 _DISK_IS_FULL = {"53100", "SQLITE_FULL"}
 _DISK_IS_BROKEN = ("58030", "SQLITE_IOERR")
-"""How the codes of PostgreSQL and SQLite begin."""
+"""The prefixes of the error codes of PostgreSQL and SQLite."""
 
 
 def line_of(error: Error) -> str:

@@ -1,4 +1,4 @@
-"""The gateways, with their schedule and the lease of a run under way."""
+"""The gateways, with their schedule and the lease of the current run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 class GatewayQuerySet(models.QuerySet["Gateway"]):
     def ensure(self, slugs: Iterable[str]) -> None:
-        """Have a row for every gateway that the program knows."""
+        """Create the missing rows, so that every gateway that the program knows has one."""
         missing = set(slugs) - set(self.values_list("slug", flat=True))
         self.bulk_create([Gateway(slug=slug) for slug in sorted(missing)], ignore_conflicts=True)
 
@@ -19,14 +19,14 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
         return self.filter(Q(next_run_at__isnull=True) | Q(next_run_at__lte=now)).order_by("slug")
 
     def free(self, *, now: datetime) -> GatewayQuerySet:
-        """Gateways that no living run holds."""
+        """Return the gateways that no live run holds."""
         return self.filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
 
     def take_lease(self, *, slug: str, now: datetime, until: datetime) -> int | None:
-        """The fencing token of a new lease, None while another run holds the gateway.
+        """Return the fencing token of a new lease, or None while another run holds the gateway.
 
-        One conditional UPDATE, so that of two runs that ask at once only one gets it; and the token is read before
-        anybody else can take the next one.
+        It is one conditional UPDATE, so that only one of two simultaneous runs gets the lease. The token is read before
+        another run can take the next one.
         """
         mine = self.filter(slug=slug)
         with transaction.atomic():
@@ -35,12 +35,12 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
             return mine.values_list("lease_token", flat=True).get()
 
     def holding(self, *, slug: str, token: int) -> GatewayQuerySet:
-        """The gateway, if the lease with this token is still its newest."""
+        """Return the gateway if the lease with this token is still its newest."""
         return self.filter(slug=slug, lease_token=token)
 
 
 class Gateway(models.Model):
-    """Who sells access. What is constant about a gateway stands in its adapter, not here."""
+    """A seller of access to models. The constant facts about a gateway are in its adapter, not here."""
 
     slug = models.SlugField(max_length=50, unique=True)
     next_run_at = models.DateTimeField("next run", null=True, blank=True, help_text="Empty: as soon as possible.")

@@ -1,4 +1,4 @@
-"""Several reads of the tables that must agree with each other."""
+"""Several reads of the tables that must be consistent with each other."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.db import connection, transaction
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """All reads within see the database as it stood at one moment, and keep no writer waiting."""
+    """Let all reads inside see the database as it was at one moment, without making any writer wait."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "sqlite":
-        # Not atomic(): that begins IMMEDIATE here (settings), which locks writers out.
+        # Not atomic(): here it begins with IMMEDIATE (settings), which locks writers out.
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
             try:

@@ -12,9 +12,9 @@ from catalog.records import ModelType, Source
 
 
 class Provider(models.Model):
-    """Who made or published a model, whichever gateway sells it."""
+    """The organisation that made or published a model, independent of the gateways that sell it."""
 
-    # Case-folding can make three characters of one.
+    # Case-folding can turn one character into three.
     key = models.CharField(
         max_length=3 * MAX_ID, unique=True, help_text="Case-folded: `Qwen` and `qwen` are one provider."
     )
@@ -90,7 +90,7 @@ class OfferVersionQuerySet(models.QuerySet["OfferVersion"]):
 
 
 class OfferVersion(models.Model):
-    """An offer as it stood in the revisions [from_revision, to_revision): what is served is the open version."""
+    """An offer as it was in the revisions [from_revision, to_revision): the open version is served."""
 
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="versions")
     from_revision = models.PositiveBigIntegerField()
@@ -111,7 +111,8 @@ class OfferVersion(models.Model):
         ]
         indexes = [
             models.Index(fields=["offer", "from_revision"], name="version_by_offer"),
-            # What was published since a revision: serving processes ask it each time, the feed of changes pages by it.
+            # For the versions since a revision: serving processes query them every time, and the feed of changes pages
+            # through them.
             models.Index(fields=["from_revision", "offer"], name="version_in_order"),
         ]
 

@@ -1,4 +1,4 @@
-"""What curators said. Only `catalog/curation` writes here; a sync never does."""
+"""Values that curators set. Only `catalog/curation` writes here; a sync never does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from catalog.models.offer import Offer
 
 
 class Override(models.Model):
-    """What a curator said about one field of one offer; it stands until it is cleared, whatever the gateway says."""
+    """A curator's value for one field of one offer. It applies until it is cleared, even if the gateway disagrees."""
 
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="overrides")
     field = models.CharField(max_length=40)

@@ -1,4 +1,4 @@
-"""Writes that rather give up than keep a web server's thread waiting."""
+"""Writes that give up instead of making a web server's thread wait."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 _LOCKED = {"55P03", "SQLITE_BUSY"}
-"""What PostgreSQL and SQLite call it."""
+"""The code of a lock timeout in PostgreSQL and SQLite."""
 
 
 class Busy(Exception):
-    """Somebody else held, all the while, what was to be written."""
+    """Another process held the lock on the rows for the whole time."""
 
 
 @contextmanager
 def impatient(seconds: float) -> Iterator[None]:
-    """Within, no statement waits longer for another's lock. To be entered before the transaction. Raises Busy."""
+    """Let no statement inside wait longer than `seconds` for another's lock.
+
+    Enter it before the transaction. Raises Busy.
+    """
     _wait_at_most(seconds)
     try:
         yield
@@ -32,7 +35,7 @@ def impatient(seconds: float) -> Iterator[None]:
 
 
 def _wait_at_most(seconds: float | None) -> None:
-    """None is as long as usual."""
+    """Set how long statements wait for a lock; None restores the default."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             usual = settings.DATABASES["default"]["OPTIONS"]["timeout"]

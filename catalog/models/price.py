@@ -1,4 +1,4 @@
-"""Dated prices, and prices that wait for a curator's word."""
+"""Dated prices, and prices that wait for a curator's decision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ class PriceQuerySet(models.QuerySet["Price"]):
 
 
 class Price(models.Model):
-    """What one unit of a meter cost in [valid_from, valid_to). Never edited: a change closes one and opens another."""
+    """The price of one unit of a meter in [valid_from, valid_to).
+
+    It is never edited: a change closes it and opens another one.
+    """
 
     class Origin(models.TextChoices):
         UPSTREAM = "upstream", "the gateway"
@@ -55,7 +58,7 @@ class Price(models.Model):
 
 class PriceHoldQuerySet(models.QuerySet["PriceHold"]):
     def deciding(self) -> PriceHoldQuerySet:
-        """Holds that decide what is served: all but those that the gateway has overtaken."""
+        """Return the holds that decide what is served: all except those that the gateway has overtaken."""
         return self.exclude(state=PriceHold.State.OVERTAKEN)
 
     def waiting(self) -> PriceHoldQuerySet:
@@ -63,9 +66,9 @@ class PriceHoldQuerySet(models.QuerySet["PriceHold"]):
 
 
 class PriceHold(models.Model):
-    """A price that was not believed: the one before is served until it is believed.
+    """A price that was not believed: the previous price is served until the new one is believed.
 
-    A curator believes it, or its gateway repeats it for long enough; it ends where the gateway reports another price.
+    A curator believes it, or its gateway repeats it long enough. The hold ends when the gateway reports another price.
     """
 
     class State(models.TextChoices):

@@ -14,11 +14,11 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
         return self.exclude(outcome__in=[SyncRun.Outcome.WAITING, SyncRun.Outcome.RUNNING])
 
     def waiting(self) -> SyncRunQuerySet:
-        """Runs that somebody asked for and that have not begun."""
+        """Return the requested runs that have not begun."""
         return self.filter(outcome=SyncRun.Outcome.WAITING)
 
     def asking(self) -> SyncRunQuerySet:
-        """Runs that asked the gateway, and did not only read again what was captured before."""
+        """Return the runs that asked the gateway, without those that only read earlier captures again."""
         asking = [SyncRun.Trigger.SCHEDULE, SyncRun.Trigger.COMMAND, SyncRun.Trigger.REQUEST]
         return self.filter(trigger__in=asking)
 
@@ -85,7 +85,7 @@ class SyncRun(models.Model):
     class Meta:
         indexes = [models.Index(fields=["gateway", "-started_at"], name="runs_of_gateway")]
         constraints = [
-            # Whoever asks while another one waits is served by the same run.
+            # Clients that ask while a request is waiting share the same run.
             models.UniqueConstraint(fields=["gateway"], condition=models.Q(outcome="waiting"), name="one_waiting_run")
         ]
 
@@ -94,7 +94,7 @@ class SyncRun(models.Model):
 
 
 class RejectedRow(models.Model):
-    """A row of a listing that could not be used, kept with its reason."""
+    """A row of a listing that could not be used, stored with the reason."""
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="rejected_rows")
     position = models.PositiveIntegerField(help_text="Counted from 1, in the order of the listing.")

@@ -1,4 +1,4 @@
-"""The bundled catalogues, for tests that begin with them."""
+"""The bundled catalogues, for tests that start with them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Sna
 
 @pytest.fixture
 def bundled(_bundled_once: Snapshot, db: None, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
-    """Those of all gateways are in the tables, and served. For tests that only read: a module shares them."""
+    """The snapshot of all bundled catalogues, stored and served. All tests of a module share it, so they only read."""
     monkeypatch.setattr(snapshot, "_held", _bundled_once)
     monkeypatch.setattr(snapshot, "_published", _bundled_once.revision)
     return _bundled_once

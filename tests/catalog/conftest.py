@@ -12,7 +12,7 @@ from tests.catalog.syncing import Network, Shop
 
 @pytest.fixture
 def fixtures_dir(settings: Settings, tmp_path: Path) -> Path:
-    """An empty folder where the bundled catalogues are looked for."""
+    """An empty folder in place of the bundled catalogues."""
     settings.FIXTURES_DIR = tmp_path / "fixtures"
     settings.FIXTURES_DIR.mkdir()
     return tmp_path / "fixtures"
@@ -20,7 +20,7 @@ def fixtures_dir(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A further gateway, whose rows look like Chutes' bundled ones; it is read from its bundled catalogue."""
+    """An additional gateway, whose rows look like Chutes' bundled ones; it is read from its bundled catalogue."""
     gateway = Shop()
     monkeypatch.setitem(registry.GATEWAYS, gateway.slug, gateway)
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, gateway.slug: "bundled"}
@@ -31,14 +31,14 @@ def shop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 @pytest.fixture
 def two_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenRouter and Chutes alone, for what says something of every gateway there is."""
+    """Reduce the gateways to OpenRouter and Chutes, for tests of output that covers every gateway."""
     both = {slug: registry.GATEWAYS[slug] for slug in ("openrouter", "chutes")}
-    monkeypatch.setattr(registry, "GATEWAYS", both)  # another one, for the order of this one must stay
+    monkeypatch.setattr(registry, "GATEWAYS", both)  # a new dictionary, because the order of the original one must stay
 
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
-    """Stands in for the network: gateways answer what the test says."""
+    """Replaces the network: gateways give the answers that the test sets."""
     network = Network()
     monkeypatch.setattr(fetch, "Fetcher", network.connect)
     return network
@@ -46,13 +46,13 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 
 @pytest.fixture
 def shop_api(shop: Shop, network: Network, settings: Settings) -> Network:
-    """The shop, read from its API, which answers what the test says."""
+    """The shop, read from its API, which gives the answers that the test sets."""
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, shop.slug: "api"}
     return network
 
 
 @pytest.fixture
 def credulous(settings: Settings) -> None:
-    """A guard that believes every listing and every price above zero, for what is about other things."""
+    """A guard that believes every listing and every price above zero, for tests of other things."""
     settings.GUARD_MISSING_PERCENT = settings.GUARD_REJECTED_PERCENT = 100
     settings.GUARD_PRICE_FACTOR = 1_000_000

@@ -1,4 +1,4 @@
-"""Tables as many tests want to find them: filled once in each process by real syncs, then put back as they were."""
+"""Tables that many tests start with: real syncs fill them once in each process, later tests restore them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TABLES = [model._meta.db_table for model in _MODELS]
 
 
 def once(fill: Callable[[], None]) -> Callable[[], None]:
-    """`fill` finds the catalogue's tables empty, and nothing else decides what it writes."""
+    """Restore the rows of the first call. `fill` starts with empty tables; its result may depend on nothing else."""
     kept: dict[str, Any] = {}
 
     @wraps(fill)
@@ -30,24 +30,24 @@ def once(fill: Callable[[], None]) -> Callable[[], None]:
 
 
 def _rows(table: str) -> Any:
-    """As the database's own driver reads and writes them fastest."""
+    """Return the rows in the form that the database's own driver reads and writes fastest."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} TO STDOUT") as copy:
                 return b"".join(copy)
-        return cursor.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  a name of our own
+        return cursor.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  one of our table names
 
 
 def _put_back(kept: dict[str, Any]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for table, rows in kept.items():
-            # Revision 0 is always there.
-            cursor.execute(f"DELETE FROM {table}")  # noqa: S608  a name of our own
+            # Revision 0 always exists, so the tables are never empty.
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608  one of our table names
             if connection.vendor == "postgresql":
                 with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                     copy.write(rows)
             elif rows:
                 marks = ", ".join(["%s"] * len(rows[0]))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  likewise
+                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  one of our table names
         for statement in connection.ops.sequence_reset_sql(no_style(), _MODELS):
             cursor.execute(statement)

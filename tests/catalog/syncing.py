@@ -1,4 +1,4 @@
-"""Runs of the sync, and looks at what they left in the tables."""
+"""Runs the sync, and reads what the runs left in the tables."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ SCHEDULE_AND_LEASE = (
     "Gateway.lease_expires_at",
 )
 WHAT_WAS_READ = ("SyncRun", "RunPage", "Capture")
-"""The tables that tell of runs, and nothing of what is published."""
+"""The tables that describe runs and contain nothing published."""
 
 
 class Shop(Chutes):
-    """A second gateway, for what can only be seen with two. Its API lists the rows of Chutes' bundled catalogue.
+    """A second gateway, for tests that need two. Its API lists the rows of Chutes' bundled catalogue.
 
-    A page is `{"rows": [...], "next": "2"}`, the last one without `next`; `"complete": false` says that rows are left
-    out.
+    A page is `{"rows": [...], "next": "2"}`. The last page has no `next`. `"complete": false` means that rows are
+    missing.
     """
 
     slug = "shop"
@@ -68,7 +68,7 @@ class Shop(Chutes):
 
 
 class Network:
-    """What the hosts of gateways answer. Its `connect` stands in for the Fetcher, so nothing leaves the process."""
+    """The answers of the gateways' hosts. Its `connect` replaces the Fetcher, so no request leaves the process."""
 
     def __init__(self) -> None:
         self.asked: list[Request] = []
@@ -79,21 +79,21 @@ class Network:
         return _Connection(self, adapter.slug)
 
     def answer(self, slug: str, request: Request, payload: Json) -> None:
-        """Give this to the request: the bytes of the answer, an error, or a payload to be written as JSON."""
+        """Set the answer to the request: the bytes of the answer, an error, or a payload to be sent as JSON."""
         self._failures.pop(slug, None)
         is_ready = isinstance(payload, bytes | Exception)
         self._answers[_name(slug, request)] = payload if is_ready else json.dumps(payload).encode()
 
     def fail(self, slug: str, error: Exception) -> None:
-        """Whatever the gateway is asked, until it answers something again."""
+        """Make every request to the gateway fail, until an answer is set or the gateway recovers."""
         self._failures[slug] = error
 
     def recover(self, slug: str) -> None:
-        """Have the gateway answer again what it answered before it failed."""
+        """Restore the answers that the gateway gave before it failed."""
         self._failures.pop(slug, None)
 
     def list_shop(self, *pages: Sequence[Json] | bytes, is_complete: bool = True) -> None:
-        """Have the shop's API list these rows, page by page."""
+        """Make the shop's API list these rows, page by page."""
         for number, rows in enumerate(pages, start=1):
             following = {"next": str(number + 1)} if number < len(pages) else {}
             payload = rows if isinstance(rows, bytes) else {"rows": list(rows), "complete": is_complete, **following}
@@ -140,13 +140,13 @@ def sync(
 
 
 def sync_rows(folder: Path, rows: Iterable[Json] | bytes, *, slug: str = "chutes") -> Report:
-    """One run that finds these rows in the bundled catalogue; `folder` must be FIXTURES_DIR."""
+    """Run a sync that finds these rows in the bundled catalogue; `folder` must be FIXTURES_DIR."""
     write_listing(folder, rows, slug=slug)
     return sync(slug, source="bundled")
 
 
 def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: str = "usd_per_hour") -> int:
-    """What a curator says of a price, and means."""
+    """Set a curator's confirmed override of a price."""
     return overrides.set_override(
         Offer.objects.get(model_id=model_id),
         field=field,
@@ -164,7 +164,7 @@ def clear_price(model_id: str, *, field: str = "hourly_rate") -> int:
 
 
 def published() -> tuple[int, dict[str, str]]:
-    """What is served: the number of the revision, and the text of each document by the offer's id."""
+    """Return what is served: the number of the revision, and the text of each document by the offer's id."""
     current = OfferVersion.objects.current().order_by("offer__gateway", "offer__model_id")
     return Revision.objects.newest().number, dict(current.values_list("offer__model_id", "document"))
 
@@ -174,7 +174,10 @@ def served() -> dict[str, Json]:
 
 
 def stored(*, leaving_out: Collection[str] = ()) -> dict[str, list[dict[str, object]]]:
-    """Everything in every table. `leaving_out` names tables ("SyncRun") and columns ("Gateway.next_run_at")."""
+    """Return all rows of all tables.
+
+    `leaving_out` names tables ("SyncRun") and columns ("Gateway.next_run_at") to skip.
+    """
     return {
         model.__name__: [
             {
@@ -190,13 +193,13 @@ def stored(*, leaving_out: Collection[str] = ()) -> dict[str, list[dict[str, obj
 
 
 def age_runs(*, hours: float) -> None:
-    """Have all runs so far begun that much earlier."""
+    """Move the start of all runs so far this many hours back."""
     for old in SyncRun.objects.order_by("pk"):
         SyncRun.objects.filter(pk=old.pk).update(started_at=old.started_at - timedelta(hours=hours))
 
 
 def environment(*, data_dir: Path, fixtures_dir: Path, redis_url: str = "") -> dict[str, str]:
-    """For a process of the product's own that works on the database of this test, and asks no gateway."""
+    """Return the environment of a product process that uses this test's database and asks no gateway."""
     return {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "gatewayz.settings",

@@ -1,4 +1,4 @@
-"""`manage.py sync`: what it prints, and the status that it leaves."""
+"""`manage.py sync`: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = ["gateway", "outcome", "seen", "new", "changed", "unchanged", "withdra
 
 
 class Result:
-    """What a `manage.py sync` printed, and why it failed if it did."""
+    """The output of a `manage.py sync`, and the reason if it failed."""
 
     def __init__(self, *arguments: str) -> None:
         stdout, stderr = StringIO(), StringIO()
@@ -37,7 +37,7 @@ class Result:
         self.stdout, self.stderr = stdout.getvalue(), stderr.getvalue()
 
     def cells(self, slug: str) -> list[str]:
-        """The table's row of a gateway, the revisions as one cell and without the seconds."""
+        """Return a gateway's row of the table, with the revisions as one cell and without the seconds."""
         [line] = [line for line in self.stdout.splitlines() if re.match(rf"{slug} ", line)]
         return line.replace(" -> ", "->").split()[1:-1]
 

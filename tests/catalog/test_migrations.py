@@ -1,4 +1,4 @@
-"""What migrations make of rows that were written before them."""
+"""How migrations change rows that were written before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The curated facts of the makers of models, as a file: what its readers may rely on."""
+"""The file of curated facts about providers: what its readers can rely on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROVIDERS = Path(__file__).parents[2] / "fixtures" / "providers.json"
 FACTS: list[dict[str, Any]] = json.loads(PROVIDERS.read_text(encoding="utf-8"))
 FIELDS = ["slug", "name", "site_url", "hugging_face", "aliases", "icon"]
 
-# What may stand before the slash of an id. `~` and `@` are marks of gateways and no part of a name.
+# The allowed text before the slash of an id. `~` and `@` are prefixes of gateways and not part of a name.
 SPELLING = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", re.ASCII)
 ICON = re.compile(r"[a-z0-9]+", re.ASCII)
 

@@ -1,4 +1,4 @@
-"""`manage.py status`: how each gateway stands, in words for people and in an exit status for a monitor."""
+"""`manage.py status`: the state of each gateway, as text for people and as an exit status for a monitor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def at(moment: datetime) -> Iterator[None]:
 
 
 def status(*arguments: str) -> dict[str, list[str]]:
-    """The words of each gateway's line."""
+    """Return the words of each gateway's line."""
     out = StringIO()
     call_command("status", *arguments, stdout=out)
     lines = out.getvalue().splitlines()
@@ -41,7 +41,7 @@ def status(*arguments: str) -> dict[str, list[str]]:
 
 
 def check(*, fails_for: str | None = None) -> None:
-    """What a monitor sees."""
+    """Check the result for a monitor: no error, or an error that names `fails_for`."""
     if fails_for is None:
         status("--check")
         return
@@ -52,7 +52,7 @@ def check(*, fails_for: str | None = None) -> None:
 
 @pytest.fixture
 def both_read(fixtures_dir: Path, network: Network) -> Path:
-    """OpenRouter from its API, Chutes from its file, as the settings say."""
+    """Read OpenRouter from its API and Chutes from its file, as in the settings."""
     write_listing(fixtures_dir, chutes_rows(5))
     models = Request(host="api", path="/api/v1/models", query={"output_modalities": "all"})
     network.answer("openrouter", models, {"data": openrouter_rows(3)})
@@ -96,7 +96,7 @@ def test_a_file_that_stands_in_for_the_api_is_not_what_the_check_wants(both_read
     with at(NOW + HOUR):
         sync("openrouter", source="bundled")
 
-        # It is only a bridge until the API answers.
+        # The file is only a bridge until the API answers.
         assert status()["openrouter"][1:9] == [
             "bundled",
             "3",

@@ -1,4 +1,4 @@
-"""The Celery tasks: alone, and with a real worker that real messages reach through Redis."""
+"""The Celery tasks: alone, and with a real worker that receives real messages through Redis."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 60.0
 
 @pytest.fixture
 def queue() -> Iterator[Path]:
-    """The folder in which the messages of an installation without Redis wait."""
+    """The message folder of an installation without Redis."""
     folder: Path = settings.BROKER_DIR / "queue"
     _empty(folder)
     yield folder
@@ -48,7 +48,7 @@ def queue() -> Iterator[Path]:
 
 
 def _empty(folder: Path) -> None:
-    """The folder itself stays: a connection that another test has opened writes there again."""
+    """Delete the messages but not the folder: a connection that another test has opened writes there again."""
     for message in folder.glob("*"):
         message.unlink()
 
@@ -157,7 +157,7 @@ def test_nothing_but_json_is_taken() -> None:
 def with_a_worker(test: Callable[..., None]) -> Callable[..., None]:
     for mark in (
         pytest.mark.redis,
-        pytest.mark.xdist_group("worker"),  # one after the other: each starts two processes on a small machine
+        pytest.mark.xdist_group("worker"),  # run in sequence: each starts two processes on a small machine
         pytest.mark.django_db(transaction=True),
     ):
         test = mark(test)
@@ -165,7 +165,7 @@ def with_a_worker(test: Callable[..., None]) -> Callable[..., None]:
 
 
 class WritesAFile:
-    """Whoever unpickles it runs code of the sender's."""
+    """An object that runs the sender's code when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -176,7 +176,7 @@ class WritesAFile:
 
 @contextmanager
 def worker(folder: Path, *, fixtures_dir: Path, redis_url: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker as a deployment starts it, in a session of its own. What it prints goes to `folder`/worker.log."""
+    """Run a worker as a deployment starts it, in its own session. It writes its output to `folder`/worker.log."""
     options = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--concurrency", "1"]
     with (folder / "worker.log").open("ab") as log:
         process = subprocess.Popen(
@@ -195,7 +195,7 @@ def worker(folder: Path, *, fixtures_dir: Path, redis_url: str, **variables: str
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """The worker and its pool, at once and without a word."""
+    """Kill the worker and its pool immediately."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -214,12 +214,12 @@ def wait_until(condition: Callable[[], object], *, log: Path) -> None:
 
 
 def is_free() -> bool:
-    """Whether no run holds Chutes: a run writes down its outcome first and lets go of its gateway last."""
+    """Return whether no run holds Chutes: a run first stores its outcome, and frees its gateway last."""
     return Gateway.objects.filter(slug="chutes", lease_expires_at=None).exists()
 
 
 def outcomes() -> list[str]:
-    """Of the runs of Chutes, the oldest first. What becomes of the other gateways matters to no test here."""
+    """Return the outcomes of Chutes' runs, oldest first. The other gateways do not matter to these tests."""
     return list(SyncRun.objects.filter(gateway__slug="chutes").order_by("pk").values_list("outcome", flat=True))
 
 
@@ -255,7 +255,7 @@ def test_a_worker_that_is_killed_in_a_run_costs_one_run_and_nothing_of_the_catal
     before = published()
     log, listing = tmp_path / "worker.log", fixtures_dir / "chutes_catalog.json"
     listing.unlink()
-    os.mkfifo(listing)  # whoever reads it waits for a writer that never comes
+    os.mkfifo(listing)  # a reader waits for a writer that never comes
     Gateway.objects.update(next_run_at=None)
 
     with worker(tmp_path, fixtures_dir=fixtures_dir, redis_url=redis_url) as process:

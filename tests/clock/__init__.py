@@ -16,7 +16,7 @@ from tests.clock import sitecustomize
 
 
 def shift() -> None:
-    """Shift the clock of this process if TEST_CLOCK is set; the workers of xdist take the shift of the process above.
+    """Shift the clock of this process if TEST_CLOCK is set; xdist's workers use the shift of their parent process.
 
     Call it once in a process.
     """
@@ -30,7 +30,7 @@ def shift() -> None:
 
 
 def environment() -> dict[str, str]:
-    """Variables that give a child process the clock of this one."""
+    """Return the variables that give a child process the clock of this process."""
     if sitecustomize.SHIFT not in os.environ:
         return {}
     return {sitecustomize.SHIFT: os.environ[sitecustomize.SHIFT], "PYTHONPATH": str(Path(__file__).parent)}
@@ -47,6 +47,6 @@ def shift_database(connection: BaseDatabaseWrapper) -> None:
                 f"CREATE FUNCTION public.{function}() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
                 f"$$SELECT pg_catalog.{function}() + interval '{float(os.environ[sitecustomize.SHIFT])} seconds'$$"
             )
-        # Functions of PostgreSQL itself come first unless their schema is named, and then in that order.
+        # PostgreSQL's own functions have priority, unless the path names their schema: then its order applies.
         cursor.execute(f"ALTER DATABASE {database} SET search_path = public, pg_catalog")
         cursor.execute("SET search_path = public, pg_catalog")

@@ -1,4 +1,4 @@
-"""Python imports this module when it starts, if this folder is in PYTHONPATH: children of a test get its clock here."""
+"""Python imports this module at startup if this folder is in PYTHONPATH: it shifts the clock of a test's children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def real_seconds() -> float:
 
 def shift() -> None:
     time_machine.travel(datetime.fromtimestamp(real_seconds() + float(os.environ[SHIFT]), UTC)).start()
-    datetime.now(UTC)  # the clock of time-machine starts to tick when it is first asked
+    datetime.now(UTC)  # the clock of time-machine starts to tick when it is first read
 
 
 if __name__ == "sitecustomize":

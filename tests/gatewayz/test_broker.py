@@ -16,7 +16,7 @@ from kombu.simple import SimpleQueue
 from gatewayz.broker import Channel, Transport
 
 MESSAGES_PER_SENDER = 100
-# Longer than one write to a pipe or a page of a disk, so that a torn message would be seen.
+# Longer than one write to a pipe or a page of a disk, so that a torn message would be noticed.
 PADDING = "x" * 20_000
 
 
@@ -48,7 +48,7 @@ def receive_until_finished(folder: Path) -> list[tuple[int, int]]:
     received: list[tuple[int, int]] = []
     with connect(folder) as connection, connection.SimpleQueue("work") as queue:
         while True:
-            finished = (folder / "finished").exists()  # asked before the queue, or the last message could be missed
+            finished = (folder / "finished").exists()  # read before the queue, or the last message could be missed
             try:
                 message = queue.get_nowait()
             except Empty:
@@ -70,7 +70,7 @@ def bind_many(folder: Path, binder: int) -> None:
 
 @pytest.fixture
 def processes() -> Iterator[ProcessPoolExecutor]:
-    # Spawned, not forked: each has its own state of the transport, as worker, beat and web have.
+    # Spawned, not forked: each process has its own transport state, as worker, beat and web have.
     with ProcessPoolExecutor(max_workers=4, mp_context=multiprocessing.get_context("spawn")) as executor:
         yield executor
 

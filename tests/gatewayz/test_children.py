@@ -14,7 +14,7 @@ from django.conf import settings
 from gatewayz import children
 from gatewayz.children import Children, Command, KeepsFailing, count_failures, describe_end, pause_seconds
 
-# Each writes its process id to a file of its name when it is ready.
+# Each child writes its process id to a file with its name when it is ready.
 PATIENT = "import os, pathlib, time; pathlib.Path('patient').write_text(str(os.getpid())); time.sleep(600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + PATIENT.replace("patient", "stubborn")
 PARENT = f"""
@@ -45,11 +45,11 @@ def is_running(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-    return state != "Z"  # ended, though nobody has asked how
+    return state != "Z"  # the process has ended, but its status has not been read
 
 
 class Started:
-    """Children of a test, looked after whenever the test waits."""
+    """The children of a test, which are looked after whenever the test waits."""
 
     def __init__(self, folder: Path, *scripts: str) -> None:
         self.said: list[str] = []

@@ -21,7 +21,7 @@ def data_dir(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mock]:
-    """What beat sends by the time that it has started."""
+    """Records what beat has sent by the time it has started."""
     send = Mock()
     monkeypatch.setattr(app, "send_task", send)
     beat_init.send(sender=None)

@@ -40,7 +40,7 @@ def eventually(condition: Callable[[], object], *, seconds: float = 60.0) -> Non
 
 
 def processes_of(data_dir: Path) -> dict[int, str]:
-    """Command lines of all processes that were given this data folder; those that ended have no environment."""
+    """Return the command lines of all processes with this data folder; processes that ended have no environment."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -61,10 +61,10 @@ def environment_of(data_dir: Path, **changes: str) -> dict[str, str]:
         "DATA_DIR": str(data_dir),
         "PORT": str(find_free_port()),
         "WEB_WORKERS": "1",
-        "OPENROUTER_API_BASE": "http://127.0.0.1:9",  # where nothing answers: the worker asks no machine but this one
+        "OPENROUTER_API_BASE": "http://127.0.0.1:9",  # nothing answers there: the worker asks no machine but this one
         "FEATHERLESS_API_BASE": "http://127.0.0.1:9",
         "PORTKEY_PRICING_BASE": "http://127.0.0.1:9",
-        "FETCH_ATTEMPTS": "1",  # asking nobody again takes seconds
+        "FETCH_ATTEMPTS": "1",  # further attempts take seconds
         **changes,
     }
 
@@ -93,7 +93,7 @@ class Supervised:
         assert text in self.output
 
     def child(self, words: str, *, other_than: int = 0) -> int:
-        """The process id of a child; its own children come later, so the lowest number is the leader's."""
+        """Return the process id of a child; its own children start later, so the lowest number is the leader's."""
         eventually(lambda: self._pids(words, other_than=other_than))
         return min(self._pids(words, other_than=other_than))
 
@@ -133,7 +133,7 @@ def supervised(folder: Path, environment: Mapping[str, str]) -> Iterator[Supervi
 
 
 def refused(environment: Mapping[str, str], *arguments: str) -> list[str]:
-    """The lines on stderr of a start that is refused with status 1."""
+    """Return the lines on stderr of a start that is refused with status 1."""
     run = subprocess.run(
         [sys.executable, *(arguments or ("-m", "gatewayz.supervisor"))],
         cwd=settings.BASE_DIR,
@@ -150,7 +150,7 @@ def refused(environment: Mapping[str, str], *arguments: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[dict[str, str]]:
-    """Where the supervisor keeps its tables: in the file that is the default, or in a database of its own."""
+    """The supervisor's database: the default file, or its own database on the server."""
     server = os.environ.get("TEST_DATABASE_URL", "")
     if os.environ.get("TEST_DATABASE") != "postgresql":
         yield {}
@@ -170,7 +170,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) 
         yield started
 
 
-# --- the real thing --------------------------------------------------------------------------------------------------
+# --- with real processes ---------------------------------------------------------------------------------------------
 def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> None:
     for path in ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
         assert f"http://localhost:{running.port}{path}\n" in running.output
@@ -265,7 +265,7 @@ sys.exit(supervisor.main())
 
 @pytest.mark.parametrize("what", ["exec('ctrl_c(); [*range(9)]', globals())", "Finalised()"])
 def test_ctrl_c_where_python_treats_it_in_a_way_of_its_own_is_no_error(what: str, tmp_path: Path) -> None:
-    # As a module: only then does Python look, at its end, at what passed through `exec`, as in making a dataclass.
+    # As a module: only then does Python check, at its end, what passed through `exec`, as when a dataclass is made.
     (tmp_path / "interrupted.py").write_text(INTERRUPTED_IN.format(what=what))
     environment = environment_of(tmp_path / "data", PYTHONPATH=f"{settings.BASE_DIR}{os.pathsep}{tmp_path}")
 
@@ -380,7 +380,7 @@ def test_a_web_that_never_answers_ends_everything(tmp_path: Path) -> None:
     ("bind", "host", "url"),
     [
         ("127.0.0.1", "127.0.0.1", "http://localhost:80/x"),
-        ("0.0.0.0", "127.0.0.1", "http://localhost:80/x"),  # noqa: S104  the word an operator writes
+        ("0.0.0.0", "127.0.0.1", "http://localhost:80/x"),  # noqa: S104  the value that an operator writes
         ("::", "::1", "http://localhost:80/x"),
         ("192.0.2.7", "192.0.2.7", "http://192.0.2.7:80/x"),
         ("2001:db8::7", "2001:db8::7", "http://[2001:db8::7]:80/x"),

@@ -1,7 +1,7 @@
 """`python -m tests.ledger [compare | record | generate]`: ask the service everything, on SQLite and on PostgreSQL.
 
-- `compare` compares with the ledger, less what `allowed.txt` allows. Exit status 1 if anything else differs, or if a
-  line of that file allows nothing.
+- `compare` compares with the ledger, except for what `allowed.txt` allows. The exit status is 1 if anything else
+  differs, or if a line of that file allows nothing.
 - `record` writes the ledger: the same requests, today's answers.
 - `generate` makes the list of requests from the service as it is today, and records their answers.
 """
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
 LEDGER, ALLOWED = FOLDER / "answers.txt", FOLDER / "allowed.txt"
 KEPT = ROOT / "var/ledger"
-"""Bodies, and the answers of the last run; not part of the repository."""
+"""The folder for bodies and for the answers of the last run; it is not part of the repository."""
 BODIES = book.Bodies(KEPT / "bodies")
 
 
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def ask_all(*options: str) -> tuple[dict[str, book.Book], list[str]]:
-    """What each database answered, and why one was not asked. Raises Failed."""
+    """Return the answers of each database, and why a database was not asked. Raises Failed."""
     missing: list[str] = []
     with ExitStack() as stack:
         databases = {"SQLite": ""}
@@ -107,7 +107,7 @@ def _start(name: str, scratch: Path, *, address: str, number: int, options: Sequ
         "METRICS_TOKEN": METRICS_TOKEN,
         "RATE_LIMIT_PER_MINUTE": "0",  # thousands of requests come from one address
         "SNAPSHOT_POLL_SECONDS": "60",
-        # What must not matter differs, so that it would be noticed.
+        # These values must not matter. They differ here, so that an influence would be noticed.
         "PYTHONHASHSEED": str(1 + number),
         "TZ": ("Pacific/Kiritimati", "America/New_York")[number],
     }
@@ -115,7 +115,7 @@ def _start(name: str, scratch: Path, *, address: str, number: int, options: Sequ
 
 
 def _agree(found: dict[str, book.Book]) -> int:
-    """Whether all databases give the same answers."""
+    """Return 0 if all databases give the same answers."""
     status = 0
     for name, answers in found.items():
         if differs := differences.compare(found["SQLite"], answers):

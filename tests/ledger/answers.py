@@ -1,12 +1,12 @@
-"""Asks the service, and notes of each answer what must not change by itself.
+"""Asks the service, and records the parts of each answer that must stay the same.
 
-Left out or replaced, because it differs between two equal answers:
-- the request id, wherever it occurs; tokens against forged requests (CSRF);
-- `ETag` and `Content-Length` if they follow from the body, which has a hash of its own;
-- of a compressed body the bytes, which depend on the library: the hash is of what they unpack to;
+These parts are left out or replaced, because they differ between two equal answers:
+- the request id, wherever it occurs, and tokens against forged requests (CSRF);
+- `ETag` and `Content-Length` if they follow from the body, which has its own hash;
+- the bytes of a compressed body, which depend on the library: the hash is that of the decompressed body;
 - the length of an error that a HEAD gets and a GET does not get;
-- when a static file was written to the disk;
-- the samples of `/metrics` and how long that is: only the names and descriptions are noted.
+- the time when a static file was written to the disk;
+- the samples of `/metrics` and its length: only the names and descriptions are recorded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Unsteady(Exception):
 class Answer:
     status: str
     headers: tuple[tuple[str, str], ...]
-    """Names in lower case."""
+    """The headers, with names in lower case."""
     body: bytes
 
     def header(self, name: str) -> str:
@@ -52,7 +52,7 @@ class Answer:
 
 
 def entries(requests: Sequence[Request], application: Application, bodies: Bodies) -> Book:
-    """Ask everything. Raises Unsteady if a read is not answered from memory as it was when it was made."""
+    """Ask all requests. Raises Unsteady if repeating a public read gives another answer."""
     ordered = sorted(requests, key=lambda request: request.method == "POST")  # a run that begins must not change a read
     found = {request: _entry(request, application, bodies) for request in ordered}
     return {str(request): found[request] for request in requests}
@@ -85,7 +85,7 @@ def ask(request: Request, application: Application, *, etag: str = "") -> Answer
 
 
 def _noted(request: Request, answer: Answer, base: Answer) -> tuple[str, bytes]:
-    """The headers and the body without what differs between two equal answers."""
+    """Return the headers and the body without what differs between two equal answers."""
     replaced = {
         "x-request-id": (answer.header("x-request-id"), "<request id>"),
         "etag": (f'"{hashlib.sha256(base.body).hexdigest()[:32]}"', "<hash of the body>"),
@@ -101,7 +101,7 @@ def _noted(request: Request, answer: Answer, base: Answer) -> tuple[str, bytes]:
 
 
 def _left_out(request: Request, answer: Answer) -> frozenset[str]:
-    """The headers that are not noted."""
+    """Return the names of the headers that are not recorded."""
     if request.path.startswith("/static/"):
         return frozenset({"etag", "last-modified"})
     is_other_error = request.method == "HEAD" and answer.status == "405"  # its body names the method
@@ -119,7 +119,7 @@ def _noted_body(request: Request, answer: Answer) -> bytes:
 
 
 def without_sentences(body: bytes) -> bytes:
-    """The JSON with empty texts where prose would be."""
+    """Return the JSON with empty texts instead of prose."""
     return json.dumps(_emptied(json.loads(body))).encode() if body else b""
 
 

@@ -1,10 +1,10 @@
-"""The file of the ledger: the different sets of headers, then one line for each request and what it got.
+"""The file of the ledger: the different sets of headers, then one line for each request and its answer.
 
     headers 5d41402a content-type: application/json | x-request-id: <request id>
     200 5d41402a 7c4a8d09ca3762af GET /catalog/models
     400 8843d7f9 2fd4e1c67a2d28fc/de9f2c7fd25e1b3a GET /catalog/models?limit=x
 
-A hash is the first 16 digits of a SHA-256. The second one, where there is one, is of the body without its sentences.
+A hash is the first 16 digits of a SHA-256. If there is a second one, it is the hash of the body without its sentences.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def digest(data: bytes) -> str:
 class Entry:
     status: str
     headers: str
-    """Sorted, one `name: value` after the other, separated by ` | `."""
+    """The sorted headers as `name: value`, separated by ` | `."""
     body: str
-    """A hash."""
+    """The hash of the body."""
     structure: str = ""
     """The hash of the body without its sentences; empty if nothing in it counts as a sentence."""
 
@@ -41,11 +41,11 @@ class Entry:
 
 
 Book = Mapping[str, Entry]
-"""By request, as its line writes it."""
+"""The entries by request, in the form of the request's line."""
 
 
 def read(path: Path) -> Book:
-    """Raises ValueError if a line is neither a set of headers nor an entry."""
+    """Read the file. Raises ValueError if a line is neither a set of headers nor an entry."""
     headers: dict[str, str] = {}
     entries: dict[str, Entry] = {}
     for line in path.read_text("utf-8").splitlines():
@@ -71,18 +71,18 @@ def _name(headers: str) -> str:
 
 
 class Bodies:
-    """A folder of normalised bodies by their hashes, to show what differs. Nothing depends on it being complete."""
+    """A folder of normalised bodies by their hashes, to show what differs. It may be incomplete."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def keep(self, body: bytes) -> str:
-        """Store the body under its hash, and return that."""
+        """Store the body under its hash, and return the hash."""
         name = digest(body)
         path = self._folder / name
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f"{name}-{os.getpid()}")  # the other database's process may write the same one
+            unfinished = path.with_name(f"{name}-{os.getpid()}")  # the other database's process may write the same file
             unfinished.write_bytes(zlib.compress(body, 1))
             unfinished.replace(path)
         return name

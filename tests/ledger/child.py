@@ -1,6 +1,6 @@
-"""Asks everything of one database, in a process of its own: `python -m tests.ledger.child LEDGER ANSWERS BODIES`.
+"""Sends all requests to the service on one database: `python -m tests.ledger.child LEDGER ANSWERS BODIES`.
 
-With `--generate` the requests are not those of the ledger but a new list.
+It runs in its own process. With `--generate` the requests are a new list instead of those of the ledger.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What differs between two books, and which of it is allowed. Pure, but for the bodies that a report quotes.
+"""Finds what differs between two books, and which differences are allowed. Pure, except for reading quoted bodies.
 
-A line of `allowed.txt` names requests, what of their answers may differ, and why:
+A line of `allowed.txt` names requests, the aspects of their answers that may differ, and the reason:
 
     GET /admin* | header access-control-allow-origin, header vary | CORS headers are set in one place
 
-In the first part `*` means any characters. The second lists `status`, `body`, `sentences` (of errors and of the OpenAPI
-document, while the rest of the body is equal), and `header` with a name.
+In the first part `*` means any characters. The second part lists `status`, `body`, `sentences` (in errors and in the
+OpenAPI document, while the rest of the body is equal), and `header` with a name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_REQUESTS = 3
 QUOTED_BYTES = 90
 
 Find = Callable[[str], bytes | None]
-"""A body by its hash; None if it was not kept."""
+"""Returns the body with this hash, or None if it was not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Difference:
     was: Entry
     now: Entry
     aspects: frozenset[str]
-    """What of the answer differs, in the words of `allowed.txt`."""
+    """The aspects of the answer that differ, in the words of `allowed.txt`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Allowance:
 
     @classmethod
     def parse(cls, line: str) -> Allowance:
-        """Raises ValueError if the line has not three parts, or names something that cannot differ."""
+        """Raises ValueError if the line does not have three parts, or names something that cannot differ."""
         requests, named, reason = map(str.strip, line.rsplit(" | ", 2))
         aspects = frozenset(name.strip() for name in named.split(","))
         wrong = [name for name in aspects if not re.fullmatch(rf"{STATUS}|{BODY}|{SENTENCES}|header [a-z0-9-]+", name)]
@@ -64,13 +64,16 @@ def allowances(text: str) -> list[Allowance]:
 
 
 def compare(was: Book, now: Book) -> list[Difference]:
-    """Of requests that both have; they are the same ones, as those of the ledger are asked."""
+    """Compare the requests that both books have. They have the same requests, since those of the ledger are asked."""
     pairs = ((request, entry, now[request]) for request, entry in was.items() if request in now)
     return [Difference(request, old, new, _aspects(old, new)) for request, old, new in pairs if old != new]
 
 
 def judge(found: Sequence[Difference], allowed: Sequence[Allowance]) -> tuple[list[Difference], list[Allowance]]:
-    """The differences that are not allowed, each with what of it is not, and the allowances that allow nothing."""
+    """Return the differences that are not allowed, and the allowances that allow nothing.
+
+    Each difference contains only the aspects that are not allowed.
+    """
     used: set[str] = set()
     left = []
     for difference in found:
@@ -85,7 +88,7 @@ def judge(found: Sequence[Difference], allowed: Sequence[Allowance]) -> tuple[li
 
 
 def report(found: Sequence[Difference], find: Find) -> Iterator[str]:
-    """Lines for a person: differences of one kind together, with the first requests of each and the first body."""
+    """Yield a report for people: differences of one kind together, with their first requests and the first body."""
     groups: dict[tuple[str, ...], list[Difference]] = defaultdict(list)
     for difference in found:
         groups[tuple(_changes(difference))].append(difference)
@@ -120,7 +123,7 @@ def _values(headers: str) -> dict[str, list[str]]:
 
 
 def _changes(difference: Difference) -> Iterator[str]:
-    """What differs, in words that are equal for all differences of one kind."""
+    """Describe what differs, in words that are equal for all differences of one kind."""
     before, after = _values(difference.was.headers), _values(difference.now.headers)
     if STATUS in difference.aspects:
         yield f"status {difference.was.status} -> {difference.now.status}"
@@ -136,13 +139,13 @@ def _shown(values: list[str] | None) -> str:
 
 
 def _path(request: str) -> str:
-    """The first two segments, by which bodies that differ are grouped."""
+    """Return the first two path segments, which group the bodies that differ."""
     target = request.split(" ")[1].partition("?")[0]
     return "/".join(target.split("/")[:3])
 
 
 def _quoted(difference: Difference, find: Find) -> Iterator[str]:
-    """Both bodies from shortly before the first byte that differs."""
+    """Quote both bodies, starting shortly before the first byte that differs."""
     was, now = find(difference.was.body), find(difference.now.body)
     if was is None or now is None:
         yield f"the body {difference.was.body} was not kept here: `make ledger` where it passes keeps it"

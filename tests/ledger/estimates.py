@@ -1,4 +1,4 @@
-"""Bodies of `POST /catalog/estimate`, right and wrong ones."""
+"""Valid and invalid bodies of `POST /catalog/estimate`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_JSON = (
 
 
 def bodies(schema: Json, *, ids: Sequence[str], filters: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
-    """`schema` describes the body, `filters` has right values of each filter."""
+    """`schema` describes the body, `filters` has valid values of each filter."""
     yield PLAIN
     yield from NO_JSON
     quantities = schema["properties"]["workload"]["properties"]

@@ -1,4 +1,4 @@
-"""Makes the list of requests, from the OpenAPI document and from what the service answers.
+"""Generates the list of requests from the OpenAPI document and from the service's answers.
 
 The service provides endpoints, parameters and ids; `variations.py` has what is tried with each of them.
 """
@@ -33,16 +33,16 @@ from tests.ledger.variations import (
 
 Json = Any
 Ask = Callable[[Request], bytes]
-"""The body of the answer."""
+"""Sends a request and returns the body of the answer."""
 
 COMBINATIONS = 220
 IDS = 24
-"""Offers whose own addresses are requested."""
+"""How many offers are requested at their own addresses."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the list of requests is made of."""
+    """The data of the service from which the list of requests is made."""
 
     ask: Ask
 
@@ -60,12 +60,12 @@ class Service:
 
     @cached_property
     def some_offers(self) -> list[Json]:
-        """Of all gateways, as the list is sorted by id and each gateway has its own kind of ids."""
+        """Offers of all gateways: the list is sorted by id, and each gateway has its own kind of ids."""
         return spread(self.offers, IDS)
 
     @cached_property
     def reads(self) -> dict[str, dict[str, Json]]:
-        """The parameters of each GET, by its path; the second address of the drop-in API is one of its own."""
+        """The parameters of each GET, by its path; the second address of the drop-in API has its own entry."""
         described = {
             path: of["get"].get("parameters", []) for path, of in self.document["paths"].items() if "get" in of
         }
@@ -75,13 +75,13 @@ class Service:
         return found | {path.removeprefix("/api"): given for path, given in found.items() if path.startswith("/api/v1")}
 
     def filled(self, path: str, offer: Json) -> str:
-        """The path with a value of the offer in place of its parameter."""
+        """Return the path with a value of the offer instead of its parameter."""
         name = path[path.find("{") + 1 : path.find("}")]
         values = {"slug": offer["canonical_model"], "provider": offer["provider_slug"], "run_id": "1"}
         return path.replace(f"{{{name}}}", quote(str(values.get(name) or offer["id"]), safe="/:@"))
 
     def values(self, name: str, schema: Json) -> list[str]:
-        """Right values of a parameter."""
+        """Return valid values of a parameter."""
         if name == "q":
             return list(SEARCHES)
         if name in self.facets:
@@ -103,14 +103,14 @@ class Service:
 
 
 def requests(ask: Ask) -> list[Request]:
-    """All requests of the ledger, each once, those of one path together."""
+    """Return all requests of the ledger, each once, sorted by path."""
     service = Service(ask)
     parts = (ways, parameters, combinations, walks, ids, spellings, workloads, actions, admin_pages)
     return sorted({request for part in parts for request in part(service)}, key=lambda found: (found.path, str(found)))
 
 
 def spread(values: Sequence[Json], count: int) -> list[Json]:
-    """At most so many of them, evenly."""
+    """Return at most `count` of the values, evenly spread."""
     return [values[place * len(values) // count] for place in range(count)] if len(values) > count else list(values)
 
 
@@ -118,7 +118,7 @@ def get(target: str, **query: str) -> Request:
     return Request("GET", f"{target}?{urlencode(query)}" if query else target)
 
 
-# --- each address in every way ---------------------------------------------------------------------------------------
+# --- each address with all methods and headers -----------------------------------------------------------------------
 def ways(service: Service) -> Iterator[Request]:
     offer = service.some_offers[0]
     for path, of in service.document["paths"].items():
@@ -170,7 +170,7 @@ def _more_values(schema: Json) -> list[str]:
             return ["true", "false"]
         case "integer":
             return ["1", "7"]
-        case None:  # a moment
+        case None:  # a point in time
             return ["2026-12-01", "2026-12-02T08:07:00Z", "2026-12-02T10:07:00+02:00", "1764576000", "2099-01-01"]
     return ["0", "0.5"] if "pattern" in schema else []
 
@@ -182,7 +182,7 @@ def _joined(example: Json) -> str:
 
 
 def combinations(service: Service) -> Iterator[Request]:
-    """Several parameters at once."""
+    """Requests with several parameters at once."""
     random = Random(13)  # noqa: S311  the same list each time
     addresses = ["/catalog/models"] * 6 + ["/catalog/stats", "/catalog/export.json", "/catalog/export.csv"]
     for _ in range(COMBINATIONS):
@@ -194,7 +194,7 @@ def combinations(service: Service) -> Iterator[Request]:
 
 
 def walks(service: Service) -> Iterator[Request]:
-    """Pages that answers link to."""
+    """Requests for the pages that answers link to."""
     starts = (
         "/catalog/models?cursor=start&limit=400&status=all",
         "/catalog/models?cursor=start&limit=300&sort=-prompt_price",
@@ -245,7 +245,7 @@ def spellings(service: Service) -> Iterator[Request]:
         yield get(f"/catalog/logos/{spelling('deepseek-ai')}.svg")
 
 
-# --- what is sent ----------------------------------------------------------------------------------------------------
+# --- request bodies and credentials ----------------------------------------------------------------------------------
 def workloads(service: Service) -> Iterator[Request]:
     operation = service.document["paths"]["/catalog/estimate"]["post"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
@@ -264,7 +264,7 @@ def workloads(service: Service) -> Iterator[Request]:
 
 
 def actions(service: Service) -> Iterator[Request]:
-    """Runs, keys and metrics: what depends on who asks."""
+    """Runs, keys and metrics: requests whose answer depends on the client."""
     slugs = [gateway["slug"] for gateway in service.read("/catalog/gateways")["data"]]
     who = [{"x-api-key": key} for key in KEYS] + [
         {"authorization": f"Bearer {SYNCER}"},

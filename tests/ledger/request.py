@@ -1,9 +1,9 @@
-"""One request of the ledger, and how a line of the file writes it.
+"""One request of the ledger, and its line in the file.
 
     GET /catalog/models?limit=2 | accept-encoding: gzip
     POST /catalog/estimate | content-type: application/json | body: {"workload": {"requests": 1}}
 
-Parts are separated by ` | `; the body comes last, with backslash escapes for bytes that are not printable ASCII.
+Parts are separated by ` | `. The body comes last, with backslash escapes for bytes that are not printable ASCII.
 `{etag}` in a header means the ETag of the same GET without conditions.
 """
 
@@ -25,9 +25,9 @@ _CREDENTIALS = frozenset({"authorization", "x-api-key", "cookie"})
 class Request:
     method: str
     target: str
-    """Path and query as the request line has them, so percent-encoded."""
+    """Path and query as in the request line, so percent-encoded."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Names in lower case. Of those that are missing, `host` is localhost and `content-length` follows the body."""
+    """The headers, with names in lower case. Defaults: `host` is localhost, `content-length` follows the body."""
     body: bytes = b""
 
     @classmethod
@@ -49,7 +49,7 @@ class Request:
 
     @property
     def base(self) -> Request:
-        """The GET whose body a HEAD or a conditional request is about; itself for other requests."""
+        """The unconditional GET for a HEAD or a conditional request; for other requests, the request itself."""
         if self.method not in {"GET", "HEAD"}:
             return self
         return replace(self, method="GET", headers=tuple(h for h in self.headers if h[0] not in _CONDITIONS))
@@ -59,7 +59,7 @@ class Request:
         return self.method in {"GET", "HEAD"} and _CREDENTIALS.isdisjoint(name for name, _ in self.headers)
 
     def environ(self, *, etag: str) -> dict[str, Any]:
-        """What a WSGI server makes of it."""
+        """Return the WSGI environ that a server makes of the request."""
         path, _, query = self.target.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.method,

@@ -1,7 +1,7 @@
-"""The service that the ledger asks: an empty database is filled by the product's own sync, at fixed times.
+"""The service that the ledger asks: the product's own sync fills an empty database, at fixed times.
 
-Two publications of each gateway give the history something to show: first an earlier state of the bundled catalogues,
-made here, a day later the bundled catalogues themselves.
+Two publications of each gateway give the history something to show. The first one is an earlier state of the bundled
+catalogues, made here. A day later come the bundled catalogues themselves.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 BEGINNING = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
-METRICS_TOKEN = "ledger-ledger-ledger-metrics"  # noqa: S105  a secret of nothing but this service
+METRICS_TOKEN = "ledger-ledger-ledger-metrics"  # noqa: S105  a secret of this service only
 SESSION = "ledgerledgerledgerledgerledger00"
 """The cookie of a superuser who is logged in."""
 KEYS: dict[str, Json] = {
@@ -38,12 +38,12 @@ KEYS: dict[str, Json] = {
     "gwz_ledger-revoked": {"revoked_at": BEGINNING},
     "gwz_ledger-expired": {"expires_at": BEGINNING},
 }
-"""What the keys of clients may do, by their secrets."""
+"""The permissions of the clients' keys, by their secrets."""
 
 
 @contextmanager
 def running(scratch: Path) -> Iterator[Application]:
-    """Fills the database of the environment, which must be empty, and yields what the web server calls.
+    """Fill the database of the environment, which must be empty, and yield the WSGI application.
 
     The clock does not move until the end. `scratch` is a folder for temporary files.
     """
@@ -57,13 +57,13 @@ def running(scratch: Path) -> Iterator[Application]:
         _run("migrate")
         _make_keys()
         _make_session()
-        with patch("catalog.publication.clock.database_time", timezone.now):  # PostgreSQL's own clock goes on
+        with patch("catalog.publication.clock.database_time", timezone.now):  # PostgreSQL's own clock continues
             with override_settings(FIXTURES_DIR=_earlier(bundled, scratch / "earlier")):
                 _sync_all(bundled, clock)
             clock.shift(DAY)
             _sync_all(bundled, clock)
         clock.shift(DAY)
-        with patch("time.monotonic", return_value=1_000.0):  # limits of requests per minute are counted by it
+        with patch("time.monotonic", return_value=1_000.0):  # the limits of requests per minute use it
             yield import_module("gatewayz.wsgi").application
 
 
@@ -80,7 +80,7 @@ def _run(command: str, *arguments: str, **options: Json) -> None:
 
 
 def _earlier(bundled: Path, folder: Path) -> Path:
-    """Catalogues in which some models are missing, some cost twice as much, and some still exist."""
+    """Write catalogues in which some models are missing, some cost twice as much, and some additional ones exist."""
     shutil.copytree(bundled, folder)
     for file in folder.glob("*_catalog.json"):
         rows: list[Json] = json.loads(file.read_text("utf-8"))
@@ -106,7 +106,7 @@ def _dearer(value: Json, *, is_price: bool = False) -> Json:
 def _make_keys() -> None:
     from django.apps import apps
 
-    # By its name alone: the model may move to another app.
+    # Found by its name only: the model may move to another app.
     (model,) = (found for found in apps.get_models() if found.__name__ == "ApiKey")
     for secret, fields in KEYS.items():
         hashed = hashlib.sha256(secret.encode()).hexdigest()

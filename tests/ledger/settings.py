@@ -1,6 +1,6 @@
 """The product's settings for the ledger; `__main__` gives this process a clean environment.
 
-What a developer may have fetched, collected or is writing must not change an answer: logos, static files, docs/.
+Files that a developer may have fetched, collected or edited must not change an answer: logos, static files, docs/.
 """
 
 from __future__ import annotations

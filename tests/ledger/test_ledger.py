@@ -1,4 +1,4 @@
-"""The ledger finds changed answers; a small WSGI application takes the place of the product."""
+"""The ledger finds changed answers; a small WSGI application replaces the product."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def asked(service: Service, bodies: book.Bodies, *requests: Request) -> book.Boo
 
 
 def found(was: Service, now: Service, bodies: book.Bodies, *requests: Request) -> dict[str, set[str]]:
-    """What differs, by request."""
+    """Return what differs, by request."""
     compared = differences.compare(asked(was, bodies, *requests), asked(now, bodies, *requests))
     return {difference.request: set(difference.aspects) for difference in compared}
 
@@ -126,7 +126,7 @@ def test_a_read_that_is_answered_differently_the_second_time_stops_the_run(bodie
         answers.entries([MODELS], application, bodies)
 
 
-# --- what is no difference -------------------------------------------------------------------------------------------
+# --- what is not a difference ----------------------------------------------------------------------------------------
 def test_request_ids_and_compression_levels_are_no_differences(bodies: book.Bodies) -> None:
     packed = Request("GET", MODELS.target, (("accept-encoding", "gzip"),))
     long = Service().body * 100
@@ -169,7 +169,7 @@ def test_an_allowance_that_allows_nothing_is_stale(bodies: book.Bodies) -> None:
 
 @pytest.mark.parametrize("line", ["* | body", "* | body | ", "* | bdy | a reason", "* | header | a reason", "*"])
 def test_an_allowance_without_a_reason_or_with_an_unknown_aspect_is_refused(line: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  which part is wrong, the line shows
+    with pytest.raises(ValueError):  # noqa: PT011  the line shows which part is wrong
         Allowance.parse(line)
 
 
@@ -257,7 +257,7 @@ def test_every_allowed_difference_has_a_reason() -> None:
 
 
 def test_the_ledger_imports_nothing_that_may_move() -> None:
-    """A step of a rearrangement must not have to edit what it is compared with."""
+    """A refactoring must not have to edit the ledger that it is compared with."""
     files = [path for path in FOLDER.glob("*.py") if path != Path(__file__)]
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text("utf-8")))]
 

@@ -1,4 +1,4 @@
-"""What is tried with each address, parameter and id."""
+"""The variations that are tried with each address, parameter and id."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OTHERS = (
     "/admin/login/",
     "/admin/unknown/",
 )
-"""Addresses that the OpenAPI document leaves out, and some that do not exist."""
+"""Addresses that are not in the OpenAPI document, and some that do not exist."""
 
 METHODS = ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "get")
 HEADERS: Sequence[dict[str, str]] = (

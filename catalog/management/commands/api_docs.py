@@ -1,7 +1,7 @@
-"""The tables of docs/api, generated from the OpenAPI document: between two marks that name what stands there.
+"""Generates the tables of docs/api from the OpenAPI document, between two markers that name the content.
 
-`<!-- parameters: list_models -->` … `<!-- end -->` is the table of an operation's query parameters,
-`<!-- fields: Offer -->` … `<!-- end -->` that of a shape's fields.
+`<!-- parameters: list_models -->` … `<!-- end -->` is the table of an operation's query parameters.
+`<!-- fields: Offer -->` … `<!-- end -->` is the table of a shape's fields.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 
 def with_tables(text: str, document: Json) -> str:
-    """The page with its tables as they are now. Raises CommandError for a mark that names nothing."""
+    """Return the page with its current tables. Raises CommandError for a marker with an unknown name."""
     tables: dict[str, Callable[[Json, str], str]] = {"parameters": _parameters, "fields": _fields}
 
     def filled(mark: re.Match[str]) -> str:
@@ -85,7 +85,7 @@ def _kind(document: Json, schema: Json) -> str:
 
 
 def _words(document: Json, schema: Json) -> Iterator[str]:
-    """What a value may be, in a few words."""
+    """Describe the allowed values in a few words."""
     shape = _resolved(document, schema)
     kinds = shape.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
@@ -104,7 +104,7 @@ def _words(document: Json, schema: Json) -> Iterator[str]:
 
 
 def _resolved(document: Json, schema: Json) -> Json:
-    """Without references. Of alternatives the first that is not null."""
+    """Return the schema without references. Of several alternatives it uses the first that is not null."""
     found = dict(schema)
     for parts in ([found], found.pop("allOf", ()), found.pop("oneOf", ())):
         for part in parts:

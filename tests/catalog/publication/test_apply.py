@@ -17,7 +17,7 @@ from tests.factories import hourly, offer_record, per_token, publish
 
 pytestmark = pytest.mark.django_db
 
-# One more than a batch: the limits of statements are met, and nothing between two batches is lost.
+# One more than a batch: the statement limits are reached, and nothing between two batches may be lost.
 MANY = 501
 
 
@@ -141,7 +141,7 @@ def test_an_unchanged_listing_takes_the_same_few_queries_however_long_it_is(
     for records in (many()[:3], many()):
         publish(*records)
 
-        # The row for each gateway and the gateway of the run; the savepoint and its release; the gateway's lock, the
+        # The row for each gateway, and the gateway of the run; the savepoint and its release; the gateway's lock, the
         # newest stored time, the offers, the revision.
         with django_assert_num_queries(8):
             publish(*records)

@@ -1,4 +1,4 @@
-"""The time of a publication: from the database, in order, and never of a day that has not come."""
+"""The time of a publication: from the database, in order, and never in the future."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from catalog.models import Price, Revision, SyncRun
 from catalog.publication import clock
-from catalog.publication.clock import database_time  # before a fixture puts the clock of the tests in its place
+from catalog.publication.clock import database_time  # before a fixture replaces it with the clock of the tests
 from tests.catalog.syncing import published, say_price, sync_rows
 from tests.factories import chutes_row, offer_record, publish
 

@@ -1,4 +1,4 @@
-"""What is served of a record while some of its prices are held."""
+"""What is served from a record while some of its prices are held."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNKNOWN_COMPLETION = ((OUTPUT_TEXT, "[]"), Hold(amount=Decimal("0.000002"), kept
     [
         ([], {INPUT_TEXT: "0.000001", OUTPUT_TEXT: "0.000002", COMPUTE_HOUR: "2.5"}),
         ([PROMPT, COMPLETION], {OUTPUT_TEXT: "0.000003", COMPUTE_HOUR: "2.5"}),
-        # The hour of an instance is not what a caller pays, and must not become it.
+        # The hourly price of an instance is not what a caller pays, and must not become it.
         ([PROMPT, UNKNOWN_COMPLETION], {}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which model an offer is of: told with the publication that brings it, and by curators."""
+"""Which model an offer is: decided in the publication that brings the offer, and by curators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 Json = Any
 Placed = tuple[str, str, str]
-"""Model, variant, rule."""
+"""The model, the variant, and the rule."""
 
 
 def record(offer_id: str, **fields: Any) -> OfferRecord:
@@ -48,7 +48,7 @@ def model(slug: str) -> CanonicalModel:
 
 @pytest.fixture
 def sold_twice() -> None:
-    """One model at two gateways, in one of them free as well, and another model."""
+    """One model at two gateways, at one of them also free, and another model."""
     publish(
         record("qwen/qwen3-8b", hugging_face_id="Qwen/Qwen3-8B"),
         record("qwen/qwen3-8b:free", hugging_face_id="Qwen/Qwen3-8B"),
@@ -91,7 +91,7 @@ def test_an_offer_that_goes_by_another_name_is_told_its_model_anew(sold_twice: N
 
 
 def test_a_publication_that_brings_no_name_decides_nothing(sold_twice: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.publication.identify.update_if_possible", None)  # whoever calls it, fails
+    monkeypatch.setattr("catalog.publication.identify.update_if_possible", None)  # a call of it fails
 
     publish(
         record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B", context_length=5),
@@ -116,13 +116,13 @@ def test_statements_that_contradict_each_other_by_now_stop_no_sync(
     assert placed() == before | {"chutes acme/stork": (None, "", "")}
     assert "cannot be followed any more" in caplog.text
 
-    # Nor a run whose guard holds each price beside others' of the same model.
+    # It does not stop a run either, whose guard compares each price with others of the same model.
     priced = openrouter_row("acme/crane", pricing={"prompt": "0.000001", "completion": "0.000002"})
     assert sync_rows(fixtures_dir, [priced], slug="openrouter").run.error == ""
     assert Offer.objects.filter(model_id="acme/crane").exists()
 
 
-# --- what curators say -----------------------------------------------------------------------------------------------
+# --- curators' statements --------------------------------------------------------------------------------------------
 
 
 def test_a_tie_a_split_and_an_alias_hold_against_every_later_sync(sold_twice: None) -> None:

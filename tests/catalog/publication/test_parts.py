@@ -1,4 +1,4 @@
-"""What a publication decides of a part of the offers is what it would decide of all of them."""
+"""What a publication decides about a part of the offers is what it would decide about all of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def record_of(facts: Facts) -> OfferRecord:
 
 
 def identity() -> dict[str, set[tuple[Json, ...]]]:
-    """All that identity writes, without primary keys."""
+    """Return everything that the identity rules write, without primary keys."""
     offers = Offer.objects.values_list(
         "gateway__slug",
         "model_id",
@@ -69,7 +69,7 @@ def identity() -> dict[str, set[tuple[Json, ...]]]:
     )
     models = CanonicalModel.objects.values_list("slug", "born", "merged_into__slug", "redirect__slug")
     asked = IdentityCandidate.objects.values_list("model__slug", "may_be__slug", "reason", "evidence")
-    # Not by joins: within a transaction PostgreSQL knows nothing yet of how many there are.
+    # Without joins: within a transaction PostgreSQL has no statistics yet about the number of rows.
     keys = {pk: key for pk, *key in Offer.objects.values_list("pk", "gateway__slug", "model_id")}
     slugs = dict(CanonicalModel.objects.values_list("pk", "slug"))
     owned = IdentityLink.objects.exclude(offer=None, model=None).values_list("offer", "model", "name")
@@ -78,7 +78,7 @@ def identity() -> dict[str, set[tuple[Json, ...]]]:
 
 
 def as_if_all_were_decided(change: Callable[[], object]) -> dict[str, set[tuple[Json, ...]]]:
-    """What would stand after a change if nothing were known of links."""
+    """Return the result of a change if everything is decided again, without the stored links."""
     with transaction.atomic():
         links.forget()
         change()
@@ -94,7 +94,7 @@ def check_publication(gateway: str, listed: Collection[OfferRecord]) -> None:
 
 
 def check_prospect(gateway: str, listed: Iterable[OfferRecord]) -> None:
-    """Before it is published: by the models that it will have, its prices are compared with others."""
+    """Check the models before the publication: the guard compares prices of the same model."""
     told = {(gateway, record.id): parts.facts_of(gateway, record) for record in listed}
     stored = dict(Offer.objects.filter(gateway__slug=gateway).values_list("model_id", "pk"))
     published = parts.whole()
@@ -107,7 +107,7 @@ def check_prospect(gateway: str, listed: Iterable[OfferRecord]) -> None:
 
 @given(data=st.data())
 @examples(
-    max_examples=examples().max_examples // 4,  # each is a dozen publications
+    max_examples=examples().max_examples // 4,  # each example is a dozen publications
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_any_series_of_publications_and_statements_leaves_what_deciding_everything_would_leave(
@@ -129,7 +129,7 @@ def test_any_series_of_publications_and_statements_leaves_what_deciding_everythi
 
 
 def say_something(data: st.DataObject) -> None:
-    """Or take something back."""
+    """Make a statement, or withdraw one."""
     kind = data.draw(st.sampled_from(["nothing", "tie", "split", "alias", "withdraw"]))
     said, now = list(IdentityStatement.objects.order_by("pk")), timezone.now()
     models, offers = list(CanonicalModel.objects.order_by("slug")), list(Offer.objects.order_by("gateway", "model_id"))

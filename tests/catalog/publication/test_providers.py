@@ -1,4 +1,4 @@
-"""Facts of providers: kept when they are read, shown with the models, and no news the second time."""
+"""Facts of providers: stored when they are read, shown with the models, and no change when they are read again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def facts(slug: str, *, headquarters: str = "FR") -> Json:
 
 @pytest.fixture
 def openrouter(network: Network) -> Network:
-    """It lists a model of one provider, and facts of that provider and of another one."""
+    """OpenRouter lists a model of one provider, and facts of that provider and of another one."""
     network.answer("openrouter", MODELS, {"data": [openrouter_row("maker/model")]})
     network.answer("openrouter", PROVIDERS, {"data": [facts("maker"), facts("other")]})
     assert sync("openrouter").run.outcome == SyncRun.Outcome.PUBLISHED

@@ -1,4 +1,4 @@
-"""Questions: prices that are served although other sellers of the model contradict them."""
+"""Questions: prices that are served although other sellers' prices of the model contradict them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ATLAS = "acme/atlas"
 
 # --- the rule --------------------------------------------------------------------------------------------------------
 def served(*amounts: str | tuple[str, str], meter: str = INPUT_TEXT) -> list[Served]:
-    """Prices of one model in US dollars per million tokens, of a seller each or of the seller that is named."""
+    """Prices of one model in US dollars per million tokens, each from its own seller or from the named seller."""
     named = [amount if isinstance(amount, tuple) else (str(at), amount) for at, amount in enumerate(amounts)]
     return [
         Served(offer=at, model=1, seller=("portkey", host), meter=meter, amount=Decimal(amount).scaleb(-6))
@@ -46,16 +46,16 @@ def doubted(prices: list[Served], factor: int = 8) -> list[tuple[int, Kind]]:
         (("7.99", "1", "1"), []),
         (("0.125", "1", "1"), [(0, Kind.FAR_FROM_OTHERS)]),
         (("0.126", "1", "1"), []),
-        # Of two others that differ either may be wrong: both must be far.
+        # If two others differ, either may be wrong: the price must be far from both.
         (("8", "1", "1.01"), []),
         (("8", "1", "0.9"), [(0, Kind.FAR_FROM_OTHERS)]),
-        # One seller is not enough, nor is one with several offers.
+        # One seller is not enough, even with several offers.
         (("80", "1"), []),
         (("80", ("one", "1"), ("one", "1.1")), []),
         ((("one", "80"), ("one", "1"), ("two", "1")), []),
-        # Of several offers of one seller the one nearest to the price counts.
+        # Of one seller's several offers, the one nearest to the price counts.
         (("80", ("one", "1"), ("one", "70"), ("two", "75")), [(1, Kind.FAR_FROM_OTHERS)]),
-        # The middle of many; where they part in halves, all are asked about.
+        # The median of many counts; if they split into halves, all of them are questions.
         (("80", "1", "1", "1", "70"), [(0, Kind.FAR_FROM_OTHERS), (4, Kind.FAR_FROM_OTHERS)]),
         (("80", "1", "1", "70"), [(at, Kind.FAR_FROM_OTHERS) for at in range(4)]),
         (("0", "1", "1"), [(0, Kind.FIRST_ZERO)]),
@@ -78,7 +78,7 @@ def test_another_meter_or_another_model_is_no_measure() -> None:
 
 # --- from the tables -------------------------------------------------------------------------------------------------
 def atlas(offer_id: str = ATLAS, *, prompt: str, completion: str = "2", **fields: Any) -> OfferRecord:
-    """An offer of the model, at US dollars per million tokens."""
+    """An offer of the model, with prices in US dollars per million tokens."""
     prices = per_token(prompt=f"{prompt}E-6", completion=f"{completion}E-6")
     return offer_record(offer_id, hugging_face_id=ATLAS, provider_slug="acme", prices=prices, **fields)
 
@@ -222,14 +222,14 @@ def test_the_number_of_queries_does_not_grow_with_the_offers(
             prices = per_token(prompt=prompt, completion="0" if prompt == "0" else "2E-6")
             publish(offer_record(f"acme/model-{number}", prices=prices, **names), gateway=gateway, is_complete=False)
 
-    # The prices that are served, the releases, the prices before a zero, and the offers.
+    # The served prices, the releases, the prices before a zero, and the offers.
     with django_assert_num_queries(6):
         found = holds.open_questions()
 
     assert len(found) == 12 * 3
 
 
-# --- where people see them -------------------------------------------------------------------------------------------
+# --- where they are shown --------------------------------------------------------------------------------------------
 def manage(*arguments: str) -> str:
     printed = StringIO()
     call_command("holds", *arguments, stdout=printed)

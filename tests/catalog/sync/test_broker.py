@@ -1,4 +1,4 @@
-"""A broker that accepts connections and never answers keeps nobody waiting."""
+"""A broker that accepts connections and never answers blocks no client."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from catalog.sync import schedule
 
 @pytest.fixture
 def frozen() -> Iterator[str]:
-    """The address of a server that takes connections, and keeps silent."""
+    """The address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 
 
 def test_a_redis_that_never_answers_is_waited_for_within_the_time_limits(frozen: str) -> None:
-    # In a process of its own: this one has no broker, and the limits are of its settings.
+    # In its own process: this process has no broker, and the limits come from its settings.
     program = """
 import django; django.setup()
 from celery import current_app
@@ -87,4 +87,4 @@ def test_four_requests_are_answered_although_the_first_message_is_never_sent(mon
 
     assert still_waiting == []
     assert len(refused) == 4
-    assert sent == ["catalog.dispatch_due"]  # and no queue of messages has grown behind it
+    assert sent == ["catalog.dispatch_due"]  # and no queue of messages has built up behind it

@@ -1,4 +1,4 @@
-"""`manage.py bundle`: the bundled catalogues are made by a command, of captured answers and of what others know."""
+"""`manage.py bundle` makes the bundled catalogues from captured answers and from the facts of other gateways."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY = "2026-08-21"
 
 @pytest.fixture
 def answers(tmp_path: Path) -> Path:
-    """A price file of each provider; only openai's has models worth a look."""
+    """A price file of each provider; only openai's has useful models."""
     folder = tmp_path / "answers"
     folder.mkdir()
     for provider in PORTKEY.options["providers"]:

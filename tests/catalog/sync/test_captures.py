@@ -1,4 +1,4 @@
-"""What gateways answered is kept as it came; equal bytes are read once; the catalogue can be made of them again."""
+"""The answers of gateways are stored unchanged, equal bytes are read once, and captures can rebuild the catalogue."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def counts(of: SyncRun) -> dict[str, int]:
 
 
 def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The ids of rows as they are read from now on."""
+    """Record the ids of the rows that are read from now on."""
     read: list[str] = []
     record = Chutes.record
 
@@ -63,7 +63,7 @@ def count_readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return read
 
 
-# --- what is kept ----------------------------------------------------------------------------------------------------
+# --- what is stored --------------------------------------------------------------------------------------------------
 
 
 def test_each_page_is_kept_with_what_was_asked_for_to_the_last_byte(shop_api: Network) -> None:
@@ -134,7 +134,7 @@ def test_an_answer_equal_to_the_accepted_one_is_not_read_and_only_the_run_is_wri
     assert report.run.outcome == Outcome.UNCHANGED
     assert (report.run.revision_before, report.run.revision_after) == (1, 1)
     assert Gateway.objects.get().accepted_run == accepted
-    # What it asked for is kept with it all the same.
+    # Its requests are stored with it nevertheless.
     assert list(report.run.pages.values_list("request", "capture")) == list(
         accepted.pages.values_list("request", "capture")
     )
@@ -217,7 +217,7 @@ def test_a_corrected_adapter_corrects_the_catalogue_with_the_next_run_though_the
 def test_other_facts_of_the_same_day_do_not_keep_the_day_of_unchanged_rows(
     fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new bundled catalogue: one row changed, all of them are of the new day."""
+    """In a new bundled catalogue with one changed row, all rows get the new date."""
     sync_rows(fixtures_dir, ROWS)
     monkeypatch.setattr(Chutes, "bundled_on", date(2026, 12, 24))
 
@@ -269,7 +269,7 @@ def test_an_api_is_not_compared_with_the_bundled_catalogue(shop_api: Network, fi
 
 
 def correct_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A corrected adapter."""
+    """Install a corrected adapter."""
     record = Chutes.record
     monkeypatch.setattr(Chutes, "record", lambda gateway, row: replace(record(gateway, row), name="corrected"))
     monkeypatch.setattr(Chutes, "version", Chutes.version + 1)
@@ -282,7 +282,7 @@ def manage(*arguments: str) -> str:
 
 
 def write_history(folder: Path) -> None:
-    """What can stand over an offer, beside and after one another."""
+    """Create the different kinds of overrides and holds on offers, at the same time and one after another."""
     sync_rows(folder, [*ROWS, chutes_row("b/left")])
     say_price("maker/model-00000", "7")
     say_price("maker/model-00001", "0")
@@ -317,7 +317,7 @@ REBUILT = (*WHAT_WAS_READ, "RejectedRow", *SCHEDULE_AND_LEASE, "Gateway.accepted
 
 def test_a_rebuild_gives_the_same_catalogue_again(history: Path) -> None:
     before = stored(leaving_out=REBUILT)
-    (history / "chutes_catalog.json").unlink()  # nothing is asked
+    (history / "chutes_catalog.json").unlink()  # no source is left to ask
 
     said = manage("rebuild")
 
@@ -455,7 +455,7 @@ def test_a_rebuild_that_fails_is_no_failure_of_the_gateway(shop_api: Network, mo
     shop_api.list_shop(ROWS)
     sync("shop")
     before, documents_before = Gateway.objects.get(), published()
-    monkeypatch.setattr(Shop, "walk", Chutes.walk)  # an adapter that asks for something else now
+    monkeypatch.setattr(Shop, "walk", Chutes.walk)  # the adapter now sends other requests
 
     with pytest.raises(CommandError, match=r"^shop: the captures have no answer to /chutes/$"):
         manage("rebuild", "shop")

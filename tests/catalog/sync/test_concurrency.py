@@ -1,4 +1,4 @@
-"""Writers at once, each with a connection of its own: nothing is lost, nothing half-written, nobody waits for ever."""
+"""Concurrent writers, each with its own connection: nothing is lost or half-written, and no writer waits forever."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ PATIENCE_SECONDS = 60.0
 
 
 def at_once(*acts: Callable[[], object]) -> list[Any]:
-    """What each act returned, all of them begun at one moment in threads of their own. Raises what any raised."""
+    """Start all acts at one moment, each in its own thread, and return their results.
+
+    If one of them raises an exception, it is raised here.
+    """
     start = Barrier(len(acts), timeout=PATIENCE_SECONDS)
 
     def perform(act: Callable[[], object]) -> object:
@@ -68,7 +71,7 @@ def add_tag(model_id: str, tag: str) -> int:
 
 
 def check_that_the_history_has_no_gap() -> None:
-    """Revisions count on without a gap, and the versions of each offer follow one another to the open one."""
+    """Check that revisions have no gap, and that each offer's versions follow one another up to the open version."""
     numbers = list(Revision.objects.order_by("number").values_list("number", flat=True))
     assert numbers == list(range(len(numbers)))
     for offer in Offer.objects.all():
@@ -96,12 +99,12 @@ def test_gateways_with_common_providers_publish_at_once_without_a_deadlock(
     write_providers = Provider.objects.bulk_create
 
     def write_some_at_a_time(*args: Any, **kwargs: Any) -> list[Provider]:
-        return write_providers(*args, **kwargs | {"batch_size": 10})  # many statements meet more surely than one
+        return write_providers(*args, **kwargs | {"batch_size": 10})  # many statements collide more surely than one
 
     def publish_often(slug: str, keys: Sequence[int]) -> Callable[[], None]:
         def act() -> None:
             for number in range(rounds):
-                # Providers that nobody has seen: both gateways write the same new rows.
+                # Providers that are new: both gateways write the same rows.
                 rows = [chutes_row(f"{slug}/{key}", provider=f"p{number}-{key}", name=f"v{number}") for key in keys]
                 assert sync_rows(fixtures_dir, rows, slug=slug).run.error == ""
 

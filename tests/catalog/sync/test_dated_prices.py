@@ -1,4 +1,4 @@
-"""The table of prices says, for every moment, what the catalogue served then; whatever happened in between."""
+"""For every moment, the table of prices has the prices that the catalogue served then, after any sequence of steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Json = Any
 State = PriceHold.State
 
 TAMPERED = records.dump(offer_record("tampered/with", prices=(hourly("0.01"),)))
-START = datetime(2100, 11, 22, 8, tzinfo=UTC)  # after revision 0, which has the moment of the migration
+START = datetime(2100, 11, 22, 8, tzinfo=UTC)  # after revision 0, whose time is that of the migration
 EXACT = "0.00000008333333333333334"
 IDS = ("a/1", "a/2")
 PRICES = ("0.000001", "0.0000015", "0.00004", EXACT, "0", "-1")
@@ -50,7 +50,7 @@ class Edit:
     model_id: str
     field: str
     amount: str | None
-    """US dollars per token; None clears what was said."""
+    """US dollars per token; None clears the override."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def perform(step: Step, folder: Path) -> None:
             assert (published(), all_prices(), list(PriceHold.objects.order_by("pk").values())) == before
 
 
-# --- what the tables say ---------------------------------------------------------------------------------------------
+# --- reading the tables ----------------------------------------------------------------------------------------------
 
 Key = tuple[str, str]
 
@@ -135,7 +135,7 @@ def all_prices() -> list[dict[str, object]]:
 
 
 def table_at(moment: datetime) -> dict[str, dict[Key, str]]:
-    """Amounts by meter and conditions that hold at a moment, by offer."""
+    """Return the amounts that are valid at a moment, by offer, and by meter and conditions."""
     found: dict[str, dict[Key, str]] = defaultdict(dict)
     for price in Price.objects.select_related("offer").filter(valid_from__lte=moment):
         if price.valid_to is None or moment < price.valid_to:
@@ -146,7 +146,7 @@ def table_at(moment: datetime) -> dict[str, dict[Key, str]]:
 
 
 def told_by(document: Json) -> dict[Key, str]:
-    """The same as a document tells it to clients."""
+    """Return the same amounts from a document that is served to clients."""
     if document["withdrawn_at"] is not None:
         return {}
     pricing = document["pricing"]
@@ -183,7 +183,7 @@ def check_the_table() -> None:
                 assert (earlier.amount, earlier.origin) != (later.amount, later.origin), "closed for nothing"
         assert prices[-1].valid_to is None or prices[-1].valid_from <= prices[-1].valid_to
     moments = {revision.published_at: revision.number for revision in Revision.objects.order_by("number")}
-    for moment, revision in moments.items():  # of revisions at one moment the last
+    for moment, revision in moments.items():  # the last one of the revisions at one moment
         told = {model_id: told_by(document) for model_id, document in documents_of(revision).items()}
         assert table_at(moment) == {model_id: prices for model_id, prices in told.items() if prices}
 
@@ -202,7 +202,7 @@ def check_the_table() -> None:
     ]
 )
 @example(
-    # billed by the hour in the end, beside the price of a tool
+    # billed by the hour in the end, in addition to the price of a tool
     history=[
         (0, Listing((("a/1", (("completion", "-1"), ("prompt", "-1"), ("web_search", "0.01")), None),))),
         (1, Edit("a/1", "hourly_rate", "0.000003")),
@@ -212,7 +212,7 @@ def check_the_table() -> None:
 def test_at_every_revision_the_table_holds_the_prices_that_were_served(
     history: Sequence[tuple[int, Step]], fixtures_dir: Path, credulous_of_listings: None
 ) -> None:
-    """And the catalogue can be made again at any time, whatever somebody did to what the tables say of the gateway."""
+    """The catalogue can also be rebuilt at any time, even if the stored upstream records were tampered with."""
     with transaction.atomic():
         now = START
         for hours, step in history:
@@ -300,7 +300,7 @@ def test_a_curators_price_that_equals_the_gateways_is_his_all_the_same(fixtures_
     with at(2):
         sync_rows(fixtures_dir, [chutes_row("a/1", pricing_per_hour="4")])
 
-    # Since hour 2 the gateway asks 4: what is served is not the gateway's price.
+    # Since hour 2 the gateway asks 4: the served price is not the gateway's price.
     [*_, (amount, origin, _, valid_to)] = rows_of_table()
     assert (amount, origin, valid_to) == ("2.5", "curator", None)
 

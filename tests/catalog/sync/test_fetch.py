@@ -78,7 +78,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """The seconds that would have been waited."""
+    """Records the seconds of each wait; the tests do not wait."""
     return []
 
 
@@ -103,7 +103,7 @@ def where(upstream: Upstream) -> str:
 
 
 def refusal(fetcher: Fetcher, kind: type[GatewayError]) -> str:
-    """The words of the error that the request ends in."""
+    """Return the message of the error that ends the request."""
     with pytest.raises(GatewayError) as caught:
         fetcher.get(ASKED)
     assert type(caught.value) is kind, repr(caught.value)
@@ -355,7 +355,7 @@ def test_a_host_that_nobody_answers_at_is_asked_only_once_for_each_further_page(
 
 def test_a_signal_ends_a_request_that_waits(upstream: Upstream) -> None:
     class TimeIsUp(Exception):
-        """As Celery raises it where a task takes too long."""
+        """An exception like the one that Celery raises when a task takes too long."""
 
     def end(*_: object) -> None:
         raise TimeIsUp
@@ -372,7 +372,7 @@ def test_a_signal_ends_a_request_that_waits(upstream: Upstream) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
-# --- what does not answer --------------------------------------------------------------------------------------------
+# --- servers that do not answer --------------------------------------------------------------------------------------
 
 
 def test_a_port_where_nobody_listens_is_unreachable(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
@@ -439,7 +439,7 @@ def test_a_length_that_is_no_length_is_unreachable(upstream: Upstream, fetcher: 
     refusal(fetcher, Unreachable)
 
 
-# --- asking again ----------------------------------------------------------------------------------------------------
+# --- retries ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

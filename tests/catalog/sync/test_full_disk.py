@@ -57,7 +57,7 @@ def refuse_on_postgresql(*tables: str) -> Iterator[None]:
 
 
 def on_every_connection(statement: str) -> Iterator[None]:
-    """Also on one that is opened after an error."""
+    """Execute the statement on this connection, and on each one that is opened after an error."""
 
     def spoil(**_: object) -> None:
         execute(statement)
@@ -72,18 +72,18 @@ def on_every_connection(statement: str) -> Iterator[None]:
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """What exists can be written over; nothing can grow."""
+    """Simulate a full disk: existing data can be overwritten, but nothing can grow."""
     if connection.vendor == "postgresql":
         yield from refuse_on_postgresql("catalog_offerversion", "catalog_rejectedrow")
         return
-    execute("VACUUM")  # or there would be room in the pages that earlier tests left
+    execute("VACUUM")  # otherwise the pages that earlier tests left would have room
     yield from on_every_connection(f"PRAGMA max_page_count = {value_of('PRAGMA page_count')}")
     execute("PRAGMA max_page_count = 4294967294")
 
 
 @contextmanager
 def dead_disk() -> Iterator[None]:
-    """Nothing can be written at all."""
+    """Simulate a disk on which nothing can be written."""
     if connection.vendor == "postgresql":
         yield from refuse_on_postgresql("catalog_offerversion", "catalog_syncrun", "catalog_gateway")
         return
@@ -93,7 +93,7 @@ def dead_disk() -> Iterator[None]:
 
 @contextmanager
 def while_reading(fault: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The fault begins when the next run has read its listing, and lasts."""
+    """Start the fault when the next run has read its listing; the fault stays."""
     record = Chutes.record
     with ExitStack() as faults:
 
@@ -151,7 +151,7 @@ def test_a_run_that_can_store_nothing_any_more_is_shown_as_lost(
 
     with while_reading(dead_disk, monkeypatch):
         [line] = errors_of_sync()
-    Gateway.objects.update(lease_expires_at=None)  # it could not be given back, and has expired meanwhile
+    Gateway.objects.update(lease_expires_at=None)  # the lease could not be returned, and has expired by now
 
     assert line.startswith("chutes: the d")
     assert [record.exc_info for record in caplog.records] == [None]
@@ -187,7 +187,7 @@ def test_a_run_that_cannot_even_begin_says_so_in_one_line(fixtures_dir: Path, ca
 )
 def test_what_failed_is_told_by_the_databases_own_code(name: str, words: str) -> None:
     cause = Exception()
-    cause.sqlstate = name  # type: ignore[attr-defined]  # as psycopg has it; sqlite3 calls it sqlite_errorname
+    cause.sqlstate = name  # type: ignore[attr-defined]  # psycopg's name; sqlite3 calls it sqlite_errorname
     error = OperationalError("\n reason ")
     error.__cause__ = cause
 

@@ -1,4 +1,4 @@
-"""What the guard believes: each limit where it lies, and on both sides of it."""
+"""What the guard believes: each limit at its value, and on both sides of it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def judged(guard: StrictGuard, comparison: Comparison) -> NotBelieved | None:
 
 
 def doubted(before: Sequence[PriceRecord] | None, *after: PriceRecord, limits: Limits | None = None) -> dict[str, str]:
-    """The reasons by meter and conditions, as `meter conditions`."""
+    """Return the reasons by meter and conditions, as `meter conditions`."""
     known = None if before is None else offer_record(prices=tuple(before))
     found = strict(limits=limits).doubts(known, offer_record(prices=after), siblings={})
     return {" ".join(key): doubt.reason for key, doubt in found.items()}
 
 
 def usd_per_million(amount: str) -> tuple[PriceRecord, ...]:
-    """The price of a prompt."""
+    """Return the price of a prompt in US dollars per million tokens."""
     return per_token(prompt=str(Decimal(amount).scaleb(-6)))
 
 
@@ -210,7 +210,7 @@ def test_an_hourly_rate_is_doubted_when_it_leaps_falls_to_zero_or_is_beyond_what
 def test_a_token_price_is_believed_from_a_ten_thousandth_to_a_thousand_dollars_per_million_of_new_offers_too(
     after: str, is_doubted: bool, is_new: bool
 ) -> None:
-    # What is known of the offer already is another price, so nothing is compared.
+    # The known price of the offer has another meter, so nothing is compared.
     found = doubted(None if is_new else [hourly("1")], *usd_per_million(after))
 
     assert found == (
@@ -289,7 +289,7 @@ def test_a_leap_is_a_leap_in_both_directions(before: Decimal, after: Decimal) ->
     assert is_doubted(before, after) == is_doubted(after, before) == (max(before, after) > 10 * min(before, after))
 
 
-# --- what people vouch for -------------------------------------------------------------------------------------------
+# --- guards that trust a person's decision ---------------------------------------------------------------------------
 
 
 def wild() -> OfferRecord:

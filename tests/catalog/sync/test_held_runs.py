@@ -1,4 +1,4 @@
-"""A listing that is not believed is held: it changes nothing, says why, and waits for a curator or to be said again."""
+"""A listing that is not believed is held: it changes nothing, records why, and waits for a curator or a repetition."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TEN = chutes_rows(10)
 BAD = [chutes_row(f"bad/{number}", type="Teleportation") for number in range(5)]
 
 UNBELIEVABLE: dict[str, tuple[list[Json], str]] = {
-    # a listing after one of ten offers, and why it is held
+    # a listing after one with ten offers, and why it is held
     "empty": ([], "the listing is empty; an empty answer is never taken for an empty catalogue"),
     "six of ten": (TEN[:6], "4 of 10 known offers are missing, more than 30 %"),
     "rejected": ([*TEN, *BAD], "5 of 15 rows were rejected, more than 20 %"),
@@ -58,14 +58,14 @@ every_kind = pytest.mark.parametrize(("rows", "reason"), UNBELIEVABLE.values(), 
 
 @pytest.fixture
 def ten(fixtures_dir: Path) -> Path:
-    """Ten offers are published."""
+    """Publish ten offers."""
     sync_rows(fixtures_dir, TEN)
     return fixtures_dir
 
 
 @pytest.fixture
 def ten_on_sunday(fixtures_dir: Path) -> Path:
-    """Ten offers are published, the day before MONDAY."""
+    """Publish ten offers, on the day before MONDAY."""
     with at(MONDAY - DAY):
         sync_rows(fixtures_dir, TEN)
     return fixtures_dir
@@ -97,7 +97,7 @@ def outcomes() -> list[str]:
     return list(SyncRun.objects.order_by("pk").values_list("outcome", flat=True))
 
 
-# --- what a hold leaves alone ----------------------------------------------------------------------------------------
+# --- what a hold does not change -------------------------------------------------------------------------------------
 
 
 @every_kind
@@ -220,7 +220,7 @@ def test_the_bundled_catalogue_does_not_count_against_the_answers_after_the_firs
     }
 
 
-# --- where it shows --------------------------------------------------------------------------------------------------
+# --- where it is shown -----------------------------------------------------------------------------------------------
 
 
 def test_what_is_held_is_listed_with_its_reason(ten_on_sunday: Path) -> None:
@@ -322,7 +322,7 @@ def test_an_empty_listing_cannot_be_released(ten: Path) -> None:
     assert published() == before
     held.refresh_from_db()
     assert held.outcome == Outcome.HELD
-    # The attempt is no hold of its own.
+    # The failed attempt is not a separate hold.
     assert len(manage("holds").splitlines()) == 1
 
 
@@ -431,11 +431,11 @@ def test_once_a_newer_listing_is_accepted_the_held_ones_before_it_wait_no_more(t
     assert published() == before
 
 
-# --- said three times over a day -------------------------------------------------------------------------------------
+# --- repeated three times over a day ---------------------------------------------------------------------------------
 
 
 def outcomes_of(folder: Path, *said: tuple[float, list[Json]]) -> list[str]:
-    """How runs end that find these listings so many hours after Monday morning."""
+    """Return how the runs end that find these listings this many hours after Monday morning."""
     found = []
     for hours, rows in said:
         with at(MONDAY + timedelta(hours=hours)):

@@ -1,4 +1,4 @@
-"""After any sequence of listings and edits the tables hold what a few lines of plain Python say."""
+"""After any sequence of listings and edits the tables match a model in a few lines of plain Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.catalog.syncing import published, sync_rows
 from tests.factories import chutes_row
 
 IDS = ("a/1", "a/2", "A/2", "b/1")
-# None is doubted after another; what becomes of prices that are is told in test_price_holds.py.
+# None of these prices is doubted after another one; test_price_holds.py covers prices that are doubted.
 PRICES = ("1.25", "2.50", "4")
 SAID = ("0", *PRICES, "4000")
 
@@ -29,23 +29,23 @@ SAID = ("0", *PRICES, "4000")
 @dataclass(frozen=True)
 class Listing:
     prices: dict[str, str]
-    """Of the rows that can be used."""
+    """The prices of the valid rows."""
     bad: frozenset[str]
-    """Ids of rows that cannot."""
+    """The ids of the invalid rows."""
     has_unnamed: bool
-    """Whether a further bad row tells no id."""
+    """Whether there is another invalid row, without an id."""
 
 
 @dataclass(frozen=True)
 class Edit:
     model_id: str
     amount: str | None
-    """None clears what was said before."""
+    """The curator's price; None clears the override."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What is served of one offer, as far as these tests change it."""
+    """The fields of a served offer that these tests change."""
 
     price: Decimal
     is_withdrawn: bool
@@ -90,7 +90,7 @@ class Expected:
 
     def _publish(self, after: dict[str, Known]) -> Counter[str]:
         news = [key for key in after if key not in self.known or after[key].view != self.known[key].view]
-        # That a row cannot be used, or can again, is no change that the gateway listed.
+        # That a row becomes invalid, or valid again, is not a change that the gateway listed.
         listed = [key for key in news if key not in self.known or not _is_mark(self.known[key], after[key])]
         counts = Counter(
             "new" if key not in self.known else "withdrawn" if after[key].is_withdrawn else "changed" for key in listed

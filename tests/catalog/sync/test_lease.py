@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def take_lease(*, minutes: int = 2) -> int:
-    """The token of a run that began just now and holds the gateway."""
+    """Take the lease of a run that begins now, and return its token."""
     Gateway.objects.ensure(["chutes"])
     now = timezone.now()
     token = Gateway.objects.take_lease(slug="chutes", now=now, until=now + timedelta(minutes=minutes))
@@ -41,7 +41,7 @@ def expire_lease() -> None:
 
 
 def do_while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Have the next run do something once, when it has read its listing and not yet published."""
+    """Make the next run do something once, after it has read its listing and before it publishes."""
     record = Chutes.record
 
     def act_once(gateway: Chutes, row: Json) -> OfferRecord:

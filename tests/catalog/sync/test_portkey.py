@@ -1,4 +1,4 @@
-"""Portkey from its hosts to what is served: joined prices, files that fail, what an operator chooses."""
+"""Portkey, from its hosts to what is served: joined prices, files that fail, and the options of an operator."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def price_file(provider: str) -> Request:
 
 
 def prices(**models: str) -> Json:
-    """A price file of models that cost so many cents for a token, either way."""
+    """A price file of models that cost this many cents for each input and output token."""
     return {
         name: {
             "pricing_config": {
@@ -44,7 +44,7 @@ def workspace(*ids: str) -> Json:
 
 @pytest.fixture
 def portkey(network: Network, settings: Settings) -> Network:
-    """Two providers, each with a model of one cent for 10,000 tokens; no key."""
+    """Two providers without an API key, each with a model that costs one cent for 10,000 tokens."""
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, "portkey": "api"}
     settings.GATEWAY_OPTIONS = {"portkey": {"providers": ["openai", "google"]}}
     network.answer("portkey", price_file("openai"), prices(heron="0.0001"))
@@ -81,7 +81,7 @@ def test_a_key_brings_another_list_which_is_not_measured_by_the_one_before(
     assert sync("portkey").run.outcome == Outcome.HELD
 
 
-@pytest.mark.usefixtures("credulous")  # of two models one is missing
+@pytest.mark.usefixtures("credulous")  # one of two models is missing
 def test_models_of_a_price_file_that_cannot_be_read_are_not_taken_for_withdrawn(portkey: Network) -> None:
     sync("portkey")
     portkey.answer("portkey", price_file("openai"), DOWN)

@@ -1,4 +1,4 @@
-"""A price that is not believed is held: the one before is served, until a curator decides or the gateway moves on."""
+"""A price that is not believed is held: the previous price is served, until a curator decides or it changes again."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def decide(state: PriceHold.State, *, author: User | None = None) -> int:
 
 @pytest.fixture
 def held(fixtures_dir: Path) -> Path:
-    """The gateway asks 99 instead of 2.5, which is held."""
+    """The gateway asks 99 instead of 2.5, so the price is held."""
     list_at(fixtures_dir, "2.5")
     list_at(fixtures_dir, "99", name="renamed")
     return fixtures_dir
@@ -166,7 +166,7 @@ def test_token_prices_are_held_one_by_one(fixtures_dir: Path) -> None:
 
     list_prices(prompt="0.000001", completion="0.000002", input_cache_read="0.0000001")
 
-    # The completion came in dollars per million, the cache a millionth too low; the prompt is right.
+    # The completion was in dollars per million, and the cache price a millionth of the right one; the prompt is right.
     run = list_prices(prompt="0.0000015", completion="2", input_cache_read="0.0000000000001")
 
     document = served()["a/1"]
@@ -215,7 +215,7 @@ def test_a_price_of_another_source_is_held_to_the_bounds_all_the_same(shop_api: 
 
     sync("shop")
 
-    # What is bundled is no longer anybody's word, so nothing is known.
+    # Bundled prices no longer count, so there is no price to compare with.
     assert (holds(), rate()) == ([("1001", "", State.OPEN)], None)
 
 
@@ -237,7 +237,7 @@ def test_a_withdrawn_offer_that_returns_is_measured_by_what_it_cost_before(fixtu
     assert (holds(), rate()) == ([("99", "2.5", State.OPEN)], "2.5")
 
 
-# --- where it shows --------------------------------------------------------------------------------------------------
+# --- where it is shown -----------------------------------------------------------------------------------------------
 
 
 def test_a_held_price_is_listed_counted_and_told_by_the_command(fixtures_dir: Path) -> None:
@@ -315,7 +315,7 @@ def test_what_the_gateway_has_overtaken_cannot_be_decided(held: Path) -> None:
     assert stored() == before
 
 
-# --- the gateway moves on --------------------------------------------------------------------------------------------
+# --- the gateway reports something else ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.RELEASED, State.DISCARDED])
@@ -335,7 +335,7 @@ def test_the_gateways_next_word_overtakes_a_hold_whatever_was_decided(
     first, *others = holds()
     assert first == ("99", "2.5", State.OVERTAKEN)
     if state == State.RELEASED:
-        # 99 is what is believed now: back to 2.5 or 3 is a leap again, 90 is not.
+        # 99 is the believed price now: going back to 2.5 or 3 is too large a change again, going to 90 is not.
         assert others == ([] if is_held_again else [(next_amount, "99", State.OPEN)])
         assert rate() == ("90.0" if is_held_again else "99.0")
     else:
@@ -367,7 +367,7 @@ def test_there_and_back_and_there_again_asks_anew_each_time(held: Path) -> None:
     assert holds() == [("99", "2.5", State.OVERTAKEN), ("99", "2.5", State.OPEN)]
 
 
-# --- what it survives ------------------------------------------------------------------------------------------------
+# --- what a hold survives --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [State.OPEN, State.RELEASED, State.DISCARDED])
@@ -444,7 +444,7 @@ def test_a_curators_price_is_no_measure_for_the_gateways(fixtures_dir: Path) -> 
     assert holds() == [("800", "3", State.OPEN)]
 
 
-# --- the record of it ------------------------------------------------------------------------------------------------
+# --- the stored record of a hold -------------------------------------------------------------------------------------
 
 
 def test_the_kept_amount_is_exact(fixtures_dir: Path) -> None:
@@ -470,7 +470,7 @@ def test_a_discarded_price_waits_for_nobody(held: Path) -> None:
 
     decide(State.DISCARDED)
 
-    # The schema: keys whose newest price is not served before a curator has looked at it.
+    # The schema defines them as keys whose newest price is not served before a curator has looked at it.
     assert served()["a/1"]["held_prices"] == []
 
 
@@ -480,5 +480,5 @@ def test_a_held_price_that_a_curator_has_replaced_waits_for_nobody_to_be_served(
     reason = PriceHold.objects.get().reason
     assert re.search(r"from 2\.5 .* to 99 ", reason)
     assert Offer.objects.get(model_id="a/1").price_holds.count() == 1
-    # What is served is what a curator said; the gateway's own price still waits.
+    # The curator's price is served; the gateway's own price still waits.
     assert served()["a/1"]["held_prices"] == ["hourly_rate"]

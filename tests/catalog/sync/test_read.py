@@ -125,7 +125,7 @@ def test_a_file_that_is_no_listing_is_refused_by_name_and_reason(
 
 
 class Shelf:
-    """Pages by their number, and what was asked for."""
+    """Pages by their number, and the requests for them."""
 
     def __init__(self, *pages: Json) -> None:
         self.bodies = {str(number): json.dumps(page).encode() for number, page in enumerate(pages, start=1)}
@@ -146,7 +146,7 @@ class Shelf:
 
 
 def shelf(*rows: Json) -> Shelf:
-    """A page for each row."""
+    """Return a page for each row."""
     return Shelf(
         *(
             {"rows": [row]} | ({"next": str(number + 1)} if number < len(rows) else {})
@@ -229,7 +229,7 @@ def test_a_page_that_cannot_be_fetched_ends_the_walk(missing: int) -> None:
 
 
 class Lenient(Shop):
-    """Does without any page but the first."""
+    """A gateway whose walk needs no page except the first."""
 
     def walk(self, config: Config) -> Walk:
         rows: list[Json] = []

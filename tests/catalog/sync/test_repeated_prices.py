@@ -34,20 +34,20 @@ Outcome = SyncRun.Outcome
 pytestmark = pytest.mark.django_db
 
 START = datetime(2100, 11, 1, 8, tzinfo=UTC)
-"""Later than the empty catalogue, which every database of the tests is given by the real clock."""
+"""Later than the empty catalogue, which every test database dates by the real clock."""
 OTHERS = chutes_rows(5)
 DAY = timedelta(days=1)
 
 
 def read_at(network: Network, days: float, amount: object, **fields: object) -> Report:
-    """A run of the shop's API on this day, in which a/1 costs so much an hour."""
+    """A run of the shop's API on this day, in which a/1 costs this much per hour."""
     is_complete = bool(fields.pop("is_complete", True))
     network.list_shop([chutes_row("a/1", pricing_per_hour=amount, **fields), *OTHERS], is_complete=is_complete)
     return read_again_at(days)
 
 
 def read_again_at(days: float) -> Report:
-    """A run on this day that gets what the network answers now."""
+    """A run on this day with the network's current answers."""
     with time_machine.travel(START + days * DAY, tick=False):
         return sync("shop")
 
@@ -133,7 +133,7 @@ def test_the_numbers_are_those_of_the_settings(held: Network, settings: Settings
 
 
 def test_small_moves_repeat_the_price_and_larger_ones_begin_anew(shop_api: Network) -> None:
-    # The shape of a rise that was held for 141 days: 0.34, 0.335, 0.33, 0.335 instead of 0.02.
+    # The pattern of a rise that was held for 141 days: 0.34, 0.335, 0.33, 0.335 instead of 0.02.
     for days, amount in enumerate(["0.02", "0.34", "0.335", "0.33", "0.335", "0.335"]):
         read_at(shop_api, days, amount)
 
@@ -209,7 +209,7 @@ def test_an_offer_that_is_not_listed_is_not_read(held: Network, settings: Settin
     settings.GUARD_MISSING_PERCENT = 100
     held.list_shop(OTHERS)
     read_again_at(2)
-    read_again_at(3)  # withdrawn
+    read_again_at(3)  # the offer is withdrawn here
     read_again_at(6)
 
     assert hold().readings == 1
@@ -228,7 +228,7 @@ def test_a_row_that_cannot_be_read_is_no_reading(held: Network) -> None:
     assert (hold().readings, rate()) == (1, "2.5")
 
 
-# --- judged again before it ends -------------------------------------------------------------------------------------
+# --- checked again before the hold ends ------------------------------------------------------------------------------
 
 
 def test_a_fall_to_zero_is_never_believed_by_itself(shop_api: Network) -> None:
@@ -306,7 +306,7 @@ def test_a_price_waits_no_longer_once_nothing_contradicts_it(network: Network) -
 
 
 def test_a_free_offer_that_has_a_price_for_a_day_is_free_all_the_time(network: Network) -> None:
-    # The shape of a slip that held the zero for good: 0, 0.1 and 0 again.
+    # The pattern of an error that held the zero permanently: 0, 0.1 and 0 again.
     free = row("a/flash:free", "0", "0")
     for days, listed in enumerate([free, row("a/flash:free", "0.0000001", "0.0000004"), free]):
         list_prices(network, days, listed)
@@ -495,7 +495,7 @@ def take_step(network: Network, name: str, amount: str, *, days: float) -> None:
 
 
 def check_prices() -> None:
-    """The open price is the one that the document shows, and what waits is not what is served."""
+    """Check that the open price is the document's price, and that prices wait exactly if there are holds."""
     document = served()["a/1"]
     opened = Price.objects.open().filter(offer__model_id="a/1").values_list("amount", flat=True)
     shown = document["pricing"].get("hourly_rate")
@@ -506,5 +506,5 @@ def check_prices() -> None:
 
 @pytest.fixture
 def credulous_of_listings(settings: Settings) -> None:
-    """A guard that believes every listing, and no price more than usual."""
+    """A guard that believes every listing, but prices only within the usual limits."""
     settings.GUARD_MISSING_PERCENT = settings.GUARD_REJECTED_PERCENT = 100

@@ -1,4 +1,4 @@
-"""What is forgotten after how long, and what never is."""
+"""What is deleted after how long, and what is never deleted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def rebuilt_on(day: float) -> SyncRun:
 
 @pytest.fixture
 def history(fixtures_dir: Path) -> dict[str, SyncRun]:
-    """A run every ten days, each with an edition of its own: published, overtaken, published, held."""
+    """A run every ten days, each with its own edition: published, overtaken, published, held."""
     runs = {
         "first": list_on(0, fixtures_dir, [*edition("first"), chutes_row("bad", type="?")]),
         "overtaken": list_on(10, fixtures_dir, edition("overtaken")[:2]),
@@ -170,7 +170,7 @@ def test_versions_are_forgotten_once_they_have_not_been_served_for_their_days(
     settings.KEEP_VERSIONS_DAYS = 15
     before = published()
 
-    # Until day 10 the first version was served, until day 20 the second.
+    # The first version was served until day 10, the second until day 20.
     assert prune_on(24)["versions"] == 0
     assert prune_on(25.1)["versions"] == len(ROWS)
     assert prune_on(35.1)["versions"] == len(ROWS)
@@ -191,7 +191,7 @@ def test_the_history_of_prices_outlives_all_of_it(fixtures_dir: Path, settings: 
 
     assert list(Price.objects.order_by("pk").values()) == prices
     assert Offer.objects.count() == len(ROWS)
-    # The holds stand, though the run that made them is gone.
+    # The holds remain, even though the run that made them is deleted.
     assert PriceHold.objects.filter(state=PriceHold.State.OPEN, run=None).count() == len(ROWS)
     assert PriceHold.objects.count() == len(ROWS)
 

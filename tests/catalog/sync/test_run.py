@@ -1,4 +1,4 @@
-"""What a run publishes, what it leaves alone, and what it says when it cannot."""
+"""What a run publishes, what it does not change, and how it reports failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Outcome = SyncRun.Outcome
 pytestmark = pytest.mark.django_db
 
 MORNING = datetime(2100, 11, 22, 8, tzinfo=UTC)
-# One offer that is missing beside them is believed to be gone: no more than 30 % are.
+# If one offer next to them is missing, it is believed to be gone: at most 30 % are missing.
 OTHERS = [chutes_row("a/2"), chutes_row("a/3"), chutes_row("a/4")]
 
 
@@ -440,7 +440,7 @@ def test_an_unexpected_exception_fails_the_run_loudly_and_frees_the_gateway(
 def test_an_exception_whose_words_no_database_can_store_is_recorded_nevertheless(
     message: str, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL, logger="catalog.sync.run")  # pytest-xdist cannot carry a lone surrogate
+    caplog.set_level(logging.CRITICAL, logger="catalog.sync.run")  # pytest-xdist cannot transfer a lone surrogate
     write_listing(fixtures_dir, chutes_rows(1))
     monkeypatch.setattr(Chutes, "record", raising(RuntimeError(message)))
 
@@ -479,7 +479,7 @@ def test_a_publication_that_fails_halfway_writes_nothing(table: type[Any], fixtu
     before = stored(leaving_out=leaving_out)
 
     method = "create" if table is Revision else "bulk_create"
-    with pytest.MonkeyPatch.context() as patch:  # not the test's own: what the fixtures arranged must stay
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own: the changes of the fixtures must stay
         patch.setattr(table.objects, method, raising(OSError("the disk is full")))
         renamed = chutes_rows(3, name="renamed", pricing_per_hour="9999")
         report = sync_rows(fixtures_dir, [chutes_row("b/new", provider="b"), *renamed])

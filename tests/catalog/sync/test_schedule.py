@@ -136,7 +136,7 @@ def test_of_callers_at_once_only_one_is_given_each_gateway(monkeypatch: pytest.M
     assert sorted(claimed) == slugs
 
 
-# --- on request ------------------------------------------------------------------------------------------------------
+# --- requested runs --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""The API key goes to the gateway, and nowhere else: whatever happens, no table, log or output has it."""
+"""The API key is sent only to the gateway: no table, log or output ever contains it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ANSWERS: dict[str, list[Fault]] = {
 
 @pytest.fixture
 def gateway(shop: Shop, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
-    """The shop behind a real connection, with a key. No attempt waits for the next one."""
+    """The shop over a real connection, with a key. Retries do not wait."""
     waits: list[float] = []
     monkeypatch.setattr(fetch, "Fetcher", partial(fetch.Fetcher, sleep=waits.append))
     settings.FETCH_ATTEMPTS = 2

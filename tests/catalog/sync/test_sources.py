@@ -30,7 +30,7 @@ BUNDLED, LISTED = chutes_rows(3), [chutes_row("api/1"), chutes_row("api/2")]
 
 @pytest.fixture
 def auto(shop: Shop, network: Network, settings: Settings, fixtures_dir: Path, db: None) -> Network:
-    """The shop in auto: its API answers, and it has a bundled catalogue."""
+    """The shop with the source `auto`: its API answers, and it has a bundled catalogue."""
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, shop.slug: "auto"}
     write_listing(fixtures_dir, BUNDLED, slug=shop.slug)
     network.list_shop(LISTED)
@@ -273,7 +273,7 @@ def test_a_gateway_that_says_how_long_it_wants_to_be_left_alone_is(
 
 
 def fail_by_the_schedule(network: Network, *, times: int) -> None:
-    """The shop was published, and then fails once an hour; the last time is NOW."""
+    """Publish the shop, and then let it fail once an hour; the last time is NOW."""
     sync_at(NOW - times * HOUR)
     network.fail("shop", Unreachable("no answer"))
     for number in reversed(range(times)):
@@ -297,7 +297,7 @@ def test_a_failed_run_that_was_requested_is_tried_again_soon(auto: Network) -> N
     fail_by_the_schedule(auto, times=4)
     asked_for = schedule.request_run("shop", now=NOW + MINUTE)
 
-    run = sync_at(NOW + MINUTE).run  # the worker begins it
+    run = sync_at(NOW + MINUTE).run  # the worker starts the requested run
 
     assert (run.pk, run.trigger) == (asked_for.pk, SyncRun.Trigger.REQUEST)
     assert (shop_row().failures, shop_row().next_run_at) == (4, NOW + MINUTE + schedule.RETRY_AFTER)
@@ -378,7 +378,7 @@ def test_a_run_that_was_asked_for_while_one_was_under_way_is_still_due(
 
 
 def test_a_run_that_was_asked_for_is_the_next_one_that_asks_the_gateway(auto: Network) -> None:
-    """Neither a trial, nor a bridge, nor what is only read again."""
+    """A dry run, a bridge or a rebuild is not the requested run."""
     sync("shop")
     asked = schedule.request_run("shop", now=timezone.now())
     assert asked.outcome == Outcome.WAITING

@@ -1,4 +1,4 @@
-"""An offer whose row is rejected shows since when; a row is not rejected for a price that cannot be read."""
+"""An offer whose row is rejected shows since when; an unreadable price does not reject a row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OTHERS = chutes_rows(9)
 
 @pytest.fixture
 def listed(fixtures_dir: Path) -> Any:
-    """Have Chutes list these rows, so many hours after the first ones."""
+    """Make Chutes list these rows, this many hours after the first ones."""
 
     def sync_after(hours: int, *rows: Json) -> SyncRun:
         with time_machine.travel(DAY + timedelta(hours=hours), tick=False):

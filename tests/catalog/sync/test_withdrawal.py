@@ -1,4 +1,4 @@
-"""An offer is withdrawn once complete listings in a row did not have it, and never for another reason."""
+"""An offer is withdrawn if several complete listings in a row did not contain it, and for no other reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WITH_IT, WITHOUT_IT = [GONE, *KEPT], KEPT
 
 @pytest.fixture
 def listed(shop_api: Network, settings: Settings) -> Network:
-    """Six offers are published, and one is withdrawn after three listings without it."""
+    """Publish six offers; an offer is withdrawn after three listings without it."""
     settings.SYNC_WITHDRAW_AFTER_RUNS = 3
     shop_api.list_shop(WITH_IT)
     sync("shop")
