@@ -50,7 +50,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if not change:
             user = request.user
-            assert isinstance(user, User)  # noqa: S101  the admin lets nobody in who is not logged in
+            assert isinstance(user, User)  # noqa: S101  the admin requires a login
             obj.created_by = user
             request.secret_of_new_key = obj.renew()  # type: ignore[attr-defined]  # for the one page that shows it
         super().save_model(request, obj, form, change)

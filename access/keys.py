@@ -25,11 +25,11 @@ class WrongKey(Exception):
 
 
 class NotRead(Exception):
-    """No keys could be read yet, so nobody can say whether one is right."""
+    """No keys could be read yet, so none can be checked."""
 
 
 _held: Mapping[str, Key] | None = None
-"""By the hash of their secrets: the time of a look-up tells nothing of a secret."""
+"""By the hash of their secrets: the time of a look-up reveals nothing about a secret."""
 
 
 def refresh() -> None:

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 WINDOW_SECONDS = 60
 MOST_CLIENTS = 100_000
-"""In one window; the counts are then begun anew, so that no flood of addresses fills the memory."""
+"""In one window; then all counts start again, so that no flood of addresses fills the memory."""
 LONGEST_ADDRESS = 100
-"""Characters, with brackets, zone and port; whatever is longer is no address."""
+"""Characters, with brackets, zone and port; a longer text is no address."""
 
 
 class Standing(NamedTuple):
-    """How a client stands in the current window, its newest request counted."""
+    """What a client has used of the current window, including its newest request."""
 
     policy: str
     """Whom the limit is for: `address` or `key`."""
@@ -40,7 +40,7 @@ class Standing(NamedTuple):
 
 
 class Limiter:
-    """Counts per client and minute: requests, or whatever else is limited. Safe with threads."""
+    """Counts per client and minute: requests, or anything else that is limited. Safe with threads."""
 
     def __init__(self) -> None:
         self._window = -1
@@ -71,7 +71,7 @@ def client_of(environ: Mapping[str, str], *, trusted_hops: int) -> str:
     """Whom to count a request for.
 
     Each proxy appends the address that it was asked from to X-Forwarded-For, so with n trusted proxies the n-th from
-    its end is the client's; what stands before that the client may have invented. Several lines of the header come
+    its end is the client's; the client may have invented what comes before that. Several lines of the header come
     joined by commas. A `Forwarded` header is not read: two headers that say the same invite a client to write one.
     """
     asked_from = environ.get("REMOTE_ADDR", "")

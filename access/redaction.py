@@ -1,6 +1,6 @@
 """Keys of ours where they do not belong: what is written down or repeated shows only how they begin. Pure.
 
-A key in the query of an address is a common mistake, and whoever reads the logs must not be able to use it.
+A key in the query of an address is a common mistake, and a reader of the logs must not be able to use it.
 """
 
 from __future__ import annotations

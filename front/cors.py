@@ -23,7 +23,7 @@ _PREFLIGHT = (
 
 
 def shared(headers: Headers) -> Headers:
-    """The headers of an answer that any site's script may read. Without credentials: so `*`, whoever asks."""
+    """The headers of an answer that any site's script may read. No credentials count, so it is `*` for every origin."""
     own = [header for header in headers if header[0].lower() != "access-control-allow-origin"]
     return [*own, _ALLOW_ORIGIN, _EXPOSE]
 

@@ -10,7 +10,7 @@ BOUNDS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 
 
 class Latencies:
-    """A histogram; the last bucket is for whatever took longer."""
+    """A histogram; the last bucket counts everything slower."""
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS_SECONDS) + 1)

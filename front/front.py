@@ -1,8 +1,8 @@
-"""What stands before Django: request ids, keys and limits, preflights, finished answers, counts.
+"""The WSGI application in front of Django: request ids, keys and limits, preflights, cached answers, counts.
 
-`gatewayz/wsgi.py` puts it there. Django's middleware does not see a hit, so whatever must hold for every request stands
-here and nowhere else. Only the addresses in PERSONAL are told who asks: everything else is the same for everybody, and
-a GET or HEAD of an address that is `Cacheable` is answered from memory if the same was asked before.
+`gatewayz/wsgi.py` wires it. Django's middleware does not see a cache hit, so what must hold for every request is
+here and nowhere else. Only the addresses in PERSONAL get the client's credentials. Every other answer is the same for
+all clients, and a GET or HEAD of an address that is `Cacheable` is answered from memory if the same was asked before.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROX
 PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
 """What may depend on who asks. From every other request the credentials are taken away, so nothing can."""
 LIMITED = ("/catalog/", "/api/", "/v1/", "/litellm/")
-"""Not the probes, the metrics and the admin: whoever watches over the service must always get through."""
+"""Not the probes, the metrics and the admin: operators must always get through."""
 
 
 class Cacheable(Protocol):
@@ -201,7 +201,7 @@ class Reply:
         self._is_shared = is_shared
         self.status = "500"
         self.standing: Standing | None = None
-        """Told with requests that have a key, and to whoever asks too often."""
+        """Sent with answers to requests that have a key, and to clients that ask too often."""
 
     def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
         return self.send(status, cors.shared(headers) if self._is_shared else headers, *exc_info)
@@ -215,7 +215,7 @@ class Reply:
 
 
 def _private(header: tuple[str, str]) -> tuple[str, str]:
-    """An answer that says how one client stands must not be kept for others; `public` would let X-API-Key's be."""
+    """An answer with one client's limits must not be cached for others; `public` would allow it for X-API-Key."""
     name, value = header
     return (name, value.replace("public", "private", 1)) if name == "Cache-Control" else header
 

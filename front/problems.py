@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 describes them, whoever refuses. Pure.
+"""Errors as RFC 9457 describes them, for every part of the program that refuses a request. Pure.
 
 Each kind has a page, `docs/problems/<kind>.md`, and its `type` leads there; a test compares the two.
 """
@@ -32,7 +32,7 @@ class Kind:
 
 
 _KINDS = (
-    # Of several with one status the first is what is meant where nobody says more.
+    # Where several kinds have one status, the first is the default.
     Kind(400, "Bad request"),
     Kind(400, "Invalid parameter"),
     Kind(401, "Unauthorized"),

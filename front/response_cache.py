@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import brotli
 
-_Told = TypeVar("_Told")
+_Result = TypeVar("_Result")
 Headers = list[tuple[str, str]]
 Wording = tuple[str, ...]
 """A request, literally: all of it that an answer may depend on."""
@@ -38,12 +38,12 @@ FAST_ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "br": lambda body: brotli.compress(body, quality=3),
     "gzip": lambda body: gzip.compress(body, compresslevel=3, mtime=0),
 }
-"""For large answers: nobody should wait for the last tenth."""
+"""For large answers: the last tenth is not worth the wait."""
 
 LARGE_BYTES = 4_000_000
 """From here on an answer is kept as compressed bytes alone: a whole catalogue takes a twentieth of its room so."""
 OVERHEAD_BYTES = 2_000
-"""Of an answer beside its bytes: headers, keys and Python's objects."""
+"""What an answer takes besides its bytes: headers, keys and Python's objects."""
 JSON = "application/json"
 ALWAYS_ACCEPTED = frozenset({"application/atom+xml", "text/html", "image/svg+xml"})
 """Where nothing is negotiated: feed readers ask for many formats and get the one that the address names."""
@@ -193,15 +193,15 @@ class Shelf:
 
 
 # --- what a request asks for -----------------------------------------------------------------------------------------
-def _remembered(function: Callable[..., _Told]) -> Callable[..., _Told]:
+def _remembered(function: Callable[..., _Result]) -> Callable[..., _Result]:
     """The function, with a memory for headers as clients send them; it keeps no long ones, or they would fill it."""
     known = lru_cache(maxsize=1_024)(function)
 
     @wraps(function)
-    def told(header: str, *others: str) -> _Told:
+    def remembering(header: str, *others: str) -> _Result:
         return known(header, *others) if len(header) <= LONGEST_REMEMBERED else function(header, *others)
 
-    return told
+    return remembering
 
 
 @_remembered
@@ -223,7 +223,7 @@ def negotiated(accept_encoding: str) -> str:
     others = quality.get("*", 0.0)
     welcome = {coding: quality.get(coding, others) for coding in ENCODERS}
     if "identity" not in quality and "*" not in quality:
-        welcome["identity"] = 0.0001  # acceptable, after whatever is named
+        welcome["identity"] = 0.0001  # acceptable, after everything that is named
     best = max(welcome, key=lambda coding: welcome[coding])  # the first of equals
     return best if welcome[best] > 0 else "identity"
 
