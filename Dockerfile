@@ -1,5 +1,5 @@
-# The image of the service. The same image serves (the default command), syncs (worker) and keeps time (beat):
-# docker-compose.yml gives each its command.
+# The image of the service. The same image serves (the default command), syncs (worker) and schedules (beat):
+# docker-compose.yml sets the command of each.
 
 FROM python:3.11-slim-bookworm AS builder
 COPY requirements-uv.txt requirements.txt /build/
@@ -43,6 +43,6 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "gatewayz/probe.py"]
-# Answers are whole bytes from memory, and one thread would do for them. The others are for requests that wait: for a
-# slow body, or for a database that is silent.
+# Answers are whole bytes from memory, for which one thread would be enough. The others are for requests that wait: for
+# a slow body, or for a database that does not respond.
 CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5 --no-ws --log-level warning gatewayz.wsgi:application"]

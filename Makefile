@@ -3,15 +3,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-# uv installs in seconds what pip installs in a minute; pip steps in where uv cannot reach the index.
+# uv installs in seconds what pip installs in a minute; pip is the fallback if uv cannot reach the index.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
        || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 
-# The icon set that catalog/icons.py knows by its hash.
+# The icon set whose hash catalog/icons.py checks.
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
-# What is tried in full by `make prove`, and as a sample by `make test`.
+# The tests that `make prove` runs in full, and `make test` as a sample.
 PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py \
          tests/catalog/serving/test_index.py tests/catalog/serving/test_filters.py tests/catalog/serving/test_search.py \
          tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
@@ -58,10 +58,10 @@ bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one ru
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
 
-docs: $(VENV)/runtime.stamp .env  ## write the generated tables of docs/api anew
+docs: $(VENV)/runtime.stamp .env  ## write the generated tables of docs/api again
 	@$(BIN)/python manage.py api_docs
 
-logos: $(VENV)/runtime.stamp .env  ## fetch the makers' marks for the pages (needs npm); without them letters stand in
+logos: $(VENV)/runtime.stamp .env  ## fetch the providers' logos for the pages (needs npm); the fallback is letters
 	@mkdir -p var
 	@npm pack --silent --pack-destination var $(ICONS) > /dev/null
 	@$(BIN)/python manage.py logos var/$(ICONS_FILE)
@@ -84,7 +84,7 @@ types: $(VENV)/dev.stamp
 architecture: $(VENV)/dev.stamp
 	@$(BIN)/lint-imports
 
-lock: $(VENV)/dev.stamp  ## pin anew what pyproject.toml asks for
+lock: $(VENV)/dev.stamp  ## pin the requirements of pyproject.toml again
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
