@@ -57,7 +57,7 @@ def test_a_flood_of_addresses_does_not_fill_the_memory(monkeypatch: pytest.Monke
     ("hops", "forwarded", "client"),
     [
         (0, None, "192.0.2.1"),
-        (0, "203.0.113.7", "192.0.2.1"),  # nobody is trusted
+        (0, "203.0.113.7", "192.0.2.1"),  # no proxy is trusted
         (1, None, "192.0.2.1"),
         (1, "203.0.113.7", "203.0.113.7"),
         (1, "invented, 203.0.113.7", "203.0.113.7"),
@@ -69,7 +69,7 @@ def test_a_flood_of_addresses_does_not_fill_the_memory(monkeypatch: pytest.Monke
         (1, "203.0.113.7:5678", "203.0.113.7"),
         (1, "[2001:db8:1:2::9]:5678", "2001:db8:1:2::/64"),
         (1, "fe80::1%eth0", "fe80::/64"),
-        (1, "not:an:address", "192.0.2.1"),  # no proxy of ours says that, so the proxy itself is counted
+        (1, "not:an:address", "192.0.2.1"),  # none of our proxies writes that, so the proxy itself is counted
         (1, "unknown", "192.0.2.1"),
         (1, "203.0.113.7, ", "192.0.2.1"),
         (1, "9" * 100_000, "192.0.2.1"),
@@ -90,7 +90,7 @@ def test_another_header_that_says_who_asks_is_not_read() -> None:
 
 
 def spellings(address: IPv4Address | IPv6Address) -> st.SearchStrategy[str]:
-    """As proxies write an address: with or without a port, brackets and spaces, in full or short."""
+    """The ways in which proxies write an address: with or without a port, brackets and spaces, in full or short."""
     ports = st.integers(0, 65535)
     if isinstance(address, IPv4Address):
         bare = st.sampled_from([str(address), f"::ffff:{address}"])

@@ -41,7 +41,7 @@ def examples() -> Iterator[Any]:
 
 
 def shows(answer: Json, excerpt: Json) -> bool:
-    """Whether every key of the excerpt stands in the answer with an equal value; `…` stands for anything."""
+    """Return whether the answer has every key of the excerpt with an equal value; `…` matches anything."""
     if excerpt == "…":
         return True
     if isinstance(excerpt, dict):

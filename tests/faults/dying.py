@@ -1,7 +1,7 @@
 """`python -m tests.faults.dying <statement> <outcome file>`: one sync of OpenRouter, killed at a statement of SQL.
 
-For a process of its own, with the settings that stand in the environment. At 0 nothing is killed; the outcome and the
-statements are written into the file then, one a line.
+It runs in its own process, with the settings of the environment. At 0 nothing is killed; then the outcome and the
+statements are written into the file, one a line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(deadly: int, told: Path) -> None:
         return execute(sql, params, many, context)
 
     def count_end(end: Callable[[], None], name: str) -> Callable[[], None]:
-        """The statements that end a transaction pass by the wrapper."""
+        """Count the end of a transaction: these statements bypass the wrapper."""
 
         def ending() -> None:
             seen.append(name)

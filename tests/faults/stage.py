@@ -22,16 +22,16 @@ PROVE = bool(os.environ.get("PROVE"))
 
 ROWS = 40
 LLMS = 24
-"""So many of Chutes' deployments are language models too."""
+"""The number of Chutes' deployments that are language models too."""
 FIRST_PAGE = 30
 NEWS = (0, 7)
-"""The rows that say something new in the second edition."""
+"""The rows that change in the second edition."""
 OPENROUTER, CHUTES, LLM = "/api/v1/models", "/chutes/", "/v1/models"
 SLUGS = ("openrouter", "chutes")
 
 
 def point_gateways_at(upstream: Upstream, settings: Settings) -> None:
-    """Both gateways are read from their APIs, which are this upstream, and nobody waits long for it."""
+    """Read both gateways from their APIs, which are this upstream, with short timeouts."""
     settings.GATEWAY_SOURCES = {"openrouter": "auto", "chutes": "auto"}
     settings.GATEWAY_KEYS = {"openrouter": "", "chutes": "cpk-0123456789"}
     settings.GATEWAY_BASES = {
@@ -127,7 +127,7 @@ def llm(number: int) -> dict[str, Json]:
 class Catalogue:
     revision: int
     documents: Mapping[str, str]
-    """Of one gateway: the bytes that are served, by the offer's id."""
+    """The served bytes of one gateway, by the id of the offer."""
 
 
 def catalogue(slug: str) -> Catalogue:
@@ -139,7 +139,7 @@ def catalogue(slug: str) -> Catalogue:
 
 
 def second_edition(first: Mapping[str, str], *, without: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The documents of the second edition, told from those of the first; those of `without` stay."""
+    """Derive the documents of the second edition from those of the first; those of `without` stay."""
     found = dict(first)
     for number in NEWS:
         if (key := offer_id(number)) not in without:
@@ -149,7 +149,7 @@ def second_edition(first: Mapping[str, str], *, without: frozenset[str] = frozen
 
 
 def check_integrity() -> None:
-    """What must hold between the tables whatever happened: nothing of it is a mixture of two revisions."""
+    """Check what must hold between the tables after any fault: nothing is a mixture of two revisions."""
     published_at = dict(Revision.objects.values_list("number", "published_at"))
     assert sorted(published_at) == list(range(len(published_at)))
     for offer in Offer.objects.prefetch_related("versions", "prices").order_by("pk"):

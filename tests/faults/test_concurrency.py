@@ -47,7 +47,7 @@ Outcome = SyncRun.Outcome
 ROUNDS = 60 if PROVE else 6
 PATIENCE_SECONDS = 300.0 if PROVE else 60.0
 EDITED = 10
-"""Offers that each curator has something to say of."""
+"""The number of offers that each curator edits."""
 
 
 def at_once(*acts: Callable[[], object]) -> list[Any]:
@@ -66,7 +66,7 @@ def at_once(*acts: Callable[[], object]) -> list[Any]:
 
 
 def serve_round(upstream: Upstream, slug: str, number: int) -> None:
-    """Every offer of the gateway says the number of the round."""
+    """Serve offers whose descriptions all have the number of the round."""
     said = f"Round {number}."
     if slug == "openrouter":
         rows = [row | {"description": said} for row in openrouter(1)["data"]]
@@ -129,7 +129,7 @@ MODEL = re.compile(rb'"canonical_model":"[^"]*"')
 
 
 def catalogue_of(revision: int) -> dict[tuple[str, str], bytes]:
-    """What was published in that revision, told from the history."""
+    """Return what was published in that revision, read from the history."""
     stood = OfferVersion.objects.filter(
         Q(to_revision__gt=revision) | Q(to_revision__isnull=True), from_revision__lte=revision
     )
@@ -231,7 +231,7 @@ def test_every_snapshot_is_the_catalogue_of_exactly_its_revision(upstream: Upstr
         assert len(found) > 2
         assert [read.revision for read in found] == sorted(read.revision for read in found)
         for read in found:
-            # Which model an offer is stands beside its versions.
+            # The canonical model of an offer is stored apart from its versions.
             shown = {key: MODEL.sub(b'"canonical_model":null', text) for key, text in read.documents.items()}
             assert shown == catalogue_of(read.revision), read.revision
         assert max(read.seconds for read in found) < PATIENCE_SECONDS / 6

@@ -1,7 +1,7 @@
-"""Whatever an upstream does, what is published of it stays or gets better, and the run says in words what happened.
+"""After any fault of an upstream, its published offers stay or get better, and the run states in words what happened.
 
-Through the product's own Fetcher and a real server on loopback. `make prove` sets PROVE: then every fault is tried at
-every address of both gateways, and stands for three runs; otherwise a sample of them is.
+The requests use the product's own Fetcher and a real server on loopback. `make prove` sets PROVE: then every fault is
+tried at every address of both gateways, and lasts for three runs; otherwise a sample of them is tried.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Json = Any
 Outcome = SyncRun.Outcome
 
 RUNS = 3 if PROVE else 1
-"""That a fault stands for."""
+"""The number of runs that a fault lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,7 @@ def test_an_answer_that_is_none_fails_the_run_and_changes_nothing(
 
 # --- listings that are not believed ----------------------------------------------------------------------------------
 def without_total(answer: faults.Answer) -> faults.Answer:
-    """As OpenRouter answered before mid-2026."""
+    """Return the answer as OpenRouter gave it before mid-2026."""
     return replace(answer, payload={"data": answer.payload["data"]})
 
 
@@ -430,7 +430,7 @@ def test_a_spoilt_description_costs_no_offer(
 @pytest.mark.usefixtures("both_published")
 def test_deployments_that_come_twice_are_counted_once(upstream: Upstream) -> None:
     before = catalogue("chutes")
-    # All forty stand on either page, as when the counter that orders them moves between the two.
+    # All forty are on one of the pages, as when the counter that orders them moves between the two.
     upstream.breaks(CHUTES, on_page([*range(30, 40), *range(20)]), page="1")
 
     run = sync("chutes")
@@ -443,7 +443,7 @@ def on_page(numbers: Iterable[int]) -> Fault:
     return lambda answer: replace(answer, payload=answer.payload | {"items": [chute(n, 2) for n in numbers]})
 
 
-# --- half a list beside the total of the whole -----------------------------------------------------------------------
+# --- half a list with the total of the whole -------------------------------------------------------------------------
 HALVES = [AT_OPENROUTER, AT_CHUTES]
 
 
@@ -493,13 +493,13 @@ PRICES = [
     (place, factor, words)
     for place in PLACES
     for factor, words in [(20, "it moved more than 10-fold, from .+ to .+"), (0, "it fell from .+ to zero")]
-    # OpenRouter's zeros say "not applicable" in most places, so they are no prices that could be doubted.
+    # OpenRouter's zeros mean "not applicable" in most places, so they are no prices that could be doubted.
     if factor or (PROVE and place is not AT_OPENROUTER)
 ]
 
 
 def prices_of(documents: Mapping[str, str]) -> Json:
-    """Everything that the documents say, but which of their prices wait for a curator."""
+    """Return the content of the documents, except which of their prices wait for a curator."""
     return {key: {**json.loads(text), "held_prices": None} for key, text in documents.items()}
 
 

@@ -1,7 +1,7 @@
 """Requests that wait, for a slow body or for a silent database, leave threads for those that need neither.
 
-A serving process has four threads (`supervisor.choose_commands`), so it goes on answering beside three requests that
-wait. Beside four it does not, until one of them ends.
+A serving process has four threads (`supervisor.choose_commands`), so it goes on answering while three requests wait.
+While four wait it does not answer, until one of them ends.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def worker(upstream: Upstream, tmp_path: Path) -> Worker:
 
 
 def old_catalogue(upstream: Upstream) -> Catalogue:
-    """Published of an empty database; OpenRouter has something new to say since."""
+    """Publish a catalogue into an empty database; OpenRouter lists something new since then."""
     call_command("flush", interactive=False, verbosity=0)
     upstream.serve(OPENROUTER, openrouter(1, rows=ROWS))
     assert sync("openrouter").outcome == Outcome.PUBLISHED
@@ -120,7 +120,7 @@ def content(documents: Mapping[str, str]) -> Json:
 
 
 def beside_the_documents() -> Json:
-    """What a publication writes beside them."""
+    """Return what a publication writes besides the documents."""
     return (
         list(
             Offer.objects.order_by("model_id").values("model_id", "upstream", "fingerprint", "row_print", "missed_runs")

@@ -58,7 +58,7 @@ ADDRESSES = [
 
 
 def publish_edition(edition: int) -> None:
-    """Revision `edition`: every offer says so."""
+    """Publish revision `edition`: the description of every offer has its number."""
     publish(
         *(
             offer_record(f"maker/model-{number:02}", description=f"edition {edition}", tags=("even",) * (number % 2))
@@ -88,7 +88,7 @@ class History:
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """Of a web server with two serving processes, on the database of the test."""
+    """Yield the port of a web server with two serving processes, on the database of the test."""
     publish_edition(1)
     port = find_free_port()
     command = [sys.executable, "-m", "granian", "gatewayz.wsgi:application", "--interface", "wsgi", "--no-ws"]
@@ -124,7 +124,7 @@ def wait_until_ready(port: int) -> None:
 
 @dataclass
 class Client:
-    """Keeps what it read, and asks whether that still holds; connects anew now and then, to meet both processes."""
+    """Keeps what it read, and asks whether that is still current; reconnects now and then, to reach both processes."""
 
     port: int
     bodies: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
@@ -187,7 +187,7 @@ def read_again_and_again(port: int, history: History, *, seed: int) -> list[int]
         while len(seen) < READS // READERS or seen[-1] < PUBLICATIONS:
             assert time.monotonic() < give_up_at
             if dice.random() < 0.02:
-                client.close()  # and connects anew
+                client.close()  # and reconnects
             address, encoding = dice.choice(ADDRESSES), dice.choice(["identity", "gzip", "br"])
             at_least = history.least_edition_at(time.monotonic())
             answer = client.read(address, encoding, is_revalidated=dice.random() < 0.5)

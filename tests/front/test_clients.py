@@ -332,7 +332,7 @@ def test_no_script_of_another_site_reads_the_admin(web: Web) -> None:
     assert preflight(web, "/admin/login/")["Access-Control-Allow-Origin"] is None
 
 
-# --- whatever happens ------------------------------------------------------------------------------------------------
+# --- in every answer -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [*READS, "/nowhere", "/", "/catalog/models/nobody/nothing", "/admin/login/"])

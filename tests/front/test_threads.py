@@ -44,7 +44,7 @@ def at_once(work: Callable[[int], object], *, threads: int = THREADS) -> None:
 
 
 def edition(number: int) -> snapshot.Snapshot:
-    """Every offer says the number."""
+    """Return a snapshot in which the description of every offer has the number."""
     rows = [served_row(offer_record(f"maker/model-{row:02}", description=f"edition {number}")) for row in range(6)]
     return snapshot_of(*rows, revision=number)
 

@@ -39,7 +39,7 @@ def held_price(fixtures_dir: Path) -> PriceHold:
 
 
 def staff(client: Client, *codenames: str) -> User:
-    """A member of the staff who is logged in and may do this."""
+    """Log a member of the staff in who has these permissions."""
     user = User.objects.create_user("ada", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     assert user.user_permissions.count() == len(codenames)
@@ -48,7 +48,7 @@ def staff(client: Client, *codenames: str) -> User:
 
 
 def decide(client: Client, action: str, *rows: Model) -> list[str]:
-    """What the admin says to it."""
+    """Apply the action to the rows in the admin, and return the messages that it shows."""
     [table] = {row._meta.model_name for row in rows}
     answer = client.post(
         reverse(f"admin:catalog_{table}_changelist"),

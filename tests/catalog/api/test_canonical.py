@@ -110,7 +110,7 @@ def test_the_order_follows_the_workload(client: Client, sold_everywhere: None) -
 
 @pytest.fixture
 def embeddings() -> str:
-    """The slug of a model for embeddings, of whose output nobody has a price."""
+    """Return the slug of an embedding model whose output has no price anywhere."""
     for gateway, amount in (("openrouter", "2E-8"), ("portkey", "1E-8")):
         sold = offer_record(
             "acme/embed", provider_slug="acme", model_type=ModelType.EMBEDDINGS, prices=(prompt(amount),)
@@ -330,7 +330,7 @@ def test_the_permanent_slug_of_one_model_that_is_the_slug_of_another_means_eithe
     publish(offer_record("acme/big-03-25", provider_slug="acme", hugging_face_id="acme/big-03-25"))
     snapshot.refresh()
 
-    # What a gateway calls so is its offer, and a slug stays the name of its model for whoever compares.
+    # An exact id names the gateway's offer. Comparisons still read a slug as the name of its model.
     assert read(client, "/catalog/resolve?id=acme/big-03-25")["data"]["rule"] == "id"
     answer = read(client, "/catalog/resolve?id=ACME/big-03-25")["data"]
     compared = read(client, "/catalog/compare?ids=ACME/big-03-25")["data"]["models"]

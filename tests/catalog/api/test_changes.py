@@ -1,4 +1,4 @@
-"""The feed of changes: in order, without a gap, each exactly once, whatever is published while it is read."""
+"""The feed of changes: in order, without a gap, each exactly once, even if more is published while a client reads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def told(answer: Json) -> list[tuple[int, str, list[str], str]]:
     return [(change["revision"], change["id"], change["kinds"], change["origin"]) for change in answer["data"]]
 
 
-# --- what is told ----------------------------------------------------------------------------------------------------
+# --- which changes are listed ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_what_cannot_be_meant_is_refused_by_name(client: Client, story: None, qu
 
 @dataclass
 class Reader:
-    """Follows `next`, and lays what it is told over what it knows."""
+    """Follows `next`, and applies each page of changes to its own copy of the catalogue."""
 
     client: Client
     address: str = "/catalog/changes"
@@ -175,7 +175,7 @@ class Reader:
     seen: list[tuple[int, str, str]] = field(default_factory=list)
 
     def poll(self, *, limit: int) -> bool:
-        """Whether there is more already."""
+        """Read one page of changes; return whether more are ready."""
         separator = "&" if "?" in self.address else "?"
         answer = read(self.client, f"{self.address}{separator}limit={limit}")
         for change in answer["data"]:
@@ -226,7 +226,7 @@ def list_offers(listing: Listing) -> None:
 def test_a_reader_that_polls_while_things_are_published_knows_exactly_what_is_served(
     client: Client, steps: list[Listing | int | None]
 ) -> None:
-    """A listing is published, a number is a poll with that limit, and None is the process taking up what is new."""
+    """A listing is published, a number is a poll with that limit, and None refreshes the snapshot of the process."""
     with transaction.atomic():
         snapshot.refresh()
         reader = Reader(client)
@@ -277,7 +277,7 @@ def test_no_change_is_missed_while_two_gateways_publish_at_once(client: Client) 
 def test_a_process_that_is_behind_the_one_that_answered_before_waits_with_the_reader(client: Client, db: None) -> None:
     publish(offer_record())
     snapshot.refresh()
-    publish(offer_record(prices=(hourly("3"),)))  # which another process has told of
+    publish(offer_record(prices=(hourly("3"),)))  # which another process has already served
 
     answer = read(client, "/catalog/changes?since_revision=2")
     in_the_middle = read(client, f"/catalog/changes?cursor=2-{2**40}")

@@ -28,7 +28,7 @@ def offer(offer_id: str, **fields: Any) -> OfferRecord:
 
 @pytest.fixture
 def three_models() -> None:
-    """One sold twice and by the hour, one once, one whose price nobody knows."""
+    """One model sold twice and by the hour, one sold once, and one whose price is unknown."""
     publish(
         offer(R1, prices=per_token(prompt="4E-7", completion="2E-6"), context_length=64_000, name="R1"),
         offer(QWEN, prices=per_token(prompt="1E-7", completion="1E-7"), supported_parameters=("tools", "seed")),

@@ -1,4 +1,4 @@
-"""Every refusal of the service is a problem (RFC 9457), whoever refuses: a view, DRF or Django itself."""
+"""Every refusal of the service is a problem (RFC 9457), from a view, from DRF and from Django itself."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_the_admin_keeps_its_pages_for_whoever_reads_pages(client: Client, db: N
     ]
 
     for status, for_people, for_programs in refused:
-        if status == 404:  # whoever is not logged in is asked to be
+        if status == 404:  # the admin asks users who are not logged in to log in
             assert for_people.status_code == for_programs.status_code == 302
             continue
         assert (for_people.status_code, for_people["Content-Type"]) == (status, "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""`GET /catalog/export.json`, `.ndjson` and `.csv`: everything at once, in whatever form it is read."""
+"""`GET /catalog/export.json`, `.ndjson` and `.csv`: everything at once, the same in each format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def table(content: bytes) -> list[dict[str, str]]:
 
 
 def meant(cell: str) -> str:
-    """What a reader makes of a text."""
+    """Return the text that a reader takes from a cell."""
     return cell.removeprefix("'")
 
 
@@ -127,7 +127,7 @@ def test_lines_end_as_rfc_4180_has_it_and_the_columns_are_the_same_without_any_o
 
 
 def assert_same(document: Json, row: dict[str, str]) -> None:
-    """Every leaf of a document stands in its column; what is unknown or empty is an empty cell."""
+    """Check that every leaf of a document is in its column; unknown or empty values are empty cells."""
     left = dict(row)
     for path, value in leaves(document):
         cell = left.pop(path)

@@ -1,4 +1,4 @@
-"""The Atom feed: what a feed reader makes of it, whatever gateways write."""
+"""The Atom feed: a feed reader can parse it, with any text that gateways write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /catalog/gateways`: how each gateway stands, and what is answered while the database is down."""
+"""`GET /catalog/gateways`: the state of each gateway, and the answer while the database is down."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def of(slug: str, answer: Json) -> Json:
 
 @pytest.fixture
 def synced(db: None) -> None:
-    """The bundled catalogue, read at a time that tests know."""
+    """The bundled catalogue, synced at a fixed time."""
     with time_machine.travel(SYNCED_AT, tick=False):
         sync()
     snapshot.refresh()

@@ -1,4 +1,4 @@
-"""`/healthz` says that the process lives, `/readyz` whether it should be sent clients."""
+"""`/healthz` shows that the process lives, `/readyz` whether it should receive requests."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_litellms_map_has_no_offer_whose_tokens_have_a_held_price(client: Client
     assert read(client, "/litellm/model_prices.json").keys() == {"openrouter/acme/sure"}
 
 
-# --- which price, where a document says so exactly -------------------------------------------------------------------
+# --- which price, where a document names it exactly ------------------------------------------------------------------
 ALL = (
     *per_token(prompt="1E-6", completion="2E-6"),
     price(meters.INPUT_TEXT_CACHE_READ, "1E-7"),
@@ -118,7 +118,7 @@ def document(*held: PriceRecord, **fields: Any) -> Json:
 
 
 def entry(*held: PriceRecord, **fields: Any) -> Json:
-    """What LiteLLM's map has of an offer with these held prices; None where it is left out."""
+    """Return the entry of LiteLLM's map for an offer with these held prices, or None if the map leaves it out."""
     row = Row.of(orjson.dumps(document(*held, **fields)))
     found = json.loads(litellm_map.map_of(snapshot_of(row)).body, parse_float=Decimal)
     return found.get("openrouter/maker/model")

@@ -1,4 +1,4 @@
-"""What one model cost and how it changed; and how it stood at any time."""
+"""What one model cost, how it changed, and its document at any time."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_as_of_any_time_is_what_was_served_then_and_as_of_now_is_what_is_served(
                 gateway=gateway,
             )
             snapshot.refresh()
-            # Of two in one second the later one, for times are told to the second.
+            # The later of two in one second, because published times are precise to the second.
             shown[dates.iso(snapshot.current().published_at)] = read(client, "/catalog/models/a/b")
         for moment, before in shown.items():
             then = read(client, f"/catalog/models/a/b/history?as_of={moment}")

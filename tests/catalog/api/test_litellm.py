@@ -38,7 +38,7 @@ def entries(*rows: Row) -> Json:
 
 
 def by_litellm(script: str, argument: str, *, home: Path, **settings: str) -> Json:
-    """What the script prints, in a process of its own: LiteLLM keeps its map for as long as it lives."""
+    """Return what the script prints, from a process of its own: LiteLLM keeps its map until its process ends."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True"}
     command = [sys.executable, "-c", script, argument]
     done = subprocess.run(command, env=environment | settings, capture_output=True, text=True, timeout=120, check=False)
@@ -222,7 +222,7 @@ MODES = ("batches", "flex", "priority")
 
 
 def in_all_modes(model: str) -> OfferRecord:
-    """With other prices in each mode, and others again for large prompts, as far as LiteLLM can be told."""
+    """Return an offer with other prices in each mode and for large prompts, as far as LiteLLM has keys for them."""
     sized = [("batch", 128), ("batch", 256), ("flex", 272), ("priority", 200), ("priority", 272)]
     conditions: list[tuple[Condition, ...]] = [
         (("prompt_tokens", ">=", 128_001),),

@@ -30,7 +30,7 @@ from front.front import Front
 
 DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
-SCHEMA.app = object()  # it is asked in this process; which one it is, each test says
+SCHEMA.app = object()  # requests stay in this process; each test names its application
 OPERATIONS: list[Any] = [found.ok() for found in SCHEMA.get_all_operations()]  # type: ignore[union-attr]  # a wrong one fails here
 CHECKS = [
     not_a_server_error,

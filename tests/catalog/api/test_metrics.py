@@ -1,4 +1,4 @@
-"""`/metrics`: figures of one process and of the sync, for whoever knows the token."""
+"""`/metrics`: figures of one process and of the sync, for clients with the token."""
 
 from __future__ import annotations
 

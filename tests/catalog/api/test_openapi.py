@@ -64,9 +64,9 @@ NEEDED = {"/catalog/compare": {"ids": "deepseek-ai/DeepSeek-R1"}}
 WORKLOAD = {"workload": {"input_tokens": 1_000_000, "hours": 1}, "uncosted_limit": 5}
 
 ASKED_BESIDE = {("sort", "relevance"): {"q": "deepseek"}}
-"""What a value of a parameter needs of others."""
+"""Other parameters that a value of a parameter requires."""
 OF_THE_FRONT = {"401", "429"}
-"""What is refused before Django hears of it, at every address with a limit."""
+"""Statuses of refusals before a request reaches Django, at every address with a limit."""
 OF_SYNC = {path for path in DOCUMENT["paths"] if path.startswith("/catalog/sync/")}
 """Addresses that need a key: tried apart."""
 
@@ -173,7 +173,7 @@ UNREADY = {
 
 @pytest.fixture
 def catalogue(catalogue: Snapshot) -> Snapshot:
-    """With an offer that is billed by tokens: the addresses of other services' clients show nothing else."""
+    """The catalogue with an offer billed by tokens: the addresses of other services' clients show nothing else."""
     prices = per_token(prompt="7E-7", completion="2.5E-6")
     told = {"context_length": 64_000, "supported_parameters": ("tools",), "is_moderated": False, "prices": prices}
     record = offer_record(
@@ -197,13 +197,13 @@ def is_moment(text: str) -> bool:
 
 
 def the_operation(path: str) -> Json:
-    """No address is both read and sent a body."""
+    """Return the only operation of a path: none has both a GET and a POST."""
     [operation] = DOCUMENT["paths"][path].values()
     return operation
 
 
 def complaints(path: str, response: Response) -> list[str]:
-    """What in an answer is not as the document says."""
+    """Return the differences between an answer and its schema in the document."""
     promised = the_operation(path)["responses"][str(response.status_code)]["content"]
     media_type = response["Content-Type"].partition(";")[0]
     schema = promised[media_type]["schema"] | {"components": DOCUMENT["components"]}
@@ -465,7 +465,7 @@ def test_differences_that_not_everybody_tells_are_as_the_document_says(client: C
 def fields_and_values(
     serializer: Field[Any, Any, Any, Any], answer: Json, where: str
 ) -> Iterator[tuple[str, set[str], set[str]]]:
-    """At every object of an answer: where it stands, the fields that its serializer may have, and those it has."""
+    """Yield for each object of an answer: its path, the fields that its serializer allows, and those it has."""
     if isinstance(serializer, ListSerializer) and serializer.child is not None:
         for place in answer:
             yield from fields_and_values(serializer.child, place, f"{where}[]")
@@ -516,7 +516,7 @@ def allowed_values(schema: Json) -> Iterator[str]:
     elif "pattern" in schema:
         yield from (amount for amount in ("0", "9" * 9 + "." + "9" * 24) if re.fullmatch(schema["pattern"], amount))
     elif schema.get("examples") == ["start"]:
-        yield "start"  # a cursor is what an answer told, or this
+        yield "start"  # a cursor comes from an answer, or is this
     elif schema["type"] == "boolean":
         yield from ("true", "false")
     elif "enum" in schema:

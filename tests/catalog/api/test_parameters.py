@@ -32,7 +32,7 @@ AMOUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(pa
 COUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, parameters.WholeNumber))
 MOMENTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, parameters.Moment))
 TEXTS = sorted(PARAMETERS.keys() - {*CLOSED, *AMOUNTS, *COUNTS, *MOMENTS, "cursor"})
-"""Those that take any text; every other parameter knows what it may be."""
+"""Parameters that take any text; every other one has a closed set or a format of values."""
 
 BAD_ANYWHERE = {
     "empty": "",
@@ -340,7 +340,7 @@ def test_more_parameters_than_anybody_needs_are_refused(client: Client) -> None:
     problem_of(client.get(f"/catalog/models?{many}"), status=400)
 
 
-# --- whatever else somebody sends ------------------------------------------------------------------------------------
+# --- any other query string ------------------------------------------------------------------------------------------
 
 
 def query_strings() -> st.SearchStrategy[str]:

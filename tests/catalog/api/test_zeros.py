@@ -1,4 +1,4 @@
-"""A zero next to a real price says "not sold by this": what lists, estimates and other services' shapes make of it."""
+"""A zero next to a real price means "not sold by this": what lists, estimates and other services' shapes make of it."""
 
 from __future__ import annotations
 

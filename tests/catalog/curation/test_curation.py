@@ -1,4 +1,4 @@
-"""What people say stands over what gateways say, until it is cleared."""
+"""A curator's value overrides the one that gateways report, until it is cleared."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def per_hour(amount: object) -> Json:
     return {"amount": amount, "unit": "usd_per_hour"}
 
 
-# --- what can be said ------------------------------------------------------------------------------------------------
+# --- which values can be set -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_who_said_what_and_why_is_kept() -> None:
     assert (revision.author, revision.gateway, revision.changed) == (author, Gateway.objects.get(), 1)
 
 
-# --- how long it stands ----------------------------------------------------------------------------------------------
+# --- how long an override lasts --------------------------------------------------------------------------------------
 
 
 def test_an_override_outlives_whatever_the_gateway_says_until_it_is_cleared(fixtures_dir: Path) -> None:
@@ -270,7 +270,7 @@ def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
     assert served()["a/1"]["pricing"]["hourly_rate"] == "140.0"
 
 
-# --- what cannot stand -----------------------------------------------------------------------------------------------
+# --- which values are refused ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def document(record: OfferRecord = RECORD, **facts: Any) -> Json:
         (document(), document(replace(RECORD, tags=("hot",), name="Other")), ["described", "changed"]),
         # A description that was cut short is the same one.
         (document(), document(replace(RECORD, description="A model of many words...")), ["changed"]),
-        # The price stands in a sentence of ours.
+        # Our own sentence in the description contains the price.
         (document(offer_record()), document(offer_record(prices=(hourly("3"),))), ["repriced"]),
         (document(offer_record()), document(RECORD), ["described"]),
     ],

@@ -1,4 +1,4 @@
-"""What a document says of prices, and of the facts that came with the APIs."""
+"""The prices of a document, and the facts that came with the APIs."""
 
 from __future__ import annotations
 

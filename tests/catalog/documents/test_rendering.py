@@ -1,4 +1,4 @@
-"""The document of an offer: what it says of a price, and that it says everything that is known."""
+"""The document of an offer: how it shows a price, and that it contains everything that is known."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ NOT_SERVED: dict[str, str] = {
 
 
 def known() -> OfferRecord:
-    """An offer of which everything is known."""
+    """Return an offer with a value in every field."""
     return offer_record(
         prices=(hourly("0"),),
         host="host",

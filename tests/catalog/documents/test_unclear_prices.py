@@ -1,4 +1,4 @@
-"""An unclear price is unknown, whoever asks: it makes nothing free, and no other price is billed instead of it."""
+"""An unclear price is unknown in every answer: it makes nothing free, and no other price is billed instead of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The hand-written upstream answers in `fixtures/payloads`, and the records that they must become.
 
-`python -m tests.catalog.gateways.regenerate` writes `fixtures/expected` anew; read the difference before you commit it.
+`python -m tests.catalog.gateways.regenerate` rewrites `fixtures/expected`; read the difference before you commit it.
 A payload is a list of exchanges: the requests that a walk makes, in order, each with its answer. Where they depend on
 the configuration, it is `{"config": {"has_key", "options"}, "exchanges": [...]}`.
 """
@@ -44,7 +44,7 @@ class Case:
 
     @property
     def config(self) -> Config | None:
-        """None: any."""
+        """Return the configuration that the payload requires; None if it works with any."""
         payload = load(self.path)
         return Config(**payload["config"]) if isinstance(payload, dict) else None
 
@@ -70,7 +70,7 @@ def bundled(gateway: Gateway) -> Listing:
 
 
 def expected_text(gateway: Gateway, listing: Listing) -> str:
-    """What a listing becomes, to be read: a field is a line, a price is a line, what is not told is left out."""
+    """Format a listing for readers: one line for each field and each price; missing values are left out."""
     found = sort_rows(gateway, listing, reader="", known={})
     rejected = [json.dumps({"id": each.model_id, "reason": each.reason}) for each in found.rejections]
     return (
@@ -80,7 +80,7 @@ def expected_text(gateway: Gateway, listing: Listing) -> str:
 
 
 _USUAL = {("unclear", "[]"), ("notes", "[]"), ("is_partial", "false")}
-"""What nearly every record has, and a reader need not see."""
+"""Values of nearly every record, which would only distract a reader."""
 
 
 def _told(record: OfferRecord) -> str:

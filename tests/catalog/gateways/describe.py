@@ -1,6 +1,6 @@
-"""Writes the tables of `docs/gateways.md` anew: `python -m tests.catalog.gateways.describe`.
+"""Rewrites the tables of `docs/gateways.md`: `python -m tests.catalog.gateways.describe`.
 
-Those of captured answers are written only where `GATEWAYZ_PAYLOADS` names their folder; else they stay as they are.
+The tables of captured answers are written only if `GATEWAYZ_PAYLOADS` names their folder; default: unchanged.
 """
 
 from __future__ import annotations

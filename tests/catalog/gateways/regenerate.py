@@ -1,4 +1,4 @@
-"""Writes `fixtures/expected` anew: `python -m tests.catalog.gateways.regenerate`."""
+"""Rewrites `fixtures/expected`: `python -m tests.catalog.gateways.regenerate`."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ VOLATILE = {
         "created", "tao", "permission", "invocation_count", "instances", "supported_gpus", "node_selector", "updated_at"
     },
 }  # fmt: skip
-"""Keys of fields that change and tell nothing."""
+"""Keys of fields that change often and carry no information."""
 ORDERED = {"overrides"}
-"""Of OpenRouter's overrides the later one wins."""
+"""Lists whose order matters: the later one of OpenRouter's overrides wins."""
 
 every_gateway = pytest.mark.parametrize("gateway", GATEWAYS.values(), ids=GATEWAYS)
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -38,7 +38,7 @@ def record(offer_id: str = "@openai/heron", pay_as_you_go: Json = None, **more: 
 
 
 def prices(found: OfferRecord) -> dict[str, str]:
-    """By meter and conditions, as text."""
+    """Return the prices of an offer by meter and conditions, as text."""
     return {
         " ".join([price.meter, *(str(part) for condition in price.conditions for part in condition)]): money.plain(
             price.amount
@@ -48,7 +48,7 @@ def prices(found: OfferRecord) -> dict[str, str]:
 
 
 def unclear(found: OfferRecord) -> dict[str, str]:
-    """The reasons by meter and conditions."""
+    """Return the reasons of the unclear prices by meter and conditions."""
     return {
         " ".join([price.meter, *(str(part) for condition in price.conditions for part in condition)]): price.reason
         for price in found.unclear
@@ -125,7 +125,7 @@ def test_a_price_is_in_cents_for_one_token() -> None:
         ("@cohere/rerank-v9", tokens(0.2, 0), {"search.rerank": "0.002"}),
         ("@mistral-ai/mistral-ocr-9", tokens(0.4, 0), {"input.page": "0.004"}),
         ("@openai/tts-1-hd", tokens(0.003, 0), {"input.character": "0.00003"}),
-        # The key of tokens told dollars in 2025 and cents in 2026; the unit beside it told cents in both.
+        # The key of tokens held dollars in 2025 and cents in 2026; the unit next to it held cents in both.
         *(
             (
                 "@openai/whisper-1",
@@ -234,7 +234,7 @@ WHOLE = {"input.text": "0.000002", "output.text": "0.00001"}
 
 
 def halves(**entries: Json) -> OfferRecord:
-    """The offer that the keys of a price file become; `_` stands for a dash."""
+    """Return the offer that the keys of a price file become; `_` replaces a dash."""
     models = {key.replace("_", "-"): value for key, value in entries.items()}
     [row] = walked(files("google", **models), providers=("google",)).rows
     return PORTKEY.record(row)

@@ -1,8 +1,8 @@
 """Pairs of real offers, judged by hand, and the facts of these offers.
 
-`pairs.csv` says of each pair what a person says who knows the models: `same`, `variant` (one model, sold or run in
-another way) or `different`; it was chosen to be hard, and to have a pair for each trap. `offers.csv` has the facts as
-gateways told them between October 2025 and August 2026, and beside the judged offers those that the rules ask for.
+`pairs.csv` has the verdict of a person who knows the models for each pair: `same`, `variant` (one model, sold or run in
+another way) or `different`. The pairs were chosen to be hard, and to cover each trap. `offers.csv` has the facts as
+gateways reported them between October 2025 and August 2026. Besides the judged offers it has those that the rules need.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def resolved(listed: list[Offer]) -> Resolution:
 
 
 def verdict(pair: Pair, resolution: Resolution) -> Verdict:
-    """What the rules say of it."""
+    """Return the verdict of the rules on a pair."""
     one, other = resolution.placements[pair.one], resolution.placements[pair.other]
     if one.model != other.model:
         return Verdict.DIFFERENT

@@ -1,4 +1,4 @@
-"""What almost matches is listed, with its reason, and tied by nobody."""
+"""Offers that almost match are listed with the reason, and are not tied automatically."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BIG = openrouter("acme/big", repository="acme/Big")
         (chutes("big"), "equal_name", "chutes/big"),
         (portkey("groq", "big"), "bare_id", "@groq/big"),
         (chutes("other/one", root="acme/Big"), "stranger", "other/one"),
-        (openrouter("other/one", repository="acme/Big"), None, None),  # sold beside it: so they are two
+        (openrouter("other/one", repository="acme/Big"), None, None),  # sold next to it, so they are two
         (openrouter("deepseek/deepseek-chat"), None, None),
         (featherless("acme/other"), None, None),
     ],

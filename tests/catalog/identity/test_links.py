@@ -1,4 +1,4 @@
-"""A part that is closed under links is decided as the whole is, and nothing beside it changes."""
+"""A part that is closed under links is decided as the whole is, and nothing outside it changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ World = Mapping[OfferKey, Offer]
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What stands after a publication."""
+    """What is stored after a publication."""
 
     known: Known = field(default_factory=Known)
     placements: Mapping[OfferKey, Placement] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class State:
     links: Mapping[OfferKey, frozenset[str]] = field(default_factory=dict)
 
     def after(self, offers: World, said: list[Statement], *, known: Known, revision: int) -> State:
-        """With these offers decided, given what is `known` of them."""
+        """Return the state after a decision on these offers, given what is `known` of them."""
         found = resolve(offers.values(), namer=NAMER, revision=revision, known=known, statements=said)
         now = found.known(self.known)
         linked = {key: links.of_offer(offer, NAMER, own=now.placed.get(key)) for key, offer in offers.items()}
@@ -118,7 +118,7 @@ def usable(data: st.DataObject, state: State, world: World, names: st.SearchStra
 
 
 def changed_world(data: st.DataObject, world: World, offers: st.SearchStrategy[Offer]) -> World:
-    """Some offers went or say something else, others came."""
+    """Remove or change some offers, and add others."""
     gone = data.draw(st.sets(st.integers(0, 15), max_size=3))
     stayed = [offer for index, offer in enumerate(world.values()) if index not in gone]
     return {offer.key: offer for offer in [*stayed, *data.draw(st.lists(offers, max_size=3))]}

@@ -1,4 +1,4 @@
-"""What holds of any offers and any statements, whatever the rules are."""
+"""Properties of any offers and any statements, independent of the rules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def usable(data: st.DataObject, resolution: Resolution) -> list[Statement]:
 
 
 def changed_world(data: st.DataObject, world: list[Offer]) -> list[Offer]:
-    """Some offers went, others came or say something else."""
+    """Remove some offers, and add or change others."""
     stayed = [listed for listed in world if data.draw(st.booleans())]
     return list({listed.key: listed for listed in [*stayed, *data.draw(st.lists(OFFERS, max_size=3))]}.values())
 

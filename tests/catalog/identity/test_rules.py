@@ -1,4 +1,4 @@
-"""Each rule in the smallest world in which it speaks, and the traps that it must not fall into."""
+"""Each rule in the smallest world in which it applies, and the traps that it must not fall into."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def test_a_permanent_slug_of_the_same_words_ties_to_what_is_called_so() -> None:
         openrouter("acme/heron-swift-4.5", permanent="acme/heron-swift-5.4-20250522"),
         portkey("host", "acme/heron-swift-5.4"),
     )
-    # One word and a number are too little to tell a name by.
+    # One word and a number are too little to identify a name.
     assert not is_tied(sold, called)
 
 

@@ -24,7 +24,7 @@ def test_an_accepted_line_can_be_stored_shown_and_printed(value: str) -> None:
     try:
         line = text.line(value, longest=20)
     except ValueError:
-        return  # said in words below
+        return  # the messages are tested below
 
     assert line == value.strip()
     assert 0 < len(line) <= 20

@@ -411,7 +411,7 @@ class TestOtherMeters:
     def test_steps(self) -> None:
         step = meters.price(meters.STEP, money.usd_per_step("0.0125"))
 
-        # 30 x 0.0125; the hour beside it is what an instance costs
+        # 30 x 0.0125; the price of an hour is what an instance costs
         assert bill((step, per_hour("2.5")), Workload(steps=30)).total == Decimal("0.375")
 
     def test_a_web_search_without_a_price_leaves_no_total(self) -> None:
@@ -458,7 +458,7 @@ class TestExecutionModes:
         assert answer.notes == (
             "no price of input.text.cache_read for the mode batch applies, so the standard one is billed",
         )
-        assert bill(self.PRICES, workload).notes == ()  # billed as input, of which the mode has a price
+        assert bill(self.PRICES, workload).notes == ()  # billed as input, which has a price in this mode
 
     @pytest.mark.parametrize(("mode", "total"), [("batch", "0.3000015"), ("priority", "0.1000005")])
     def test_the_price_of_a_mode_goes_before_the_one_of_a_long_prompt(self, mode: str, total: str) -> None:
@@ -540,7 +540,7 @@ class TestHours:
 
 
 class TestHeldPrices:
-    """`held` names the price; what is served of it stands among the prices, or is unknown."""
+    """`held` names the price; the served amount is among the prices, or is unknown."""
 
     def test_a_line_at_a_held_price_is_marked(self) -> None:
         answer = bill((PROMPT, COMPLETION), Workload(input_tokens=7, output_tokens=9), held={(meters.INPUT_TEXT, ())})
@@ -640,7 +640,7 @@ OTHER_MEASURE = {
     "output_image_tokens": "generated_images",
     "audio_minutes": "audio_input_tokens",
 }
-"""Of the same thing, of which an offer bills one."""
+"""Two measures of the same thing; an offer bills only one of them."""
 PARTS = {
     "cached_input_tokens",
     "cache_write_tokens",
@@ -666,7 +666,7 @@ def one_measure_of_each(draw: st.DrawFn) -> list[str]:
 
 @st.composite
 def workloads(draw: st.DrawFn, names: Collection[str] = COUNTED) -> Workload:
-    """Of these quantities."""
+    """Return a workload with some of these quantities."""
     part = {name: draw(TOKENS) if name in names else 0 for name in sorted(PARTS)}
     written = part["cache_write_tokens"] + part["cache_write_1h_tokens"]
     wholes = {
@@ -706,7 +706,7 @@ class TestProperties:
     def test_the_total_is_the_exact_sum_of_the_lines(
         self, prices: list[PriceRecord], workload: Workload, at: time | None, size: int | None
     ) -> None:
-        with localcontext(prec=1):  # whatever precision the caller works with
+        with localcontext(prec=1):  # the precision of the caller must not matter
             answer = bill(prices, replace(workload, at=at, prompt_tokens=size), zero_is_free=True)
             priced = replace(answer, reasons=())
 
@@ -732,7 +732,10 @@ class TestProperties:
             assert Fraction(totals[0] or 0) + Fraction(totals[1] or 0) == Fraction(totals[2] or 0)
 
     def _share(self, prices: list[PriceRecord], workload: Workload) -> Decimal | None:
-        """What it adds to a bill: requests alone, of which an offer that does not charge for them tells no total, 0."""
+        """Return what a workload adds to a bill.
+
+        Requests alone add 0 if the offer does not charge for them; their bill has no total.
+        """
         answer = bill(prices, workload, zero_is_free=True)
         if answer.reasons != ("it does not charge for requests alone",):
             return answer.total

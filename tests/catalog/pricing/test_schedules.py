@@ -128,7 +128,7 @@ _TOP = st.just(
 )
 
 
-# Schedules that tell every hour: either no window asks the amounts of _TOP, or windows with all rates cover the day.
+# Schedules that cover every hour: either no window has the amounts of _TOP, or windows with all rates fill the day.
 _OTHER_RATES = st.dictionaries(
     st.sampled_from([INPUT_TEXT, OUTPUT_TEXT]), st.builds(money.usd_per_token, st.sampled_from([2, 3])), min_size=1
 )
@@ -159,7 +159,7 @@ _TELLING_CLAUSES = (_NEVER_IN_FORCE | st.builds(list.__add__, _days(), st.lists(
 
 
 def billed(prices: list[PriceRecord], *, tokens: int, minute: int) -> dict[str, Decimal]:
-    """By the rule with which `costing` bills."""
+    """Return the price of each meter by the rule with which `costing` bills."""
     circumstances = billing.Circumstances(prompt_tokens=Fraction(tokens), at=time(*divmod(minute, HOUR)))
     holding = [price for price in prices if billing.holds(price.conditions, circumstances)]
     holding.sort(key=lambda price: billing.precedence(price.conditions))

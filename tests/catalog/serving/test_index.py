@@ -1,4 +1,4 @@
-"""An index made from another one by what changed is the one that would be made anew."""
+"""An index that follows from another one and the changes equals one that is built from all rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Step = dict[tuple[str, str], Row]
 
 
 def publications() -> st.SearchStrategy[list[list[Row]]]:
-    """What several publications say, each of some offers."""
+    """Several publications, each with the rows of some offers."""
     one = st.lists(rows(), max_size=6, unique_by=lambda row: (row.id, row.gateway))
     return st.lists(one, min_size=1, max_size=8)
 
 
 def told(found: Index) -> Any:
-    """All that an index says, whatever the numbers of its positions."""
+    """Return the content of an index, independent of the numbers of its positions."""
 
     def documents(positions: Any) -> list[bytes]:
         return [found.rows[position].document for position in positions]

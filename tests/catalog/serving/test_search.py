@@ -1,4 +1,4 @@
-"""Searches find what they should and nothing else, in one total order, whatever is typed; and follow publications."""
+"""Searches find what they should and nothing else, in one total order, for any input; and follow publications."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def catalogues_with_an_active_row(draw: st.DrawFn) -> tuple[list[Row], Row]:
 
 
 def questions() -> st.SearchStrategy[str]:
-    """What could find something: words, beginnings, joined ones, and with a letter missing."""
+    """Queries that could find something: words, beginnings, joined ones, and with a letter missing."""
     whole = st.sampled_from([*WORDS, "llama 3.3", "hot", "thought", "xai", "qwen", "model"])
     longer = st.sampled_from([word for word in WORDS if len(word) > 1])
     halved = st.tuples(whole, st.integers(1, 6)).map(lambda cut: cut[0][: cut[1]])
@@ -213,7 +213,7 @@ def test_a_word_that_is_somewhere_is_not_corrected() -> None:
         ("mistrall large", "mistralai/mistral-large"),
         ("large mistrlla", "mistralai/mistral-large"),  # two mistakes, and the word itself is no correction
         ("gamma 27b", "google/gemma-3-27b-it"),
-        ("lama gamma", None),  # nobody has any two of these
+        ("lama gamma", None),  # no offer has any two of these
         ("gamma 28b", None),  # figures are not guessed now either
     ],
 )
@@ -331,7 +331,7 @@ def test_the_model_that_more_gateways_sell_comes_first_and_a_withdrawn_offer_is_
         assert first(followed.with_rows([Row.of(orjson.dumps(shown), sold[1].identity)])) == other
 
 
-# --- whatever else somebody types ------------------------------------------------------------------------------------
+# --- any other input -------------------------------------------------------------------------------------------------
 
 
 @given(catalogues(), st.text(max_size=300) | questions().map(lambda text: text + "🎉%(.*[\\مرحبا"))
@@ -405,7 +405,7 @@ def test_a_word_stands_only_where_it_weighs_most() -> None:
 
 
 def told(found: Index) -> Any:
-    """All that the index of words says, whatever the numbers of its positions."""
+    """Return the content of the index of words, independent of the numbers of its positions."""
 
     def offers(positions: Iterable[int]) -> Said:
         return tuple((found.rows[position].id, found.rows[position].gateway) for position in positions)

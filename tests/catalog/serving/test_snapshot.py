@@ -88,7 +88,7 @@ def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) 
 
     published = OfferVersion.objects.current().values_list("offer__model_id", "document", "offer__canonical__slug")
     assert {row.id: row.document.decode() for row in held.rows} == {
-        # Which model it is stands beside the document, for it can change without it.
+        # The canonical model is stored next to the document, because it can change without the document.
         offer_id: document.replace('"canonical_model":null', f'"canonical_model":"{slug}"')
         for offer_id, document, slug in published
     }
@@ -227,7 +227,7 @@ def test_no_error_of_a_refresh_escapes_into_the_thread(monkeypatch: pytest.Monke
 
     snapshot._refresh_or_say_why()
 
-    assert closed == [True]  # a connection that broke would fail for ever
+    assert closed == [True]  # a broken connection would fail every time from now on
 
 
 def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
@@ -294,7 +294,7 @@ def following(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread
         threads.append(threading.current_thread())
 
     monkeypatch.setattr(snapshot, "_follow", follow)
-    monkeypatch.setattr(gc, "freeze", lambda: None)  # what other tests leave must not stay for ever
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # objects of other tests must stay collectable
     yield threads
     wait_for_its_end()
 

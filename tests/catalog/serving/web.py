@@ -45,7 +45,7 @@ class Web:
     counts: Counts = field(default_factory=Counts)
     asked_django: list[str] = field(default_factory=list)
     environs: list[dict[str, Any]] = field(default_factory=list)
-    """What Django was told of each request."""
+    """The WSGI environ that Django received with each request."""
 
     def __post_init__(self) -> None:
         django = get_wsgi_application()
@@ -70,7 +70,7 @@ class Web:
 
 @pytest.fixture
 def one_connection() -> Iterator[None]:
-    """Django would close it at the end of each request, and with it the transaction of the test."""
+    """Keep the connection open: Django would close it after each request, and so end the transaction of the test."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield

@@ -1,4 +1,4 @@
-"""`/catalog/logos/{provider}.svg`: the mark of a provider, or its letter."""
+"""`/catalog/logos/{provider}.svg`: the logo of a provider, or its letter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MARK = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h4v4z"/></svg>'
 
 @pytest.fixture
 def logos(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the icons, with the one of DeepSeek; a provider that nobody knows is served beside it."""
+    """The folder of logos, with the one of DeepSeek; an offer of a provider without a logo is served as well."""
     folder = tmp_path / "logos"
     folder.mkdir()
     (folder / "deepseek.svg").write_bytes(MARK)
