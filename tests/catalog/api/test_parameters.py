@@ -291,6 +291,13 @@ def test_a_refusal_suggests_what_may_have_been_meant(client: Client, query: str,
     assert f'; did you mean "{meant}"?' in error["reason"]
 
 
+def test_of_very_many_wrong_parameters_the_first_are_named_and_the_rest_counted(client: Client) -> None:
+    problem = refusal(client, "&".join(f"key_{number}=1" for number in range(500)))
+
+    assert [error["parameter"] for error in problem["errors"]] == [f"key_{number}" for number in range(100)]
+    assert problem["detail"].endswith("; and 400 more")
+
+
 @pytest.mark.parametrize("query", ["zzz=1", "=1", "x=1", "gateway=nobody", "gateway=x", f"{'y' * 5000}=1"])
 def test_a_refusal_suggests_nothing_that_is_not_alike(client: Client, query: str) -> None:
     [error] = refusal(client, query)["errors"]
