@@ -283,6 +283,11 @@ def test_a_name_that_no_parameter_has_is_refused_with_those_that_there_are(
         ("is_free=ture", "true"),
         ("sort=price", "prompt_price"),
         ("fields=id,provider", "provider_slug"),
+        ("output_modality=image", "output_modalities"),
+        ("input_modality=image", "input_modalities"),
+        ("supported_parameter=tools", "supported_parameters"),
+        ("prompt_price=1", "prompt_price_min"),
+        ("source_gateway=chutes", "gateway"),
     ],
 )
 def test_a_refusal_suggests_what_may_have_been_meant(client: Client, query: str, meant: str) -> None:
