@@ -49,7 +49,8 @@ def _checked(request: HttpRequest, client: str, wrong: WrongLogins) -> HttpRespo
 
 
 def _refused(request: HttpRequest, reason: str, *, wait: int) -> HttpResponse:
-    shown = {**admin.site.each_context(request), "title": "Log in later", "reason": reason, "wait": wait}
+    context = admin.site.each_context(request) | {"is_nav_sidebar_enabled": False}
+    shown = {**context, "title": "Log in later", "reason": reason, "wait": wait}
     response = render(request, "admin/login_refused.html", shown, status=HTTPStatus.TOO_MANY_REQUESTS)
     response["Retry-After"] = str(wait)
     response["Cache-Control"] = "no-store"

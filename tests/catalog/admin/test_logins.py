@@ -65,6 +65,7 @@ def test_after_ten_wrong_logins_an_address_waits_and_no_further_password_is_hash
     assert check.call_count == 10
     assert (refused.status_code, refused["Retry-After"], refused["Cache-Control"]) == (429, "60", "no-store")
     assert b"too many wrong logins from your address. Please try again in 60 seconds." in refused.content
+    assert b"permission" not in refused.content  # the admin's menu is for those who are logged in
     lines = [record.getMessage() for record in caplog.records if record.name == logins.__name__]
     assert (
         lines
