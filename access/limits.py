@@ -40,7 +40,7 @@ class Standing(NamedTuple):
 
 
 class Limiter:
-    """Counts per client and minute: requests, or anything else that is limited. Safe with threads."""
+    """Counts requests per client and minute. Safe with threads."""
 
     def __init__(self) -> None:
         self._window = -1
@@ -48,22 +48,13 @@ class Limiter:
         self._lock = Lock()
 
     def count(self, client: str, *, policy: str, limit: int) -> Standing:
-        """Count one, and return the standing that includes it."""
-        return self._standing(client, policy=policy, limit=limit, more=1)
-
-    def standing(self, client: str, *, policy: str, limit: int) -> Standing:
-        """Return the standing without counting anything."""
-        return self._standing(client, policy=policy, limit=limit, more=0)
-
-    def _standing(self, client: str, *, policy: str, limit: int, more: int) -> Standing:
+        """Count a request, and return the standing that includes it."""
         with self._lock:
             now = int(time.monotonic())
             window = now // WINDOW_SECONDS
             if window != self._window or len(self._counts) > MOST_CLIENTS:
                 self._window, self._counts = window, {}
-            used = self._counts.get(client, 0) + more
-            if more:
-                self._counts[client] = used
+            used = self._counts[client] = self._counts.get(client, 0) + 1
         return Standing(policy=policy, limit=limit, used=used, seconds_left=WINDOW_SECONDS - now % WINDOW_SECONDS)
 
 

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from catalog.serving.filterset import InvalidParameters, ParameterProblem
+from catalog.serving.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem
 from catalog.serving.suggestions import did_you_mean
 
 Json = Any
@@ -58,8 +58,9 @@ def read(request: Request, shape: type[_Body]) -> _Body:
     try:
         return shape.model_validate(_parsed(request.body if length else b""))
     except ValidationError as error:
-        problems = [_problem(found, shape) for found in error.errors(include_url=False)]
-        raise InvalidParameters(problems) from None
+        found = error.errors(include_url=False)
+        problems = [_problem(each, shape) for each in found[:MOST_PROBLEMS]]
+        raise InvalidParameters(problems, unlisted=len(found) - len(problems)) from None
 
 
 def length_of(request: Request) -> int:

@@ -155,9 +155,8 @@ def filterset(given: Mapping[str, Json]) -> NarrowingFilterSet:
     try:
         return NarrowingFilterSet(query)
     except InvalidParameters as error:
-        raise InvalidParameters(
-            [replace(problem, parameter=f"filters.{problem.parameter}") for problem in error.problems]
-        ) from None
+        problems = [replace(problem, parameter=f"filters.{problem.parameter}") for problem in error.problems]
+        raise InvalidParameters(problems, unlisted=error.unlisted) from None
 
 
 def _several(value: Json) -> Sequence[Json]:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from catalog.normalize import dates, modalities
-from catalog.pricing import billing, meters, money
+from catalog.pricing import billing, meters, money, schedules
 from catalog.pricing.status import known_amount, known_prices, price_basis, price_status, price_tier
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source, UnclearPrice
 
@@ -256,8 +256,7 @@ def _unclear_notes(unclear: Iterable[UnclearPrice]) -> Iterator[str]:
     for price in unclear:
         keys.setdefault((price.conditions, price.reason), []).append(meters.METERS[price.meter].pricing_key)
     for (conditions, reason), named in keys.items():
-        when = f" where {' and '.join(' '.join(map(str, each)) for each in conditions)}" if conditions else ""
-        yield f"The price of {', '.join(named)} is unknown{when}: {reason}."
+        yield f"The price of {', '.join(named)} is unknown{schedules.where(conditions)}: {reason}."
 
 
 FIELDS = _fields()

@@ -83,7 +83,6 @@ _PerStep = Annotated[fields.Price, fields.price(money.usd_per_step)]
 
 Stated = dict[str, money.Rate | money.Unclear]
 """What a row states for each meter."""
-_MISSING = money.Unclear("its amount is missing")
 _SIDES = (meters.INPUT_TEXT, meters.OUTPUT_TEXT)
 
 
@@ -104,15 +103,15 @@ class StaticRow(_Facts):
 
 
 class PerMillion(_Facts):
-    usd: _PerMillion = _MISSING
+    usd: _PerMillion = money.MISSING
 
 
 class PerStep(_Facts):
-    usd: _PerStep = _MISSING
+    usd: _PerStep = money.MISSING
 
 
 class PerHour(_Facts):
-    hour: _PerHour = _MISSING
+    hour: _PerHour = money.MISSING
 
 
 _OfMillion = Annotated[PerMillion | fields.Unclear | None, fields.UnclearIfWrong]
@@ -125,7 +124,7 @@ class TokenPrices(_Facts):
 
     @property
     def stated(self) -> Stated:
-        return dict.fromkeys(_SIDES, _MISSING) | _stated(self.input, self.output, self.input_cache_read)
+        return dict.fromkeys(_SIDES, money.MISSING) | _stated(self.input, self.output, self.input_cache_read)
 
 
 class Estimate(_Facts):
@@ -138,9 +137,9 @@ class Estimate(_Facts):
         hour = self.usd.hour if isinstance(self.usd, PerHour) else self.usd
         step = self.per_step.usd if isinstance(self.per_step, PerStep) else self.per_step
         tokens = self.per_million_tokens
-        found: Stated = {meters.COMPUTE_HOUR: hour or _MISSING}
+        found: Stated = {meters.COMPUTE_HOUR: hour or money.MISSING}
         if self.per_step:
-            found[meters.STEP] = step or _MISSING
+            found[meters.STEP] = step or money.MISSING
         if isinstance(tokens, money.Unclear):
             return found | dict.fromkeys(_SIDES, tokens)
         return found | (tokens.stated if tokens else {})
@@ -151,7 +150,7 @@ class Chute(_Facts):
 
     name: fields.Id
     public: Literal[True]
-    current_estimated_price: Annotated[Estimate | fields.Unclear | None, fields.UnclearIfWrong] = _MISSING
+    current_estimated_price: Annotated[Estimate | fields.Unclear | None, fields.UnclearIfWrong] = money.MISSING
     standard_template: fields.Word = None
     tagline: fields.Prose = None
     created_at: fields.UnixSeconds = None
@@ -181,7 +180,7 @@ class LlmPrice(_Facts):
 
     @property
     def stated(self) -> Stated:
-        return dict.fromkeys(_SIDES, self.usd or _MISSING) | self.sides
+        return dict.fromkeys(_SIDES, self.usd or money.MISSING) | self.sides
 
 
 class LlmPricing(_Facts):
@@ -191,7 +190,8 @@ class LlmPricing(_Facts):
 
     @property
     def stated(self) -> Stated:
-        found: Stated = {meters.INPUT_TEXT: self.prompt or _MISSING, meters.OUTPUT_TEXT: self.completion or _MISSING}
+        prompt, completion = self.prompt or money.MISSING, self.completion or money.MISSING
+        found: Stated = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion}
         return found | ({meters.INPUT_TEXT_CACHE_READ: self.input_cache_read} if self.input_cache_read else {})
 
 
@@ -217,7 +217,7 @@ class Llm(_Facts):
         """The row states each price twice. If the two differ, one of them has changed its meaning, and perhaps its
         unit."""
         if self.price is None and self.pricing is None:
-            return dict.fromkeys(_SIDES, _MISSING)
+            return dict.fromkeys(_SIDES, money.MISSING)
         older, newer = _of_both_sides(self.price), _of_both_sides(self.pricing)
         sides = self.price.sides if isinstance(self.price, LlmPrice) else {}
         differing = {meter for meter in sides.keys() & newer.keys() if _differ(sides[meter], newer[meter])}
@@ -493,7 +493,7 @@ def _stated(
 ) -> Stated:
     found = {meters.INPUT_TEXT: prompt, meters.OUTPUT_TEXT: completion, meters.INPUT_TEXT_CACHE_READ: cache_read}
     return {
-        meter: (price.usd or _MISSING) if isinstance(price, PerMillion) else price
+        meter: (price.usd or money.MISSING) if isinstance(price, PerMillion) else price
         for meter, price in found.items()
         if price
     }
@@ -501,7 +501,7 @@ def _stated(
 
 def _static_record(listed: StaticRow) -> OfferRecord:
     inputs, outputs = modalities.of_model_type(listed.type)
-    priced = price_lists.base_prices({meters.COMPUTE_HOUR: listed.pricing_per_hour or _MISSING})
+    priced = price_lists.base_prices({meters.COMPUTE_HOUR: listed.pricing_per_hour or money.MISSING})
     return OfferRecord(
         id=listed.id,
         slug=listed.id,

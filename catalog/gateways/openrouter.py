@@ -77,7 +77,6 @@ def _model_id(value: Any) -> str:
 
 
 _Price = money.Rate | money.Unclear | None
-_MISSING = money.Unclear("its amount is missing")
 
 
 def _base_price(value: Any) -> _Price:
@@ -194,8 +193,8 @@ class Override(Prices):
 
 
 class Pricing(Prices):
-    prompt: _BasePrice = _MISSING
-    completion: _BasePrice = _MISSING
+    prompt: _BasePrice = money.MISSING
+    completion: _BasePrice = money.MISSING
     overrides: Annotated[
         Annotated[list[Override], Field(max_length=_MOST_OVERRIDES)] | fields.Unclear | None,
         WrapValidator(_overrides),
@@ -225,7 +224,7 @@ class Row(BaseModel):
     id: Annotated[str, PlainValidator(_model_id)]
     name: fields.Name
     architecture: Architecture
-    pricing: Annotated[Pricing | fields.Unclear, fields.UnclearIfWrong] = _MISSING
+    pricing: Annotated[Pricing | fields.Unclear, fields.UnclearIfWrong] = money.MISSING
     canonical_slug: fields.Word = None
     hugging_face_id: fields.Word = None
     created: fields.UnixSeconds = None

@@ -6,6 +6,8 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from catalog.normalize.text import shortened
+
 MIN_UNIX_SECONDS = -62_135_596_800
 """The first second of the year 1."""
 MAX_UNIX_SECONDS = 253_402_300_799
@@ -85,4 +87,4 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"must be a date or a time, not {text[:40]!r}") from None
+        raise ValueError(f"must be a date or a time, not {shortened(text)!r}") from None

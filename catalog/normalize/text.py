@@ -26,6 +26,11 @@ def line(value: object, *, longest: int) -> str:
     return text
 
 
+def shortened(value: str, *, longest: int = 40) -> str:
+    """The text as reasons quote it."""
+    return value if len(value) <= longest else f"{value[:longest]}…"
+
+
 def word(value: object) -> str | None:
     """Return a short optional text; gateways write "" as well as null if it is missing. Raises ValueError."""
     if value is None or (isinstance(value, str) and not value.strip()):

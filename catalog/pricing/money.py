@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 
+from catalog.normalize.text import shortened
+
 MAX_DIGITS = 40
 """The maximum number of digits of an amount in plain notation. Gateways publish up to 23 decimals."""
 
@@ -51,8 +53,13 @@ class Unclear:
     """Completes the sentence "The price of … is unknown: …"."""
 
 
+MISSING = Unclear("its amount is missing")
+
+
 def read(constructor: Callable[[object], Rate], value: object) -> Rate | Unclear:
     """Return the rate that the constructor makes of the value, or the reason why it cannot."""
+    if value is None:
+        return MISSING
     try:
         return constructor(value)
     except ValueError as error:
@@ -137,11 +144,11 @@ def _amount(value: object) -> Decimal:
         raise ValueError(f"must be a decimal number, not {type(value).__name__}")
     found = _matched(value)
     if not found:
-        raise ValueError(f"must be a decimal number, not {str(value)[:40]!r}")
-    text = found[0]
-    amount = Decimal(text)
+        raise ValueError(f"must be a decimal number, not {shortened(str(value))!r}")
+    digits = found[0]
+    amount = Decimal(digits)
     if amount < 0:
-        raise ValueError(f"must not be negative: {text[:40]}")
+        raise ValueError(f"must not be negative: {shortened(digits)}")
     return _bounded(amount)
 
 

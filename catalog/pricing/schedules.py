@@ -18,7 +18,7 @@ result, whichever rule picks among the prices whose conditions hold (`catalog/pr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -161,3 +161,9 @@ def _length(span: Span) -> int:
 
 def _joined(spans: list[Span]) -> Span:
     return spans[0][0], spans[-1][1]
+
+
+def where(conditions: Iterable[Condition]) -> str:
+    """The conditions as they follow a price in a sentence; empty where there are none."""
+    found = " and ".join(" ".join(map(str, condition)) for condition in conditions)
+    return f" where {found}" if found else ""

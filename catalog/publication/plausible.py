@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.pricing import money
+from catalog.pricing import money, schedules
 from catalog.pricing.meters import METERS
 from catalog.pricing.money import Unit
 from catalog.pricing.relations import Break
@@ -40,7 +40,9 @@ def doubt(price: PriceRecord, bounds: Bounds) -> str | None:
 
 def contradiction(found: Break) -> str:
     """Describe for a curator two prices of one offer that cannot both be right."""
-    price, other = (shown(each.meter, each.amount) for each in (found.price, found.other))
+    price, other = (
+        f"{shown(each.meter, each.amount)}{schedules.where(each.conditions)}" for each in (found.price, found.other)
+    )
     if found.is_too_low:
         return f"{price} is less than {other}"
     return f"{price} is more than {'' if found.factor == 1 else f'{found.factor} times '}{other}"

@@ -16,6 +16,8 @@ from catalog.serving.parameters import Parameter
 from catalog.serving.selection import Selection
 from catalog.serving.suggestions import did_you_mean
 
+MOST_PROBLEMS = 100
+"""Listed in one refusal; the rest is only counted, so that a short request gets no answer of a megabyte."""
 _ENDS = (("_min", "_max"), ("_after", "_before"))
 
 
@@ -32,9 +34,11 @@ class ParameterProblem:
 
 
 class InvalidParameters(Exception):
-    def __init__(self, problems: Sequence[ParameterProblem]) -> None:
-        super().__init__("; ".join(f"{problem.parameter} {problem.reason}" for problem in problems))
-        self.problems = problems
+    def __init__(self, problems: Sequence[ParameterProblem], *, unlisted: int = 0) -> None:
+        self.problems = problems[:MOST_PROBLEMS]
+        self.unlisted = unlisted + len(problems) - len(self.problems)
+        reasons = [f"{problem.parameter} {problem.reason}" for problem in self.problems]
+        super().__init__("; ".join([*reasons, f"and {self.unlisted:,} more"] if self.unlisted else reasons))
 
 
 class SelectionFilterSet(django_filters.FilterSet):
@@ -104,7 +108,8 @@ class SelectionFilterSet(django_filters.FilterSet):
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
         if parameter is None:
-            problems.append(ParameterProblem.shown(name, texts[0], _not_a_parameter(name, self.parameters())))
+            known = self.parameters() if len(problems) < MOST_PROBLEMS else ()  # suggestions for a listed one only
+            problems.append(ParameterProblem.shown(name, texts[0], _not_a_parameter(name, known)))
         elif parameter.takes_several:
             words = [word.strip() for text in texts for word in text.split(",")]
             self.values[name] = [_cleaned(name, parameter, word, problems) for word in words]

@@ -10,6 +10,8 @@ from rapidfuzz.distance import OSA
 _LEAST = 72.0
 _WORD = 0.95
 """The weight of one word of a name, relative to the whole name."""
+_PART = 0.85
+"""The weight of a name that has only some of the words, such as `modality` for `output_modality`."""
 _LONGEST = 100
 """The number of characters of a word that are compared."""
 
@@ -26,7 +28,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def _likeness(asked: str, name: str) -> tuple[float, bool, float]:
     """Return the similarity, between 0 and 100; the other two values break ties."""
     by_word = max((100 * OSA.normalized_similarity(asked, word) for word in name.split()), default=0.0)
-    likeness = max(fuzz.token_set_ratio(asked, name), _WORD * by_word)
+    whole = (_PART if set(name.split()) < set(asked.split()) else 1.0) * fuzz.token_set_ratio(asked, name)
+    likeness = max(whole, _WORD * by_word)
     return likeness, name.startswith(asked), fuzz.ratio(asked, name)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from threading import Event
 from typing import Any
 
@@ -21,7 +22,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from catalog.curation import holds
-from catalog.models import Gateway, Offer, Price, PriceHold, SyncRun
+from catalog.models import Gateway, Offer, Price, PriceHold, Revision, SyncRun
+from catalog.normalize import dates
+from catalog.pricing import money
 from tests import upstream as faults
 from tests.catalog import kept
 from tests.faults.stage import (
@@ -57,6 +60,8 @@ class Place:
     path: str
     price: tuple[str, ...]
     """Where a row there has a price."""
+    key: str
+    """The key of that price in `pricing`."""
     id: str
     """The key of its id."""
     query: Mapping[str, str] = field(default_factory=dict)
@@ -85,11 +90,16 @@ class Case:
         return f"{self.place}-{self.name}"
 
 
-AT_OPENROUTER = Place(slug="openrouter", path=OPENROUTER, price=("pricing", "prompt"), id="id")
+AT_OPENROUTER = Place(slug="openrouter", path=OPENROUTER, price=("pricing", "prompt"), key="prompt", id="id")
 AT_CHUTES = Place(
-    slug="chutes", path=CHUTES, price=("current_estimated_price", "usd", "hour"), id="name", query={"page": "0"}
+    slug="chutes",
+    path=CHUTES,
+    price=("current_estimated_price", "usd", "hour"),
+    key="hourly_rate",
+    id="name",
+    query={"page": "0"},
 )
-AT_LLM = Place(slug="chutes", path=LLM, price=("pricing", "prompt"), id="id")
+AT_LLM = Place(slug="chutes", path=LLM, price=("pricing", "prompt"), key="prompt", id="id")
 PLACES = (AT_OPENROUTER, AT_CHUTES, AT_LLM)
 
 
@@ -311,16 +321,70 @@ def test_a_listing_that_is_not_believed_changes_nothing(upstream: Upstream, sett
 
 
 # --- rows that are spoilt --------------------------------------------------------------------------------------------
+def spoilt_prices(place: Place) -> list[Case]:
+    """The words are those of the note."""
+    unreadable: list[tuple[str, Fault, str]] = [
+        ("NaN", faults.nan(*place.price), "must be a decimal number, not 'NaN'"),
+        ("Infinity", faults.planted("-Infinity", *place.price), "must be a decimal number, not '-Infinity'"),
+        ("1e999", faults.beyond_numbers(*place.price), "must have at most 40 digits"),
+        (
+            "1e99999999999999999999",
+            faults.planted("1e99999999999999999999", *place.price),
+            "must be a decimal number, not '1e99999999999999999999'",
+        ),
+        (
+            "5,000 digits",
+            faults.planted("9" * 5_000, *place.price),
+            f"must be a decimal number, not '{'9' * 40}…'",
+        ),
+        ("null price", faults.planted("null", *place.price), "is missing"),
+    ]
+    return [
+        Case(place=place, name=name, faults=(spoilt,), words=words, outcome=Outcome.PUBLISHED)
+        for name, spoilt, words in unreadable
+    ]
+
+
+SPOILT_PRICES = sampled([case for place in PLACES for case in spoilt_prices(place)], "NaN", "null price")
+
+
+def without_price(place: Place, document: str, *, note: str) -> Json:
+    """The document with this one price unknown and the note that says why; all else of it is kept."""
+    found = json.loads(document)
+    assert found["pricing"][place.key] is not None
+    changed = {"pricing": {**found["pricing"], place.key: None}, "notes": [note]}
+    if place.key == "hourly_rate":
+        return {**found, **changed, "price_tier": None}
+    return {**found, **changed, "price_per_million": {**found["price_per_million"], "input": None}}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("both_published")
+@pytest.mark.parametrize("case", SPOILT_PRICES, ids=str)
+def test_a_spoilt_price_is_unknown_and_the_rest_of_its_row_is_kept(upstream: Upstream, case: Case) -> None:
+    slug, spoilt = case.place.slug, offer_id(0)
+    before = catalogue(slug)
+    case.place.breaks(upstream, *case.faults)
+
+    run = sync(slug)
+
+    assert (run.outcome, run.error, run.rejected, run.held_prices) == (case.outcome, "", 0, 0)
+    second = second_edition(before.documents)
+    after = catalogue(slug)
+    note = f"The price of {case.place.key} is unknown: its amount {case.words}."
+    assert json.loads(after.documents[spoilt]) == without_price(case.place, second[spoilt], note=note)
+    assert {**after.documents, spoilt: ""} == {**second, spoilt: ""}
+    check_integrity()
+    for _ in range(1, RUNS):
+        assert (sync(slug).outcome, catalogue(slug)) == (Outcome.UNCHANGED, after)
+    check_that_the_other_gateway_syncs(slug)
+    upstream.heals(case.place.path)
+    check_that_it_heals(slug, dict(before.documents))
+
+
 def spoilt_rows(place: Place) -> list[Case]:
-    column = r"(chute\.|llm\.)?" + r"\.".join(place.price)
     text = rf"(chute\.|llm\.)?{place.id}"
-    told: list[tuple[str, Fault, str]] = [
-        ("NaN", faults.nan(*place.price), f"{column}: must be a decimal number, not 'NaN'"),
-        ("Infinity", faults.planted("-Infinity", *place.price), f"{column}: must be .*, not '-Infinity'"),
-        ("1e999", faults.beyond_numbers(*place.price), f"{column}: must have at most 40 digits"),
-        ("1e99999999999999999999", faults.planted("1e99999999999999999999", *place.price), f"{column}: must be a dec"),
-        ("5,000 digits", faults.planted("9" * 5_000, *place.price), f"{column}: must be a decimal number"),
-        ("null price", faults.planted("null", *place.price), f"{column}: "),
+    unreadable: list[tuple[str, Fault, str]] = [
         ("lone surrogate", faults.lone_surrogate(place.id), rf"{text}: contains the character U\+D83D"),
         ("NUL character", faults.nul_character(place.id), rf"{text}: contains the character U\+0000"),
         ("300 levels", faults.deeply_nested(place.id, levels=300), f"{text}: must be text, not list"),
@@ -328,18 +392,18 @@ def spoilt_rows(place: Place) -> list[Case]:
     ]
     return [
         Case(place=place, name=name, faults=(spoilt,), words=words, outcome=Outcome.PUBLISHED)
-        for name, spoilt, words in told
+        for name, spoilt, words in unreadable
     ]
 
 
-SPOILT_ROWS = sampled([case for place in PLACES for case in spoilt_rows(place)], "NaN", "lone surrogate")
+SPOILT_ROWS = sampled([case for place in PLACES for case in spoilt_rows(place)], "lone surrogate", "300 levels")
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("both_published")
 @pytest.mark.parametrize("case", SPOILT_ROWS, ids=str)
 def test_a_spoilt_row_is_set_aside_with_its_reason_and_harms_no_other(upstream: Upstream, case: Case) -> None:
-    slug, spoilt = case.place.slug, frozenset({offer_id(0)})
+    slug, spoilt = case.place.slug, offer_id(0)
     before = catalogue(slug)
     case.place.breaks(upstream, *case.faults)
 
@@ -347,12 +411,17 @@ def test_a_spoilt_row_is_set_aside_with_its_reason_and_harms_no_other(upstream: 
 
     assert (run.outcome, run.rejected) == (case.outcome, 1)
     [rejected] = run.rejected_rows.all()
-    assert rejected.model_id in {*spoilt, ""}
-    assert re.match(case.words, rejected.reason), rejected.reason
+    # A deployment whose id is spoilt is known by its other id; a row of OpenRouter has only the one.
+    assert rejected.model_id == ("" if case.place is AT_OPENROUTER else spoilt)
+    assert re.fullmatch(case.words, rejected.reason), rejected.reason
+    after = catalogue(slug)
+    stale_since = dates.iso(Revision.objects.newest().published_at) if rejected.model_id else None
+    expected = second_edition(before.documents, without=frozenset({spoilt}))
+    assert json.loads(after.documents[spoilt]) == {**json.loads(expected[spoilt]), "stale_since": stale_since}
+    assert {**after.documents, spoilt: ""} == {**expected, spoilt: ""}
     for _ in range(1, RUNS):
         again = sync(slug)
-        assert (again.outcome, again.rejected) == (Outcome.UNCHANGED, 1)
-    assert catalogue(slug).documents == second_edition(before.documents, without=spoilt)
+        assert (again.outcome, again.rejected, catalogue(slug)) == (Outcome.UNCHANGED, 1, after)
     check_that_the_other_gateway_syncs(slug)
     upstream.heals(case.place.path)
     check_that_it_heals(slug, dict(before.documents))
@@ -498,9 +567,53 @@ PRICES = [
 ]
 
 
-def prices_of(documents: Mapping[str, str]) -> Json:
-    """Return the content of the documents, except which of their prices wait for a curator."""
-    return {key: {**json.loads(text), "held_prices": None} for key, text in documents.items()}
+METERS = {
+    "prompt": "input.text",
+    "completion": "output.text",
+    "input_cache_read": "input.text.cache_read",
+    "hourly_rate": "compute.hour",
+    "step": "step",
+}
+KEYS = {
+    AT_OPENROUTER.path: ("prompt", "completion", "input_cache_read"),
+    AT_CHUTES.path: ("step", "hourly_rate"),
+    AT_LLM.path: ("prompt", "completion"),
+}
+"""The prices that each place states, in the order of the meters. The other host states what an LLM's tokens cost."""
+
+
+def with_holds(place: Place, document: Json, *, factor: int, since: str, words: str) -> Json:
+    """The document as it is served while its gateway asks a multiple of each price that this place states."""
+    served = document["pricing"]
+    keys = [key for key in KEYS[place.path] if served.get(key)]
+    waiting = [
+        {
+            "meter": METERS[key],
+            "pricing_key": key,
+            "conditions": [],
+            "reported": (money.with_decimal if key == "hourly_rate" else money.plain)(factor * Decimal(served[key])),
+            "served": served[key],
+            "since": since,
+            "reason": Words(words),
+        }
+        for key in keys
+    ]
+    return {**document, "held_prices": keys, "holds": waiting}
+
+
+def parsed(documents: Mapping[str, str]) -> dict[str, Json]:
+    return {key: json.loads(text) for key, text in documents.items()}
+
+
+class Words(str):
+    """Equals every text that matches it as a pattern."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and re.fullmatch(str(self), other) is not None
+
+    __hash__ = str.__hash__
 
 
 @pytest.mark.django_db
@@ -516,10 +629,13 @@ def test_prices_that_are_not_believed_wait_for_a_curator_and_heal_with_them(
 
     assert first.outcome == Outcome.PUBLISHED
     assert first.held_prices == PriceHold.objects.waiting().count() >= LLMS
-    assert all(re.fullmatch(words, reason) for reason in PriceHold.objects.values_list("reason", flat=True))
     held = catalogue(place.slug)
-    assert prices_of(held.documents) == prices_of(second_edition(before.documents))
-    assert all(json.loads(held.documents[hold.offer.model_id])["held_prices"] for hold in PriceHold.objects.all())
+    since = dates.iso(Revision.objects.newest().published_at)
+    second = parsed(second_edition(before.documents))
+    assert parsed(held.documents) == {
+        key: with_holds(place, document, factor=factor, since=since, words=words) for key, document in second.items()
+    }
+    assert first.held_prices == sum(len(json.loads(text)["holds"]) for text in held.documents.values())
     check_integrity()
     for _ in range(RUNS):
         assert (sync(place.slug).outcome, catalogue(place.slug)) == (Outcome.UNCHANGED, held)

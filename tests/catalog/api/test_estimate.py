@@ -219,6 +219,24 @@ def test_all_that_is_wrong_is_named_at_once(client: Client, offers: None) -> Non
 
 
 @pytest.mark.parametrize(
+    ("body", "first", "named"),
+    [
+        ({f"key_{number}": 1 for number in range(4_000)}, "workload is needed", 4_001),
+        ({"workload": TOKENS, "filters": {f"key_{number}": 1 for number in range(4_000)}}, "filters.key_0 is", 4_000),
+    ],
+    ids=["keys", "filters"],
+)
+def test_of_very_much_that_is_wrong_the_first_is_named_and_the_rest_counted(
+    client: Client, offers: None, body: Json, first: str, named: int
+) -> None:
+    problem = problem_of(ask(client, body), status=400)
+
+    assert len(problem["errors"]) == 100
+    assert problem["detail"].startswith(first)
+    assert problem["detail"].endswith(f"; and {named - 100:,} more")
+
+
+@pytest.mark.parametrize(
     ("content_type", "size", "status"),
     [
         ("application/json", LARGEST_BYTES + 1, 413),

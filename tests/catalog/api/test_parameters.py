@@ -283,12 +283,24 @@ def test_a_name_that_no_parameter_has_is_refused_with_those_that_there_are(
         ("is_free=ture", "true"),
         ("sort=price", "prompt_price"),
         ("fields=id,provider", "provider_slug"),
+        ("output_modality=image", "output_modalities"),
+        ("input_modality=image", "input_modalities"),
+        ("supported_parameter=tools", "supported_parameters"),
+        ("prompt_price=1", "prompt_price_min"),
+        ("source_gateway=chutes", "gateway"),
     ],
 )
 def test_a_refusal_suggests_what_may_have_been_meant(client: Client, query: str, meant: str) -> None:
     [error] = refusal(client, query)["errors"]
 
     assert f'; did you mean "{meant}"?' in error["reason"]
+
+
+def test_of_very_many_wrong_parameters_the_first_are_named_and_the_rest_counted(client: Client) -> None:
+    problem = refusal(client, "&".join(f"key_{number}=1" for number in range(500)))
+
+    assert [error["parameter"] for error in problem["errors"]] == [f"key_{number}" for number in range(100)]
+    assert problem["detail"].endswith("; and 400 more")
 
 
 @pytest.mark.parametrize("query", ["zzz=1", "=1", "x=1", "gateway=nobody", "gateway=x", f"{'y' * 5000}=1"])

@@ -408,7 +408,7 @@ def test_a_missing_side_of_the_price_is_unknown(side: str) -> None:
         (None, "its price list must be an object, not null"),
         ("free", "its price list must be an object, not a text"),
         ({"prompt": "free", "completion": "free"}, "its amount must be a decimal number, not 'free'"),
-        ({"prompt": None, "completion": None}, "its amount must be a decimal number, not NoneType"),
+        ({"prompt": None, "completion": None}, "its amount is missing"),
     ],
 )
 def test_a_row_without_a_price_list_stays_at_unknown_prices(pricing: Json, reason: str) -> None:
