@@ -116,7 +116,7 @@ class _Pass:
         old = {
             slug: Model(
                 born=model.born,
-                merged_into=_unless_same(slug, self._own_end(slug)),
+                merged_into=self._merged_into(slug),
                 redirect=_unless_same(slug, ends[slug]),
             )
             for slug, model in self._known.models.items()
@@ -190,12 +190,14 @@ class _Pass:
                     called[name].add(index)
         return called
 
-    def _own_end(self, slug: str) -> str:
-        """Return where a known slug leads by the rules."""
+    def _merged_into(self, slug: str) -> str | None:
+        """Return the model that the rules merge a known slug into.
+
+        Mergers may form a chain. It is kept as it is, because a curator's alias may start at any slug in it.
+        """
         if slug in self._claims:
-            return self._own[self._claims[slug]]
-        merged_into = self._known.models[slug].merged_into
-        return self._own_end(merged_into) if merged_into else slug
+            return _unless_same(slug, self._own[self._claims[slug]])
+        return self._known.models[slug].merged_into
 
     def _ends(self, placements: Mapping[OfferKey, Placement]) -> dict[str, str]:
         """Return where each known slug leads now."""

@@ -158,3 +158,22 @@ def test_an_alias_of_what_was_merged_into_it_before_leads_in_no_circle() -> None
     found = decide(known=Known(models=models), statements=[Alias(spelling="acme/heron", model="acme/egret")])
 
     assert {slug: found.end_of(slug) for slug in models} == dict.fromkeys(models, "acme/heron")
+
+
+def test_an_alias_in_a_chain_of_mergers_leads_all_that_was_merged_before() -> None:
+    sold = openrouter("acme/crane")
+    models = {
+        "acme/crane": Model(born=1),
+        "acme/egret": Model(born=2),
+        "acme/heron": Model(born=3, merged_into="acme/egret"),
+        "acme/rail": Model(born=4),
+    }
+    known = Known(models=models, placed={sold.key: "acme/egret"})
+    alias = Alias(spelling="acme/egret", model="acme/rail")
+
+    once = decide(sold, known=known, statements=[alias], revision=5)
+    again = decide(sold, known=once.known(known), statements=[alias], revision=6)
+
+    assert once.placements[sold.key].model == "acme/crane"
+    assert (once.end_of("acme/egret"), once.end_of("acme/heron")) == ("acme/rail", "acme/rail")
+    assert again == once
