@@ -99,3 +99,5 @@ class Known:
     """The models by slug."""
     placed: Mapping[OfferKey, str] = field(default_factory=dict)
     """`Placement.own` of each offer, of those that have gone too."""
+    apart: Mapping[OfferKey, str] = field(default_factory=dict)
+    """`Placement.apart_from` of each offer that has one, of those that have gone too."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from catalog.identity import curators, slugs
 from catalog.identity.clusters import Cluster, alone, clusters
@@ -28,6 +28,9 @@ class Placement:
     """How the offer differs from the model itself: `free`, `fp8`, `tee-turbo`."""
     rule: str
     evidence: str
+    apart_from: str | None = None
+    """The model of the split that keeps the offer alone, if one does. It is stored, because the slug of that model may
+    lead to other offers later; the rules would then tie the offer again to those that the split took it from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,9 @@ class Resolution:
     def known(self, before: Known) -> Known:
         """Return everything that is decided from now on, given what was decided before."""
         placed = {key: placement.own for key, placement in self.placements.items() if placement.own}
-        return Known(models={**before.models, **self.models}, placed={**before.placed, **placed})
+        apart = {key: slug for key, slug in before.apart.items() if key not in self.placements}
+        apart |= {key: placement.apart_from for key, placement in self.placements.items() if placement.apart_from}
+        return Known(models={**before.models, **self.models}, placed={**before.placed, **placed}, apart=apart)
 
 
 def resolve(
@@ -59,18 +64,24 @@ def resolve(
     """Return the model of each offer. The order of offers and statements does not matter.
 
     `revision` is when new models are named. Raises StatementError if statements cannot be followed together. A
-    curator's merger stays, even if offers are added later; `check` judges a statement before it is stored.
+    curator's merger stays, even if offers are added later; an offer that a split keeps alone stays alone until the
+    split is deleted. `check` judges a statement before it is stored.
     """
     listed = {offer.key: offer for offer in offers}
     known = known or Known()
     names = with_bases(listed, {key: namer.names(offer) for key, offer in listed.items()})
     told = curators.read(statements, models=known.models, key_of=namer.key)
-    standing = told.alone & listed.keys()
+    standing: dict[OfferKey, str | None] = dict.fromkeys(told.alone & listed.keys())
+    standing |= {
+        offer: model
+        for offer, model in known.apart.items()
+        if offer in listed and offer not in told.ties and (offer, model) in told.never
+    }
     while True:
         found = _Pass(listed, names, known, told, namer, standing).resolution(revision)
         strays = {
-            offer
-            for offer, model in told.never
+            offer: model
+            for offer, model in sorted(told.never)
             if offer in listed and offer not in standing and offer not in told.ties
             if found.placements[offer].model in {found.end_of(model), found.names.get(namer.key(model))}
         }
@@ -89,8 +100,10 @@ class _Pass:
         known: Known,
         told: curators.Statements,
         namer: Namer,
-        standing: Collection[OfferKey],
+        standing: Mapping[OfferKey, str | None],
     ) -> None:
+        """`standing` are the offers that splits keep alone, each with the model of its split, if that has one."""
+        self._standing = standing
         self._names = names
         self._known = known
         self._told = told
@@ -112,11 +125,13 @@ class _Pass:
 
     def resolution(self, revision: int) -> Resolution:
         placements = dict(self._placements())
+        for offer, model in self._standing.items():
+            placements[offer] = replace(placements[offer], apart_from=model)
         ends = self._ends(placements)
         old = {
             slug: Model(
                 born=model.born,
-                merged_into=_unless_same(slug, self._own_end(slug)),
+                merged_into=self._merged_into(slug),
                 redirect=_unless_same(slug, ends[slug]),
             )
             for slug, model in self._known.models.items()
@@ -190,12 +205,14 @@ class _Pass:
                     called[name].add(index)
         return called
 
-    def _own_end(self, slug: str) -> str:
-        """Return where a known slug leads by the rules."""
+    def _merged_into(self, slug: str) -> str | None:
+        """Return the model that the rules merge a known slug into.
+
+        Mergers may form a chain. It is kept as it is, because a curator's alias may start at any slug in it.
+        """
         if slug in self._claims:
-            return self._own[self._claims[slug]]
-        merged_into = self._known.models[slug].merged_into
-        return self._own_end(merged_into) if merged_into else slug
+            return _unless_same(slug, self._own[self._claims[slug]])
+        return self._known.models[slug].merged_into
 
     def _ends(self, placements: Mapping[OfferKey, Placement]) -> dict[str, str]:
         """Return where each known slug leads now."""

@@ -53,7 +53,30 @@ def claims(
             found[slug] = min(
                 counts, key=lambda at: (at in served, not clusters[at].names, -counts[at], _first(clusters[at]))
             )
-    return found
+    return _handed_on(
+        found, clusters, known, keys=keys, owners={slug: owner_of[slug] for slug in owner_of.keys() - kept}
+    )
+
+
+def _handed_on(
+    claimed: Mapping[str, int],
+    clusters: Sequence[Cluster],
+    known: Known,
+    *,
+    keys: Mapping[str, str],
+    owners: Mapping[str, int],
+) -> dict[str, int]:
+    """The claims once each slug that its cluster does not choose leads to the cluster with that name.
+
+    No offer keeps such a slug, so the next decision would find it by its name alone.
+    """
+    found = dict(claimed)
+    while True:
+        chosen = _oldest(clusters, found, known, keys=keys)
+        spare = {slug for slug, at in found.items() if chosen[at] != slug and owners.get(slug, at) != at}
+        if not spare:
+            return found
+        found |= {slug: owners[slug] for slug in spare}
 
 
 def _first(cluster: Cluster) -> OfferKey:
@@ -70,18 +93,9 @@ def choose(
 ) -> dict[int, str]:
     """The slugs of the clusters, by their places: those that they had, and new ones for those that had none.
 
-    Of several that a cluster had, the oldest stays that it still goes by, and the others will lead to it. One that was
-    merged before does not come back beside one that was not. A new slug has no host's word unless another model has the
-    slug without it.
+    A new slug has no host's word unless another model has the slug without it.
     """
-
-    def precedence(slug: str) -> tuple[bool, bool, int, str]:
-        model, called = known.models[slug], clusters[claimed[slug]].names
-        return model.merged_into is not None, keys[slug] not in called, model.born, slug
-
-    found: dict[int, str] = {}
-    for slug in sorted(claimed, key=precedence):
-        found.setdefault(claimed[slug], slug)
+    found = _oldest(clusters, claimed, known, keys=keys)
     taken = {slug.casefold() for slug in known.models}
     new = [index for index, cluster in enumerate(clusters) if cluster.members and index not in found]
     # The last ones are those that do not need the slug that they want.
@@ -93,6 +107,22 @@ def choose(
             wanted = _wanted({member: names[member] for member in clusters[index].members})
         found[index] = next(slug for number in count(1) if (slug := numbered(wanted, number)).casefold() not in taken)
         taken.add(found[index].casefold())
+    return found
+
+
+def _oldest(
+    clusters: Sequence[Cluster], claimed: Mapping[str, int], known: Known, *, keys: Mapping[str, str]
+) -> dict[int, str]:
+    """Of several slugs that a cluster had, the oldest stays that it still goes by, and the others will lead to it. One
+    that was merged before does not come back beside one that was not."""
+
+    def precedence(slug: str) -> tuple[bool, bool, int, str]:
+        model, called = known.models[slug], clusters[claimed[slug]].names
+        return model.merged_into is not None, keys[slug] not in called, model.born, slug
+
+    found: dict[int, str] = {}
+    for slug in sorted(claimed, key=precedence):
+        found.setdefault(claimed[slug], slug)
     return found
 
 

@@ -49,6 +49,14 @@ class Offer(models.Model):
         verbose_name="model by itself",
         help_text="What it is of without what curators said, for the day on which that is taken back.",
     )
+    apart_from = models.ForeignKey(
+        CanonicalModel,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The model of the split that keeps the offer alone; empty if no split does.",
+    )
     variant = models.CharField(
         max_length=MAX_VARIANT, blank=True, help_text="How it differs from the model itself: free, fp8, tee."
     )

@@ -25,7 +25,9 @@ from catalog.publication.states import BATCH, batches
 
 logger = logging.getLogger(__name__)
 
-_WRITTEN = ("canonical", "own_canonical", "variant", "identity_rule", "identity_evidence", "identified_in")
+_WRITTEN = (
+    "canonical", "own_canonical", "apart_from", "variant", "identity_rule", "identity_evidence", "identified_in",
+)  # fmt: skip
 
 
 def identify(*, author: User | None, must_be_possible: bool) -> int:
@@ -153,8 +155,8 @@ def _asked_before(part: Part) -> Iterator[IdentityCandidate]:
 
 
 def _is_moved(offer: Identified, now: Placement) -> bool:
-    before = (offer.model, offer.own, offer.variant, offer.rule, offer.evidence)
-    return before != (now.model, now.own or offer.own, now.variant or "", now.rule, now.evidence)
+    before = (offer.model, offer.own, offer.apart_from, offer.variant, offer.rule, offer.evidence)
+    return before != (now.model, now.own or offer.own, now.apart_from, now.variant or "", now.rule, now.evidence)
 
 
 def _write_placements(
@@ -171,6 +173,7 @@ def _write_placements(
             placement = placements[keys[offer.pk]]
             offer.canonical_id = models[placement.model]
             offer.own_canonical_id = models[placement.own] if placement.own else offer.own_canonical_id
+            offer.apart_from_id = models[placement.apart_from] if placement.apart_from else None
             offer.variant = placement.variant or ""
             offer.identity_rule = placement.rule
             offer.identity_evidence = placement.evidence

@@ -25,7 +25,7 @@ Json = Any
 
 _TOLD = (
     "pk", "gateway__slug", "model_id", "withdrawn_at", "upstream",
-    "canonical__slug", "own_canonical__slug", "variant", "identity_rule", "identity_evidence",
+    "canonical__slug", "own_canonical__slug", "apart_from__slug", "variant", "identity_rule", "identity_evidence",
 )  # fmt: skip
 
 _MANY = 2 * BATCH
@@ -41,6 +41,7 @@ class Identified:
     """None while the offer is withdrawn."""
     model: str | None
     own: str | None
+    apart_from: str | None
     variant: str
     rule: str
     evidence: str
@@ -75,6 +76,7 @@ class Part:
                 for slug, row in self.models.items()
             },
             placed={key: offer.own for key, offer in self.stored.items() if offer.own},
+            apart={key: offer.apart_from for key, offer in self.stored.items() if offer.apart_from},
         )
 
     def resolution(self, *, revision: int, beside: Mapping[OfferKey, Facts] | None = None) -> Resolution:
@@ -169,9 +171,8 @@ def _part(
 
 
 def _identified(rows: QuerySet[Offer]) -> Iterator[tuple[OfferKey, Identified]]:
-    for pk, gateway, model_id, withdrawn_at, upstream, model, own, variant, rule, evidence in rows.values_list(
-        *_TOLD
-    ).iterator():
+    told = rows.values_list(*_TOLD).iterator()
+    for pk, gateway, model_id, withdrawn_at, upstream, model, own, apart_from, variant, rule, evidence in told:
         yield (
             (gateway, model_id),
             Identified(
@@ -179,6 +180,7 @@ def _identified(rows: QuerySet[Offer]) -> Iterator[tuple[OfferKey, Identified]]:
                 facts=None if withdrawn_at else published_fact(gateway, upstream),
                 model=model,
                 own=own,
+                apart_from=apart_from,
                 variant=variant,
                 rule=rule,
                 evidence=evidence,

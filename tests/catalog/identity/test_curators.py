@@ -43,6 +43,43 @@ def test_a_split_takes_an_offer_out_of_its_model_alone_or_of_one_that_it_is_neve
         assert found.placements[REPOSITORY.key].model == "acme/big"
 
 
+@pytest.fixture
+def moved() -> tuple[list[Offer], Known, list[Statement]]:
+    """A split after which the slug that it names leads to another model."""
+    split_off, tied = chutes("acme/big-it", root="acme/big"), featherless("ACME/big-it")
+    left = openrouter("acme/big", permanent="acme/big-it")
+    free = openrouter("acme/big:free", permanent="acme/big", repository="acme/big_1")
+    world = [split_off, tied, left, free, featherless("other/big")]
+    said: list[Statement] = [Tie(offer=tied.key, model="other/big"), Split(offer=split_off.key, model="acme/big~2")]
+    first = decide(*world)
+    assert first.placements[left.key].model == "acme/big~2"
+    return world, first.known(Known()), said
+
+
+def test_a_split_lasts_when_its_slug_moves_on(moved: tuple[list[Offer], Known, list[Statement]]) -> None:
+    world, known, said = moved
+    once = decide(*world, known=known, statements=said, revision=2)
+    again = decide(*world, known=once.known(known), statements=said, revision=3)
+
+    assert once.end_of("acme/big~2") == once.placements["openrouter", "acme/big"].model == "acme/big_1"
+    assert once.placements["chutes", "acme/big-it"].model == "acme/big"
+    assert once.placements["chutes", "acme/big-it"].apart_from == "acme/big~2"
+    assert again == once
+
+
+def test_an_offer_is_free_once_its_split_is_deleted(moved: tuple[list[Offer], Known, list[Statement]]) -> None:
+    world, known, (tie, split) = moved
+    other = Split(offer=("chutes", "acme/big-it"), model="other/big")
+    known = decide(*world, known=known, statements=[tie, split, other], revision=2).known(known)
+
+    found = decide(*world, known=known, statements=[tie, other], revision=3)
+
+    freed = found.placements["chutes", "acme/big-it"]
+    assert (freed.rule, freed.apart_from) == ("canonical_slug", None)
+    assert freed.model == found.placements["openrouter", "acme/big"].model
+    assert found.known(known).apart == {}
+
+
 @pytest.mark.parametrize("spelling", ["unsloth/big", "UNSLOTH/Big:free", "unsloth/big-fp8"])
 def test_an_alias_merges_the_model_that_goes_by_it(spelling: str) -> None:
     found = said(Alias(spelling=spelling, model="acme/big"))
@@ -158,3 +195,22 @@ def test_an_alias_of_what_was_merged_into_it_before_leads_in_no_circle() -> None
     found = decide(known=Known(models=models), statements=[Alias(spelling="acme/heron", model="acme/egret")])
 
     assert {slug: found.end_of(slug) for slug in models} == dict.fromkeys(models, "acme/heron")
+
+
+def test_an_alias_in_a_chain_of_mergers_leads_all_that_was_merged_before() -> None:
+    sold = openrouter("acme/crane")
+    models = {
+        "acme/crane": Model(born=1),
+        "acme/egret": Model(born=2),
+        "acme/heron": Model(born=3, merged_into="acme/egret"),
+        "acme/rail": Model(born=4),
+    }
+    known = Known(models=models, placed={sold.key: "acme/egret"})
+    alias = Alias(spelling="acme/egret", model="acme/rail")
+
+    once = decide(sold, known=known, statements=[alias], revision=5)
+    again = decide(sold, known=once.known(known), statements=[alias], revision=6)
+
+    assert once.placements[sold.key].model == "acme/crane"
+    assert (once.end_of("acme/egret"), once.end_of("acme/heron")) == ("acme/rail", "acme/rail")
+    assert again == once

@@ -75,6 +75,7 @@ def decided_in_part(
     known = Known(
         models={slug: model for slug, model in before.known.models.items() if not models[slug].isdisjoint(reached)},
         placed={key: slug for key, slug in before.known.placed.items() if key in part},
+        apart={key: slug for key, slug in before.known.apart.items() if key in part},
     )
     return before.without(before.placements.keys() - world.keys()).after(part, said, known=known, revision=revision)
 

@@ -5,13 +5,39 @@ from __future__ import annotations
 from collections import defaultdict
 from contextlib import suppress
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.identity.curators import StatementError
-from catalog.identity.offers import Known, Offer, OfferKey, Statement
+from catalog.identity.offers import Known, Offer, OfferKey, Split, Statement, Tie
 from catalog.identity.resolution import Resolution
-from tests.catalog.identity.worlds import NAMER, OFFERS, WORLDS, decide, statements
+from tests.catalog.identity.worlds import (
+    NAMER,
+    OFFERS,
+    WORLDS,
+    chutes,
+    decide,
+    featherless,
+    openrouter,
+    statements,
+)
+
+Ruling = tuple[list[Offer], list[Statement]]
+
+A_SLUG_MOVES_ON: Ruling = (
+    [
+        chutes("deepseek-ai/m-it", root="deepseek/m"),
+        featherless("DeepSeek-AI/m-it"),
+        featherless("acme/m"),
+        openrouter("deepseek-ai/m", permanent="deepseek-ai/m-it"),
+        openrouter("deepseek/m:free", permanent="deepseek/m", repository="deepseek/m_1"),
+    ],
+    [
+        Tie(offer=("featherless", "DeepSeek-AI/m-it"), model="acme/m"),
+        Split(offer=("chutes", "deepseek-ai/m-it"), model="deepseek-ai/m~2"),
+    ],
+)
+"""The split separates two offers. The slug that it names then leads to another model."""
 
 
 def usable(data: st.DataObject, resolution: Resolution) -> list[Statement]:
@@ -22,6 +48,13 @@ def usable(data: st.DataObject, resolution: Resolution) -> list[Statement]:
             decide(known=resolution.known(Known()), statements=[*said, statement])
             said.append(statement)
     return said
+
+
+@st.composite
+def rulings(draw: st.DrawFn) -> Ruling:
+    """A world, and what curators say of it."""
+    world = draw(WORLDS)
+    return world, usable(draw(st.data()), decide(*world))
 
 
 def changed_world(data: st.DataObject, world: list[Offer]) -> list[Offer]:
@@ -48,9 +81,10 @@ def test_the_order_of_offers_and_statements_plays_no_part(world: list[Offer], da
     assert decide(*shuffled, known=known, statements=reordered) == decide(*world, known=known, statements=said)
 
 
-@given(world=WORLDS, data=st.data())
-def test_what_was_decided_is_decided_again(world: list[Offer], data: st.DataObject) -> None:
-    said = usable(data, decide(*world))
+@given(ruling=rulings())
+@example(ruling=A_SLUG_MOVES_ON)
+def test_what_was_decided_is_decided_again(ruling: Ruling) -> None:
+    world, said = ruling
     known = decide(*world).known(Known())
     once = decide(*world, known=known, statements=said, revision=2)
 

@@ -89,6 +89,21 @@ def test_an_offer_that_no_longer_tells_which_model_it_is_keeps_its_slug() -> Non
     assert later.placements["featherless", "acme/big"].model == "acme/big~2"
 
 
+def test_a_slug_that_its_model_does_not_choose_is_free_for_the_model_with_that_name() -> None:
+    namesakes, sold = [featherless("acme/EGRET"), featherless("acme/Egret")], openrouter("acme/heron")
+    known = decide(*namesakes).known(Known())
+    known = decide(*namesakes, sold, known=known, revision=2).known(known)
+    heron, sold = featherless("acme/heron"), openrouter("acme/heron", repository="acme/Egret")
+
+    once = decide(*namesakes, heron, sold, known=known, revision=3)
+    again = decide(*namesakes, heron, sold, known=once.known(known), revision=4)
+
+    assert once.placements[sold.key].model == "acme/Egret~2"
+    assert once.placements[heron.key].model == "acme/heron"
+    assert once.models["acme/heron"].redirect is None
+    assert again == once
+
+
 def test_a_hosts_word_for_speed_is_in_no_slug() -> None:
     sped_up = portkey("host", "acme/Big-Turbo")
 

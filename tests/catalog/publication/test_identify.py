@@ -136,6 +136,30 @@ def test_a_tie_a_split_and_an_alias_hold_against_every_later_sync(sold_twice: No
     assert placed()["chutes Qwen/Qwen3-8B-TEE"][0] != "Qwen/Qwen3-8B"
 
 
+def test_a_split_lasts_when_the_slug_that_it_names_moves_on() -> None:
+    free = record("acme/big:free", canonical_slug="acme/big", hugging_face_id="acme/big_1")
+    tied, newcomer = (record(name, hugging_face_id=name) for name in ("ACME/big-it", "ACME/big-it-2"))
+    publish(free, gateway="openrouter")
+    publish(record("acme/big-it", hugging_face_id="acme/big"), record("other/big"))
+    publish(tied, gateway="featherless")
+    publish(free, record("acme/big", canonical_slug="acme/big-it"), gateway="openrouter")
+    left = Offer.objects.get(gateway__slug="openrouter", model_id="acme/big").canonical
+    say("split", offer=offer("acme/big-it"), model=left)
+    say("tie", offer=offer("ACME/big-it", gateway="featherless"), model=model("other/big"))
+    apart = placed()
+
+    publish(tied, newcomer, gateway="featherless")
+
+    assert offer("acme/big-it").apart_from == left
+    assert apart["chutes acme/big-it"][2] == "curator"
+    assert {key: now for key, now in placed().items() if key in apart} == apart
+
+    identity.withdraw_statement(IdentityStatement.objects.get(kind="split"), author=None)
+
+    assert offer("acme/big-it").apart_from is None
+    assert offer("acme/big-it").identity_rule == "canonical_slug"
+
+
 def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> None:
     publish(record("acme/Heron_7B"), gateway="featherless")
     before = Revision.objects.newest().number

@@ -62,6 +62,7 @@ def identity() -> dict[str, set[tuple[Json, ...]]]:
         "model_id",
         "canonical__slug",
         "own_canonical__slug",
+        "apart_from__slug",
         "variant",
         "identity_rule",
         "identity_evidence",
