@@ -27,7 +27,7 @@ class Busy(Exception):
 
 
 class WrongLogins:
-    """Those of one minute, by address."""
+    """The wrong logins of one minute, counted by address."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -65,6 +65,8 @@ def turn(path: Path) -> Iterator[WrongLogins]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy from None
+        except OSError as error:  # a file system without locks
+            logger.error("Logins are checked without a lock: %s", error)
         yield WrongLogins(file)
 
 

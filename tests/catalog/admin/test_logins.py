@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import subprocess
@@ -180,6 +181,16 @@ def test_without_a_place_for_the_file_a_login_is_checked_and_the_log_has_a_line(
     assert log_in(RIGHT).status_code == 302
     [line] = [record.getMessage() for record in caplog.records if record.name == wrong_logins.__name__]
     assert line.startswith("Wrong logins are not counted: ")
+
+
+def test_on_a_file_system_without_locks_wrong_logins_are_counted_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusing = Mock(side_effect=OSError(errno.ENOLCK, "No locks available"))
+    monkeypatch.setattr(fcntl, "flock", refusing)
+
+    assert [log_in("wrong").status_code for _ in range(11)] == [200] * 10 + [429]
+    assert "Logins are checked without a lock: [Errno 37] No locks available" in caplog.messages
 
 
 def test_on_a_full_disk_a_wrong_login_is_answered_and_the_log_has_a_line(caplog: pytest.LogCaptureFixture) -> None:
