@@ -66,9 +66,9 @@ def _handed_on(
     keys: Mapping[str, str],
     owners: Mapping[str, int],
 ) -> dict[str, int]:
-    """The claims once each slug that its cluster does not choose leads to the cluster with that name.
+    """Return the claims after each slug that its cluster does not choose is given to the cluster with that name.
 
-    No offer keeps such a slug, so the next decision would find it by its name alone.
+    No offer keeps such a slug, so the next decision would look it up by its name alone.
     """
     found = dict(claimed)
     while True:
@@ -91,7 +91,7 @@ def choose(
     names: Mapping[OfferKey, Names],
     keys: Mapping[str, str],
 ) -> dict[int, str]:
-    """The slugs of the clusters, by their places: those that they had, and new ones for those that had none.
+    """Return the slug of each cluster, by its index: an earlier slug, or a new one if the cluster had none.
 
     A new slug has no host's word unless another model has the slug without it.
     """
@@ -113,8 +113,10 @@ def choose(
 def _oldest(
     clusters: Sequence[Cluster], claimed: Mapping[str, int], known: Known, *, keys: Mapping[str, str]
 ) -> dict[int, str]:
-    """Of several slugs that a cluster had, the oldest stays that it still goes by, and the others will lead to it. One
-    that was merged before does not come back beside one that was not."""
+    """Return the slug that each cluster keeps: of several, the oldest that is still one of its names.
+
+    The other slugs will redirect to it. A slug that was merged before does not replace one that was not.
+    """
 
     def precedence(slug: str) -> tuple[bool, bool, int, str]:
         model, called = known.models[slug], clusters[claimed[slug]].names
