@@ -42,6 +42,11 @@ class Kind(StrEnum):
     STILL_REPORTED = "still_reported"
     """A price that a curator discarded, but that its gateway still reports."""
 
+    @property
+    def words(self) -> str:
+        """The kind as people read it."""
+        return self.value.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
