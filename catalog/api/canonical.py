@@ -107,7 +107,7 @@ def asked_quantities(values: Mapping[str, Any], rows: Iterable[Row]) -> dict[str
     usual = comparison.usual_workload(rows)
     stated = {name: values[name] for name in filters.WorkloadFilterSet.parameters()}
     asked = {name: getattr(usual, name) if value is None else value for name, value in stated.items()}
-    if problems := list(comparison.nothing_asked(asked)):
+    if problems := list(filters.nothing_asked(asked)):
         raise InvalidParameters(problems)
     return asked
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,6 @@ import orjson
 from catalog.documents import reading
 from catalog.pricing import money, workloads
 from catalog.records import ModelType
-from catalog.serving.filterset import ParameterProblem
 from catalog.serving.index import Row
 from catalog.serving.tariffs import tariff
 
@@ -64,14 +63,6 @@ def usual_workload(rows: Iterable[Row]) -> workloads.Workload:
     """Return the default workload that these offers are compared by."""
     are_embeddings = all(("model_type", ModelType.EMBEDDINGS.value) in row.facets for row in rows)
     return WORKLOAD_OF_EMBEDDINGS if are_embeddings else DEFAULT_WORKLOAD
-
-
-def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterProblem]:
-    """Yield the problems of an empty workload: all offers cost 0 for it, so no offer is cheaper than another."""
-    if quantities["input_tokens"] == quantities["output_tokens"] == 0 and not quantities["requests"]:
-        for name in ("input_tokens", "output_tokens"):
-            reason = "must be above 0 where nothing else is asked for, or it costs nothing anywhere"
-            yield ParameterProblem(name, "0", reason)
 
 
 def compared(rows: Iterable[Row], workload: workloads.Workload) -> list[Compared]:

@@ -5,14 +5,13 @@ The API reads them, and the OpenAPI document is generated from them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 from catalog import registry
 from catalog.documents import rendering
 from catalog.pricing import billing
 from catalog.records import Availability, Source
-from catalog.serving import comparison
 from catalog.serving.facets import COUNTED
 from catalog.serving.filterset import ParameterProblem, SelectionFilterSet
 from catalog.serving.pages import Cursor
@@ -344,7 +343,7 @@ class WorkloadFilterSet(SelectionFilterSet):
 
     def contradictions(self) -> Iterator[ParameterProblem]:
         yield from super().contradictions()
-        yield from comparison.nothing_asked(self.values)
+        yield from nothing_asked(self.values)
 
 
 class CompareFilterSet(WorkloadFilterSet):
@@ -418,3 +417,11 @@ class ChangeFeedFilterSet(_WantedChangesFilterSet):
 
 class NoParameters(SelectionFilterSet):
     """For addresses that take no parameters."""
+
+
+def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterProblem]:
+    """Yield the problems of an empty workload: all offers cost 0 for it, so no offer is cheaper than another."""
+    if quantities["input_tokens"] == quantities["output_tokens"] == 0 and not quantities["requests"]:
+        for name in ("input_tokens", "output_tokens"):
+            reason = "must be above 0 where nothing else is asked for, or it costs nothing anywhere"
+            yield ParameterProblem(name, "0", reason)
