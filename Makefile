@@ -13,7 +13,7 @@ ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
 # The tests that `make prove` runs in full, and `make test` as a sample.
 PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py \
-         tests/catalog/serving/test_index.py tests/catalog/serving/test_filters.py tests/catalog/serving/test_search.py \
+         tests/catalog/memory/test_index.py tests/catalog/parameters/test_filters.py tests/catalog/memory/test_search.py \
          tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
          tests/catalog/api/test_made_up_requests.py
 

@@ -34,7 +34,7 @@ def with_prose(rows: Rows, dice: random.Random) -> Rows:
     """
     import orjson
 
-    from catalog.serving.index import Row
+    from catalog.memory.index import Row
 
     words = ["".join(dice.choices(LETTERS, k=dice.randint(2, 12))) for _ in range(20_000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]
@@ -80,8 +80,8 @@ def questions(names: list[str], words: list[str], dice: random.Random) -> Iterat
 
 
 def measure(rows: Rows) -> None:
-    from catalog.serving.index import Index
-    from catalog.serving.search import Search
+    from catalog.memory.index import Index
+    from catalog.memory.search import Search
 
     index = Index.of(rows)
     gc.collect()
@@ -135,7 +135,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         catalogues.set_up(options.database or f"{folder}/catalogue.sqlite3")
-        from catalog.serving import snapshot
+        from catalog.memory import snapshot
 
         if not options.database:
             catalogues.build(options.offers)

@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 
 from catalog.documents import rendering
+from catalog.memory import snapshot
+from catalog.memory.index import Index, Row
 from catalog.models import Gateway, SyncRun
 from catalog.pricing import meters
 from catalog.publication import apply, listing
 from catalog.publication.repeats import Rules
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
-from catalog.serving import snapshot
-from catalog.serving.index import Index, Row
 from catalog.sync.guard import TrustingGuard
 
 Json = Any

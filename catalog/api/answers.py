@@ -11,10 +11,10 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
+from catalog.memory.index import Row
+from catalog.memory.snapshot import NotReady, Snapshot
 from catalog.normalize import dates
-from catalog.serving.filterset import SelectionFilterSet
-from catalog.serving.index import Row
-from catalog.serving.snapshot import NotReady, Snapshot
+from catalog.parameters.filterset import SelectionFilterSet
 
 Json = Any
 

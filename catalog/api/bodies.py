@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from catalog.serving.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem
-from catalog.serving.suggestions import did_you_mean
+from catalog.parameters.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem
+from catalog.parameters.suggestions import did_you_mean
 
 Json = Any
 _Body = TypeVar("_Body", bound="Body")

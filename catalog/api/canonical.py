@@ -13,12 +13,14 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
+from catalog.memory import snapshot
+from catalog.memory.index import Row
+from catalog.parameters import filters
+from catalog.parameters.filterset import InvalidParameters
 from catalog.pricing import workloads
-from catalog.serving import comparison, filters, snapshot
-from catalog.serving.canonical import models_of
-from catalog.serving.comparison import Compared
-from catalog.serving.filterset import InvalidParameters
-from catalog.serving.index import Row
+from catalog.reports import comparison
+from catalog.reports.canonical import models_of
+from catalog.reports.comparison import Compared
 
 Json = Any
 

@@ -13,9 +13,11 @@ from rest_framework.request import Request
 from catalog.api import answers, serializers
 from catalog.api.canonical import asked_quantities, workload
 from catalog.api.views import CatalogView
-from catalog.serving import filters, side_by_side, snapshot
-from catalog.serving.canonical import Models, models_of
-from catalog.serving.filterset import InvalidParameters, ParameterProblem
+from catalog.memory import snapshot
+from catalog.parameters import filters
+from catalog.parameters.filterset import InvalidParameters, ParameterProblem
+from catalog.reports import side_by_side
+from catalog.reports.canonical import Models, models_of
 
 Json = Any
 

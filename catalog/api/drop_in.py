@@ -11,7 +11,9 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.serving import drop_in, filters, litellm_map, snapshot
+from catalog.formats import drop_in, litellm_map
+from catalog.memory import snapshot
+from catalog.parameters import filters
 
 
 class Models(CatalogView):

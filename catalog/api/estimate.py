@@ -14,11 +14,12 @@ from rest_framework.request import Request
 from catalog.api import answers, bodies, estimate_body, serializers
 from catalog.api.compare import named_models
 from catalog.api.views import CatalogView
+from catalog.memory import snapshot
+from catalog.memory.selection import Selection
 from catalog.pricing import costing, meters, money
-from catalog.serving import estimates, snapshot
-from catalog.serving.canonical import models_of
-from catalog.serving.estimates import Estimated
-from catalog.serving.selection import Selection
+from catalog.reports import estimates
+from catalog.reports.canonical import models_of
+from catalog.reports.estimates import Estimated
 
 Json = Any
 

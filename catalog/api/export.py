@@ -10,8 +10,9 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers, spreadsheet
 from catalog.api.views import CatalogView
-from catalog.serving import filters, snapshot
-from catalog.serving.selection import Selection
+from catalog.memory import snapshot
+from catalog.memory.selection import Selection
+from catalog.parameters import filters
 
 
 class NdjsonRenderer(JSONRenderer):

@@ -27,8 +27,9 @@ from catalog.api.views import CatalogView
 from catalog.documents.differences import DESCRIBING, PRICED, Kind, PriceChange
 from catalog.history import feed
 from catalog.history.versions import Change
+from catalog.memory import snapshot
+from catalog.parameters import filters
 from catalog.pricing.meters import METERS
-from catalog.serving import filters, snapshot
 
 MEDIA_TYPE = "application/atom+xml"
 

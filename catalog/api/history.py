@@ -17,12 +17,13 @@ from catalog.documents.differences import PriceChange
 from catalog.history import feed, offers
 from catalog.history.offers import OfferThen
 from catalog.history.versions import Change, Position, Wanted
+from catalog.memory import snapshot
+from catalog.memory.index import Row
 from catalog.models import Price
 from catalog.normalize import dates
+from catalog.parameters import filters, filterset
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
-from catalog.serving import filters, filterset, snapshot
-from catalog.serving.index import Row
 
 Json = Any
 

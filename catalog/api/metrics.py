@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from catalog import queries
 from catalog import registry as gateways
 from catalog.api import errors
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from front.counts import BOUNDS_SECONDS, counts
 
 FIGURES_SECONDS = 10.0

@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
-from catalog.serving.filterset import SelectionFilterSet
-from catalog.serving.parameters import Parameter
+from catalog.parameters.filterset import SelectionFilterSet
+from catalog.parameters.kinds import Parameter
 from front.front import LIMITED
 from front.problems import DROP_IN
 

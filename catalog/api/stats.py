@@ -8,9 +8,10 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.serving import filters, snapshot
-from catalog.serving.selection import Selection
-from catalog.serving.statistics import statistics
+from catalog.memory import snapshot
+from catalog.memory.selection import Selection
+from catalog.parameters import filters
+from catalog.reports.statistics import statistics
 
 
 class Stats(CatalogView):

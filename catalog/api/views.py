@@ -21,9 +21,11 @@ from rest_framework.views import APIView
 
 from catalog import queries, registry
 from catalog.api import answers, serializers
+from catalog.memory import facets, snapshot
+from catalog.memory.selection import Selection
 from catalog.normalize import dates
-from catalog.serving import facets, filters, filterset, pages, providers, snapshot
-from catalog.serving.selection import Selection
+from catalog.parameters import filters, filterset, pages
+from catalog.reports import providers
 
 
 class CatalogView(APIView):

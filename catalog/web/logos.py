@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from catalog import icons, registry
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from catalog.web.pages import Page
 
 

@@ -7,7 +7,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from catalog.serving.filters import NoParameters
+from catalog.parameters.filters import NoParameters
 
 
 class AnyRenderer(BaseRenderer):

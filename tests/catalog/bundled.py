@@ -9,8 +9,8 @@ import pytest
 from django.db import transaction
 
 from catalog import registry
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog import kept
 from tests.catalog.syncing import sync
 

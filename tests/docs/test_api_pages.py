@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
-from catalog.serving.snapshot import Snapshot
+from catalog.memory.snapshot import Snapshot
 
 Json = Any
 

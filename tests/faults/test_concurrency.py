@@ -19,8 +19,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.curation import overrides
+from catalog.memory import snapshot
 from catalog.models import Gateway, Offer, OfferVersion, Revision, SyncRun
-from catalog.serving import snapshot
 from catalog.sync.run import AlreadyRunning
 from tests.faults.stage import (
     CHUTES,

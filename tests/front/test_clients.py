@@ -17,10 +17,10 @@ from pytest_django.fixtures import Settings
 
 from access import keys
 from access.models import ApiKey
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from front.front import CREDENTIALS, PERSONAL
-from tests.catalog.serving.web import Answered, Web
 from tests.factories import offer_record, publish
+from tests.front.web import Answered, Web
 
 pytestmark = pytest.mark.usefixtures("one_connection")
 

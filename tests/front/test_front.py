@@ -17,11 +17,11 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from access.models import ApiKey
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from front import access_log
 from gatewayz.settings import LOGGING
-from tests.catalog.serving.web import Web
 from tests.factories import hourly, offer_record, publish
+from tests.front.web import Web
 
 LIST = "/catalog/models"
 CACHED = [

@@ -14,11 +14,11 @@ from pytest_django.fixtures import Settings
 
 from access import limits
 from access.limits import Limiter
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from front.counts import Counts
 from front.response_cache import OVERHEAD_BYTES, Answer, Shelf
-from tests.catalog.serving.web import Web
 from tests.factories import offer_record, served_row, snapshot_of
+from tests.front.web import Web
 
 THREADS = 8
 

@@ -6,11 +6,11 @@ from typing import NoReturn
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog.bundled import _bundled_once, bundled, publish_all, publish_chutes
-from tests.catalog.serving.fresh import nothing_served_yet
-from tests.catalog.serving.web import one_connection
+from tests.catalog.memory.fresh import nothing_served_yet
+from tests.front.web import one_connection
 
 __all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_served_yet", "one_connection"]
 

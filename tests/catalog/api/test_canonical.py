@@ -11,13 +11,13 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.curation import identity
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.models import CanonicalModel
+from catalog.parameters.cacheable import canonical_query
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord, PriceRecord
-from catalog.serving import snapshot
-from catalog.serving.canonical import models_of
-from catalog.serving.endpoints import canonical_query
-from catalog.serving.snapshot import Snapshot
+from catalog.reports.canonical import models_of
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from catalog.memory import snapshot
 from catalog.models import OfferVersion, Revision
-from catalog.serving import snapshot
 from catalog.sync import retention
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.syncing import clear_price, say_price, sync_rows

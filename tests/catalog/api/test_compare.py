@@ -9,10 +9,11 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters import cacheable
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord
-from catalog.serving import endpoints, snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish
 
@@ -131,7 +132,7 @@ def test_what_names_no_model_or_no_one_model_is_refused(
 
 
 def test_the_other_order_is_another_question() -> None:
-    asked = {endpoints.canonical_query("/catalog/compare", f"ids={ids}") for ids in ("a,b", "b,a", "a&ids=b")}
+    asked = {cacheable.canonical_query("/catalog/compare", f"ids={ids}") for ids in ("a,b", "b,a", "a&ids=b")}
 
     assert len(asked) == 2
 

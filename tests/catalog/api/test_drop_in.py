@@ -17,11 +17,13 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from catalog.documents import rendering
+from catalog.formats import drop_in
+from catalog.memory import snapshot
+from catalog.memory.index import Identity, Row
+from catalog.memory.snapshot import Snapshot
 from catalog.records import Availability, OfferRecord
-from catalog.serving import comparison, drop_in, snapshot
-from catalog.serving.canonical import models_of
-from catalog.serving.index import Identity, Row
-from catalog.serving.snapshot import Snapshot
+from catalog.reports import comparison
+from catalog.reports.canonical import models_of
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.api.web_server import serving
 from tests.factories import hourly, offer_facts, offer_record, per_token, snapshot_of

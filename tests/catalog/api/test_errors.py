@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import Response, problem_of
 
 ENDPOINTS = [

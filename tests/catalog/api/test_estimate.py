@@ -18,11 +18,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.api.bodies import LARGEST_BYTES
 from catalog.api.estimate_body import EstimateBody, WorkloadBody, workload
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters.filters import NarrowingFilterSet
 from catalog.pricing import billing, meters, money, workloads
 from catalog.records import PriceRecord
-from catalog.serving import snapshot
-from catalog.serving.filters import NarrowingFilterSet
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import Response, body_of, problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.api import spreadsheet
-from catalog.serving.snapshot import Snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row
 

@@ -14,7 +14,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from catalog.api import feed
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from tests.catalog.api.reading import problem_of
 from tests.factories import hourly, offer_record, publish
 

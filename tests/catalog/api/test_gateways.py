@@ -14,10 +14,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.models import Gateway, SyncRun
 from catalog.registry import GATEWAYS
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from catalog.sync import decisions
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.syncing import Network, sync, sync_rows

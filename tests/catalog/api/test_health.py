@@ -12,9 +12,9 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
 from access import keys
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import body_of
 from tests.factories import offer_record, publish
 

@@ -12,10 +12,11 @@ import pytest
 from django.test import Client
 
 from catalog.documents import reading, rendering
+from catalog.formats import litellm_map
+from catalog.memory import snapshot
+from catalog.memory.index import Row
 from catalog.pricing import meters
 from catalog.records import Condition, ModelType, PriceRecord
-from catalog.serving import litellm_map, snapshot
-from catalog.serving.index import Row
 from catalog.sync.guard import Limits, StrictGuard
 from tests.catalog.api.reading import body_of, read
 from tests.factories import offer_facts, offer_record, per_token, publish, snapshot_of

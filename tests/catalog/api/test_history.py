@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from catalog.memory import snapshot
 from catalog.normalize import dates
-from catalog.serving import snapshot
 from catalog.sync import retention
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.syncing import say_price

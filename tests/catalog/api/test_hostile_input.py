@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
-from catalog.serving.snapshot import Snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of
 
 Json = Any

@@ -15,11 +15,11 @@ import pytest
 from django.test import Client
 
 from catalog.documents import rendering
+from catalog.formats import litellm_map
+from catalog.memory.index import Row
+from catalog.memory.selection import Selection
+from catalog.memory.snapshot import Snapshot
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord
-from catalog.serving import litellm_map
-from catalog.serving.index import Row
-from catalog.serving.selection import Selection
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.web_server import serving
 from tests.factories import hourly, offer_facts, offer_record, per_token, snapshot_of
 

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
 from catalog.api import metrics
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from front.counts import counts
 from tests.factories import offer_record, publish
 

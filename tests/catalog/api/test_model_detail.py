@@ -10,8 +10,8 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 

@@ -14,10 +14,10 @@ import time_machine
 from django.test import Client
 
 from catalog import registry
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.models import Offer, Revision
 from catalog.normalize import dates
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import ids, read
 from tests.factories import hourly, offer_record, per_token, publish, served_row, snapshot_of
 

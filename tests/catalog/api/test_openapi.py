@@ -28,15 +28,15 @@ from access import keys
 from access.models import ApiKey
 from catalog import registry
 from catalog.api.serializers import OfferSerializer
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision, SyncRun
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import Response, problem_of, read
-from tests.catalog.serving.web import Web
 from tests.catalog.syncing import sync, sync_rows
 from tests.factories import offer_record, per_token, publish
+from tests.front.web import Web
 
 Json = Any
 

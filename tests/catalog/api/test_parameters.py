@@ -12,9 +12,10 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from catalog.memory import snapshot
 from catalog.normalize import dates
-from catalog.serving import parameters, snapshot
-from catalog.serving.filters import OfferFilterSet
+from catalog.parameters import kinds
+from catalog.parameters.filters import OfferFilterSet
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 
@@ -26,11 +27,11 @@ LISTS = sorted(name for name, parameter in PARAMETERS.items() if parameter.takes
 CLOSED = sorted(
     name
     for name, parameter in PARAMETERS.items()
-    if isinstance(parameter, parameters.OneOf | parameters.AnyOf | parameters.ModelTypes | parameters.YesNo)
+    if isinstance(parameter, kinds.OneOf | kinds.AnyOf | kinds.ModelTypes | kinds.YesNo)
 )
-AMOUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, parameters.UsDollars))
-COUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, parameters.WholeNumber))
-MOMENTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, parameters.Moment))
+AMOUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, kinds.UsDollars))
+COUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, kinds.WholeNumber))
+MOMENTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, kinds.Moment))
 TEXTS = sorted(PARAMETERS.keys() - {*CLOSED, *AMOUNTS, *COUNTS, *MOMENTS, "cursor"})
 """Parameters that take any text; every other one has a closed set or a format of values."""
 
@@ -164,7 +165,7 @@ def test_a_year_that_is_taken_for_no_time_is_told_why(client: Client) -> None:
 @example(99_999_999)
 @example(100_000_000)
 def test_every_time_is_spelled_so_that_it_is_read_again(seconds: int) -> None:
-    moment, past = parameters.Moment("any"), parameters.PastMoment("any")
+    moment, past = kinds.Moment("any"), kinds.PastMoment("any")
     spelled = moment.spelled(seconds)
     assert moment.parse(spelled) == seconds
 

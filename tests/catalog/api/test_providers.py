@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.records import ModelType
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 

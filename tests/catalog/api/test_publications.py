@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.curation import overrides
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.models import Offer
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import ids, read
 from tests.factories import hourly, offer_record, publish
 

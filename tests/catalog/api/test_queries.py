@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.registry import GATEWAYS
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.syncing import sync
 

@@ -11,8 +11,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import ids, problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 

@@ -11,9 +11,9 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.serving import snapshot
-from catalog.serving.snapshot import Snapshot
-from catalog.serving.statistics import COUNTED, PERCENTILES, PRICES, nearest_rank
+from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
+from catalog.reports.statistics import COUNTED, PERCENTILES, PRICES, nearest_rank
 from tests.catalog.api.reading import read
 from tests.factories import hourly, offer_record, per_token, publish
 

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 
 from catalog.gateways.openrouter import OpenRouter
+from catalog.memory import snapshot
 from catalog.records import OfferRecord
-from catalog.serving import snapshot
 from tests.catalog.api.reading import ids, read
 from tests.factories import openrouter_row, publish
 

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 
 from catalog import registry
+from catalog.memory import snapshot
 from catalog.models import Price
-from catalog.serving import snapshot
 from tests.catalog.api.reading import body_of, read
 from tests.factories import publish
 

@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from catalog.documents import reading, rendering
+from catalog.formats import drop_in, litellm_map
 from catalog.pricing import costing, meters, workloads
 from catalog.publication.overlay import overlay
 from catalog.records import Condition, OfferRecord, PriceRecord, UnclearPrice
-from catalog.serving import comparison, drop_in, litellm_map
+from catalog.reports import comparison
 from tests.factories import hourly, offer_facts, offer_record, per_token, served_row, snapshot_of
 
 Json = Any

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from catalog.adapter.contract import Request
+from catalog.memory import snapshot
 from catalog.models import Provider, Revision, SyncRun
-from catalog.serving import snapshot
 from catalog.sync import decisions
 from tests.catalog.syncing import Network, published, sync, sync_rows
 from tests.factories import chutes_row, openrouter_row

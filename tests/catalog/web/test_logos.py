@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from catalog import icons, registry
 from catalog.known_providers import KnownProvider, KnownProviders, logo_path
-from catalog.serving import snapshot
+from catalog.memory import snapshot
 from tests.factories import offer_record, served_row, snapshot_of
 
 MARK = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h4v4z"/></svg>'

@@ -1,0 +1,1 @@
+"""The catalogue in the formats of other services."""

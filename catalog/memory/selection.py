@@ -1,0 +1,115 @@
+"""A set of offers of one snapshot, narrowed and ordered by a client's query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from pyroaring import BitMap
+
+from catalog import registry
+from catalog.memory.index import SORT_VALUES, Row
+from catalog.memory.orders import SortValue
+from catalog.memory.search import Found
+from catalog.memory.snapshot import Snapshot
+
+SORTS = tuple(name for name in SORT_VALUES if name not in {"max_completion_tokens", "expires"})
+"""The values that lists can be sorted by; a leading `-` reverses the order."""
+RELEVANCE = "relevance"
+"""The order of search results, the likeliest first. It cannot be reversed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Immutable: every method returns another selection."""
+
+    snapshot: Snapshot
+    members: BitMap
+    """The positions of the offers. Callers must not change the bitmap: it may be the index's own."""
+    sort: str = "id"
+    found: Found | None = None
+    """The search result of the query's text; `relevance` sorts by it."""
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, *, status: str = "active") -> Selection:
+        """Select offers by status (`active`, `withdrawn` or `all`), by id and gateway. Lists show the active ones."""
+        index = snapshot.index
+        return cls(snapshot, index.positions if status == "all" else index.having("status", status))
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def of_gateway(self, slug: str) -> Selection:
+        return self if slug == "all" else self.having("gateway", slug)
+
+    def of_provider(self, spelling: str) -> Selection:
+        return self.having("provider", registry.PROVIDERS.key(spelling))
+
+    def of_canonical_models(self, slugs: Iterable[str]) -> Selection:
+        """Keep offers of any of these models, in any case; the slug of a merged model redirects to its new model."""
+        led = (self.snapshot.redirects.get(slug.casefold(), slug).casefold() for slug in slugs)
+        return self.having_any("canonical_model", led)
+
+    def having(self, name: str, value: str) -> Selection:
+        """Keep the offers with this value of a facet (`index.FACETS`)."""
+        return replace(self, members=self.members & self.snapshot.index.having(name, value))
+
+    def having_any(self, name: str, values: Iterable[str]) -> Selection:
+        wanted = BitMap.union(BitMap(), *(self.snapshot.index.having(name, value) for value in values))
+        return replace(self, members=self.members & wanted)
+
+    def matching(self, text: str) -> Selection:
+        """Keep the offers that have all words of the text, or words of similar spelling (`search.py`)."""
+        found = self.snapshot.index.search.find(text)
+        return replace(self, members=self.members & found.positions, found=found)
+
+    def having_all(self, name: str, values: Iterable[str]) -> Selection:
+        return reduce(lambda selection, value: selection.having(name, value), values, self)
+
+    def at_least(self, name: str, value: SortValue) -> Selection:
+        """Keep the offers with this value (`index.SORT_VALUES`) or a higher one. Unknown values are in no range."""
+        index = self.snapshot.index
+        return replace(self, members=index.orders[name].at_least(self.members, value, index.rows))
+
+    def at_most(self, name: str, value: SortValue) -> Selection:
+        index = self.snapshot.index
+        return replace(self, members=index.orders[name].at_most(self.members, value, index.rows))
+
+    def below(self, name: str, value: SortValue) -> Selection:
+        index = self.snapshot.index
+        return replace(self, members=index.orders[name].below(self.members, value, index.rows))
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Count the offers by value of a facet; values without offers are left out."""
+        values = sorted(self.snapshot.index.facets[name].items())
+        counted = {value: offers.intersection_cardinality(self.members) for value, offers in values}
+        return {value: count for value, count in counted.items() if count}
+
+    def sorted_by(self, sort: str) -> Selection:
+        """Sort by this value. Ties stay in the order of id and gateway in both directions, so the order is total."""
+        return replace(self, sort=sort)
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All offers of the selection, in its order."""
+        return self.page(offset=0, limit=len(self))
+
+    def page(self, *, offset: int, limit: int) -> Sequence[Row]:
+        rows = self.snapshot.index.rows
+        return [rows[position] for position in self._positions(offset, offset + limit)]
+
+    def offset_after(self, place: tuple[str, str]) -> int:
+        """Return how many members come up to this id and gateway, in that order. No such offer needs to exist."""
+        next_position = self.snapshot.index.position_after(place)
+        return len(self) if next_position is None else self.members.rank(next_position - 1)
+
+    def _positions(self, start: int, stop: int) -> Iterable[int]:
+        """Return the positions of the rows from `start` to `stop` in the selected order."""
+        if self.sort == "id":
+            return self.members[start:stop]  # positions are already in this order
+        index = self.snapshot.index
+        if self.sort == RELEVANCE and self.found:
+            return index.search.page(self.found, self.members, start=start, stop=stop)
+        order = index.orders[self.sort.removeprefix("-")]
+        return order.picked(index.rows, self.members, is_falling=self.sort.startswith("-"), start=start, stop=stop)

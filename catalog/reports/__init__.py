@@ -1,0 +1,1 @@
+"""What an answer shows, as typed results: models, comparisons, estimates, statistics, providers."""

@@ -1,0 +1,109 @@
+"""Compares offers of one model: what a workload costs at each, cheapest first, and which other fields differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from catalog.documents import reading
+from catalog.memory.index import Row
+from catalog.pricing import money, workloads
+from catalog.records import ModelType
+from catalog.reports.tariffs import tariff
+
+Json = Any
+
+DEFAULT_WORKLOAD = workloads.Workload(input_tokens=750_000, output_tokens=250_000)
+"""A million tokens: three parts input, one part output."""
+WORKLOAD_OF_EMBEDDINGS = workloads.Workload(input_tokens=1_000_000)
+"""The same number of tokens, all of them input: an embedding has no output tokens."""
+
+_COMPARED = (
+    "price_per_million.input",
+    "price_per_million.output",
+    "context_length",
+    "top_provider.max_completion_tokens",
+    "quantization",
+    "supported_parameters",
+)
+WITHDRAWN = "its gateway has withdrawn it"
+"""The reason why a withdrawn offer has no cost, even if it had prices."""
+_NOT_COMPARABLE = {
+    "dynamic": "its price is decided when a request runs",
+    "hourly": "it is billed by the hour of an instance, not by tokens",
+    "unit": "it is not billed by tokens of text",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """An offer, and what the workload costs there."""
+
+    row: Row
+    document: Json
+    cost: Decimal | None
+    """In US dollars; None if the cost is unknown."""
+    reasons: tuple[str, ...]
+    """Why the offer has no cost."""
+    notes: tuple[str, ...]
+    """Which assumptions the cost depends on."""
+    held_meters: tuple[str, ...]
+    """Meters of the workload whose price is held."""
+
+    @property
+    def cost_text(self) -> str | None:
+        return None if self.cost is None else money.plain(self.cost)
+
+
+def usual_workload(rows: Iterable[Row]) -> workloads.Workload:
+    """Return the default workload that these offers are compared by."""
+    are_embeddings = all(("model_type", ModelType.EMBEDDINGS.value) in row.facets for row in rows)
+    return WORKLOAD_OF_EMBEDDINGS if are_embeddings else DEFAULT_WORKLOAD
+
+
+def compared(rows: Iterable[Row], workload: workloads.Workload) -> list[Compared]:
+    """Sort the offers by cost, cheapest first. Offers that cannot be compared come last, by gateway and id."""
+    found = [_compared(row, workload) for row in rows]
+    return sorted(found, key=lambda each: (each.cost is None, each.cost or 0, each.row.gateway, each.row.id))
+
+
+def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
+    """Return the fields in which the offers differ, with one value per offer, in the order of the offers.
+
+    Missing values never count as a difference.
+    """
+    told = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
+    return {field: values for field, values in told.items() if len({str(value) for value in values} - {"None"}) > 1}
+
+
+def _compared(row: Row, workload: workloads.Workload) -> Compared:
+    document = orjson.loads(row.document)
+    bill = tariff(document, puts_out_text=reading.puts_out_text(document)).bill(workload)
+    reasons = _reasons(document) or bill.reasons
+    return Compared(
+        row=row,
+        document=document,
+        cost=None if reasons else bill.total,
+        reasons=reasons,
+        notes=bill.notes,
+        held_meters=bill.held_meters,
+    )
+
+
+def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return why an offer cannot be compared for any workload; empty if it can."""
+    kind = document["price_status"] if document["price_status"] == "dynamic" else document["price_basis"]
+    if document["withdrawn_at"] is not None:
+        return (WITHDRAWN,)
+    return (_NOT_COMPARABLE[kind],) if kind in _NOT_COMPARABLE else ()
+
+
+def _value(document: Json, path: str) -> Json:
+    """Return None if the field or its parent is missing."""
+    for part in path.split("."):
+        document = document[part] if document is not None else None
+    return document

@@ -1,1 +1,0 @@
-"""The read side: one published revision held in memory, and the selections that clients make from it."""

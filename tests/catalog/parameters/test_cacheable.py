@@ -1,0 +1,104 @@
+"""Which answers may be kept, and what all spellings of one question have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+from django.urls import resolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.memory.selection import Selection
+from catalog.parameters import cacheable
+from catalog.parameters.cacheable import canonical_query
+from catalog.parameters.filters import OfferFilterSet
+from tests.factories import offer_record, served_row, snapshot_of
+
+HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
+
+# --- encodings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wordings", "question"),
+    [
+        (["", "limit=250", "gateway=all&offset=0", "sort=id"], ""),
+        (["limit=10&gateway=chutes", "gateway=chutes&limit=010&"], "gateway=chutes&limit=10"),
+        (["provider=Qwen", "provider=qwen", "provider=QWEN"], "provider=qwen"),
+        (["tags=hot,New", "tags=new&tags=HOT", "tags=hot,hot,new"], "tags=hot%2Cnew"),
+        (["model_type=image-generation,LLM", "model_type=LLM&model_type=Image+Generation"], None),
+    ],
+)
+def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], question: str | None) -> None:
+    meant = {canonical_query("/catalog/models", wording) for wording in wordings}
+
+    assert len(meant) == 1
+    assert question is None or meant == {question}
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/catalog/models", "limit=0"),
+        ("/catalog/models", "bogus=1"),
+        ("/catalog/models", "&".join(f"tags={number}" for number in range(2_000))),
+        ("/catalog/models", "tags=\u20ac"),
+        ("/catalog/gateways", ""),
+        ("/catalog/sync/runs/1", ""),
+        ("/catalog/modelss", ""),
+        ("/healthz", ""),
+        ("/metrics", ""),
+        ("/admin/", ""),
+    ],
+)
+def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None:
+    assert canonical_query(path, query) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/catalog/models",
+        "/catalog/models/",
+        "/catalog/models/a/b",
+        "/catalog/providers",
+        "/catalog/provider/",
+        "/catalog/canonical/a/b",
+        "/catalog/resolve",
+        "/catalog/compare/",
+        "/catalog/stats",
+        "/catalog/export.json",
+        "/catalog/export.ndjson",
+        "/catalog/export.csv",
+    ],
+)
+def test_every_endpoint_reads_the_parameters_that_its_view_reads(path: str) -> None:
+    endpoint = cacheable.endpoint_of(path)
+
+    view: Any = resolve(path).func.view_class  # type: ignore[attr-defined]  # Django puts it on the function
+    assert endpoint is not None
+    assert view.filterset_class is endpoint.filterset
+    assert [renderer.media_type for renderer in view.renderer_classes] == [endpoint.media_type]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["gateway", "provider", "model_type", "tags", "sort", "limit", "offset"]),
+        st.sampled_from(["all", "chutes", "Qwen", "LLM,other", "other", "Hot", "hot,New", "-name", "3", "0", "250"]),
+    )
+)
+def test_the_canonical_query_asks_for_the_same_and_is_its_own(asked: dict[str, str]) -> None:
+    canonical = canonical_query("/catalog/models", urlencode(asked))
+    if canonical is None:
+        return
+    records = [offer_record(f"{n}/x", provider_slug=("Qwen", "q")[n % 2], tags=("Hot",) * (n % 3)) for n in range(9)]
+    everything = Selection.of(snapshot_of(*map(served_row, records)))
+
+    before, after = OfferFilterSet(QueryDict(urlencode(asked))), OfferFilterSet(QueryDict(canonical))
+
+    assert after.canonical() == canonical
+    assert before.narrowed(everything).rows == after.narrowed(everything).rows
+    assert all(before.values[name] == after.values[name] for name in ("gateway", "sort", "limit", "offset"))

@@ -1,0 +1,78 @@
+"""A serving process, asked as its web server asks it. A folder that uses it has `one_connection` in its conftest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import orjson
+import pytest
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+
+from catalog.parameters import cacheable
+from front.counts import Counts
+from front.front import Front
+
+
+@dataclass
+class Answered:
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def __getitem__(self, name: str) -> str | None:
+        found = [value for known, value in self.headers if known.lower() == name.lower()]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    @property
+    def lasting(self) -> tuple[str, list[tuple[str, str]], bytes]:
+        """All but the id of the request."""
+        return self.status, [header for header in self.headers if header[0] != "X-Request-ID"], self.body
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass
+class Web:
+    counts: Counts = field(default_factory=Counts)
+    asked_django: list[str] = field(default_factory=list)
+    environs: list[dict[str, Any]] = field(default_factory=list)
+    """The WSGI environ that Django received with each request."""
+
+    def __post_init__(self) -> None:
+        django = get_wsgi_application()
+
+        def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            self.asked_django.append(environ["PATH_INFO"])
+            self.environs.append(dict(environ))
+            return django(environ, start_response)
+
+        self.front = Front(application, counts=self.counts, cacheable=cacheable)
+
+    def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:
+        environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
+        environ |= {"HTTP_HOST": "localhost", "REMOTE_ADDR": "192.0.2.1", "wsgi.input": BytesIO(body), **headers}
+        if body:
+            environ.setdefault("CONTENT_LENGTH", str(len(body)))
+        setup_testing_defaults(environ)
+        started: list[Any] = []
+        chunks = self.front(environ, lambda *given: started.extend(given))
+        return Answered(started[-2], started[-1], b"".join(chunks))
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """Keep the connection open: Django would close it after each request, and so end the transaction of the test."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
