@@ -13,9 +13,9 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from catalog.api import bodies
 from catalog.api.serializers.fields import MONEY
-from catalog.parameters.filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem
 from catalog.parameters.kinds import LONGEST_VALUE, Parameter
+from catalog.parameters.offer_filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
 from catalog.pricing import money, workloads
 from catalog.pricing.quantities import problem_of_quantity
 

@@ -12,7 +12,7 @@ from catalog.api import answers, serializers, spreadsheet
 from catalog.api.views import CatalogView
 from catalog.memory import snapshot
 from catalog.memory.selection import Selection
-from catalog.parameters import filters
+from catalog.parameters import offer_filters
 
 
 class NdjsonRenderer(JSONRenderer):
@@ -27,7 +27,7 @@ class CsvRenderer(NdjsonRenderer):
 
 
 class Export(CatalogView):
-    filterset_class = filters.NarrowingFilterSet
+    filterset_class = offer_filters.NarrowingFilterSet
 
     def selection(self, request: Request) -> Selection:
         return self.query(request).narrowed(Selection.of(snapshot.current()))

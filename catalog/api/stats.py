@@ -10,12 +10,12 @@ from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
 from catalog.memory import snapshot
 from catalog.memory.selection import Selection
-from catalog.parameters import filters
+from catalog.parameters import offer_filters
 from catalog.reports.statistics import statistics
 
 
 class Stats(CatalogView):
-    filterset_class = filters.NarrowingFilterSet
+    filterset_class = offer_filters.NarrowingFilterSet
 
     @extend_schema(
         operation_id="read_stats",

@@ -24,7 +24,7 @@ from catalog.api import answers, serializers
 from catalog.memory import facets, snapshot
 from catalog.memory.selection import Selection
 from catalog.normalize import dates
-from catalog.parameters import filters, filterset, pages
+from catalog.parameters import filters, filterset, offer_filters, pages
 from catalog.reports import providers
 
 
@@ -37,7 +37,7 @@ class CatalogView(APIView):
 
 
 class ModelList(CatalogView):
-    filterset_class = filters.OfferFilterSet
+    filterset_class = offer_filters.OfferFilterSet
 
     @extend_schema(operation_id="list_models", summary="Offers of models", responses=serializers.ModelListSerializer)
     def get(self, request: Request) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
 from catalog.memory import snapshot
-from catalog.parameters import filters
+from catalog.parameters import filters, offer_filters
 from catalog.parameters.filterset import InvalidParameters, SelectionFilterSet
 
 JSON = "application/json"
@@ -28,7 +28,7 @@ class Endpoint(NamedTuple):
 
 
 ENDPOINTS: Sequence[Endpoint] = (
-    Endpoint(re.compile(r"/catalog/models/?"), filters.OfferFilterSet),
+    Endpoint(re.compile(r"/catalog/models/?"), offer_filters.OfferFilterSet),
     Endpoint(re.compile(r"/catalog/providers?/?"), filters.ProviderFilterSet),
     Endpoint(re.compile(r"/catalog/providers/.+", re.DOTALL), filters.OfferOfIdFilterSet),
     Endpoint(re.compile(r"/catalog/models/.+/history", re.DOTALL), filters.HistoryFilterSet),
@@ -36,10 +36,10 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"/catalog/canonical/.+", re.DOTALL), filters.WorkloadFilterSet),
     Endpoint(re.compile(r"/catalog/resolve/?"), filters.ResolveFilterSet),
     Endpoint(re.compile(r"/catalog/compare/?"), filters.CompareFilterSet),
-    Endpoint(re.compile(r"/catalog/stats/?"), filters.NarrowingFilterSet),
-    Endpoint(re.compile(r"/catalog/export\.json"), filters.NarrowingFilterSet),
-    Endpoint(re.compile(r"/catalog/export\.ndjson"), filters.NarrowingFilterSet, "application/x-ndjson"),
-    Endpoint(re.compile(r"/catalog/export\.csv"), filters.NarrowingFilterSet, "text/csv"),
+    Endpoint(re.compile(r"/catalog/stats/?"), offer_filters.NarrowingFilterSet),
+    Endpoint(re.compile(r"/catalog/export\.json"), offer_filters.NarrowingFilterSet),
+    Endpoint(re.compile(r"/catalog/export\.ndjson"), offer_filters.NarrowingFilterSet, "application/x-ndjson"),
+    Endpoint(re.compile(r"/catalog/export\.csv"), offer_filters.NarrowingFilterSet, "text/csv"),
     Endpoint(re.compile(r"/catalog/changes/?"), filters.ChangeFilterSet),
     Endpoint(re.compile(r"/catalog/changes\.atom"), filters.ChangeFeedFilterSet, "application/atom+xml"),
     Endpoint(re.compile(r"(/api)?/v1/models(/count|/user)?"), filters.DropInFilterSet),

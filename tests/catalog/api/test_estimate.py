@@ -20,7 +20,7 @@ from catalog.api.bodies import LARGEST_BYTES
 from catalog.api.estimate_body import EstimateBody, WorkloadBody, workload
 from catalog.memory import snapshot
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters.filters import NarrowingFilterSet
+from catalog.parameters.offer_filters import NarrowingFilterSet
 from catalog.pricing import billing, meters, money, workloads
 from catalog.records import PriceRecord
 from tests.catalog.api.reading import Response, body_of, problem_of, read

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from catalog.memory import snapshot
 from catalog.normalize import dates
 from catalog.parameters import kinds
-from catalog.parameters.filters import OfferFilterSet
+from catalog.parameters.offer_filters import OfferFilterSet
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 

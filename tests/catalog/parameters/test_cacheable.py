@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from catalog.memory.selection import Selection
 from catalog.parameters import cacheable
 from catalog.parameters.cacheable import canonical_query
-from catalog.parameters.filters import OfferFilterSet
+from catalog.parameters.offer_filters import OfferFilterSet
 from tests.factories import offer_record, served_row, snapshot_of
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]

@@ -22,8 +22,9 @@ from catalog.memory.index import FACETS, Index, Row
 from catalog.memory.selection import SORTS, Selection
 from catalog.normalize import dates
 from catalog.parameters.cacheable import canonical_query
-from catalog.parameters.filters import DropInFilterSet, NarrowingFilterSet, OfferFilterSet
+from catalog.parameters.filters import DropInFilterSet
 from catalog.parameters.filterset import InvalidParameters
+from catalog.parameters.offer_filters import NarrowingFilterSet, OfferFilterSet
 from catalog.parameters.pages import page_of
 from catalog.pricing import meters, money
 from catalog.pricing.schedules import Clause, Schedule
