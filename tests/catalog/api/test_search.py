@@ -18,7 +18,7 @@ from tests.factories import offer_record, served_row, snapshot_of
 
 Json = Any
 
-SEARCHES = Path(__file__).parent.parent / "serving" / "searches.csv"
+SEARCHES = Path(__file__).parent.parent / "memory" / "searches.csv"
 STRANGERS = (
     "4yo1/llama",
     "OrbitMC/qwen",
