@@ -84,11 +84,12 @@ types: $(VENV)/dev.stamp
 architecture: $(VENV)/dev.stamp
 	@$(BIN)/lint-imports
 
+# With extras: pip, which is used where uv fails, refuses `coverage[toml]` if only `coverage` is pinned with hashes.
 lock: $(VENV)/dev.stamp  ## pin the requirements of pyproject.toml again
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	    --custom-compile-command "make lock" --group dev pyproject.toml -o requirements-dev.txt
+	    --no-strip-extras --custom-compile-command "make lock" --group dev pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --custom-compile-command "make lock" --constraint requirements.txt --group bench -o requirements-bench.txt
 
