@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Gateway
 from catalog.registry import GATEWAYS
-from catalog.sync.rows import sort_rows
+from catalog.sync.rows import print_of, sort_rows
 from tests.catalog.gateways import describe
 from tests.catalog.gateways.cases import CASES, Case, bundled, expected_text
 from tests.catalog.gateways.strategies import ANY, broken
@@ -128,7 +128,8 @@ def test_a_row_with_one_thing_changed_is_a_record_or_an_unusable_row(gateway: Ga
 
     reason = testing.check_refuses(gateway, changed)
 
-    if gateway.essence(changed) == gateway.essence(row):
+    # By their prints, as a sync compares them: in Python, false equals 0.
+    if print_of(gateway, changed, reader="") == print_of(gateway, row, reader="") != "":
         assert testing.check_refuses(gateway, row) == reason
         assert reason or gateway.record(changed) == gateway.record(row)
 
