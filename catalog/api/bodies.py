@@ -127,7 +127,7 @@ def without_repetition(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
 def _problem(error: ErrorDetails, shape: type[BaseModel]) -> ParameterProblem:
     place = ".".join(map(str, error["loc"])) or "body"
     if error["type"] == "missing":
-        return ParameterProblem.shown(place, "", "is needed")
+        return ParameterProblem.shown(place, "", "is required")
     if error["type"] == "extra_forbidden":
         suggestion = did_you_mean(str(error["loc"][-1]), _keys_at(shape, error["loc"][:-1]))
         return ParameterProblem.shown(place, "", f"is not a key here{suggestion}")

@@ -114,7 +114,9 @@ def _page(query: filterset.SelectionFilterSet, *, until: int) -> feed.Page:
     try:
         return feed.changes_after(_start(query), until=until, wanted=wanted(query), limit=query.values["limit"])
     except feed.NotPublished as error:
-        raise _invalid(query, given[0], f"names a revision that there is not; the newest is {error.newest}") from error
+        raise _invalid(
+            query, given[0], f"names a revision that does not exist; the newest is {error.newest}"
+        ) from error
 
 
 def _start(query: filterset.SelectionFilterSet) -> Position | None:

@@ -17,7 +17,7 @@ from front.problems import DROP_IN
 
 Json = Any
 KEY_WORDS = "A key, made in the admin: a limit of its own, and whatever its scopes allow. Reading needs none."
-SESSION_WORDS = "A member of staff who is logged in to the admin; `X-CSRFToken` is needed too."
+SESSION_WORDS = "A member of staff who is logged in to the admin; `X-CSRFToken` is required too."
 KEY_SCHEMES: dict[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "gwz_…", "description": KEY_WORDS},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY_WORDS},
@@ -57,7 +57,7 @@ class CatalogSchema(AutoSchema):
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
         if self.path.startswith(LIMITED):
-            expected["401"] = "The key that was sent is wrong, or one is needed and none was sent."
+            expected["401"] = "The key that was sent is wrong, or one is required and none was sent."
             expected["429"] = "Too many requests; `Retry-After` says how long to wait."
         if self._needs_key():
             expected["403"] = "The key lacks the scope, or the account the permission."

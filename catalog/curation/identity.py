@@ -50,7 +50,7 @@ def checked_statement(
     if model is None and kind != needs.SPLIT:
         raise InvalidStatement("which model is it? Only a split goes without one")
     if not text.is_storable(reason) or not reason.strip():
-        raise InvalidStatement("a reason is needed, as text")
+        raise InvalidStatement("a reason is required, as text")
     try:
         spelling = text.line(spelling, longest=MAX_SLUG) if spelling else ""
         row = IdentityStatement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason.strip())

@@ -66,7 +66,7 @@ def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed:
     except ValueError as error:
         raise InvalidOverride(str(error)) from error
     if not text.is_storable(reason) or not reason.strip():
-        raise InvalidOverride("a reason is needed, as text")
+        raise InvalidOverride("a reason is required, as text")
     if not is_confirmed and (doubt := _doubt(offer, field, value)):
         raise NeedsConfirmation(doubt)
     return value

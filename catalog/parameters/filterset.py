@@ -58,7 +58,7 @@ class SelectionFilterSet(django_filters.FilterSet):
             self._read(name, texts, problems)
         for name, parameter in self.parameters().items():
             if parameter.required and name not in data:
-                problems.append(ParameterProblem(name, "", "is needed"))
+                problems.append(ParameterProblem(name, "", "is required"))
         for name in self.depending:
             if name not in data:
                 self.values[name] = self.default(name)
@@ -121,7 +121,7 @@ class SelectionFilterSet(django_filters.FilterSet):
 
 def _not_a_parameter(name: str, known: Collection[str]) -> str:
     if not known:
-        return "is not a parameter here; there are none"
+        return "is not a parameter here; this endpoint takes none"
     if suggestion := did_you_mean(name, known):
         return f"is not a parameter here{suggestion} The parameters are {', '.join(known)}"
     return f"is not a parameter here; those are {', '.join(known)}"

@@ -116,7 +116,7 @@ def test_a_model_is_named_in_any_spelling_that_is_clear(client: Client, three_mo
 @pytest.mark.parametrize(
     ("ids", "reason"),
     [
-        ([], "is needed"),
+        ([], "is required"),
         ([R1] * 11, "must have at most 10 models"),
         ([R1, "nobody"], "has 'nobody', which is the name of no model that is known"),
         ([R1, f"chutes/{R1}"], f"has {R1!r} more than once"),

@@ -166,7 +166,7 @@ def test_a_number_is_read_exactly_however_it_is_written(client: Client, offers: 
         (b"[" * 60_000, "body", "is nested too deeply"),
         ([1], "body", "must be an object"),
         ({"workload": [1]}, "workload", "must be an object"),
-        ({}, "workload", "is needed"),
+        ({}, "workload", "is required"),
         ({"workload": {}}, "workload", "must have a quantity above 0"),
         ({"workload": {"requests": 0, "prompt_tokens": 9}}, "workload", "must have a quantity above 0"),
         ({"workload": TOKENS, "bogus": 1}, "bogus", "is not a key here"),
@@ -221,7 +221,7 @@ def test_all_that_is_wrong_is_named_at_once(client: Client, offers: None) -> Non
 @pytest.mark.parametrize(
     ("body", "first", "named"),
     [
-        ({f"key_{number}": 1 for number in range(4_000)}, "workload is needed", 4_001),
+        ({f"key_{number}": 1 for number in range(4_000)}, "workload is required", 4_001),
         ({"workload": TOKENS, "filters": {f"key_{number}": 1 for number in range(4_000)}}, "filters.key_0 is", 4_000),
     ],
     ids=["keys", "filters"],

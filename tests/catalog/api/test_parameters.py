@@ -315,7 +315,7 @@ def test_a_refusal_suggests_nothing_that_is_not_alike(client: Client, query: str
 def test_an_address_without_parameters_takes_none(client: Client, address: str) -> None:
     [error] = refusal(client, "limit=1", address=address)["errors"]
 
-    assert error == {"parameter": "limit", "value": "1", "reason": "is not a parameter here; there are none"}
+    assert error == {"parameter": "limit", "value": "1", "reason": "is not a parameter here; this endpoint takes none"}
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,7 @@ def test_an_override_without_a_reason_that_can_be_read_is_refused(reason: str) -
     publish(offer_record("a/1"))
     before = stored()
 
-    with pytest.raises(InvalidOverride, match="a reason is needed"):
+    with pytest.raises(InvalidOverride, match="a reason is required"):
         say("hourly_rate", per_hour("3"), reason=reason)
 
     assert stored() == before
