@@ -19,9 +19,9 @@ django_application = get_wsgi_application()
 call_command("check", stdout=io.StringIO())
 
 from catalog.memory import snapshot  # noqa: E402  the apps must be loaded first
-from catalog.parameters import cacheable  # noqa: E402
-from front.counts import counts  # noqa: E402
-from front.front import Front  # noqa: E402
+from catalog.parameters import cacheable  # noqa: E402  likewise
+from front.counts import counts  # noqa: E402  likewise
+from front.front import Front  # noqa: E402  likewise
 
 # Here and not in an AppConfig: each worker loads this file after the fork, and threads do not survive a fork.
 snapshot.start_following()

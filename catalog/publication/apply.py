@@ -210,7 +210,7 @@ def _save(drafts: Sequence[Draft]) -> None:
     overtaken = [hold for draft in drafts for hold in draft.overtaken_holds]
     PriceHold.objects.bulk_update(overtaken, ["state", "is_interrupted"], batch_size=BATCH)
     followed = [hold for draft in drafts for hold in draft.followed_holds]
-    PriceHold.objects.bulk_update(followed, ["amount"], batch_size=BATCH)
+    PriceHold.objects.bulk_update(followed, ["amount", "kept"], batch_size=BATCH)
     PriceHold.objects.bulk_create([hold for draft in drafts for hold in draft.new_holds], batch_size=BATCH)
 
 

@@ -12,7 +12,7 @@ from catalog import records
 from catalog.models import Gateway, Offer, PriceHold, SyncRun
 from catalog.pricing import money, relations
 from catalog.publication import parts
-from catalog.publication.holds import PriceKey, with_holds
+from catalog.publication.holds import Hold, PriceKey, with_holds
 from catalog.publication.listing import AcceptedListing, Doubt, Guard, Loss, Rule
 from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Siblings, siblings
@@ -125,8 +125,11 @@ class Drafter:
                 hold.state = PriceHold.State.OVERTAKEN
                 hold.is_interrupted = not self.is_counted
                 draft.overtaken_holds.append(draft.standing.holds.pop(key))
-            elif reported[key] != before:
-                hold.amount = money.plain(reported[key])
+                continue
+            hold.amount = money.plain(reported[key])
+            is_contradicted = key in broken and _contradicts_as_served(draft.upstream, key, hold)
+            hold.kept = "" if is_contradicted else hold.kept
+            if reported[key] != before or is_contradicted:
                 draft.followed_holds.append(hold)
 
     def _doubts(self, draft: Draft, others: Siblings) -> dict[PriceKey, Doubt]:
@@ -170,6 +173,14 @@ def _offers(gateway: Gateway, keys: Collection[str]) -> list[Offer]:
         for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway")
     ]
     return sorted(found, key=lambda offer: offer.model_id)
+
+
+def _contradicts_as_served(record: OfferRecord, key: PriceKey, hold: PriceHold) -> bool:
+    """Whether the price that is served instead of a waiting one contradicts another price of the offer as well."""
+    if hold.state != PriceHold.State.OPEN or not hold.kept:
+        return False
+    served = with_holds(record, {key: Hold(amount=Decimal(hold.amount), kept=Decimal(hold.kept))})
+    return key in relations.broken(served.prices)
 
 
 def _last_holds(offers: Sequence[Offer]) -> dict[tuple[int, PriceKey], PriceHold]:

@@ -305,6 +305,25 @@ def test_a_price_waits_no_longer_once_nothing_contradicts_it(network: Network) -
     assert (hold().state, served()["a/1"]["holds"]) == (State.OVERTAKEN, [])
 
 
+@pytest.mark.parametrize(("prompt", "cache_read"), [("0.000012", "0.000005"), ("0.000004", None)])
+def test_what_is_served_instead_of_a_held_price_contradicts_no_other_one(
+    prompt: str, cache_read: str | None, network: Network
+) -> None:
+    list_prices(network, 0, row("a/1", "0.00003", input_cache_read="0.000002"))
+    list_prices(network, 1, row("a/1", "0.00003", input_cache_read="0.000025"))
+    assert (hold().rule, hold().kept) == ("move", "0.000002")
+    PriceHold.objects.update(kept="0.000005")
+
+    list_prices(network, 2, row("a/1", prompt, input_cache_read="0.000025"))
+
+    assert served()["a/1"]["pricing"].get("input_cache_read") == cache_read
+    assert (hold().state, hold().rule, PriceHold.objects.filter(meter=hold().meter).count()) == (State.OPEN, "move", 1)
+    before = published()
+    with time_machine.travel(START + 2.5 * DAY, tick=False):
+        decisions.rebuild("openrouter")
+    assert published() == before
+
+
 def test_a_free_offer_that_has_a_price_for_a_day_is_free_all_the_time(network: Network) -> None:
     # The pattern of an error that held the zero permanently: 0, 0.1 and 0 again.
     free = row("a/flash:free", "0", "0")
