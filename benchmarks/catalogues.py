@@ -51,7 +51,7 @@ def _copy(count: int) -> None:
     from django.db import transaction
 
     from catalog.models import Offer, OfferVersion, Revision
-    from catalog.publication.states import batches
+    from catalog.publication.batches import batches
 
     originals = list(OfferVersion.objects.current().select_related("offer__gateway").order_by("pk"))
     newest = Revision.objects.newest().number

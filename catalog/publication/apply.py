@@ -16,12 +16,13 @@ from catalog.documents import rendering
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
 from catalog.publication import clock, diff, identify, locks, providers, rejected, revision
+from catalog.publication.batches import BATCH, batches
 from catalog.publication.drafts import Draft, Drafter
 from catalog.publication.holds import PriceKey
 from catalog.publication.listing import AcceptedListing, Comparison, Guard, Outcome
 from catalog.publication.prices import price_changes
 from catalog.publication.repeats import Rules
-from catalog.publication.states import BATCH, Standing, State, batches, standings, state
+from catalog.publication.states import Standing, State, standings, state
 from catalog.records import Source
 
 _ACCEPTED = (

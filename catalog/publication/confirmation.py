@@ -12,10 +12,10 @@ from catalog import records
 from catalog.models import Gateway, PriceHold, SyncRun
 from catalog.models.price import PriceHoldQuerySet
 from catalog.publication import apply, clock, locks, revision
+from catalog.publication.batches import BATCH
 from catalog.publication.listing import PriceJudge
 from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Siblings, siblings
-from catalog.publication.states import BATCH
 from catalog.records import PriceRecord, Source
 
 _COUNTED = ("readings", "first_read_at", "last_read_at")

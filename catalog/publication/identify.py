@@ -20,8 +20,8 @@ from catalog.identity.offers import Model, OfferKey, Statement
 from catalog.identity.resolution import Placement, Resolution, check
 from catalog.models import CanonicalModel, IdentityCandidate, Offer
 from catalog.publication import clock, links, locks, parts, revision
+from catalog.publication.batches import BATCH, batches
 from catalog.publication.parts import Identified, Part
-from catalog.publication.states import BATCH, batches
 
 logger = logging.getLogger(__name__)
 

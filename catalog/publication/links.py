@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from catalog import registry
 from catalog.identity import links as rules
 from catalog.models import IdentityLink
-from catalog.publication.states import BATCH, batches
+from catalog.publication.batches import BATCH, batches
 
 Owner = tuple[int | None, int | None]
 """The primary key of either an offer or a model."""

@@ -18,7 +18,7 @@ from catalog.identity.offers import Offer as Facts
 from catalog.identity.resolution import Resolution, resolve
 from catalog.models import CanonicalModel, IdentityStatement, Offer
 from catalog.publication import links
-from catalog.publication.states import BATCH, batches
+from catalog.publication.batches import BATCH, batches
 from catalog.records import ModelType, OfferRecord
 
 Json = Any

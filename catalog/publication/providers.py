@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from catalog import registry
 from catalog.models import Provider
 from catalog.normalize import model_ids
-from catalog.publication.states import BATCH, batches
+from catalog.publication.batches import BATCH, batches
 from catalog.records import ProviderRecord
 
 _FACTS = ("name", "headquarters", "status_page_url", "terms_url", "privacy_url")

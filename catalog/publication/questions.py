@@ -20,10 +20,10 @@ from django.db.models import Count, DurationField, F, Value
 from catalog.models import Offer, Price, PriceHold
 from catalog.pricing import billing
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
+from catalog.publication.batches import batches
 from catalog.publication.plausible import shown
 from catalog.publication.repeats import Rules
 from catalog.publication.siblings import Middle
-from catalog.publication.states import batches
 
 _COMPARED = (INPUT_TEXT, OUTPUT_TEXT)
 _FEWEST = 2

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from catalog import records
 from catalog.models import Gateway, Offer
+from catalog.publication.batches import batches
 from catalog.publication.diff import Plan, Stored
 from catalog.publication.listing import AcceptedListing
-from catalog.publication.states import Standing, State, batches, standings, state
+from catalog.publication.states import Standing, State, standings, state
 
 
 def marked(

@@ -15,8 +15,8 @@ from catalog.models import CanonicalModel, Gateway, Offer, Price
 from catalog.pricing.billing import EXECUTION_MODES, STANDARD
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication import parts, revision
+from catalog.publication.batches import batches
 from catalog.publication.holds import PriceKey
-from catalog.publication.states import batches
 from catalog.records import OfferRecord
 
 _COMPARED = frozenset({(INPUT_TEXT, "[]"), (OUTPUT_TEXT, "[]")})

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from catalog import registry
 from catalog.documents import rendering
 from catalog.known_providers import logo_path
 from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
+from catalog.publication.batches import batches
 from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.overlay import PRICED_FIELDS, overlay
 from catalog.publication.prices import OpenPrice, price_changes, wanted_prices
 from catalog.records import OfferRecord, Source
 
 Json = Any
-_Key = TypeVar("_Key")
-BATCH = 500
 
 
 @dataclass(slots=True)
@@ -134,8 +133,3 @@ def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[renderin
         for price in upstream.prices
         if price.key in waiting
     )
-
-
-def batches(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """Split the keys into pieces that stay below the limit on parameters of an SQL statement."""
-    return (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
