@@ -17,7 +17,7 @@ from catalog.memory.index import Index, Row
 from catalog.models import Gateway, SyncRun
 from catalog.pricing import meters
 from catalog.publication import apply, listing
-from catalog.publication.repeats import Rules
+from catalog.publication.prices.repeats import Rules
 from catalog.records import ModelType, OfferRecord, PriceRecord, Source
 from catalog.sync.guard import TrustingGuard
 

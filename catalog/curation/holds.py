@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from catalog.models import PriceHold
-from catalog.publication import apply, locks, questions, repeats
+from catalog.publication import apply, locks
+from catalog.publication.prices import questions, repeats
 
 
 class AlreadyDecided(Exception):

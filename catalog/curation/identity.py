@@ -10,7 +10,8 @@ from django.db import transaction
 from catalog.models import CanonicalModel, IdentityStatement, Offer
 from catalog.models.canonical import MAX_SLUG
 from catalog.normalize import text
-from catalog.publication import identify, locks, parts
+from catalog.publication import locks
+from catalog.publication.identity import identify, parts
 
 
 class InvalidStatement(ValueError):

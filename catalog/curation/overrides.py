@@ -18,8 +18,9 @@ from catalog import records
 from catalog.models import Offer, Override
 from catalog.normalize import text
 from catalog.pricing.meters import METERS
-from catalog.publication import apply, locks, plausible
+from catalog.publication import apply, locks
 from catalog.publication.overlay import CURATED_FIELDS, PRICED_FIELDS, TAGS, UNITS, checked_value, overlay, price_of
+from catalog.publication.prices import plausible
 
 __all__ = ["CURATED_FIELDS", "PRICED_FIELDS", "TAGS", "UNITS"]
 Json = Any

@@ -15,13 +15,14 @@ from catalog import records
 from catalog.documents import rendering
 from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, SyncRun
 from catalog.normalize import model_ids
-from catalog.publication import clock, diff, identify, locks, providers, rejected, revision
+from catalog.publication import clock, diff, locks, providers, rejected, revision
 from catalog.publication.batches import BATCH, batches
 from catalog.publication.drafts import Draft, Drafter
-from catalog.publication.holds import PriceKey
+from catalog.publication.identity import identify
 from catalog.publication.listing import AcceptedListing, Comparison, Guard, Outcome
-from catalog.publication.prices import price_changes
-from catalog.publication.repeats import Rules
+from catalog.publication.prices.holds import PriceKey
+from catalog.publication.prices.intervals import price_changes
+from catalog.publication.prices.repeats import Rules
 from catalog.publication.states import Standing, State, standings, state
 from catalog.records import Source
 

@@ -14,8 +14,8 @@ from catalog.models.price import PriceHoldQuerySet
 from catalog.publication import apply, clock, locks, revision
 from catalog.publication.batches import BATCH
 from catalog.publication.listing import PriceJudge
-from catalog.publication.repeats import Rules
-from catalog.publication.siblings import Siblings, siblings
+from catalog.publication.prices.repeats import Rules
+from catalog.publication.prices.siblings import Siblings, siblings
 from catalog.records import PriceRecord, Source
 
 _COUNTED = ("readings", "first_read_at", "last_read_at")

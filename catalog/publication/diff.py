@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from catalog import records, registry
 from catalog.normalize import text
-from catalog.publication import plausible
+from catalog.publication.prices import plausible
 from catalog.records import OfferRecord, Source
 
 Json = Any

@@ -11,12 +11,12 @@ from decimal import Decimal
 from catalog import records
 from catalog.models import Gateway, Offer, PriceHold, SyncRun
 from catalog.pricing import money, relations
-from catalog.publication import parts
 from catalog.publication.batches import batches
-from catalog.publication.holds import Hold, PriceKey, with_holds
+from catalog.publication.identity import parts
 from catalog.publication.listing import AcceptedListing, Doubt, Guard, Loss, Rule
-from catalog.publication.repeats import Rules
-from catalog.publication.siblings import Siblings, siblings
+from catalog.publication.prices.holds import Hold, PriceKey, with_holds
+from catalog.publication.prices.repeats import Rules
+from catalog.publication.prices.siblings import Siblings, siblings
 from catalog.publication.states import Standing, State, standings, state
 from catalog.records import OfferRecord, Source
 

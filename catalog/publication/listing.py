@@ -8,8 +8,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
-from catalog.publication.holds import PriceKey
-from catalog.publication.siblings import Middle
+from catalog.publication.prices.holds import PriceKey
+from catalog.publication.prices.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord, ProviderRecord, Source
 
 

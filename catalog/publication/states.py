@@ -13,9 +13,9 @@ from catalog.documents import rendering
 from catalog.known_providers import logo_path
 from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
 from catalog.publication.batches import batches
-from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.overlay import PRICED_FIELDS, overlay
-from catalog.publication.prices import OpenPrice, price_changes, wanted_prices
+from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
+from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices
 from catalog.records import OfferRecord, Source
 
 Json = Any

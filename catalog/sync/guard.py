@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from catalog.pricing import relations
 from catalog.pricing.meters import METERS
-from catalog.publication import plausible
-from catalog.publication.holds import PriceKey
 from catalog.publication.listing import Comparison, Doubt, Loss, NotBelieved, Rule
-from catalog.publication.plausible import Bounds, shown
-from catalog.publication.siblings import Middle
+from catalog.publication.prices import plausible
+from catalog.publication.prices.holds import PriceKey
+from catalog.publication.prices.plausible import Bounds, shown
+from catalog.publication.prices.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
 
 

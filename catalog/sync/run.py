@@ -19,11 +19,12 @@ from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, SyncRun
 from catalog.models.failures import FAILURES, line_of
-from catalog.publication import apply, confirmation, plausible, repeats, revision
+from catalog.publication import apply, confirmation, revision
 from catalog.publication.clock import ClockMoved
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
+from catalog.publication.prices import plausible, repeats
 from catalog.records import Source
 from catalog.sync import captures, collector, ending, fetch, read, rows, schedule
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.publication import diff, plausible
+from catalog.publication import diff
 from catalog.publication.diff import Stored
+from catalog.publication.prices import plausible
 from catalog.records import Source
 from tests.factories import hourly, offer_record
 

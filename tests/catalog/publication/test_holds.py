@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from catalog.pricing.meters import COMPUTE_HOUR, INPUT_TEXT, OUTPUT_TEXT
-from catalog.publication.holds import Hold, with_holds
+from catalog.publication.prices.holds import Hold, with_holds
 from tests.factories import hourly, offer_record, per_token
 
 RECORD = offer_record(prices=(*per_token(prompt="0.000001", completion="0.000002"), hourly("2.5")))

@@ -91,7 +91,7 @@ def test_an_offer_that_goes_by_another_name_is_told_its_model_anew(sold_twice: N
 
 
 def test_a_publication_that_brings_no_name_decides_nothing(sold_twice: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.publication.identify.update_if_possible", None)  # a call of it fails
+    monkeypatch.setattr("catalog.publication.identity.identify.update_if_possible", None)  # a call of it fails
 
     publish(
         record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B", context_length=5),

@@ -23,7 +23,7 @@ from catalog.identity import links as rules
 from catalog.identity.offers import Offer as Facts
 from catalog.known_providers import KnownProviders
 from catalog.models import CanonicalModel, Gateway, IdentityCandidate, IdentityLink, IdentityStatement, Offer
-from catalog.publication import links, parts
+from catalog.publication.identity import links, parts
 from catalog.records import OfferRecord
 from tests.catalog.gateways import captured
 from tests.catalog.identity.worlds import (

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.pricing import relations
 from catalog.pricing.meters import INPUT_TEXT, INPUT_TEXT_CACHE_READ
-from catalog.publication import plausible
+from catalog.publication.prices import plausible
 from catalog.records import Condition, PriceRecord
 
 LONG: Condition = ("prompt_tokens", ">=", 200_001)

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 from catalog.curation import holds, overrides
 from catalog.models import Offer, PriceHold
 from catalog.pricing.meters import INPUT_TEXT
-from catalog.publication.questions import Kind, Served, contradicted
+from catalog.publication.prices.questions import Kind, Served, contradicted
 from catalog.records import OfferRecord
 from tests.factories import offer_record, per_token, publish
 

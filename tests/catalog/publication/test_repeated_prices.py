@@ -19,8 +19,8 @@ from catalog.adapter.contract import Request
 from catalog.adapter.errors import Unreachable
 from catalog.curation import holds
 from catalog.models import Price, PriceHold, Revision, SyncRun
-from catalog.publication import plausible
-from catalog.publication.siblings import Middle, Siblings
+from catalog.publication.prices import plausible
+from catalog.publication.prices.siblings import Middle, Siblings
 from catalog.sync import decisions
 from catalog.sync.guard import StrictGuard
 from catalog.sync.task import Report

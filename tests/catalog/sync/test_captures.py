@@ -19,7 +19,7 @@ from catalog.adapter.errors import Unreachable
 from catalog.curation import holds, overrides
 from catalog.gateways.chutes import Chutes
 from catalog.models import Capture, Gateway, Offer, OfferVersion, Price, PriceHold, RunPage, SyncRun
-from catalog.publication import plausible
+from catalog.publication.prices import plausible
 from catalog.records import OfferRecord
 from catalog.sync import captures, decisions
 from tests.catalog.syncing import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.pricing import meters
 from catalog.publication.listing import Comparison, Loss, NotBelieved, Rule
-from catalog.publication.siblings import Middle
+from catalog.publication.prices.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
 from tests.factories import hourly, offer_record, per_token

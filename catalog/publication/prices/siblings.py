@@ -14,9 +14,10 @@ from catalog.identity.offers import OfferKey
 from catalog.models import CanonicalModel, Gateway, Offer, Price
 from catalog.pricing.billing import EXECUTION_MODES, STANDARD
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
-from catalog.publication import parts, revision
+from catalog.publication import revision
 from catalog.publication.batches import batches
-from catalog.publication.holds import PriceKey
+from catalog.publication.identity import parts
+from catalog.publication.prices.holds import PriceKey
 from catalog.records import OfferRecord
 
 _COMPARED = frozenset({(INPUT_TEXT, "[]"), (OUTPUT_TEXT, "[]")})

@@ -21,9 +21,9 @@ from catalog.models import Offer, Price, PriceHold
 from catalog.pricing import billing
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication.batches import batches
-from catalog.publication.plausible import shown
-from catalog.publication.repeats import Rules
-from catalog.publication.siblings import Middle
+from catalog.publication.prices.plausible import shown
+from catalog.publication.prices.repeats import Rules
+from catalog.publication.prices.siblings import Middle
 
 _COMPARED = (INPUT_TEXT, OUTPUT_TEXT)
 _FEWEST = 2

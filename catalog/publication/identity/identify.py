@@ -19,9 +19,10 @@ from catalog.identity.curators import StatementError
 from catalog.identity.offers import Model, OfferKey, Statement
 from catalog.identity.resolution import Placement, Resolution, check
 from catalog.models import CanonicalModel, IdentityCandidate, Offer
-from catalog.publication import clock, links, locks, parts, revision
+from catalog.publication import clock, locks, revision
 from catalog.publication.batches import BATCH, batches
-from catalog.publication.parts import Identified, Part
+from catalog.publication.identity import links, parts
+from catalog.publication.identity.parts import Identified, Part
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from catalog.pricing import money, status
-from catalog.publication.holds import PriceKey
+from catalog.publication.prices.holds import PriceKey
 from catalog.records import OfferRecord
 
 

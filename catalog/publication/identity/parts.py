@@ -17,8 +17,8 @@ from catalog.identity.offers import Alias, Known, Model, OfferKey, Split, Statem
 from catalog.identity.offers import Offer as Facts
 from catalog.identity.resolution import Resolution, resolve
 from catalog.models import CanonicalModel, IdentityStatement, Offer
-from catalog.publication import links
 from catalog.publication.batches import BATCH, batches
+from catalog.publication.identity import links
 from catalog.records import ModelType, OfferRecord
 
 Json = Any
