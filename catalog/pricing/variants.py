@@ -26,6 +26,9 @@ _MODES = {mode: f"is answered in the mode {mode}" for mode in billing.EXECUTION_
 MEANINGS: Mapping[str, str] = _STANDARD | _MODES
 """What a request to `…:word` gets, by word, as a verb and its object."""
 
+_APART = frozenset({"free", *_MODES})
+"""Variants that are sold on other terms than the model itself."""
+
 LONGEST_WORD = 40
 _WITH_WORD = re.compile(rf"(.*[^/:]):([^/:\s]{{1,{LONGEST_WORD}}})", re.DOTALL)
 
@@ -46,3 +49,12 @@ def execution_mode(model_id: str) -> str | None:
     if word in _MODES:
         return word if inner == billing.STANDARD else None
     return inner if word in _STANDARD else None
+
+
+def is_comparable(variant: str, *, execution_mode: str | None) -> bool:
+    """Return whether the prices of an offer are comparable with those of the other offers of its model.
+
+    `variant` is the stored name of its variant, words joined by hyphens (`fp8-tee`), or "". `execution_mode` is the one
+    of its record; None, for an unknown word, means that nothing is known about its terms.
+    """
+    return execution_mode == billing.STANDARD and _APART.isdisjoint(variant.split("-"))

@@ -11,7 +11,7 @@ from catalog.pricing.money import Unit
 from catalog.pricing.relations import Break
 from catalog.records import PriceRecord
 
-RULES = 2
+RULES = 3
 """Raise this number if published prices may be judged differently now: the next run then judges every row again."""
 
 

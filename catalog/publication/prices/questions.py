@@ -6,30 +6,26 @@ A question holds no price. Questions are computed from the tables on each reques
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from statistics import median_high, median_low
-from typing import Any
 
 import orjson
 from django.db.models import Count, DurationField, F, Value
 
 from catalog.models import Offer, Price, PriceHold
-from catalog.pricing import billing
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication.batches import batches
 from catalog.publication.prices.plausible import shown
 from catalog.publication.prices.repeats import Rules
-from catalog.publication.prices.siblings import Middle
+from catalog.publication.prices.siblings import Middle, is_comparable
 
 _COMPARED = (INPUT_TEXT, OUTPUT_TEXT)
 _FEWEST = 2
 """The least number of other sellers of the model for a comparison."""
-_VARIANTS_APART = {"free", *billing.EXECUTION_MODES} - {billing.STANDARD}
-"""Variants whose prices cannot be compared with the prices of the model itself."""
 
 
 class Kind(StrEnum):
@@ -191,21 +187,15 @@ def _served() -> Iterator[Served]:
         "offer", "offer__canonical", "offer__gateway__slug", "offer__variant", "offer__upstream", "meter", "amount",
         "origin",
     ).iterator():  # fmt: skip
-        record = orjson.loads(upstream)
-        if _is_standard(record, variant):
+        if is_comparable(variant, upstream):
             yield Served(
                 offer=offer,
                 model=model,
-                seller=(gateway, record["host"]),
+                seller=(gateway, orjson.loads(upstream)["host"]),
                 meter=meter,
                 amount=Decimal(amount),
                 is_curated=origin == Price.Origin.CURATOR,
             )
-
-
-def _is_standard(record: Mapping[str, Any], variant: str) -> bool:
-    is_apart = not _VARIANTS_APART.isdisjoint(variant.split("-"))
-    return not is_apart and record.get("execution_mode", billing.STANDARD) == billing.STANDARD
 
 
 def _answered(offers: Collection[int]) -> set[tuple[int, str, Decimal]]:

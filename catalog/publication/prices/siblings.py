@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median_high, median_low
 
+import orjson
+
+from catalog.documents import reading
 from catalog.identity.curators import StatementError
 from catalog.identity.offers import Offer as Facts
 from catalog.identity.offers import OfferKey
 from catalog.models import CanonicalModel, Gateway, Offer, Price
-from catalog.pricing.billing import EXECUTION_MODES, STANDARD
+from catalog.pricing import variants
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication import revision
 from catalog.publication.batches import batches
@@ -22,8 +25,6 @@ from catalog.records import OfferRecord
 
 _COMPARED = frozenset({(INPUT_TEXT, "[]"), (OUTPUT_TEXT, "[]")})
 _FEWEST = 2
-OTHER_MODES = frozenset(EXECUTION_MODES) - {STANDARD}
-"""Variants that are sold in another mode: their prices cannot be compared with the model's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,38 +63,43 @@ class Siblings:
 
 def siblings(gateway: Gateway, listed: Iterable[tuple[Offer, OfferRecord]]) -> Siblings:
     """Return the siblings of these offers, with their own newly listed prices and the current prices of all others."""
-    priced = [(offer, record) for offer, record in listed if is_comparable(record)]
-    models = _models(gateway, priced)
-    said = {record.id: record for _, record in priced}
-    return Siblings(models, [*_billed(gateway, set(models.values()), without=said), *_listed(gateway, said, models)])
+    priced = [(offer, record) for offer, record in listed if any(price.key in _COMPARED for price in record.prices)]
+    records = {record.id: record for _, record in priced}
+    models = {
+        offer_id: model
+        for offer_id, (model, variant) in _models(gateway, priced).items()
+        if variants.is_comparable(variant, execution_mode=records[offer_id].execution_mode)
+    }
+    others = _billed(gateway, set(models.values()), without=records)
+    return Siblings(models, [*others, *_listed(gateway, records, models)])
 
 
-def is_comparable(record: OfferRecord) -> bool:
-    """Return whether the record has a price that is comparable with other offers of the model; batch prices are not."""
-    return record.execution_mode == STANDARD and any(price.key in _COMPARED for price in record.prices)
+def is_comparable(variant: str, upstream: str) -> bool:
+    """Return whether the prices of a stored offer are comparable with those of other offers of the model."""
+    return variants.is_comparable(variant, execution_mode=reading.execution_mode_of(orjson.loads(upstream)))
 
 
-def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> dict[str, str]:
-    """Return the stored model of each offer, and the future model of offers that are new or renamed."""
-    known: dict[str, int] = {}
+def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> dict[str, tuple[str, str]]:
+    """Return the stored model and variant of each offer, and the future ones of offers that are new or renamed."""
+    known: dict[str, Offer] = {}
     unknown: dict[OfferKey, Facts] = {}
     stored: set[int] = set()
     for offer, record in priced:
         facts = parts.facts_of(gateway.slug, record)
         if offer.canonical_id and parts.published_fact(gateway.slug, offer.upstream) == facts:
-            known[record.id] = offer.canonical_id
+            known[record.id] = offer
         else:
             unknown[facts.key] = facts
             stored |= {offer.pk} if offer.pk else set()
-    slugs = CanonicalModel.objects.in_bulk(set(known.values()))
-    found = {offer_id: slugs[pk].slug for offer_id, pk in known.items()}
+    slugs = CanonicalModel.objects.in_bulk({offer.canonical_id for offer in known.values()})
+    found = {offer_id: (slugs[offer.canonical_id].slug, offer.variant) for offer_id, offer in known.items()}
     if unknown:
         try:
             part = parts.around(stored, beside=list(unknown.values()))
             placements = part.resolution(revision=revision.current().number, beside=unknown).placements
         except StatementError:
             return found  # `identify` logs the error
-        found |= {key[1]: placements[key].model for key in unknown}
+        found |= {key[1]: (placements[key].model, placements[key].variant or "") for key in unknown}
     return found
 
 
@@ -104,12 +110,12 @@ def _billed(
         rows = Price.objects.open().filter(
             offer__canonical__slug__in=batch, meter__in={meter for meter, _ in _COMPARED}, conditions_key="[]"
         )
-        rows = rows.exclude(offer__variant__in=OTHER_MODES)
-        for model, slug, model_id, meter, conditions, amount in rows.values_list(
-            "offer__canonical__slug", "offer__gateway__slug", "offer__model_id", "meter", "conditions_key", "amount"
-        ):
-            if slug != gateway.slug or model_id not in without:
-                yield model, (meter, conditions), _owner(slug, model_id), Decimal(amount)
+        for model, slug, model_id, variant, upstream, meter, amount in rows.values_list(
+            "offer__canonical__slug", "offer__gateway__slug", "offer__model_id", "offer__variant", "offer__upstream",
+            "meter", "amount",
+        ).iterator():  # fmt: skip
+            if (slug != gateway.slug or model_id not in without) and is_comparable(variant, upstream):
+                yield model, (meter, "[]"), _owner(slug, model_id), Decimal(amount)
 
 
 def _listed(

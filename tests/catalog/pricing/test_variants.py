@@ -42,3 +42,20 @@ def test_the_word_of_a_variant_is_behind_the_last_colon_of_its_name(
 )
 def test_an_id_shows_the_mode_that_it_is_sold_in(model_id: str, mode: str | None) -> None:
     assert variants.execution_mode(model_id) == mode
+
+
+@pytest.mark.parametrize(
+    ("variant", "mode", "expected"),
+    [
+        ("", "standard", True),
+        ("fp8-tee", "standard", True),
+        ("thinking", "standard", True),
+        ("free", "standard", False),
+        ("fast-fp8", "standard", False),
+        ("batch", "batch", False),
+        ("", "batch", False),
+        ("", None, False),
+    ],
+)
+def test_offers_on_other_or_unknown_terms_are_not_comparable(variant: str, mode: str | None, expected: bool) -> None:
+    assert variants.is_comparable(variant, execution_mode=mode) is expected

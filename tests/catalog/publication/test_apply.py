@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -101,16 +102,39 @@ def test_a_price_is_compared_with_other_offers_of_the_model_whoever_sells_them()
     assert served()["Maker/Model_1.5"]["price_status"] == "unknown"
 
 
-def test_a_batch_offer_is_no_sibling_of_the_model_and_is_compared_with_none() -> None:
+@pytest.mark.parametrize(
+    "apart",
+    [
+        offer_record("maker/model-1.5:batch", execution_mode="batch"),
+        offer_record("maker/model-1.5:later", execution_mode=None, canonical_slug="maker/model-1.5"),
+        offer_record("maker/model-1.5:free"),
+    ],
+    ids=lambda record: record.id,
+)
+def test_an_offer_on_other_or_unknown_terms_is_no_sibling(apart: OfferRecord) -> None:
     guard = StrictGuard(limits=Limits(), seen=10, rejected=0)
     dear, cheap = per_token(prompt="0.0003"), per_token(prompt="0.0000001")
-    batch = offer_record("maker/model-1.5:batch", prices=dear, execution_mode="batch")
-    publish(offer_record("maker/model-1.5", prices=cheap), batch, gateway="openrouter", guard=guard)
+    base = offer_record("maker/model-1.5", prices=cheap)
+    publish(base, replace(apart, prices=cheap), gateway="openrouter")
+    assert Offer.objects.get(model_id=apart.id).canonical == Offer.objects.get(model_id=base.id).canonical
 
-    outcome = publish(offer_record("Maker/Model_1.5", prices=dear), guard=guard)
-    beside_two = publish(offer_record("Maker/Model_1.5", prices=cheap), batch, gateway="featherless", guard=guard)
+    next_to_one = publish(replace(base, id="Maker/Model_1.5", prices=dear), guard=guard)
 
-    assert (outcome.held_prices, beside_two.held_prices) == (0, 0)
+    assert next_to_one.held_prices == 0
+
+
+@pytest.mark.parametrize("mode", ["batch", None])
+def test_an_offer_on_other_or_unknown_terms_is_compared_with_none(mode: str | None) -> None:
+    guard = StrictGuard(limits=Limits(), seen=10, rejected=0)
+    dear, cheap = per_token(prompt="0.0003"), per_token(prompt="0.0000001")
+    for gateway in ("chutes", "featherless"):
+        publish(offer_record("maker/model-1.5", prices=cheap), gateway=gateway)
+
+    apart = offer_record("maker/model-1.5:word", canonical_slug="maker/model-1.5", prices=dear, execution_mode=mode)
+    outcome = publish(offer_record("maker/model-1.5", prices=cheap), apart, gateway="openrouter", guard=guard)
+
+    assert Offer.objects.get(model_id=apart.id).canonical == Offer.objects.get(gateway__slug="chutes").canonical
+    assert outcome.held_prices == 0
 
 
 @pytest.mark.parametrize("token", [1, 3])
