@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,6 +12,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_changes, pretty_json
+from catalog.documents.differences import Difference, difference
+from catalog.history.versions import with_document_before
 from catalog.models import Offer, OfferVersion, Override, Provider
 from catalog.publication import overlay
 
@@ -29,9 +32,12 @@ class OfferVersionInline(ReadOnlyInline):
     ordering = ("-from_revision",)
     verbose_name_plural = "Versions, newest first"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_document_before(super().get_queryset(request))
+
     @admin.display(description="changes")
-    def shown_changes(self, version: OfferVersion) -> SafeString:
-        return pretty_changes(version.changes)
+    def shown_changes(self, version: Any) -> SafeString:
+        return _shown_changes(version)
 
 
 @admin.register(Offer)
@@ -114,17 +120,32 @@ class OfferVersionAdmin(ReadOnlyAdmin):
     def gateway(self, version: OfferVersion) -> str:
         return version.offer.gateway.slug
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_document_before(super().get_queryset(request))
+
     @admin.display
-    def changed_fields(self, version: OfferVersion) -> str:
-        return ", ".join(field for field, *_ in version.changes)
+    def changed_fields(self, version: Any) -> str:
+        found = _difference(version)
+        return ", ".join(found.before) if found else ""
 
     @admin.display(description="changes")
-    def shown_changes(self, version: OfferVersion) -> SafeString:
-        return pretty_changes(version.changes)
+    def shown_changes(self, version: Any) -> SafeString:
+        return _shown_changes(version)
 
     @admin.display(description="document")
     def shown_document(self, version: OfferVersion) -> SafeString:
         return pretty_json(version.document)
+
+
+def _difference(version: Any) -> Difference | None:
+    """Return what a version changed. Return None if no earlier version is kept, as for a new offer."""
+    before = version.document_before
+    return difference(orjson.loads(before), orjson.loads(version.document)) if before else None
+
+
+def _shown_changes(version: Any) -> SafeString:
+    found = _difference(version)
+    return pretty_changes(found.before, found.after) if found else pretty_changes({}, {})
 
 
 @admin.register(Provider)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -43,16 +43,22 @@ def curator(request: HttpRequest) -> User:
     return user
 
 
-def pretty_changes(changes: Iterable[tuple[str, Any, Any]]) -> SafeString:
-    """Return one line for each changed field, with the value before and after.
-
-    Keys are sorted, because PostgreSQL stores them in another order than SQLite.
-    """
+def pretty_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> SafeString:
+    """Return one line for each field that differs, with both values; `pricing.prompt` is a field of an object."""
+    old, new = _flat(before), _flat(after)
     lines = [
-        (field, *(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for value in (before, after)))
-        for field, before, after in changes
+        (field, *(orjson.dumps(fields.get(field)).decode() for fields in (old, new)))
+        for field in (*old, *(field for field in new if field not in old))
+        if old.get(field) != new.get(field)
     ]
     return format_html_join("", "<div><b>{}</b>: {} → {}</div>", lines)
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def pretty_json(text: str) -> SafeString:

@@ -60,7 +60,6 @@ _Row = tuple[int, int, str, str, str, str | None]
 
 def versions_of(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
     """Return revision, offer, gateway, id, document and previous document of each version."""
-    before = OfferVersion.objects.filter(offer=OuterRef("offer"), from_revision__lt=OuterRef("from_revision"))
     versions = OfferVersion.objects.all()
     if wanted.id is not None:
         # The offers are queried first: otherwise databases sometimes compare every version with every offer.
@@ -77,8 +76,18 @@ def versions_of(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
         "offer__gateway__slug",
         "offer__model_id",
         "document",
-        Subquery(before.order_by("-from_revision").values("document")[:1]),
+        _document_before(),
     )
+
+
+def with_document_before(versions: QuerySet[OfferVersion]) -> QuerySet[OfferVersion]:
+    """Annotate each version with `document_before`: the previous version's document, or None if none is kept."""
+    return versions.annotate(document_before=_document_before())
+
+
+def _document_before() -> Subquery:
+    before = OfferVersion.objects.filter(offer=OuterRef("offer"), from_revision__lt=OuterRef("from_revision"))
+    return Subquery(before.order_by("-from_revision").values("document")[:1])
 
 
 def changes_in(rows: Sequence[_Row]) -> Iterable[Change]:

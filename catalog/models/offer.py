@@ -105,7 +105,6 @@ class OfferVersion(models.Model):
     to_revision = models.PositiveBigIntegerField(null=True, blank=True)
     record = models.TextField(help_text="The record with what curators said laid over it.")
     document = models.TextField(help_text="The finished JSON of the row in /catalog/models.")
-    changes = models.JSONField(default=list, help_text="What differs from the version before: [field, before, after].")
 
     objects = OfferVersionQuerySet.as_manager()
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-import orjson
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
@@ -294,14 +293,11 @@ def _reported_since(found: State, key: PriceKey, *, amount: str, at: datetime) -
 
 
 def _version(found: State, number: int) -> OfferVersion:
-    before = found.standing.document
-    changes = diff.changes(orjson.loads(before), orjson.loads(found.document)) if before else []
     return OfferVersion(
         offer=found.offer,
         from_revision=number,
         record=records.dump(found.record),
         document=found.document,
-        changes=changes,
     )
 
 

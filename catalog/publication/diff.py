@@ -1,4 +1,4 @@
-"""Compares a listing with the stored offers, and documents with each other. Pure."""
+"""Compares a listing with the stored offers. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from catalog import records, registry
-from catalog.normalize import text
 from catalog.publication.prices import plausible
 from catalog.records import OfferRecord, Source
-
-Json = Any
 
 
 class Stored(NamedTuple):
@@ -74,26 +71,3 @@ def fingerprint(record: OfferRecord, *, source: Source, recorded_on: date | None
     provider = registry.PROVIDERS.of(record.provider_slug) if record.provider_slug else None
     content = f"{plausible.RULES}\n{provider}\n{source}\n{recorded_on}\n{records.dump(record)}"
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def changes(before: Json, after: Json) -> list[list[Json]]:
-    """Return the differences between two documents as [field, before, after]; names of nested fields are dotted.
-
-    A description that was only cut short counts as unchanged: some gateways began to cut all of theirs on one day.
-    """
-    old, new = _flat(before), _flat(after)
-    fields = [*old, *(field for field in new if field not in old)]
-    found = [[field, old.get(field), new.get(field)] for field in fields if old.get(field) != new.get(field)]
-    return [change for change in found if change[0] != "description" or not _is_cut(change)]
-
-
-def _is_cut(change: list[Json]) -> bool:
-    _, before, after = change
-    return isinstance(before, str) and isinstance(after, str) and text.is_abridged(after, of=before)
-
-
-def _flat(document: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
-    flat: dict[str, Json] = {}
-    for key, value in document.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat

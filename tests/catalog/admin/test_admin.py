@@ -90,6 +90,25 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
     assert curator.get(reverse(f"admin:catalog_{table}_change", args=[row.pk])).status_code == 200
 
 
+def test_a_version_shows_what_it_changed_and_the_first_one_nothing(curator: Client) -> None:
+    _override(curator, field="hourly_rate", amount="23", unit="usd_per_hour")
+    first, second = OfferVersion.objects.filter(offer=_offer()).order_by("from_revision")
+
+    page, of_first, of_offer = (
+        curator.get(address).content.decode()
+        for address in (
+            reverse("admin:catalog_offerversion_change", args=[second.pk]),
+            reverse("admin:catalog_offerversion_change", args=[first.pk]),
+            reverse("admin:catalog_offer_change", args=[_offer().pk]),
+        )
+    )
+    listed = curator.get(reverse("admin:catalog_offerversion_changelist")).content.decode()
+
+    change = "<b>pricing.hourly_rate</b>: &quot;22.0&quot; → &quot;23.0&quot;"
+    assert [change in shown for shown in (page, of_first, of_offer)] == [True, False, True]
+    assert "description, pricing" in listed
+
+
 @pytest.mark.parametrize("table", OWNED_BY_WRITERS)
 def test_tables_that_a_writer_owns_are_read_only_even_for_a_superuser(curator: Client, table: str) -> None:
     row = apps.get_model("catalog", table)._default_manager.order_by("pk").first()

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
+
+from catalog.history.feed import newest_changes
+from catalog.history.versions import Wanted
+from tests.factories import offer_record, publish
 
 MADE = datetime(2026, 7, 1, 8, tzinfo=UTC)
 
@@ -36,6 +41,29 @@ def test_holds_made_before_readings_were_counted_begin_to_count() -> None:
     assert dict(holds.values_list("reason", "rule")) == REASONS
     counted = holds.values_list("first_amount", "reported_since", "readings", "resets", "first_read_at")
     assert set(counted) == {("99", MADE, 0, 0, None)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_versions_changed_is_the_same_without_the_stored_changes() -> None:
+    before = ("catalog", "0011_offers_apart")
+    publish(offer_record())
+    publish(offer_record(name="Renamed"))
+    changes = newest_changes(until=2, wanted=Wanted(), limit=9)
+    assert [change.difference.kinds for change in changes] == [("described",), ("added",)]
+    executor = MigrationExecutor(connection)
+    executor.migrate([before])
+    try:
+        versions = executor.loader.project_state([before]).apps.get_model("catalog", "OfferVersion").objects
+        assert list(versions.values_list("changes", flat=True)) == [[], []]
+        versions.filter(from_revision=2).update(changes=[["name", "Model", "Renamed"]])
+    finally:
+        executor = MigrationExecutor(connection)
+        with CaptureQueriesContext(connection) as statements:
+            executor.migrate(executor.loader.graph.leaf_nodes())
+
+    assert newest_changes(until=2, wanted=Wanted(), limit=9) == changes
+    [statement] = [each["sql"] for each in statements if '"changes"' in each["sql"]]  # however many versions there are
+    assert statement.startswith('ALTER TABLE "catalog_offerversion" DROP COLUMN "changes"')
 
 
 def make_holds(apps: Any) -> None:

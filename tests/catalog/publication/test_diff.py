@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.publication import diff
@@ -14,14 +14,8 @@ from catalog.publication.prices import plausible
 from catalog.records import Source
 from tests.factories import hourly, offer_record
 
-Json = Any
-
 IDS = st.sampled_from("abcde")
 PRINTS = st.sampled_from(["1", "2"])
-
-
-def flat_documents() -> st.SearchStrategy[dict[str, Json]]:
-    return st.dictionaries(st.sampled_from("pqrs"), st.none() | st.integers(2, 9) | st.text(max_size=3))
 
 
 @given(
@@ -42,35 +36,6 @@ def test_every_offer_has_exactly_one_place_in_a_plan(
     assert not any(stored[key].is_withdrawn for key in plan.missing)
     gone = {key for key in stored if not stored[key].is_withdrawn} - listed.keys() - present
     assert plan.missing == (gone if is_complete else set())
-
-
-@given(before=flat_documents(), after=flat_documents())
-@example(before={"p": 2}, after={})
-def test_the_changes_of_a_document_lead_from_the_one_to_the_other(
-    before: dict[str, Json], after: dict[str, Json]
-) -> None:
-    changes = diff.changes({"outer": before}, {"outer": after})
-
-    assert all(was != now for _, was, now in changes)
-    changed = {name.removeprefix("outer."): now for name, _, now in changes}
-    assert {name: value for name, value in (before | changed).items() if value is not None} == {
-        name: value for name, value in after.items() if value is not None
-    }
-
-
-def test_a_nested_object_that_appears_is_told_field_by_field() -> None:
-    changes = diff.changes({"id": "a", "price": None}, {"id": "a", "price": {"input": "1", "output": None}})
-
-    assert changes == [["price.input", None, "1"]]
-
-
-def test_a_description_cut_short_is_no_change_and_a_shorter_one_is() -> None:
-    before = {"description": "A large model for code and for talking."}
-
-    assert diff.changes(before, {"description": "A large model for..."}) == []
-    assert diff.changes(before, {"description": "A large model"}) == [
-        ["description", *before.values(), "A large model"]
-    ]
 
 
 @pytest.mark.parametrize(
