@@ -13,7 +13,7 @@ from catalog.models import Gateway, PriceHold, SyncRun
 from catalog.models.price import PriceHoldQuerySet
 from catalog.publication import apply, clock, locks, revision
 from catalog.publication.batches import BATCH
-from catalog.publication.listing import PriceJudge
+from catalog.publication.prices.doubts import PriceJudge
 from catalog.publication.prices.repeats import Rules
 from catalog.publication.prices.siblings import Siblings, siblings
 from catalog.records import PriceRecord, Source

@@ -13,7 +13,8 @@ from catalog.models import Gateway, Offer, PriceHold, SyncRun
 from catalog.pricing import money, relations
 from catalog.publication.batches import batches
 from catalog.publication.identity import parts
-from catalog.publication.listing import AcceptedListing, Doubt, Guard, Loss, Rule
+from catalog.publication.listing import AcceptedListing, Guard, Loss
+from catalog.publication.prices.doubts import Doubt, Rule
 from catalog.publication.prices.holds import Hold, PriceKey, with_holds
 from catalog.publication.prices.repeats import Rules
 from catalog.publication.prices.siblings import Siblings, siblings

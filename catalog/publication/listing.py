@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Protocol
 
+from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.siblings import Middle
-from catalog.records import OfferRecord, PriceRecord, ProviderRecord, Source
+from catalog.records import OfferRecord, ProviderRecord, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,37 +63,6 @@ class Loss:
     """Number of published offers of this source that had the fact, including those that lost it."""
 
 
-class Rule(StrEnum):
-    """The reasons to doubt a price."""
-
-    BOUNDS = "bounds"
-    """The price is outside the range that any gateway charges."""
-    RELATION = "relation"
-    """The price contradicts another price of the same offer."""
-    PAID = "paid"
-    """The offer is free according to its name, but has a price."""
-    ZERO = "zero"
-    """The price fell to zero."""
-    MOVE = "move"
-    """The price moved too far at once."""
-    SIBLINGS = "siblings"
-    """Other offers of the model cost far more or far less."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """Why a price is not served until a curator decides, or until its gateway has repeated it for long enough."""
-
-    rule: Rule
-    reason: str
-    """The text for a curator."""
-
-    @property
-    def leaves_unknown(self) -> bool:
-        """Whether the earlier price is not served either, since it may contradict the same other price."""
-        return self.rule is Rule.RELATION
-
-
 class Guard(Protocol):
     """Judges whether a listing is plausible."""
 
@@ -110,16 +79,6 @@ class Guard(Protocol):
 
         `before` is the record that was believed so far. `siblings` are the prices of other offers of the model.
         """
-
-
-class PriceJudge(Protocol):
-    """Judges a held price that its gateway keeps reporting."""
-
-    def doubt_of_repeated(self, record: OfferRecord, price: PriceRecord, *, others: Middle | None) -> Doubt | None:
-        """Return why the price still may not be served; the size of its move no longer counts."""
-
-    def do_agree(self, price: PriceRecord, *, others: Middle | None) -> bool:
-        """Return whether two or more other offers of the model cost about as much."""
 
 
 class NotBelieved(Exception):

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from catalog.pricing import relations
 from catalog.pricing.meters import METERS
-from catalog.publication.listing import Comparison, Doubt, Loss, NotBelieved, Rule
+from catalog.publication.listing import Comparison, Loss, NotBelieved
 from catalog.publication.prices import plausible
+from catalog.publication.prices.doubts import Doubt, Rule
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.plausible import Bounds, shown
 from catalog.publication.prices.siblings import Middle

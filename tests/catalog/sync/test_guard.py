@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.pricing import meters
-from catalog.publication.listing import Comparison, Loss, NotBelieved, Rule
+from catalog.publication.listing import Comparison, Loss, NotBelieved
+from catalog.publication.prices.doubts import Rule
 from catalog.publication.prices.siblings import Middle
 from catalog.records import OfferRecord, PriceRecord
 from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
