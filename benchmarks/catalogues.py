@@ -117,11 +117,10 @@ def publish_again_and_again(every_seconds: float) -> None:
 
 def _publish(dice: random.Random) -> int:
     """Publish one sync of one gateway that found a hundredth of its offers changed, and some new ones."""
-    from django.utils import timezone
-
     from catalog import records
     from catalog.models import Gateway, Offer, SyncRun
     from catalog.publication import apply, listing
+    from catalog.publication.prices.repeats import Rules
     from catalog.records import Source
     from catalog.sync.guard import TrustingGuard
 
@@ -142,10 +141,7 @@ def _publish(dice: random.Random) -> int:
             source=Source.BUNDLED,
             recorded_on=None,
         ),
-        guard=TrustingGuard(),
-        withdraw_after=1,
-        author=None,
-        now=timezone.now(),
+        terms=listing.Terms(guard=TrustingGuard(), rules=Rules(), withdraw_after=1),
     )
     return outcome.revision_after - outcome.revision_before
 

@@ -127,11 +127,7 @@ def publish(
             source=source,
             recorded_on=date(2025, 10, 8) if source is Source.BUNDLED else None,
         ),
-        guard=guard or TrustingGuard(),
-        withdraw_after=withdraw_after,
-        author=None,
-        rules=Rules(),
-        dry_run=False,
+        terms=listing.Terms(guard=guard or TrustingGuard(), rules=Rules(), withdraw_after=withdraw_after),
     )
 
 

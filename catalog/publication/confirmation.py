@@ -9,13 +9,13 @@ from datetime import datetime
 from django.db import transaction
 
 from catalog import records
-from catalog.models import Gateway, PriceHold, SyncRun
+from catalog.models import Gateway, Offer, PriceHold, SyncRun
 from catalog.models.price import PriceHoldQuerySet
 from catalog.publication import apply, clock, locks, revision
 from catalog.publication.batches import BATCH
 from catalog.publication.prices.doubts import PriceJudge
 from catalog.publication.prices.repeats import Rules
-from catalog.publication.prices.siblings import Siblings, siblings
+from catalog.publication.prices.siblings import Listed, Siblings, siblings
 from catalog.records import PriceRecord, Source
 
 _COUNTED = ("readings", "first_read_at", "last_read_at")
@@ -68,7 +68,7 @@ def _held(gateway: Gateway) -> PriceHoldQuerySet:
     held = PriceHold.objects.filter(state__in=[PriceHold.State.OPEN, PriceHold.State.DISCARDED])
     return held.filter(
         offer__gateway=gateway, offer__withdrawn_at=None, offer__missed_runs=0, offer__source=Source.API
-    ).select_related("offer__gateway")
+    ).select_related("offer__gateway", "offer__canonical")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class _Count:
         if not due:
             return []
         offers = {hold.offer_id: hold.offer for hold, _ in due}
-        others = siblings(self.gateway, [(offer, records.load(offer.upstream)) for offer in offers.values()])
+        others = siblings(self.gateway, (_listed(offer) for offer in offers.values()))
         return [hold for hold, price in due if self._decide(hold, price, others)]
 
     def _is_due(self, hold: PriceHold, *, has_agreeing: bool) -> bool:
@@ -116,6 +116,11 @@ class _Count:
             return False
         hold.state, hold.decided_at = PriceHold.State.CONFIRMED, self.now
         return True
+
+
+def _listed(offer: Offer) -> Listed:
+    model = offer.canonical.slug if offer.canonical else None
+    return Listed(record=records.load(offer.upstream), model=model, variant=offer.variant)
 
 
 def _reported(hold: PriceHold) -> PriceRecord | None:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
+from django.contrib.auth.models import User
+
 from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.holds import PriceKey
+from catalog.publication.prices.repeats import Rules
 from catalog.publication.prices.siblings import Middle
 from catalog.records import OfferRecord, ProviderRecord, Source
 
@@ -79,6 +82,22 @@ class Guard(Protocol):
 
         `before` is the record that was believed so far. `siblings` are the prices of other offers of the model.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The terms on which a listing is published."""
+
+    guard: Guard
+    rules: Rules
+    withdraw_after: int
+    """An offer is withdrawn after this many complete listings without it."""
+    is_replay: bool = False
+    """The listing was read again from captures. Then every offer is rebuilt, even if its stored fingerprint is equal,
+    and missing offers are not counted a second time."""
+    author: User | None = None
+    """The person who decided that it is published."""
+    dry_run: bool = False
 
 
 class NotBelieved(Exception):

@@ -1,9 +1,8 @@
-"""The states in which offers will be served: their records, overrides and holds, and whether anything changed."""
+"""Offers as they are stored, and as they will be served: with holds and overrides applied, and rendered."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,8 +10,7 @@ from typing import Any
 from catalog import registry
 from catalog.documents import rendering
 from catalog.known_providers import logo_path
-from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
-from catalog.publication.batches import batches
+from catalog.models import Offer, PriceHold
 from catalog.publication.overlay import PRICED_FIELDS, overlay
 from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices
@@ -21,16 +19,21 @@ from catalog.records import OfferRecord, Source
 Json = Any
 
 
-@dataclass(slots=True)
-class Standing:
-    """The stored data about one offer in addition to the gateway's record."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferState:
+    """An offer with everything that decides how it is served, in addition to the gateway's record."""
 
-    overrides: dict[str, Json] = field(default_factory=dict)
-    holds: dict[PriceKey, PriceHold] = field(default_factory=dict)
+    offer: Offer
+    """With its gateway loaded."""
+    overrides: Mapping[str, Json] = field(default_factory=dict)
+    holds: Mapping[PriceKey, PriceHold] = field(default_factory=dict)
     """The deciding holds: at most one for each price."""
+    earlier_holds: Mapping[PriceKey, PriceHold] = field(default_factory=dict)
+    """The last overtaken hold of each price."""
     document: str | None = None
     """The document that is served now; None for a new offer."""
-    prices: dict[PriceKey, OpenPrice] = field(default_factory=dict)
+    prices: Mapping[PriceKey, OpenPrice] = field(default_factory=dict)
+    """The prices that are in force now."""
 
     @property
     def applied_holds(self) -> dict[PriceKey, Hold]:
@@ -38,7 +41,7 @@ class Standing:
         return self._holds(PriceHold.State.OPEN, PriceHold.State.DISCARDED)
 
     @property
-    def asked(self) -> dict[PriceKey, Hold]:
+    def waiting_holds(self) -> dict[PriceKey, Hold]:
         """The holds that a curator has not decided yet."""
         return self._holds(PriceHold.State.OPEN)
 
@@ -50,58 +53,47 @@ class Standing:
         }
 
 
-@dataclass(slots=True)
-class State:
-    """One offer as it will be served, with the data that is served now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One offer as it will be served."""
 
-    offer: Offer
+    state: OfferState
     record: OfferRecord
+    """With holds and overrides applied."""
     document: str
-    standing: Standing
-    prices: dict[PriceKey, tuple[str, str]]
+    prices: Mapping[PriceKey, tuple[str, str]]
     """Amount and origin of the billed prices."""
     is_withdrawal: bool = False
     """Whether the gateway has just ceased to list the offer."""
 
     @property
+    def offer(self) -> Offer:
+        return self.state.offer
+
+    @property
     def is_news(self) -> bool:
-        return self.document != self.standing.document
+        return self.document != self.state.document
 
     @property
     def is_repriced(self) -> bool:
         """Whether a price is newly billed, or is no longer billed."""
-        changes = price_changes(self.standing.prices, self.prices)
+        changes = price_changes(self.state.prices, self.prices)
         return bool(changes.closed or changes.opened)
 
     @property
     def kind(self) -> str:
-        if self.standing.document is None:
+        if self.state.document is None:
             return "new"
         return "withdrawn" if self.is_withdrawal else "changed"
 
 
-def standings(offers: Iterable[Offer]) -> dict[int, Standing]:
-    """Return the standing of each stored offer, by its primary key."""
-    found: dict[int, Standing] = defaultdict(Standing)
-    for batch in batches([offer.pk for offer in offers if offer.pk]):
-        for override in Override.objects.filter(offer__in=batch):
-            found[override.offer_id].overrides[override.field] = override.value
-        for hold in PriceHold.objects.deciding().filter(offer__in=batch):
-            found[hold.offer_id].holds[hold.meter, hold.conditions_key] = hold
-        for pk, document in OfferVersion.objects.current().filter(offer__in=batch).values_list("offer", "document"):
-            found[pk].document = document
-        for price in Price.objects.open().filter(offer__in=batch):
-            row = OpenPrice(pk=price.pk, amount=price.amount, origin=price.origin)
-            found[price.offer_id].prices[price.meter, price.conditions_key] = row
-    return found
-
-
-def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
-    holds = standing.applied_holds
-    record = overlay(with_holds(upstream, holds), standing.overrides)
-    curated = {PRICED_FIELDS[name] for name in standing.overrides if name in PRICED_FIELDS}
-    provider = record.provider_slug
-    known = registry.PROVIDERS.of(provider) if provider else None
+def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = False) -> Rendered:
+    """Return the offer as it will be served. `upstream` is the gateway's record."""
+    offer = state.offer
+    record = overlay(with_holds(upstream, state.applied_holds), state.overrides)
+    curated = {PRICED_FIELDS[name] for name in state.overrides if name in PRICED_FIELDS}
+    spelling = record.provider_slug
+    provider = registry.PROVIDERS.of(spelling) if spelling else None
     facts = rendering.OfferFacts(
         gateway=offer.gateway.slug,
         gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
@@ -110,24 +102,24 @@ def state(offer: Offer, upstream: OfferRecord, standing: Standing) -> State:
         first_seen_at=offer.first_seen_at,
         withdrawn_at=offer.withdrawn_at,
         stale_since=offer.rejected_since,
-        provider_name=known.name if known else None,
-        provider_site_url=known.site_url if known else None,
-        model_logo_url=logo_path(registry.PROVIDERS.key(provider)) if provider else None,
-        holds=_waiting_prices(upstream, standing),
+        provider_name=provider.name if provider else None,
+        provider_site_url=provider.site_url if provider else None,
+        model_logo_url=logo_path(registry.PROVIDERS.key(spelling)) if spelling else None,
+        holds=_waiting_prices(upstream, state),
     )
-    return State(
-        offer=offer,
+    return Rendered(
+        state=state,
         record=record,
         document=rendering.render(record, facts),
-        standing=standing,
         prices=wanted_prices(record, curated=curated, is_withdrawn=offer.withdrawn_at is not None),
+        is_withdrawal=is_withdrawal,
     )
 
 
-def _waiting_prices(upstream: OfferRecord, standing: Standing) -> tuple[rendering.HeldPrice, ...]:
+def _waiting_prices(upstream: OfferRecord, state: OfferState) -> tuple[rendering.HeldPrice, ...]:
     """Return the reported prices that wait for a decision."""
-    waiting = held_keys(upstream, standing.asked)
-    holds = standing.holds
+    waiting = held_keys(upstream, state.waiting_holds)
+    holds = state.holds
     return tuple(
         rendering.HeldPrice(price=price, since=holds[price.key].reported_since, reason=holds[price.key].reason)
         for price in upstream.prices

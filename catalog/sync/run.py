@@ -21,7 +21,7 @@ from catalog.models import Gateway, Offer, RejectedRow, SyncRun
 from catalog.models.failures import FAILURES, line_of
 from catalog.publication import apply, confirmation, revision
 from catalog.publication.clock import ClockMoved
-from catalog.publication.listing import AcceptedListing, Guard, NotBelieved
+from catalog.publication.listing import AcceptedListing, Guard, NotBelieved, Terms
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
 from catalog.publication.prices import plausible, repeats
@@ -293,12 +293,14 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
     return apply.publish_listing(
         run,
         listing=listing,
-        guard=guard,
-        withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
-        is_replay=task.held is not None,
-        author=task.author,
-        rules=repeats.rules(),
-        dry_run=task.dry_run,
+        terms=Terms(
+            guard=guard,
+            rules=repeats.rules(),
+            withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
+            is_replay=task.held is not None,
+            author=task.author,
+            dry_run=task.dry_run,
+        ),
     )
 
 

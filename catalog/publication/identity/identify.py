@@ -8,7 +8,8 @@ publication writes offers without that lock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -40,40 +41,63 @@ def identify(*, author: User | None, must_be_possible: bool) -> int:
     """
     with transaction.atomic():
         newest = locks.lock_revision()
-        if must_be_possible:
-            update(newest.number)
-        else:
-            update_if_possible(newest.number, changed=None)
+        found = decide(parts.whole(), newest=newest.number)
+        if found.contradiction and must_be_possible:
+            raise found.contradiction
+        write(found, pks={})
         counts = {"new": 0, "changed": 0, "withdrawn": 0}
         now = clock.publication_time()
         return revision.publish_next(newest, gateway=None, author=author, now=now, counts=counts).number
 
 
-def update_if_possible(newest: int, *, changed: Collection[int] | None) -> bool:
-    """Update the models, but let no contradiction between statements stop the publication. Then the models stay."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The models of the offers of one part."""
+
+    newest: int
+    """The revision after which new models are named."""
+    part: Part
+    resolution: Resolution | None
+    """None if the curators' statements contradict each other: then the offers keep their models."""
+    contradiction: StatementError | None = None
+
+    def placement(self, key: OfferKey) -> Placement | None:
+        return self.resolution.placements.get(key) if self.resolution else None
+
+
+def decide(part: Part, *, newest: int) -> Decided:
+    """Resolve the models of a part."""
     try:
-        return update(newest, changed=changed)
-    except StatementError:
+        return Decided(newest=newest, part=part, resolution=part.resolution(revision=newest))
+    except StatementError as error:
+        return Decided(newest=newest, part=part, resolution=None, contradiction=error)
+
+
+def write(found: Decided, *, pks: Mapping[OfferKey, int]) -> bool:
+    """Write the changes since the newest revision, which must be locked. Return whether anything has changed.
+
+    `pks` are the primary keys of the offers that were not stored yet when their models were decided. A contradiction
+    between statements does not stop the publication.
+    """
+    part, decided, number = found.part, found.resolution, found.newest + 1
+    if decided is None:
         # Statements are checked when they are made. A later edit of the providers' spellings can still merge two names.
-        logger.exception("What curators said of models cannot be followed any more; offers keep the models they had")
+        logger.error(
+            "The statements about models contradict each other; offers keep their models", exc_info=found.contradiction
+        )
         links.forget()  # the next update must be a full one, for it has to resolve the offers of this publication too
         return False
-
-
-def update(newest: int, *, changed: Collection[int] | None = None) -> bool:
-    """Write the changes since the revision `newest`, which must be locked. Return whether anything has changed.
-
-    `changed`: the primary keys of the only offers that were added, withdrawn or renamed. If it is None, every offer is
-    resolved again. Raises StatementError, and then writes nothing.
-    """
-    part = parts.whole() if changed is None else parts.around(changed)
-    found = part.resolution(revision=newest)
-    models, led = _write_models(part.models, found.models)
-    _lead_on(led, number=newest + 1)
-    moved = {key: part.stored[key] for key in part.offers if _is_moved(part.stored[key], found.placements[key])}
-    _write_placements(moved, found.placements, models, number=newest + 1)
-    links.write(_links(part, found, models), of_all=part.is_all)
-    return _write_candidates(part, found, models) or bool(moved) or bool(led)
+    keys = {key: offer.pk for key, offer in part.identified.items() if offer.pk is not None} | dict(pks)
+    models, led = _write_models(part.models, decided.models)
+    _lead_on(led, number=number)
+    moved = {
+        keys[key]: decided.placements[key]
+        for key in part.offers
+        if _is_moved(part.identified[key], decided.placements[key])
+    }
+    _write_placements(moved, models, number=number)
+    links.write(_links(part, decided, keys, models), of_all=part.is_all)
+    return _write_candidates(part, decided, models) or bool(moved) or bool(led)
 
 
 def check_statement(new: Statement) -> None:
@@ -118,12 +142,15 @@ def _lead_on(models: Iterable[CanonicalModel], *, number: int) -> None:
             offers.update(canonical=model.redirect_id, identified_in=number)
 
 
-def _links(part: Part, found: Resolution, models: Mapping[str, int]) -> dict[links.Owner, frozenset[str]]:
+def _links(
+    part: Part, found: Resolution, keys: Mapping[OfferKey, int], models: Mapping[str, int]
+) -> dict[links.Owner, frozenset[str]]:
     """Return the new links of each offer and each model. A withdrawn offer affects no other offer and has no links."""
     of_offers: dict[links.Owner, frozenset[str]] = {}
-    for key, offer in part.stored.items():
+    for key, offer in part.identified.items():
         own = found.placements[key].own or offer.own if offer.facts else None
-        of_offers[offer.pk, None] = rules.of_offer(offer.facts, part.namer, own=own) if offer.facts else frozenset()
+        names = rules.of_offer(offer.facts, part.namer, own=own) if offer.facts else frozenset()
+        of_offers[keys[key], None] = names
     of_models: dict[links.Owner, frozenset[str]] = {
         (None, models[slug]): rules.of_model(slug, part.namer, merged_into=model.merged_into)
         for slug, model in found.models.items()
@@ -160,18 +187,12 @@ def _is_moved(offer: Identified, now: Placement) -> bool:
     return before != (now.model, now.own or offer.own, now.apart_from, now.variant or "", now.rule, now.evidence)
 
 
-def _write_placements(
-    moved: Mapping[OfferKey, Identified],
-    placements: Mapping[OfferKey, Placement],
-    models: Mapping[str, int],
-    *,
-    number: int,
-) -> None:
-    keys = {offer.pk: key for key, offer in moved.items()}
-    for batch in batches(sorted(keys)):
+def _write_placements(moved: Mapping[int, Placement], models: Mapping[str, int], *, number: int) -> None:
+    """`moved` are the new placements by the offers' primary keys."""
+    for batch in batches(sorted(moved)):
         offers = list(Offer.objects.filter(pk__in=batch))
         for offer in offers:
-            placement = placements[keys[offer.pk]]
+            placement = moved[offer.pk]
             offer.canonical_id = models[placement.model]
             offer.own_canonical_id = models[placement.own] if placement.own else offer.own_canonical_id
             offer.apart_from_id = models[placement.apart_from] if placement.apart_from else None

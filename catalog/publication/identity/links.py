@@ -31,9 +31,9 @@ class Reach:
     def __init__(self, start: Collection[str]) -> None:
         self.offers: set[int] = set()
         self.models: set[int] = set()
-        rules.reached(start, self._beside)
+        rules.reached(start, self._names_next_to)
 
-    def _beside(self, names: Collection[str]) -> set[str]:
+    def _names_next_to(self, names: Collection[str]) -> set[str]:
         offers: set[int] = set()
         models: set[int] = set()
         for batch in batches(sorted(names)):

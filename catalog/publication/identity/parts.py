@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from catalog.records import ModelType, OfferRecord
 
 Json = Any
 
-_TOLD = (
+_READ = (
     "pk", "gateway__slug", "model_id", "withdrawn_at", "upstream",
     "canonical__slug", "own_canonical__slug", "apart_from__slug", "variant", "identity_rule", "identity_evidence",
 )  # fmt: skip
@@ -33,34 +33,48 @@ _MANY = 2 * BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identified:
-    """A stored offer with the decisions about its identity so far."""
+class Change:
+    """A change of the facts about an offer that is not stored yet."""
 
-    pk: int
+    pk: int | None
+    """None for an offer that is new itself."""
+    facts: Facts | None
+    """None for an offer that is withdrawn."""
+
+
+Changes = Mapping[OfferKey, Change]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """An offer with the stored decisions about its identity."""
+
+    pk: int | None
+    """None for an offer that is not stored yet."""
     facts: Facts | None
     """None while the offer is withdrawn."""
-    model: str | None
-    own: str | None
-    apart_from: str | None
-    variant: str
-    rule: str
-    evidence: str
+    model: str | None = None
+    own: str | None = None
+    apart_from: str | None = None
+    variant: str = ""
+    rule: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Offers, models and statements that nothing outside of the part can affect."""
+    """Offers, models and statements that nothing outside of the part can affect, with the changes of a publication."""
 
     is_all: bool
     namer: Namer
-    stored: Mapping[OfferKey, Identified]
+    identified: Mapping[OfferKey, Identified]
     models: Mapping[str, CanonicalModel]
     statements: list[Statement]
 
     @cached_property
     def offers(self) -> dict[OfferKey, Facts]:
         """The facts of the offers that are not withdrawn."""
-        return {key: offer.facts for key, offer in self.stored.items() if offer.facts}
+        return {key: offer.facts for key, offer in self.identified.items() if offer.facts}
 
     @cached_property
     def known(self) -> Known:
@@ -75,17 +89,14 @@ class Part:
                 )
                 for slug, row in self.models.items()
             },
-            placed={key: offer.own for key, offer in self.stored.items() if offer.own},
-            apart={key: offer.apart_from for key, offer in self.stored.items() if offer.apart_from},
+            placed={key: offer.own for key, offer in self.identified.items() if offer.own},
+            apart={key: offer.apart_from for key, offer in self.identified.items() if offer.apart_from},
         )
 
-    def resolution(self, *, revision: int, beside: Mapping[OfferKey, Facts] | None = None) -> Resolution:
-        """Resolve the model of each offer. `beside` adds or replaces offers with facts that are not published yet.
-
-        Raises StatementError.
-        """
+    def resolution(self, *, revision: int) -> Resolution:
+        """Resolve the model of each offer. Raises StatementError."""
         return resolve(
-            {**self.offers, **(beside or {})}.values(),
+            self.offers.values(),
             namer=self.namer,
             revision=revision,
             known=self.known,
@@ -93,25 +104,28 @@ class Part:
         )
 
 
-def whole() -> Part:
-    return _part([Offer.objects.all()], [CanonicalModel.objects.all()], stored_statements(), is_all=True)
-
-
-def around(changed: Collection[int], *, beside: Collection[Facts] = ()) -> Part:
-    """Return the part that the offers with these primary keys can affect, by their old and their new names.
-
-    `beside` are offers whose facts are not stored yet. The part is the whole if the links are outdated, or if the part
-    would leave out little. It always contains everything that curators made statements about, so that a statement that
-    was edited by hand takes effect too.
-    """
-    if max(len(changed), len(beside)) > _MANY or not links.are_current():
-        return whole()
-    statements = stored_statements()
-    reach = links.Reach(_names_around(changed, beside, statements))
+def whole(changes: Changes | None = None) -> Part:
     return _part(
-        (Offer.objects.filter(pk__in=batch) for batch in batches(sorted({*reach.offers, *changed}))),
+        [Offer.objects.all()], [CanonicalModel.objects.all()], stored_statements(), changes=changes or {}, is_all=True
+    )
+
+
+def around(changes: Changes) -> Part:
+    """Return the part that these offers can affect, by their old and their new names.
+
+    The part is the whole if the links are outdated, or if the part would leave out little. It always contains
+    everything that curators made statements about, so that a statement that was edited by hand takes effect too.
+    """
+    if len(changes) > _MANY or not links.are_current():
+        return whole(changes)
+    statements = stored_statements()
+    reach = links.Reach(_names_around(changes, statements))
+    pks = {change.pk for change in changes.values() if change.pk is not None}
+    return _part(
+        (Offer.objects.filter(pk__in=batch) for batch in batches(sorted(reach.offers | pks))),
         (CanonicalModel.objects.filter(pk__in=batch) for batch in batches(sorted(reach.models))),
         statements,
+        changes=changes,
         is_all=False,
     )
 
@@ -123,16 +137,16 @@ def facts_of(gateway: str, record: OfferRecord) -> Facts:
 def published_fact(gateway: str, upstream: str) -> Facts:
     """Return the facts that the rules read from a stored record."""
     # Not records.load: that validates every field of a record, but only a fifth of them is needed here.
-    told = orjson.loads(upstream)
+    record = orjson.loads(upstream)
     return Facts(
         gateway=gateway,
-        id=told["id"],
-        slug=told["slug"],
-        canonical_slug=told["canonical_slug"],
-        model_type=ModelType(told["model_type"]),
-        provider_slug=told["provider_slug"],
-        hugging_face_id=told["hugging_face_id"],
-        host=told["host"],
+        id=record["id"],
+        slug=record["slug"],
+        canonical_slug=record["canonical_slug"],
+        model_type=ModelType(record["model_type"]),
+        provider_slug=record["provider_slug"],
+        hugging_face_id=record["hugging_face_id"],
+        host=record["host"],
     )
 
 
@@ -158,6 +172,7 @@ def _part(
     models: Iterable[QuerySet[CanonicalModel]],
     statements: list[Statement],
     *,
+    changes: Changes,
     is_all: bool,
 ) -> Part:
     return Part(
@@ -165,14 +180,22 @@ def _part(
         namer=Namer(registry.PROVIDERS),
         # Models are read before offers: a publication that ends in between may add models, but never removes one.
         models={row.slug: row for rows in models for row in rows},
-        stored={key: offer for rows in offers for key, offer in _identified(rows)},
+        identified=_changed({key: offer for rows in offers for key, offer in _identified(rows)}, changes),
         statements=statements,
     )
 
 
+def _changed(stored: Mapping[OfferKey, Identified], changes: Changes) -> dict[OfferKey, Identified]:
+    changed = {
+        key: replace(stored[key], facts=change.facts) if key in stored else Identified(pk=change.pk, facts=change.facts)
+        for key, change in changes.items()
+    }
+    return {**stored, **changed}
+
+
 def _identified(rows: QuerySet[Offer]) -> Iterator[tuple[OfferKey, Identified]]:
-    told = rows.values_list(*_TOLD).iterator()
-    for pk, gateway, model_id, withdrawn_at, upstream, model, own, apart_from, variant, rule, evidence in told:
+    found = rows.values_list(*_READ).iterator()
+    for pk, gateway, model_id, withdrawn_at, upstream, model, own, apart_from, variant, rule, evidence in found:
         yield (
             (gateway, model_id),
             Identified(
@@ -188,17 +211,18 @@ def _identified(rows: QuerySet[Offer]) -> Iterator[tuple[OfferKey, Identified]]:
         )
 
 
-def _names_around(changed: Collection[int], beside: Iterable[Facts], statements: Iterable[Statement]) -> set[str]:
+def _names_around(changes: Changes, statements: Iterable[Statement]) -> set[str]:
     namer = Namer(registry.PROVIDERS)
-    told: list[Facts] = list(beside)
+    facts = [change.facts for change in changes.values() if change.facts]
+    pks = {change.pk for change in changes.values() if change.pk is not None}
     own: set[int] = set()
-    for batch in batches(sorted(changed)):
+    for batch in batches(sorted(pks)):
         rows = Offer.objects.filter(pk__in=batch)
         for gateway, upstream, model in rows.values_list("gateway__slug", "upstream", "own_canonical"):
-            told.append(published_fact(gateway, upstream))
+            facts.append(published_fact(gateway, upstream))
             own |= {model} if model else set()
-    spoken_of = IdentityStatement.objects.exclude(offer=None).values_list("offer", flat=True)
-    found = links.names_of(offers={*changed, *spoken_of}, models=own)
-    found.update(*(rules.of_offer(facts, namer, own=None) for facts in told))
+    concerned = IdentityStatement.objects.exclude(offer=None).values_list("offer", flat=True)
+    found = links.names_of(offers={*pks, *concerned}, models=own)
+    found.update(*(rules.of_offer(each, namer, own=None) for each in facts))
     found.update(*(rules.of_statement(statement, namer) for statement in statements))
     return found

@@ -11,17 +11,12 @@ from statistics import median_high, median_low
 import orjson
 
 from catalog.documents import reading
-from catalog.identity.curators import StatementError
-from catalog.identity.offers import Offer as Facts
-from catalog.identity.offers import OfferKey
-from catalog.models import CanonicalModel, Gateway, Offer, Price
+from catalog.models import Gateway, Price
 from catalog.pricing import variants
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
-from catalog.publication import revision
 from catalog.publication.batches import batches
-from catalog.publication.identity import parts
 from catalog.publication.prices.holds import PriceKey
-from catalog.records import OfferRecord
+from catalog.records import OfferRecord, PriceRecord
 
 _COMPARED = frozenset({(INPUT_TEXT, "[]"), (OUTPUT_TEXT, "[]")})
 _FEWEST = 2
@@ -61,46 +56,41 @@ class Siblings:
         return found
 
 
-def siblings(gateway: Gateway, listed: Iterable[tuple[Offer, OfferRecord]]) -> Siblings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An offer as its gateway lists it now, with its model."""
+
+    record: OfferRecord
+    model: str | None
+    """None if the model is unknown: such an offer is no sibling."""
+    variant: str
+
+    @property
+    def is_comparable(self) -> bool:
+        return variants.is_comparable(self.variant, execution_mode=self.record.execution_mode)
+
+    @property
+    def compared_prices(self) -> list[PriceRecord]:
+        return [price for price in self.record.prices if price.key in _COMPARED]
+
+
+def siblings(gateway: Gateway, listed: Iterable[Listed]) -> Siblings:
     """Return the siblings of these offers, with their own newly listed prices and the current prices of all others."""
-    priced = [(offer, record) for offer, record in listed if any(price.key in _COMPARED for price in record.prices)]
-    records = {record.id: record for _, record in priced}
-    models = {
-        offer_id: model
-        for offer_id, (model, variant) in _models(gateway, priced).items()
-        if variants.is_comparable(variant, execution_mode=records[offer_id].execution_mode)
-    }
-    others = _billed(gateway, set(models.values()), without=records)
-    return Siblings(models, [*others, *_listed(gateway, records, models)])
+    priced = [offer for offer in listed if offer.compared_prices]
+    compared = {offer.record.id: offer.model for offer in priced if offer.model and offer.is_comparable}
+    others = _billed(gateway, set(compared.values()), without={offer.record.id for offer in priced})
+    own = (
+        (compared[offer.record.id], price.key, _owner(gateway.slug, offer.record.id), price.amount)
+        for offer in priced
+        if offer.record.id in compared
+        for price in offer.compared_prices
+    )
+    return Siblings(compared, [*others, *own])
 
 
 def is_comparable(variant: str, upstream: str) -> bool:
     """Return whether the prices of a stored offer are comparable with those of other offers of the model."""
     return variants.is_comparable(variant, execution_mode=reading.execution_mode_of(orjson.loads(upstream)))
-
-
-def _models(gateway: Gateway, priced: Iterable[tuple[Offer, OfferRecord]]) -> dict[str, tuple[str, str]]:
-    """Return the stored model and variant of each offer, and the future ones of offers that are new or renamed."""
-    known: dict[str, Offer] = {}
-    unknown: dict[OfferKey, Facts] = {}
-    stored: set[int] = set()
-    for offer, record in priced:
-        facts = parts.facts_of(gateway.slug, record)
-        if offer.canonical_id and parts.published_fact(gateway.slug, offer.upstream) == facts:
-            known[record.id] = offer
-        else:
-            unknown[facts.key] = facts
-            stored |= {offer.pk} if offer.pk else set()
-    slugs = CanonicalModel.objects.in_bulk({offer.canonical_id for offer in known.values()})
-    found = {offer_id: (slugs[offer.canonical_id].slug, offer.variant) for offer_id, offer in known.items()}
-    if unknown:
-        try:
-            part = parts.around(stored, beside=list(unknown.values()))
-            placements = part.resolution(revision=revision.current().number, beside=unknown).placements
-        except StatementError:
-            return found  # `identify` logs the error
-        found |= {key[1]: (placements[key].model, placements[key].variant or "") for key in unknown}
-    return found
 
 
 def _billed(
@@ -116,15 +106,6 @@ def _billed(
         ).iterator():  # fmt: skip
             if (slug != gateway.slug or model_id not in without) and is_comparable(variant, upstream):
                 yield model, (meter, "[]"), _owner(slug, model_id), Decimal(amount)
-
-
-def _listed(
-    gateway: Gateway, priced: Mapping[str, OfferRecord], models: Mapping[str, str]
-) -> Iterator[tuple[str, PriceKey, str, Decimal]]:
-    for key, model in models.items():  # an offer without a known model is no sibling
-        for price in priced[key].prices:
-            if price.key in _COMPARED:
-                yield model, price.key, _owner(gateway.slug, key), price.amount
 
 
 def _owner(gateway: str, offer_id: str) -> str:

@@ -24,18 +24,18 @@ PRINTS = st.sampled_from(["1", "2"])
     present=st.frozensets(IDS),
     is_complete=st.booleans(),
 )
-def test_every_offer_has_exactly_one_place_in_a_plan(
+def test_every_offer_is_in_exactly_one_group(
     stored: dict[str, Stored], listed: dict[str, str], present: frozenset[str], is_complete: bool
 ) -> None:
-    plan = diff.plan(stored, listed, present=present, is_complete=is_complete)
+    groups = diff.groups(stored, listed, present=present, is_complete=is_complete)
 
-    assert sorted([*plan.new, *plan.differing, *plan.unchanged]) == sorted(listed)
-    assert plan.new == listed.keys() - stored.keys()
-    assert all((stored[key].fingerprint, stored[key].is_withdrawn) == (listed[key], False) for key in plan.unchanged)
-    assert plan.missing.isdisjoint(listed.keys() | present)
-    assert not any(stored[key].is_withdrawn for key in plan.missing)
+    assert sorted([*groups.new, *groups.differing, *groups.unchanged]) == sorted(listed)
+    assert groups.new == listed.keys() - stored.keys()
+    assert all((stored[key].fingerprint, stored[key].is_withdrawn) == (listed[key], False) for key in groups.unchanged)
+    assert groups.missing.isdisjoint(listed.keys() | present)
+    assert not any(stored[key].is_withdrawn for key in groups.missing)
     gone = {key for key in stored if not stored[key].is_withdrawn} - listed.keys() - present
-    assert plan.missing == (gone if is_complete else set())
+    assert groups.missing == (gone if is_complete else set())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ from pytest_django.fixtures import Settings
 
 from catalog.curation import identity
 from catalog.curation.identity import InvalidStatement
+from catalog.identity.offers import Offer as Facts
+from catalog.identity.resolution import Resolution, resolve
 from catalog.models import CanonicalModel, IdentityCandidate, IdentityStatement, Offer, Revision
+from catalog.publication.identity import parts
 from catalog.records import OfferRecord
+from catalog.sync.guard import Limits, StrictGuard
 from tests.catalog.syncing import stored, sync_rows
-from tests.factories import offer_record, openrouter_row, publish
+from tests.factories import offer_record, openrouter_row, per_token, publish
 
 pytestmark = pytest.mark.django_db
 
@@ -91,12 +96,34 @@ def test_an_offer_that_goes_by_another_name_is_told_its_model_anew(sold_twice: N
 
 
 def test_a_publication_that_brings_no_name_decides_nothing(sold_twice: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.publication.identity.identify.update_if_possible", None)  # a call of it fails
+    monkeypatch.setattr("catalog.publication.identity.parts.resolve", None)  # a call of it fails
 
     publish(
         record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B", context_length=5),
         record("acme/heron", name="Heron"),
     )
+
+
+def test_a_publication_resolves_models_once(sold_twice: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    revisions: list[int] = []
+
+    def counted(offers: Iterable[Facts], *, revision: int, **known: Any) -> Resolution:
+        revisions.append(revision)
+        return resolve(offers, revision=revision, **known)
+
+    monkeypatch.setattr(parts, "resolve", counted)
+    guard = StrictGuard(limits=Limits(missing_percent=100), seen=3, rejected=0)
+    priced = {"prices": per_token(prompt="0.000001")}
+
+    outcome = publish(
+        record("acme/heron", hugging_face_id="acme/Heron-7B", **priced),
+        record("acme/stork", **priced),
+        record("qwen/qwen3-8b", **priced),
+        guard=guard,
+    )
+
+    assert (outcome.new, outcome.changed, outcome.withdrawn) == (2, 1, 1)
+    assert revisions == [2]
 
 
 def test_statements_that_contradict_each_other_by_now_stop_no_sync(
@@ -114,7 +141,7 @@ def test_statements_that_contradict_each_other_by_now_stop_no_sync(
 
     assert outcome.new == 1
     assert placed() == before | {"chutes acme/stork": (None, "", "")}
-    assert "cannot be followed any more" in caplog.text
+    assert "contradict each other" in caplog.text
 
     # It does not stop a run either, whose guard compares each price with others of the same model.
     priced = openrouter_row("acme/crane", pricing={"prompt": "0.000001", "completion": "0.000002"})

@@ -96,14 +96,19 @@ def check_publication(gateway: str, listed: Collection[OfferRecord]) -> None:
 
 def check_prospect(gateway: str, listed: Iterable[OfferRecord]) -> None:
     """Check the models before the publication: the guard compares prices of the same model."""
-    told = {(gateway, record.id): parts.facts_of(gateway, record) for record in listed}
+    reported = {(gateway, record.id): parts.facts_of(gateway, record) for record in listed}
     stored = dict(Offer.objects.filter(gateway__slug=gateway).values_list("model_id", "pk"))
     published = parts.whole()
-    beside = {key: facts for key, facts in told.items() if published.offers.get(key) != facts}
-    pks = [stored[offer_id] for _, offer_id in beside if offer_id in stored]
-    expected = published.resolution(revision=7, beside=beside).placements
-    found = parts.around(pks, beside=list(beside.values())).resolution(revision=7, beside=beside).placements
-    assert {key: found[key] for key in beside} == {key: expected[key] for key in beside}
+    changes = {
+        key: parts.Change(pk=stored.get(key[1]), facts=facts)
+        for key, facts in reported.items()
+        if published.offers.get(key) != facts
+    }
+    gone = {key for key in published.offers if key[0] == gateway} - reported.keys()
+    changes |= {key: parts.Change(pk=stored[key[1]], facts=None) for key in gone}
+    expected = parts.whole(changes).resolution(revision=7).placements
+    found = parts.around(changes).resolution(revision=7).placements
+    assert {key: found.get(key) for key in changes} == {key: expected.get(key) for key in changes}
 
 
 @given(data=st.data())

@@ -148,19 +148,19 @@ def test_an_edit_that_begins_during_a_publication_is_laid_over_its_outcome(
 ) -> None:
     sync_rows(fixtures_dir, [chutes_row("a/1", name="old")])
     locked, editing = Event(), Event()
-    plan = diff.plan
+    effects = diff.effects
 
-    def plan_slowly(*args: Any, **kwargs: Any) -> diff.Plan:
+    def compare_slowly(*args: Any, **kwargs: Any) -> diff.Effects:
         locked.set()
         assert editing.wait(PATIENCE_SECONDS)
-        return plan(*args, **kwargs)
+        return effects(*args, **kwargs)
 
     def edit() -> None:
         assert locked.wait(PATIENCE_SECONDS)
         editing.set()
         add_tag("a/1", "hot")
 
-    monkeypatch.setattr(diff, "plan", plan_slowly)
+    monkeypatch.setattr(diff, "effects", compare_slowly)
     at_once(lambda: sync_rows(fixtures_dir, [chutes_row("a/1", name="new")]), edit)
 
     assert (served()["a/1"]["name"], served()["a/1"]["tags"]) == ("new", ["hot"])

@@ -1,0 +1,85 @@
+"""Reads what is stored of the offers of a gateway."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from catalog import records
+from catalog.models import Gateway, Offer, OfferVersion, Override, Price, PriceHold
+from catalog.publication import losses
+from catalog.publication.batches import batches
+from catalog.publication.diff import Stored
+from catalog.publication.prices.holds import PriceKey
+from catalog.publication.prices.intervals import OpenPrice
+from catalog.publication.states import OfferState
+from catalog.records import Source
+
+Json = Any
+
+
+def summaries(gateway: Gateway, *, is_trusted: bool) -> dict[str, Stored]:
+    """Return all offers of the gateway by id. If they are not trusted, no listing equals what is stored of them."""
+    rows = Offer.objects.filter(gateway=gateway).values_list(
+        "model_id", "fingerprint", "withdrawn_at", "missed_runs", "source", "rejected_since"
+    )
+    return {
+        key: Stored(
+            fingerprint=fingerprint if is_trusted else "",
+            is_withdrawn=withdrawn_at is not None,
+            missed_runs=missed,
+            source=source,
+            is_rejected=rejected_since is not None,
+        )
+        for key, fingerprint, withdrawn_at, missed, source, rejected_since in rows
+    }
+
+
+def states_of_ids(gateway: Gateway, ids: Collection[str]) -> dict[str, OfferState]:
+    """Return the gateway's offers with these ids, by id."""
+    offers = [
+        offer
+        for batch in batches(sorted(ids))
+        for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway", "canonical")
+    ]
+    return {state.offer.model_id: state for state in states(offers)}
+
+
+def states(offers: Iterable[Offer]) -> list[OfferState]:
+    """Return the states of these stored offers, in their order."""
+    stored = list(offers)
+    overrides: dict[int, dict[str, Json]] = defaultdict(dict)
+    holds: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
+    earlier: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
+    documents: dict[int, str] = {}
+    prices: dict[int, dict[PriceKey, OpenPrice]] = defaultdict(dict)
+    for batch in batches([offer.pk for offer in stored]):
+        for override in Override.objects.filter(offer__in=batch):
+            overrides[override.offer_id][override.field] = override.value
+        for hold in PriceHold.objects.filter(offer__in=batch).order_by("pk"):
+            of_state = earlier if hold.state == PriceHold.State.OVERTAKEN else holds
+            of_state[hold.offer_id][hold.meter, hold.conditions_key] = hold
+        documents.update(OfferVersion.objects.current().filter(offer__in=batch).values_list("offer", "document"))
+        for price in Price.objects.open().filter(offer__in=batch):
+            row = OpenPrice(pk=price.pk, amount=price.amount, origin=price.origin)
+            prices[price.offer_id][price.meter, price.conditions_key] = row
+    return [
+        OfferState(
+            offer=offer,
+            overrides=overrides[offer.pk],
+            holds=holds[offer.pk],
+            earlier_holds=earlier[offer.pk],
+            document=documents.get(offer.pk),
+            prices=prices[offer.pk],
+        )
+        for offer in stored
+    ]
+
+
+def fact_counts(gateway: Gateway, *, source: Source) -> Counter[str]:
+    """Count the essential facts of the gateway's published offers from this source."""
+    published = Offer.objects.filter(gateway=gateway, withdrawn_at=None, source=source).values_list(
+        "upstream", flat=True
+    )
+    return Counter(fact for text in published.iterator() for fact in losses.all_facts(records.load(text)))
