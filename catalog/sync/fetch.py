@@ -246,7 +246,7 @@ def _client(gateway: Gateway, limits: Limits) -> httpx2.AsyncClient:
             timeout=httpx2.Timeout(limits.idle_seconds, connect=limits.connect_seconds),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # accepts no cookies
             mounts=dict.fromkeys(_LOOPBACK),
-            verify=_trusted_certificates(),
+            verify=_trusted_certificates(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
         )
     except OSError as error:
         raise Refused(f"{gateway.name}: no certificates can be read from SSL_CERT_FILE or SSL_CERT_DIR") from error
@@ -256,8 +256,9 @@ def _client(gateway: Gateway, limits: Limits) -> httpx2.AsyncClient:
 
 
 @cache
-def _trusted_certificates() -> ssl.SSLContext:
-    # Cached per process: reading the certificates takes longer than most requests.
+def _trusted_certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Read the certificates. `file` and `folder` are what the environment names; the client looks them up itself."""
+    # Cached: reading the certificates takes longer than most requests.
     return httpx2.create_ssl_context()
 
 

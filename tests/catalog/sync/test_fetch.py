@@ -850,7 +850,6 @@ def test_certificates_that_cannot_be_read_are_refused(
     if content is not None:
         file.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    monkeypatch.setattr(fetch, "_trusted_certificates", fetch._trusted_certificates.__wrapped__)
 
     with pytest.raises(Refused, match=r"^Acme: no certificates can be read from SSL_CERT_FILE or SSL_CERT_DIR$"):
         fetching()
