@@ -133,7 +133,7 @@ if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_timeout": 5}
 else:
     CELERY_BROKER_URL = "filesystem://localhost"  # kombu warns if there is no host
-    CELERY_BROKER_TRANSPORT = "gatewayz.broker:Transport"
+    CELERY_BROKER_TRANSPORT = "gatewayz.run.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # One folder for both directions: an installation receives all that it sends.
         "data_folder_in": str(BROKER_DIR / "queue"),

@@ -13,7 +13,7 @@ import pytest
 from kombu import Connection, Exchange, Queue
 from kombu.simple import SimpleQueue
 
-from gatewayz.broker import Channel, Transport
+from gatewayz.run.broker import Channel, Transport
 
 MESSAGES_PER_SENDER = 100
 # Longer than one write to a pipe or a page of a disk, so that a torn message would be noticed.
@@ -22,7 +22,7 @@ PADDING = "x" * 20_000
 
 def connect(folder: Path) -> Connection:
     return Connection(
-        transport="gatewayz.broker:Transport",
+        transport="gatewayz.run.broker:Transport",
         transport_options={
             "data_folder_in": str(folder / "queue"),
             "data_folder_out": str(folder / "queue"),
@@ -138,7 +138,7 @@ def test_an_unreadable_message_is_dropped_with_a_warning(
     (tmp_path / "queue" / "0-torn.work.msg").write_bytes(content)
     queue.put("after it")
 
-    with caplog.at_level(logging.WARNING, logger="gatewayz.broker"):
+    with caplog.at_level(logging.WARNING, logger="gatewayz.run.broker"):
         assert queue.get_nowait().payload == "after it"
 
     assert "dropped the unreadable message 0-torn.work.msg" in caplog.text
@@ -205,7 +205,7 @@ def test_a_table_emptied_by_a_power_cut_starts_anew(tmp_path: Path, caplog: pyte
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "shared.exchange").touch()
 
-    with caplog.at_level(logging.WARNING, logger="gatewayz.broker"), connect(tmp_path) as connection:
+    with caplog.at_level(logging.WARNING, logger="gatewayz.run.broker"), connect(tmp_path) as connection:
         channel = channel_of(connection)
         channel._queue_bind("shared", "key", "", "work")
         assert channel.get_table("shared") == [("key", "", "work")]

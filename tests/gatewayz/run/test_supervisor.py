@@ -23,8 +23,8 @@ from django.core.management import CommandError
 from django.utils import timezone
 
 from catalog.models import Revision
-from gatewayz import supervisor
-from gatewayz.supervisor import Address, Refusal, choose_commands
+from gatewayz.run import supervisor
+from gatewayz.run.supervisor import Address, Refusal, choose_commands
 from tests import clock
 from tests.services import find_free_port
 
@@ -76,7 +76,7 @@ class Supervised:
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gatewayz.supervisor"],
+                [sys.executable, "-m", "gatewayz.run.supervisor"],
                 cwd=settings.BASE_DIR,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -135,7 +135,7 @@ def supervised(folder: Path, environment: Mapping[str, str]) -> Iterator[Supervi
 def refused(environment: Mapping[str, str], *arguments: str) -> list[str]:
     """Return the lines on stderr of a start that is refused with status 1."""
     run = subprocess.run(
-        [sys.executable, *(arguments or ("-m", "gatewayz.supervisor"))],
+        [sys.executable, *(arguments or ("-m", "gatewayz.run.supervisor"))],
         cwd=settings.BASE_DIR,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -251,7 +251,7 @@ def test_ctrl_c_during_the_preparation_is_no_error(tmp_path: Path) -> None:
 
 INTERRUPTED_IN = """
 import signal, sys, time
-from gatewayz import supervisor
+from gatewayz.run import supervisor
 def ctrl_c(): signal.raise_signal(signal.SIGINT)
 class Finalised:
     def __del__(self): ctrl_c()
@@ -324,7 +324,7 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
 
 WITH_ANOTHER_WEB = """
 import sys
-from gatewayz import children, supervisor
+from gatewayz.run import children, supervisor
 children.FIRST_PAUSE_SECONDS = 0.01
 supervisor.ANSWER_SECONDS = float(sys.argv[2])
 supervisor.choose_commands = lambda *_, **__: [children.Command("web", ("-c", sys.argv[1]))]
@@ -335,7 +335,7 @@ sys.exit(supervisor.main())
 def test_a_ctrl_c_that_was_swallowed_during_the_preparation_still_stops(tmp_path: Path) -> None:
     swallowing = """
 import os, signal, sys
-from gatewayz import supervisor
+from gatewayz.run import supervisor
 def sync_once():
     try:
         os.kill(os.getpid(), signal.SIGINT)

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from gatewayz.probe import answers_ok
+from gatewayz.run.probe import answers_ok
 
 
 class Answer(BaseHTTPRequestHandler):

@@ -30,8 +30,8 @@ from django.core.management import CommandError, call_command
 from django.db import Error as DatabaseError
 from django.db import connection, connections
 
-from gatewayz.children import Children, Command, KeepsFailing
-from gatewayz.probe import answers_ok
+from gatewayz.run.children import Children, Command, KeepsFailing
+from gatewayz.run.probe import answers_ok
 from gatewayz.settings import env
 
 PAGES = ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from gatewayz import children
-from gatewayz.children import Children, Command, KeepsFailing, count_failures, describe_end, pause_seconds
+from gatewayz.run import children
+from gatewayz.run.children import Children, Command, KeepsFailing, count_failures, describe_end, pause_seconds
 
 # Each child writes its process id to a file with its name when it is ready.
 PATIENT = "import os, pathlib, time; pathlib.Path('patient').write_text(str(os.getpid())); time.sleep(600)"
@@ -26,7 +26,7 @@ FAILING = "import sys; sys.exit(3)"
 SUPERVISING = f"""
 import time
 from pathlib import Path
-from gatewayz.children import Children, Command
+from gatewayz.run.children import Children, Command
 children = Children([Command("patient", ("-c", {PATIENT!r}))], folder=Path("."), say=print)
 children.look_after(now=time.monotonic())
 time.sleep(600)
