@@ -19,7 +19,7 @@ from django.conf import settings
 from access import keys
 from access.keys import Key
 from access.limits import Limiter, Quota, client_of
-from front import cors, refusals, response_cache
+from front import cors, negotiation, refusals
 from front.access_log import AccessLog
 from front.counts import Counts, Source
 from front.problems import ASKED_PATH
@@ -174,7 +174,7 @@ class Front:
                 reply(status, headers)
                 return Source.DJANGO, [body]
             source, answer = Source.MISS, CachedAnswer(cors.shared(headers), body)
-        variant = answer.variant(response_cache.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
+        variant = answer.variant(negotiation.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
         if self._current_cache() is cache:  # else Django may have answered from another snapshot
             cache.add(cache_key, answer, request_key=request_key, variant=variant)
             self._counts.cached_answers, self._counts.cached_bytes = len(cache), cache.size
@@ -235,7 +235,7 @@ def _is_read(environ: Environ) -> bool:
 
 
 def _accepts(environ: Environ, media_type: str) -> bool:
-    return response_cache.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
+    return negotiation.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
 
 
 def _sent_bytes(environ: Environ) -> int:
