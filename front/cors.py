@@ -1,12 +1,15 @@
-"""CORS: scripts of other sites may read everything but the admin, never with a cookie."""
+"""CORS: scripts of other sites may read everything but the admin, never with a cookie.
+
+No other file sets these headers. The front adds them to every answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.urls import Resolver404, resolve
 
-Headers = list[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 
 NEVER = ("/admin",)
 """Addresses that scripts of other sites may not read."""
@@ -15,6 +18,7 @@ _EXPOSE = (
     "Access-Control-Expose-Headers",
     "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
 )
+_ANSWER = (_ALLOW_ORIGIN, _EXPOSE)
 _PREFLIGHT = (
     # Clients add headers of their own (X-Stainless-…, HTTP-Referer); `*` is all of them but this one.
     ("Access-Control-Allow-Headers", "*, Authorization"),
@@ -22,10 +26,12 @@ _PREFLIGHT = (
 )
 
 
-def shared(headers: Headers) -> Headers:
-    """Return the headers of an answer that any site's script may read. Credentials never count, so it is `*`."""
-    own = [header for header in headers if header[0].lower() != "access-control-allow-origin"]
-    return [*own, _ALLOW_ORIGIN, _EXPOSE]
+def answer_headers(path: str) -> Headers:
+    """Return the headers of an answer of this address; none below the admin.
+
+    Any origin is allowed (`*`), because no answer that a script may read depends on a cookie.
+    """
+    return () if path.startswith(NEVER) else _ANSWER
 
 
 def is_preflight(environ: Mapping[str, str]) -> bool:

@@ -72,7 +72,7 @@ class Front:
         request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
         environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
         environ[ASKED_PATH] = environ["PATH_INFO"]
-        reply = Reply(start_response, request_id, is_shared=not environ["PATH_INFO"].startswith(cors.NEVER))
+        reply = Reply(start_response, request_id, cors_headers=cors.answer_headers(environ["PATH_INFO"]))
         source, body = self._respond_or_report(environ, reply)
         self._counts.add(source, reply.status[:3], time.perf_counter() - began)
         if source in _WITHOUT_DJANGO:
@@ -97,7 +97,8 @@ class Front:
         """Return where the answer comes from, and its body."""
         path: str = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] == "OPTIONS" and cors.is_preflight(environ):
-            reply.send("204 No Content", cors.preflight_headers(path))
+            reply.cors_headers = cors.preflight_headers(path)
+            reply("204 No Content", [])
             return Source.PREFLIGHT, []
         if path.startswith(LIMITED) and (refusal := self._refusal(environ, reply)) is not None:
             return Source.REFUSED, _refuse(environ, reply, refusal)
@@ -173,7 +174,7 @@ class Front:
             if not _is_cacheable(status, headers):
                 reply(status, headers)
                 return Source.DJANGO, [body]
-            source, answer = Source.MISS, CachedAnswer(cors.shared(headers), body)
+            source, answer = Source.MISS, CachedAnswer(headers, body)
         variant = answer.variant(negotiation.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
         if self._current_cache() is cache:  # else Django may have answered from another snapshot
             cache.add(cache_key, answer, request_key=request_key, variant=variant)
@@ -198,25 +199,23 @@ _WITHOUT_DJANGO = frozenset({Source.HIT, Source.REFUSED, Source.PREFLIGHT})
 class Reply:
     """Django's `start_response`: it adds the headers that every answer has, and keeps the status."""
 
-    __slots__ = ("_is_shared", "_request_id", "_start_response", "quota", "status")
+    __slots__ = ("_request_id", "_start_response", "cors_headers", "quota", "status")
 
-    def __init__(self, start_response: StartResponse, request_id: str, *, is_shared: bool) -> None:
+    def __init__(self, start_response: StartResponse, request_id: str, *, cors_headers: cors.Headers) -> None:
         self._start_response = start_response
         self._request_id = request_id
-        self._is_shared = is_shared
+        self.cors_headers = cors_headers
         self.status = "500"
         self.quota: Quota | None = None
         """Set for requests with a key, and for clients over their limit; the answer then has its headers."""
 
     def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
-        return self.send(status, cors.shared(headers) if self._is_shared else headers, *exc_info)
-
-    def send(self, status: str, headers: Headers, *exc_info: Any) -> Any:
-        """Start an answer whose headers already include those of CORS."""
         self.status = status
         if self.quota is not None:
             headers = [*map(_private, headers), *self.quota.headers]
-        return self._start_response(status, [*headers, ("X-Request-ID", self._request_id)], *exc_info)
+        return self._start_response(
+            status, [*headers, *self.cors_headers, ("X-Request-ID", self._request_id)], *exc_info
+        )
 
 
 def _private(header: tuple[str, str]) -> tuple[str, str]:
@@ -266,9 +265,9 @@ def _is_cacheable(status: str, headers: Headers) -> bool:
 def _answer(environ: Environ, reply: Reply, variant: Variant) -> Iterable[bytes]:
     if_none_match = environ.get("HTTP_IF_NONE_MATCH")
     if if_none_match is not None and variant.matches(if_none_match):
-        reply.send("304 Not Modified", variant.not_modified_headers)
+        reply("304 Not Modified", variant.not_modified_headers)
         return []
-    reply.send("200 OK", variant.headers)
+    reply("200 OK", variant.headers)
     return [variant.body]
 
 

@@ -218,6 +218,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "catalog/web/static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()  # `make run` collects nothing; the Docker build does
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # front/cors.py adds that header
 
 # --- security: everything follows from the public address ------------------------------------------------------------
 _https = _public.scheme == "https"

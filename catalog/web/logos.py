@@ -30,6 +30,5 @@ class Logo(Page):
                 "Cache-Control": "public, max-age=86400",
                 # An SVG that is opened directly is a page; this one may not run or load anything.
                 "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-                "Access-Control-Allow-Origin": "*",
             },
         )

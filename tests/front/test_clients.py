@@ -315,7 +315,9 @@ def test_a_preflight_is_answered_before_django_and_has_no_limit(
     assert answer["Access-Control-Allow-Credentials"] is None
 
 
-@pytest.mark.parametrize("path", [*READS, "/nowhere", "/catalog/models/unknown/model", "/catalog/sync/chutes"])
+@pytest.mark.parametrize(
+    "path", [*READS, "/nowhere", "/catalog/models/unknown/model", "/catalog/sync/chutes", "/static/web/pages.css"]
+)
 def test_a_script_may_read_every_answer_and_its_headers_but_never_with_a_cookie(web: Web, path: str) -> None:
     for method in ("GET", "HEAD", "OPTIONS"):
         answer = web.ask(path, QUERIES.get(path, ""), method=method, REMOTE_ADDR=f"192.0.2.{len(method)}")
@@ -325,9 +327,18 @@ def test_a_script_may_read_every_answer_and_its_headers_but_never_with_a_cookie(
         assert answer["Access-Control-Allow-Credentials"] is None
 
 
-def test_no_script_of_another_site_reads_the_admin(web: Web) -> None:
-    assert web.ask("/admin/login/")["Access-Control-Allow-Origin"] is None
-    assert preflight(web, "/admin/login/")["Access-Control-Allow-Origin"] is None
+@pytest.mark.parametrize("path", [*READS, "/nowhere", "/catalog/sync/chutes", "/static/web/pages.css"])
+def test_only_the_front_sets_headers_of_cors(db: None, client: Client, path: str) -> None:
+    response = client.get(path)
+    response.close()
+
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/login/", "/admin/\xff"])
+def test_no_script_of_another_site_reads_the_admin(web: Web, path: str) -> None:
+    assert web.ask(path)["Access-Control-Allow-Origin"] is None
+    assert preflight(web, path)["Access-Control-Allow-Origin"] is None
 
 
 # --- in every answer -------------------------------------------------------------------------------------------------

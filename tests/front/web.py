@@ -67,7 +67,10 @@ class Web:
         setup_testing_defaults(environ)
         started: list[Any] = []
         chunks = self.front(environ, lambda *given: started.extend(given))
-        return Answered(started[-2], started[-1], b"".join(chunks))
+        content = b"".join(chunks)
+        if (close := getattr(chunks, "close", None)) is not None:  # as a web server does
+            close()
+        return Answered(started[-2], started[-1], content)
 
 
 @pytest.fixture
