@@ -172,7 +172,7 @@ def test_a_message_that_another_process_takes_first_is_left_to_it(
     assert waiting_files(tmp_path) == []
 
 
-def test_a_message_that_was_not_acknowledged_is_given_back_when_its_receiver_ends(tmp_path: Path) -> None:
+def test_an_unacknowledged_message_is_returned_when_its_receiver_ends(tmp_path: Path) -> None:
     with connect(tmp_path) as connection, connection.SimpleQueue("work") as receiver:
         receiver.put("unfinished")
         receiver.get_nowait()
@@ -182,7 +182,7 @@ def test_a_message_that_was_not_acknowledged_is_given_back_when_its_receiver_end
         assert receiver.get_nowait().payload == "unfinished"
 
 
-def test_folders_are_made_with_their_parents_and_kept_from_others(tmp_path: Path) -> None:
+def test_folders_are_made_with_their_parents_and_closed_to_other_users(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "yet" / "there"
 
     with connect(folder) as connection, connection.SimpleQueue("work") as queue:
@@ -201,7 +201,7 @@ def test_the_next_connection_works_after_the_folder_was_emptied(tmp_path: Path) 
         shutil.rmtree(tmp_path / "control")
 
 
-def test_a_table_emptied_by_a_power_cut_starts_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_table_emptied_by_a_power_cut_is_written_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "shared.exchange").touch()
 

@@ -52,10 +52,10 @@ class Started:
     """The children of a test, which are looked after whenever the test waits."""
 
     def __init__(self, folder: Path, *scripts: str) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self._folder = folder
         commands = [Command(f"child-{number}", ("-c", script)) for number, script in enumerate(scripts)]
-        self.children = Children(commands, folder=folder, say=self.said.append)
+        self.children = Children(commands, folder=folder, say=self.lines.append)
 
     def pid(self, name: str, *, other_than: int = 0) -> int:
         file = self._folder / name
@@ -108,7 +108,7 @@ def test_a_child_that_was_killed_starts_again(start: Callable[..., Started], qui
     second = started.pid("patient", other_than=first)
 
     assert is_running(second)
-    assert started.said == ["child-0 ended with SIGKILL; it starts again in 0.01 s"]
+    assert started.lines == ["child-0 ended with SIGKILL; it starts again in 0.01 s"]
 
 
 def test_what_a_killed_child_left_behind_is_gone_before_it_starts_again(

@@ -171,14 +171,14 @@ def running(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) 
 
 
 # --- with real processes ---------------------------------------------------------------------------------------------
-def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> None:
+def test_it_prints_the_pages_to_open_and_they_exist(running: Supervised) -> None:
     for path in ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
         assert f"http://localhost:{running.port}{path}\n" in running.output
         assert running.status_of(path) in {200, 302}
     assert running.status_of("/healthz") == 200
 
 
-def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running: Supervised) -> None:
+def test_it_serves_the_bundled_catalogues_without_a_network(running: Supervised) -> None:
     assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 1039 + 250 + 104
     counts = (("openrouter", 357, 0), ("portkey", 1039, 11), ("featherless", 250, 0), ("chutes", 104, 0))
     for gateway, models, held in counts:
@@ -362,7 +362,7 @@ def test_a_web_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
     lines = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')", "60")
 
     assert lines == ["no such module"] * 5 + [
-        "gatewayz: web ended 5 times in a row, now with status 1; it says above why"
+        "gatewayz: web ended 5 times in a row, now with status 1; its output above has the reason"
     ]
 
 
@@ -386,12 +386,12 @@ def test_a_web_that_never_answers_ends_everything(tmp_path: Path) -> None:
         ("2001:db8::7", "2001:db8::7", "http://[2001:db8::7]:80/x"),
     ],
 )
-def test_an_address_can_be_opened_whatever_it_is_bound_to(bind: str, host: str, url: str) -> None:
+def test_every_address_can_be_opened_in_a_browser(bind: str, host: str, url: str) -> None:
     assert Address(bind, 80).host == host
     assert Address(bind, 80).url("/x") == url
 
 
-def test_the_web_listens_where_it_is_told() -> None:
+def test_the_web_listens_on_the_configured_address() -> None:
     web = choose_commands(Address("192.0.2.7", 8123), web_workers=3)[0].arguments
 
     assert web[web.index("--host") + 1] == "192.0.2.7"
@@ -447,7 +447,7 @@ def test_a_weak_password_is_refused_and_not_repeated(superuser: Callable[[str], 
 
 
 @pytest.mark.django_db
-def test_a_terminal_is_told_how_to_make_a_superuser(
+def test_a_terminal_shows_how_to_make_a_superuser(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "isatty", lambda _: True)
