@@ -169,15 +169,11 @@ def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
     eventually(lambda: not is_running(int(file.read_text())))
 
 
-def test_a_child_whose_parent_is_already_gone_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[int] = []
-    asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(children, "_prctl", lambda *arguments: asked.append(arguments))
-    monkeypatch.setattr(os, "_exit", ended.append)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.parametrize(("parent", "status"), [(os.getpid(), 0), (-1, 1)], ids=["running", "gone"])
+def test_a_child_whose_parent_is_already_gone_ends_at_once(parent: int, status: int) -> None:
+    before_exec = children.end_with_parent(parent, signal.SIGTERM)
 
-    children.end_with_parent(os.getppid(), signal.SIGTERM)()
-    assert ended == []
-    children.end_with_parent(-1, signal.SIGTERM)()
+    child = subprocess.run([sys.executable, "-c", ""], preexec_fn=before_exec, check=False)
 
-    assert asked == [(1, signal.SIGTERM)] * 2
-    assert ended == [1]
+    assert child.returncode == status
