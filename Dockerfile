@@ -38,11 +38,11 @@ RUN --mount=type=bind,from=icons,source=/icons.tgz,target=/icons.tgz \
     python manage.py logos /icons.tgz \
  && python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
- && python -m compileall -q gatewayz catalog
+ && python -m compileall -q gatewayz catalog front access
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-I", "gatewayz/probe.py"]
+    CMD ["python", "-I", "gatewayz/run/probe.py"]
 # Answers are whole bytes from memory, for which one thread would be enough. The others are for requests that wait: for
 # a slow body, or for a database that does not respond.
 CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5 --no-ws --log-level warning gatewayz.wsgi:application"]

@@ -24,7 +24,7 @@ help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
 run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http://localhost:8000 (PORT= changes it)
-	@$(BIN)/python -m gatewayz.supervisor
+	@$(BIN)/python -m gatewayz.run.supervisor
 
 test: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
 	@$(MAKE) --no-print-directory lint types architecture

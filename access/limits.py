@@ -1,4 +1,4 @@
-"""How many requests one client may make: approximate, counted by each serving process for itself."""
+"""Rate limits: how many requests one client may make. They are approximate, as each serving process counts its own."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import NamedTuple
 
 WINDOW_SECONDS = 60
 MOST_CLIENTS = 100_000
-"""In one window; then all counts start again, so that no flood of addresses fills the memory."""
+"""The most clients in one window. With more, all counts start again, so that no flood of addresses fills the memory."""
 LONGEST_ADDRESS = 100
 """Characters, with brackets, zone and port; a longer text is no address."""
 
 
-class Standing(NamedTuple):
-    """What a client has used of the current window, including its newest request."""
+class Quota(NamedTuple):
+    """What a client may use of the current window, and has used, including its newest request."""
 
     policy: str
-    """Whom the limit is for: `address` or `key`."""
+    """What the limit applies to: `address` or `key`."""
     limit: int
     used: int
     seconds_left: int
 
     @property
-    def is_over(self) -> bool:
+    def is_exceeded(self) -> bool:
         return self.used > self.limit
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """As the IETF's draft of RateLimit header fields has them (draft-ietf-httpapi-ratelimit-headers)."""
+        """Return the RateLimit header fields of the IETF's draft (draft-ietf-httpapi-ratelimit-headers)."""
         remaining = max(0, self.limit - self.used)
         return [
             ("RateLimit-Policy", f'"{self.policy}";q={self.limit};w={WINDOW_SECONDS}'),
@@ -47,35 +47,35 @@ class Limiter:
         self._counts: dict[str, int] = {}
         self._lock = Lock()
 
-    def count(self, client: str, *, policy: str, limit: int) -> Standing:
-        """Count a request, and return the standing that includes it."""
+    def count(self, client: str, *, policy: str, limit: int) -> Quota:
+        """Count a request, and return the quota that includes it."""
         with self._lock:
             now = int(time.monotonic())
             window = now // WINDOW_SECONDS
             if window != self._window or len(self._counts) > MOST_CLIENTS:
                 self._window, self._counts = window, {}
             used = self._counts[client] = self._counts.get(client, 0) + 1
-        return Standing(policy=policy, limit=limit, used=used, seconds_left=WINDOW_SECONDS - now % WINDOW_SECONDS)
+        return Quota(policy=policy, limit=limit, used=used, seconds_left=WINDOW_SECONDS - now % WINDOW_SECONDS)
 
 
 def client_of(environ: Mapping[str, str], *, trusted_hops: int) -> str:
-    """Whom to count a request for.
+    """Return the client that a request counts for.
 
-    Each proxy appends the address that it was asked from to X-Forwarded-For, so with n trusted proxies the n-th from
-    its end is the client's; the client may have invented what comes before that. Several lines of the header come
-    joined by commas. A `Forwarded` header is not read: two headers that say the same invite a client to write one.
+    Each proxy appends the address of its own client to X-Forwarded-For, so with n trusted proxies the n-th from the end
+    is the client's address; the client may have invented everything before it. Several lines of the header are joined
+    by commas. A `Forwarded` header is not read: with two headers of one meaning, a client could forge one of them.
     """
-    asked_from = environ.get("REMOTE_ADDR", "")
+    peer = environ.get("REMOTE_ADDR", "")
     if trusted_hops and (forwarded := environ.get("HTTP_X_FORWARDED_FOR")):
-        # What is no address comes from no proxy of ours, so the proxy itself is counted.
+        # An entry that is no address is not from a proxy of ours, so the proxy itself is counted.
         claimed = forwarded.split(",")[-trusted_hops:][0]
-        return _client(claimed[: LONGEST_ADDRESS + 1]) or _client(asked_from) or asked_from  # cut, as it is remembered
-    return _client(asked_from) or asked_from
+        return _client(claimed[: LONGEST_ADDRESS + 1]) or _client(peer) or peer  # cut, because results are cached
+    return _client(peer) or peer
 
 
 @lru_cache(maxsize=4_096)
 def _client(written: str) -> str | None:
-    """An address without brackets, port and zone. An IPv6 one as the /64 that one customer has."""
+    """Return an address without brackets, port and zone, or None. An IPv6 address becomes the /64 of one customer."""
     address = _parsed(written.strip()) if len(written) <= LONGEST_ADDRESS else None
     if isinstance(address, IPv6Address):
         return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))

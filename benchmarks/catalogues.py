@@ -104,13 +104,13 @@ def write_documents(path: str) -> None:
 
 
 def publish_again_and_again(every_seconds: float) -> None:
-    is_told = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), is_told.set()), daemon=True).start()
+    is_stopped = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), is_stopped.set()), daemon=True).start()
     dice = random.Random(7)  # noqa: S311  the same offers in every run
     published = _publish(dice)
     sys.stdout.write("publishing\n")
     sys.stdout.flush()
-    while not is_told.wait(every_seconds):
+    while not is_stopped.wait(every_seconds):
         published += _publish(dice)
     sys.stdout.write(f"{published}\n")
 

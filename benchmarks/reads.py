@@ -72,13 +72,13 @@ class Bench:
     def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0) -> tuple[float, float]:
         """Return the requests per second, and the 99th percentile of the latency in milliseconds."""
         command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--latency", *options, address]
-        told = subprocess.run(
+        output = subprocess.run(
             command, env=os.environ | {"START": str(start)}, capture_output=True, text=True, check=True
         ).stdout
         time.sleep(1)  # a slow server still has requests in its queue, and would take time from the next one
-        if "Non-2xx" in told or "Socket errors" in told:
-            raise SystemExit(f"{address} answered with errors:\n{told}")
-        rate, slowest = re.search(r"Requests/sec:\s+([\d.]+)", told), re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
+        if "Non-2xx" in output or "Socket errors" in output:
+            raise SystemExit(f"{address} answered with errors:\n{output}")
+        rate, slowest = re.search(r"Requests/sec:\s+([\d.]+)", output), re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
         assert rate
         assert slowest
         return float(rate[1]), float(slowest[1]) * {"us": 0.001, "ms": 1.0, "s": 1_000.0}[slowest[2]]
@@ -261,7 +261,7 @@ RATIOS = (
 )  # fmt: skip
 
 
-def tell(bench: Bench) -> None:
+def report(bench: Bench) -> None:
     say("\n| ratio | measured | wanted |\n|---|---|---|")
     for name, ours_name, other, wanted in RATIOS:
         say(f"| {name} | {bench.median(ours_name) / bench.median(other):.2f} | {wanted} |")
@@ -295,7 +295,7 @@ def main() -> None:
         bench = Bench(folder, int(options.seconds), options.rounds)
         make_catalogues(folder)
         measure_all(bench)
-        tell(bench)
+        report(bench)
 
 
 if __name__ == "__main__":

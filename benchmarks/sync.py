@@ -31,7 +31,7 @@ def main() -> None:
         _say(str(_peak_memory_of(options.measure_memory)))
         return
     if options.read_from is not None:
-        _read_until_told(options.read_from)
+        _read_until_stopped(options.read_from)
         return
     _set_up(options.database_url)
     _say(f"{options.rows} rows on {_vendor()}, {options.repeat} repeats, medians\n")
@@ -287,7 +287,7 @@ def _longest_read(count: int) -> float:
     return float(longest)
 
 
-def _read_until_told(name: str) -> None:
+def _read_until_stopped(name: str) -> None:
     """Read repeatedly until standard input ends; print the seconds that the slowest read took."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
     import django
@@ -303,17 +303,17 @@ def _read_until_told(name: str) -> None:
         OfferVersion.objects.current().filter(from_revision__lte=newest.number).order_by("pk").first()
 
     read()
-    is_told = threading.Event()
+    is_stopped = threading.Event()
 
     def listen() -> None:
         sys.stdin.read()
-        is_told.set()
+        is_stopped.set()
 
     threading.Thread(target=listen, daemon=True).start()
     _say("reading")
     sys.stdout.flush()
     longest = 0.0
-    while not is_told.is_set():
+    while not is_stopped.is_set():
         longest = max(longest, _timed(read)[0])
     _say(str(longest))
 

@@ -1,6 +1,6 @@
 """The log line of an answer that never reached Django, as django-structlog writes those of Django.
 
-A line through the logging machinery takes longer than the answer, so this one is put together by hand. A test compares
+The logging machinery takes longer for a line than the answer takes, so this line is built directly. A test compares
 the two.
 """
 
@@ -22,15 +22,17 @@ LOGGER = "django_structlog.middlewares.request"
 class AccessLog:
     def __init__(self, log_format: str) -> None:
         logger = logging.getLogger(LOGGER)
-        self._wanted = {level: logger.isEnabledFor(level) for level in (logging.INFO, logging.WARNING, logging.ERROR)}
+        self._is_enabled = {
+            level: logger.isEnabledFor(level) for level in (logging.INFO, logging.WARNING, logging.ERROR)
+        }
         self._line = _json_line if log_format == "json" else _console_line
 
     def write(self, *, method: str, path: str, query: str, code: int, request_id: str) -> None:
         level = logging.INFO if code < 400 else logging.WARNING if code < 500 else logging.ERROR
-        if not self._wanted[level]:
+        if not self._is_enabled[level]:
             return
         request = without_keys(f"{method} {path}?{query}" if query else f"{method} {path}")
-        with suppress(OSError):  # a log that is gone must not keep anybody from an answer
+        with suppress(OSError):  # a missing log must not prevent an answer
             os.write(
                 sys.stderr.fileno(),
                 self._line(request, code, request_id, logging.getLevelName(level).lower()).encode("utf-8", "replace"),
@@ -42,7 +44,7 @@ def _now() -> str:
 
 
 def _json_line(request: str, code: int, request_id: str, level: str) -> str:
-    shown = {
+    fields = {
         "code": code,
         "request": request.encode("utf-8", "replace").decode(),
         "event": "request_finished",
@@ -51,9 +53,9 @@ def _json_line(request: str, code: int, request_id: str, level: str) -> str:
         "logger": LOGGER,
         "timestamp": _now(),
     }
-    return orjson.dumps(shown).decode() + "\n"
+    return orjson.dumps(fields).decode() + "\n"
 
 
 def _console_line(request: str, code: int, request_id: str, level: str) -> str:
-    said = f"code={code} request={request!r} request_id={request_id}"
-    return f"{_now()} [{level:<9}] {'request_finished':<30} [{LOGGER}] {said}\n"
+    fields = f"code={code} request={request!r} request_id={request_id}"
+    return f"{_now()} [{level:<9}] {'request_finished':<30} [{LOGGER}] {fields}\n"

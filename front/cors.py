@@ -1,20 +1,24 @@
-"""Which scripts of other sites may read what: everything but the admin, never with a cookie."""
+"""CORS: scripts of other sites may read everything but the admin, never with a cookie.
+
+No other file sets these headers. The front adds them to every answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.urls import Resolver404, resolve
 
-Headers = list[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 
 NEVER = ("/admin",)
-"""Addresses that no other site's script may read."""
+"""Addresses that scripts of other sites may not read."""
 _ALLOW_ORIGIN = ("Access-Control-Allow-Origin", "*")
 _EXPOSE = (
     "Access-Control-Expose-Headers",
     "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
 )
+_ANSWER = (_ALLOW_ORIGIN, _EXPOSE)
 _PREFLIGHT = (
     # Clients add headers of their own (X-Stainless-…, HTTP-Referer); `*` is all of them but this one.
     ("Access-Control-Allow-Headers", "*, Authorization"),
@@ -22,14 +26,16 @@ _PREFLIGHT = (
 )
 
 
-def shared(headers: Headers) -> Headers:
-    """The headers of an answer that any site's script may read. No credentials count, so it is `*` for every origin."""
-    own = [header for header in headers if header[0].lower() != "access-control-allow-origin"]
-    return [*own, _ALLOW_ORIGIN, _EXPOSE]
+def answer_headers(path: str) -> Headers:
+    """Return the headers of an answer of this address; none below the admin.
+
+    Any origin is allowed (`*`), because no answer that a script may read depends on a cookie.
+    """
+    return () if path.startswith(NEVER) else _ANSWER
 
 
 def is_preflight(environ: Mapping[str, str]) -> bool:
-    """Whether an OPTIONS is a browser's question before a request that a page's script wants to make."""
+    """Whether an OPTIONS request is a browser's preflight before a request of a page's script."""
     return (
         "HTTP_ORIGIN" in environ
         and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
@@ -38,7 +44,7 @@ def is_preflight(environ: Mapping[str, str]) -> bool:
 
 
 def preflight_headers(path: str) -> Headers:
-    """What a script may ask of this address. Asks the routes, and neither a view nor the database."""
+    """Return the headers that allow a script this address's methods. Calls no view and sends no query."""
     return [_ALLOW_ORIGIN, ("Access-Control-Allow-Methods", ", ".join(_methods(path))), *_PREFLIGHT]
 
 
@@ -46,6 +52,6 @@ def _methods(path: str) -> list[str]:
     try:
         view = getattr(resolve(path).func, "view_class", None)
     except (Resolver404, UnicodeError):
-        view = None  # the script may still read that there is nothing
+        view = None  # the script may still read the 404
     methods = ["GET", "HEAD", "OPTIONS"] if view is None or hasattr(view, "get") else ["OPTIONS"]
     return [*methods, "POST"] if hasattr(view, "post") else methods

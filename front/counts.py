@@ -1,12 +1,26 @@
-"""What this process has counted since it began, for `/metrics`."""
+"""The counts of this process since it began, for `/metrics`."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from enum import StrEnum
 from threading import Lock
 
 BOUNDS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Source(StrEnum):
+    """Where an answer comes from. The values are the label `from` of the metrics, which dashboards use."""
+
+    HIT = "kept"
+    """The response cache."""
+    MISS = "made"
+    """Django; it is cached from now on."""
+    DJANGO = "django"
+    """Django; it is not cached."""
+    PREFLIGHT = "preflight"
+    REFUSED = "refused"
 
 
 class Latencies:
@@ -27,16 +41,16 @@ class Counts:
     def __init__(self) -> None:
         self._lock = Lock()
         self.requests: defaultdict[tuple[str, str], int] = defaultdict(int)
-        """By where the answer came from and its status."""
+        """The number of requests by the source of the answer and its status."""
         self.latencies: defaultdict[str, Latencies] = defaultdict(Latencies)
-        """By where the answer came from."""
-        self.kept_answers = 0
-        self.kept_bytes = 0
+        """The latencies by the source of the answer."""
+        self.cached_answers = 0
+        self.cached_bytes = 0
 
-    def add(self, came_from: str, status: str, seconds: float) -> None:
+    def add(self, source: Source, status: str, seconds: float) -> None:
         with self._lock:
-            self.requests[came_from, status] += 1
-            self.latencies[came_from].add(seconds)
+            self.requests[source, status] += 1
+            self.latencies[source].add(seconds)
 
 
 counts = Counts()

@@ -1,8 +1,9 @@
 """The WSGI application in front of Django: request ids, keys and limits, preflights, cached answers, counts.
 
-`gatewayz/wsgi.py` wires it. Django's middleware does not see a cache hit, so what must hold for every request is
-here and nowhere else. Only the addresses in PERSONAL get the client's credentials. Every other answer is the same for
-all clients, and a GET or HEAD of an address that is `Cacheable` is answered from memory if the same was asked before.
+`gatewayz/wsgi.py` wires it. Django's middleware does not see a cache hit, so everything that must hold for every
+request is here. Only the addresses in PERSONAL receive the client's credentials. Every other answer is the same for
+all clients, and a GET or HEAD of an address that is `Cacheable` is answered from the response cache if the same
+request was answered before.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from django.conf import settings
 
 from access import keys
 from access.keys import Key
-from access.limits import Limiter, Standing, client_of
-from front import cors, refusals, response_cache
+from access.limits import Limiter, Quota, client_of
+from front import cors, negotiation, refusals
 from front.access_log import AccessLog
-from front.counts import Counts
+from front.counts import Counts, Source
 from front.problems import ASKED_PATH
 from front.refusals import Refusal
-from front.response_cache import Answer, Headers, Question, Shelf, Variant, Wording
+from front.response_cache import CachedAnswer, CacheKey, Headers, RequestKey, ResponseCache, Variant
 
 logger = logging.getLogger(__name__)
 
@@ -33,32 +34,32 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROXY_AUTHORIZATION")
 PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
-"""What may depend on who asks. From every other request the credentials are taken away, so nothing can."""
+"""Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
 LIMITED = ("/catalog/", "/api/", "/v1/", "/litellm/")
-"""Not the probes, the metrics and the admin: operators must always get through."""
+"""Probes, metrics and the admin have no limit: operators must always get through."""
 
 
 class Cacheable(Protocol):
-    """What the door asks of the application behind it: which answers may be kept, and until when."""
+    """What the front asks of the application behind it: which answers may be cached, and until when."""
 
     def identity(self) -> object | None:
-        """Answers are kept as long as this is the same object. None: nothing is served yet."""
+        """Return the object that the cached answers belong to; a new object drops them. None: nothing is served yet."""
 
     def media_type_of(self, path: str) -> str | None:
-        """The media type of the address's answers; None if they may not be kept."""
+        """Return the media type of the address's answers, or None if they may not be cached."""
 
     def canonical_query(self, path: str, query: str) -> str | None:
-        """One text for all queries that ask the same; None if the application itself must answer."""
+        """Return one text for all queries with the same meaning, or None if only the application may answer."""
 
 
 class Front:
     def __init__(self, application: Application, *, counts: Counts, cacheable: Cacheable) -> None:
-        """Reads the settings once."""
+        """Read the settings once."""
         self._application = application
         self._cacheable = cacheable
         self._counts = counts
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
-        self._shelf = Shelf(None, most_bytes=self._most_bytes)
+        self._cache = ResponseCache(None, most_bytes=self._most_bytes)
         self._limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
         self._most_sent = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
@@ -71,10 +72,10 @@ class Front:
         request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
         environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
         environ[ASKED_PATH] = environ["PATH_INFO"]
-        reply = Reply(start_response, request_id, is_shared=not environ["PATH_INFO"].startswith(cors.NEVER))
-        came_from, body = self._respond_whatever_happens(environ, reply)
-        self._counts.add(came_from, reply.status[:3], time.perf_counter() - began)
-        if came_from in {"kept", "refused", "preflight"}:
+        reply = Reply(start_response, request_id, cors_headers=cors.answer_headers(environ["PATH_INFO"]))
+        source, body = self._respond_or_report(environ, reply)
+        self._counts.add(source, reply.status[:3], time.perf_counter() - began)
+        if source in _WITHOUT_DJANGO:
             self._log.write(
                 method=environ["REQUEST_METHOD"],
                 path=environ["PATH_INFO"],
@@ -84,39 +85,40 @@ class Front:
             )
         return body if environ["REQUEST_METHOD"] != "HEAD" else _closed(body)
 
-    def _respond_whatever_happens(self, environ: Environ, reply: Reply) -> tuple[str, Iterable[bytes]]:
+    def _respond_or_report(self, environ: Environ, reply: Reply) -> tuple[Source, Iterable[bytes]]:
         try:
             return self._respond(environ, reply)
         except Exception:
-            # Django answers for its own defects; this one is in front of it, or took Django with it.
-            logger.exception("Request %s failed before or beside Django", environ["HTTP_X_REQUEST_ID"])
-            return "refused", _refuse(environ, reply, refusals.BROKEN)
+            # Django answers for its own defects; this one is in the front, or prevented Django from answering.
+            logger.exception("Request %s failed outside Django", environ["HTTP_X_REQUEST_ID"])
+            return Source.REFUSED, _refuse(environ, reply, refusals.BROKEN)
 
-    def _respond(self, environ: Environ, reply: Reply) -> tuple[str, Iterable[bytes]]:
-        """Where the answer comes from, and its body."""
+    def _respond(self, environ: Environ, reply: Reply) -> tuple[Source, Iterable[bytes]]:
+        """Return where the answer comes from, and its body."""
         path: str = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] == "OPTIONS" and cors.is_preflight(environ):
-            reply.send("204 No Content", cors.preflight_headers(path))
-            return "preflight", []
+            reply.cors_headers = cors.preflight_headers(path)
+            reply("204 No Content", [])
+            return Source.PREFLIGHT, []
         if path.startswith(LIMITED) and (refusal := self._refusal(environ, reply)) is not None:
-            return "refused", _refuse(environ, reply, refusal)
+            return Source.REFUSED, _refuse(environ, reply, refusal)
         if not path.startswith(PERSONAL):
             for header in CREDENTIALS:
                 environ.pop(header, None)
         if not _is_read(environ):
-            return "django", self._application(environ, reply)
-        wording = _wording(environ)
-        shelf = self._current_shelf()
-        variant = shelf.find(wording)
+            return Source.DJANGO, self._application(environ, reply)
+        request_key = _request_key(environ)
+        cache = self._current_cache()
+        variant = cache.find(request_key)
         if variant is not None and _accepts(environ, variant.media_type):
-            return "kept", _answer(environ, reply, variant)
+            return Source.HIT, _answer(environ, reply, variant)
         query = self._canonical_query(environ)
         if query is None:
-            return "django", self._application(environ, reply)
-        return self._made(environ, reply, shelf, wording=wording, query=query)
+            return Source.DJANGO, self._application(environ, reply)
+        return self._respond_and_cache(environ, reply, cache, request_key=request_key, query=query)
 
     def _refusal(self, environ: Environ, reply: Reply) -> Refusal | None:
-        """Why this request is not answered. Counts it: for its key, else, also with a wrong one, for its address."""
+        """Return why this request is refused, or None. It counts for its key; without a valid key, for its address."""
         key: Key | None = None
         wrong: Refusal | None = None
         try:
@@ -125,18 +127,18 @@ class Front:
             wrong = refusals.wrong_key(str(error))
         except keys.NotRead as error:
             wrong = refusals.not_ready(str(error))
-        standing = self._standing(environ, key)
-        is_over = standing is not None and standing.is_over
-        if key is not None or is_over:
-            reply.standing = standing
-        if standing is not None and is_over:
-            return refusals.too_many(standing)
+        quota = self._quota(environ, key)
+        is_exceeded = quota is not None and quota.is_exceeded
+        if key is not None or is_exceeded:
+            reply.quota = quota
+        if quota is not None and is_exceeded:
+            return refusals.too_many(quota)
         if wrong is None and _sent_bytes(environ) > self._most_sent:
             return refusals.too_large(self._most_sent)
         return wrong
 
-    def _standing(self, environ: Environ, key: Key | None) -> Standing | None:
-        """None where there is no limit."""
+    def _quota(self, environ: Environ, key: Key | None) -> Quota | None:
+        """Count the request, and return what its client has used. None: there is no limit."""
         if key is None:
             if not self._per_address:
                 return None
@@ -145,41 +147,41 @@ class Front:
         limit = self._per_key if key.per_minute is None else key.per_minute
         return self._limiter.count(f"key {key.id}", policy="key", limit=limit) if limit else None
 
-    def _current_shelf(self) -> Shelf:
-        """The answers of the snapshot that is served now; those of the one before go with it."""
-        identity, shelf = self._cacheable.identity(), self._shelf
-        if shelf.identity is not identity:
-            shelf = self._shelf = Shelf(identity, most_bytes=self._most_bytes)
-        return shelf
+    def _current_cache(self) -> ResponseCache:
+        """Return the answers of the snapshot that is served now; those of the previous one go with it."""
+        identity, cache = self._cacheable.identity(), self._cache
+        if cache.identity is not identity:
+            cache = self._cache = ResponseCache(identity, most_bytes=self._most_bytes)
+        return cache
 
     def _canonical_query(self, environ: Environ) -> str | None:
-        """None if only Django may answer."""
+        """Return the canonical query, or None if only Django may answer."""
         path: str = environ["PATH_INFO"]
         media_type = self._cacheable.media_type_of(path)
         if media_type is None or not _accepts(environ, media_type):
             return None
         return self._cacheable.canonical_query(path, environ.get("QUERY_STRING", ""))
 
-    def _made(
-        self, environ: Environ, reply: Reply, shelf: Shelf, *, wording: Wording, query: str
-    ) -> tuple[str, Iterable[bytes]]:
-        """An answer to a question in a wording that was not heard yet."""
-        question: Question = (environ["PATH_INFO"], query, *wording[2:-1])
-        came_from, answer = "kept", shelf.answer(question)
+    def _respond_and_cache(
+        self, environ: Environ, reply: Reply, cache: ResponseCache, *, request_key: RequestKey, query: str
+    ) -> tuple[Source, Iterable[bytes]]:
+        """Answer a request that the cache does not know literally. Another one with the same meaning may be cached."""
+        cache_key: CacheKey = (environ["PATH_INFO"], query, *request_key[2:-1])
+        source, answer = Source.HIT, cache.answer(cache_key)
         if answer is None:
-            # A HEAD is asked as a GET: both have the headers of one answer.
-            status, headers, body = self._ask_django({**environ, "REQUEST_METHOD": "GET"})
-            if not _may_be_kept(status, headers):
+            # Django gets a HEAD as a GET: both have the headers of one answer.
+            status, headers, body = self._call_django({**environ, "REQUEST_METHOD": "GET"})
+            if not _is_cacheable(status, headers):
                 reply(status, headers)
-                return "django", [body]
-            came_from, answer = "made", Answer(cors.shared(headers), body)
-        variant = answer.variant(response_cache.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
-        if self._current_shelf() is shelf:  # else Django may have answered from another snapshot than this shelf's
-            shelf.keep(question, answer, wording=wording, variant=variant)
-            self._counts.kept_answers, self._counts.kept_bytes = len(shelf), shelf.size
-        return came_from, _answer(environ, reply, variant)
+                return Source.DJANGO, [body]
+            source, answer = Source.MISS, CachedAnswer(headers, body)
+        variant = answer.variant(negotiation.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
+        if self._current_cache() is cache:  # else Django may have answered from another snapshot
+            cache.add(cache_key, answer, request_key=request_key, variant=variant)
+            self._counts.cached_answers, self._counts.cached_bytes = len(cache), cache.size
+        return source, _answer(environ, reply, variant)
 
-    def _ask_django(self, environ: Environ) -> tuple[str, Headers, bytes]:
+    def _call_django(self, environ: Environ) -> tuple[str, Headers, bytes]:
         started: list[Any] = []
         chunks = self._application(environ, lambda *status_and_headers: started.extend(status_and_headers))
         try:
@@ -190,28 +192,30 @@ class Front:
         return started[0], started[1], body
 
 
+_WITHOUT_DJANGO = frozenset({Source.HIT, Source.REFUSED, Source.PREFLIGHT})
+"""Django logs the other requests itself."""
+
+
 class Reply:
-    """Django's `start_response`: adds what every answer has, and notes the status."""
+    """Django's `start_response`: it adds the headers that every answer has, and keeps the status."""
 
-    __slots__ = ("_is_shared", "_request_id", "_start_response", "standing", "status")
+    __slots__ = ("_request_id", "_start_response", "cors_headers", "quota", "status")
 
-    def __init__(self, start_response: StartResponse, request_id: str, *, is_shared: bool) -> None:
+    def __init__(self, start_response: StartResponse, request_id: str, *, cors_headers: cors.Headers) -> None:
         self._start_response = start_response
         self._request_id = request_id
-        self._is_shared = is_shared
+        self.cors_headers = cors_headers
         self.status = "500"
-        self.standing: Standing | None = None
-        """Sent with answers to requests that have a key, and to clients that ask too often."""
+        self.quota: Quota | None = None
+        """Set for requests with a key, and for clients over their limit; the answer then has its headers."""
 
     def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
-        return self.send(status, cors.shared(headers) if self._is_shared else headers, *exc_info)
-
-    def send(self, status: str, headers: Headers, *exc_info: Any) -> Any:
-        """Headers that other pages' scripts are let through to already."""
         self.status = status
-        if self.standing is not None:
-            headers = [*map(_private, headers), *self.standing.headers]
-        return self._start_response(status, [*headers, ("X-Request-ID", self._request_id)], *exc_info)
+        if self.quota is not None:
+            headers = [*map(_private, headers), *self.quota.headers]
+        return self._start_response(
+            status, [*headers, *self.cors_headers, ("X-Request-ID", self._request_id)], *exc_info
+        )
 
 
 def _private(header: tuple[str, str]) -> tuple[str, str]:
@@ -221,7 +225,7 @@ def _private(header: tuple[str, str]) -> tuple[str, str]:
 
 
 def _is_read(environ: Environ) -> bool:
-    """Whether it may have a finished answer."""
+    """Whether the answer may come from the cache."""
     return (
         environ["REQUEST_METHOD"] in {"GET", "HEAD"}
         and environ.get("CONTENT_LENGTH", "") in {"", "0"}
@@ -230,21 +234,21 @@ def _is_read(environ: Environ) -> bool:
 
 
 def _accepts(environ: Environ, media_type: str) -> bool:
-    return response_cache.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
+    return negotiation.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
 
 
 def _sent_bytes(environ: Environ) -> int:
     try:
         return int(environ.get("CONTENT_LENGTH") or 0)
     except ValueError:
-        return 0  # as Django takes it
+        return 0  # Django reads it in the same way
 
 
-def _wording(environ: Environ) -> Wording:
+def _request_key(environ: Environ) -> RequestKey:
     return (
         environ["PATH_INFO"],
         environ.get("QUERY_STRING", ""),
-        # Django judges the host and the scheme: it refuses the one, and redirects the other.
+        # Django checks the host and the scheme: it refuses a wrong host, and redirects http.
         environ.get("HTTP_HOST", ""),
         environ["wsgi.url_scheme"],
         environ.get("HTTP_X_FORWARDED_PROTO", ""),
@@ -252,18 +256,18 @@ def _wording(environ: Environ) -> Wording:
     )
 
 
-def _may_be_kept(status: str, headers: Headers) -> bool:
-    """The view itself must call its answer public."""
+def _is_cacheable(status: str, headers: Headers) -> bool:
+    """Whether the view itself calls its answer public."""
     named = {name.lower(): value for name, value in headers}
     return status.startswith("200 ") and "public" in named.get("cache-control", "") and "set-cookie" not in named
 
 
 def _answer(environ: Environ, reply: Reply, variant: Variant) -> Iterable[bytes]:
-    known = environ.get("HTTP_IF_NONE_MATCH")
-    if known is not None and variant.is_known_to(known):
-        reply.send("304 Not Modified", variant.not_modified_headers)
+    if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+    if if_none_match is not None and variant.matches(if_none_match):
+        reply("304 Not Modified", variant.not_modified_headers)
         return []
-    reply.send("200 OK", variant.headers)
+    reply("200 OK", variant.headers)
     return [variant.body]
 
 
@@ -274,7 +278,7 @@ def _refuse(environ: Environ, reply: Reply, refusal: Refusal) -> Iterable[bytes]
 
 
 def _closed(chunks: Iterable[bytes]) -> Iterable[bytes]:
-    """The body of a HEAD."""
+    """Return the empty body of a HEAD, after Django has released what the full body would have used."""
     if (close := getattr(chunks, "close", None)) is not None:
         close()
     return []

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import orjson
 
-from access.limits import Standing
+from access.limits import Quota
 from front.problems import instance_of, problem_document
 
 Headers = list[tuple[str, str]]
@@ -61,10 +61,10 @@ def too_large(most: int) -> Refusal:
     return Refusal(status=413, detail=f"More than {most} bytes were sent.")
 
 
-def too_many(standing: Standing) -> Refusal:
-    wait = standing.seconds_left
+def too_many(quota: Quota) -> Refusal:
+    wait = quota.seconds_left
     return Refusal(
         status=429,
-        detail=f"This {standing.policy} has asked too often; the next request is answered in {wait} seconds.",
+        detail=f"This {quota.policy} has asked too often; the next request is answered in {wait} seconds.",
         headers=(("Retry-After", str(wait)),),
     )

@@ -8,7 +8,7 @@ from celery import Celery
 from celery.signals import beat_init, setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-from gatewayz.pulse import WorkerPulse
+from gatewayz.run.pulse import WorkerPulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
 

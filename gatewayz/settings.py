@@ -133,7 +133,7 @@ if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_timeout": 5}
 else:
     CELERY_BROKER_URL = "filesystem://localhost"  # kombu warns if there is no host
-    CELERY_BROKER_TRANSPORT = "gatewayz.broker:Transport"
+    CELERY_BROKER_TRANSPORT = "gatewayz.run.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # One folder for both directions: an installation receives all that it sends.
         "data_folder_in": str(BROKER_DIR / "queue"),
@@ -218,6 +218,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "catalog/web/static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()  # `make run` collects nothing; the Docker build does
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # front/cors.py adds that header
 
 # --- security: everything follows from the public address ------------------------------------------------------------
 _https = _public.scheme == "https"

@@ -24,7 +24,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from gatewayz.children import end_with_parent
+from gatewayz.run.children import end_with_parent
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import NoReturn
 
-from gatewayz.children import end_with_parent
+from gatewayz.run.children import end_with_parent
 from tests import services
 
 SHIFTED = "2027-03-01T00:30"

@@ -18,7 +18,7 @@ import yaml
 from django.conf import settings
 
 from catalog.registry import GATEWAYS
-from gatewayz.supervisor import Address, choose_commands
+from gatewayz.run.supervisor import Address, choose_commands
 
 ROOT: Path = settings.BASE_DIR
 LONG_RUNNING = {"postgres", "redis", "web", "worker", "beat"}
@@ -27,12 +27,12 @@ A_KEY = {"SECRET_KEY": secrets.token_urlsafe(64)}
 
 READ_ELSEWHERE = {
     # explained in .env.example, but not read by gatewayz/settings.py
-    "BIND": "gatewayz/supervisor.py",
-    "PORT": "gatewayz/supervisor.py",
-    "WEB_WORKERS": "gatewayz/supervisor.py",
-    "DJANGO_SUPERUSER_USERNAME": "gatewayz/supervisor.py",
-    "DJANGO_SUPERUSER_EMAIL": "gatewayz/supervisor.py",
-    "DJANGO_SUPERUSER_PASSWORD": "gatewayz/supervisor.py",
+    "BIND": "gatewayz/run/supervisor.py",
+    "PORT": "gatewayz/run/supervisor.py",
+    "WEB_WORKERS": "gatewayz/run/supervisor.py",
+    "DJANGO_SUPERUSER_USERNAME": "gatewayz/run/supervisor.py",
+    "DJANGO_SUPERUSER_EMAIL": "gatewayz/run/supervisor.py",
+    "DJANGO_SUPERUSER_PASSWORD": "gatewayz/run/supervisor.py",
     "POSTGRES_PASSWORD": "docker-compose.yml",
     "HTTPS_PROXY": "catalog/sync/fetch.py",
     "NO_PROXY": "catalog/sync/fetch.py",
@@ -253,7 +253,7 @@ def test_compose_and_make_run_publish_what_is_bundled_before_anything_is_asked()
     [_, _, script] = compose()["services"]["migrate"]["command"]
 
     assert "python manage.py migrate --noinput && { python manage.py sync --only-unpublished || " in script
-    assert 'call_command("sync", only_unpublished=True)' in (ROOT / "gatewayz/supervisor.py").read_text()
+    assert 'call_command("sync", only_unpublished=True)' in (ROOT / "gatewayz/run/supervisor.py").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

@@ -90,9 +90,9 @@ class IdentityStatementForm(forms.ModelForm):
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
-        said = {name: cleaned[name] for name in ("kind", "offer", "spelling", "model", "reason")}
+        fields = {name: cleaned[name] for name in ("kind", "offer", "spelling", "model", "reason")}
         try:
-            identity.checked_statement(**said)
+            identity.checked_statement(**fields)
         except identity.InvalidStatement as error:
             raise forms.ValidationError(str(error)) from error
         return cleaned
@@ -114,8 +114,8 @@ class IdentityStatementAdmin(PublishingAdmin):
         return obj is None and super().has_change_permission(request)
 
     def save_model(self, request: HttpRequest, obj: IdentityStatement, form: Any, change: bool) -> None:
-        said = {name: form.cleaned_data[name] for name in self.fields}
-        written = identity.state_identity(**said, author=curator(request), now=timezone.now())
+        fields = {name: form.cleaned_data[name] for name in self.fields}
+        written = identity.state_identity(**fields, author=curator(request), now=timezone.now())
         obj.pk = written.pk  # curation wrote the row; the admin continues with it
         obj.refresh_from_db()
 

@@ -47,8 +47,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
                 self.message_user(request, str(error), messages.WARNING)
             else:
                 level = messages.ERROR if report.has_failed else messages.SUCCESS
-                said = report.run.error or f"published revision {report.run.revision_after}"
-                self.message_user(request, f"Run {held.pk} of {held.gateway}: {said}", level)
+                outcome = report.run.error or f"published revision {report.run.revision_after}"
+                self.message_user(request, f"Run {held.pk} of {held.gateway}: {outcome}", level)
 
     @admin.action(description="Discard: forget what the held run read", permissions=["decide"])
     def discard(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:

@@ -92,5 +92,5 @@ def response(body: bytes, content_type: str, *, status: int = 200, cache_control
         body,
         status=status,
         content_type=content_type,
-        headers={"Cache-Control": cache_control, "Access-Control-Allow-Origin": "*"},
+        headers={"Cache-Control": cache_control},
     )

@@ -81,7 +81,6 @@ def problem(
     )
     response = HttpResponse(orjson.dumps(body), status=status, content_type="application/problem+json", headers=headers)
     response["Cache-Control"] = "no-store"
-    response["Access-Control-Allow-Origin"] = "*"
     return response
 
 

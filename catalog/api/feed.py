@@ -81,7 +81,7 @@ class ChangeFeed(CatalogView):
         return HttpResponse(
             atom.writeString("utf-8"),
             content_type=MEDIA_TYPE,
-            headers={"Cache-Control": answers.PUBLIC, "Access-Control-Allow-Origin": "*"},
+            headers={"Cache-Control": answers.PUBLIC},
         )
 
 

@@ -79,8 +79,8 @@ def _of_requests() -> Iterator[Metric]:
         buckets = list(zip(bounds, accumulate(latencies.buckets), strict=True))
         took.add_metric([came_from], [(bound, float(count)) for bound, count in buckets], latencies.seconds)
     yield took
-    yield GaugeMetricFamily("gatewayz_kept_answers", "Finished answers in memory.", counts.kept_answers)
-    yield GaugeMetricFamily("gatewayz_kept_answers_bytes", "Their size, about.", counts.kept_bytes)
+    yield GaugeMetricFamily("gatewayz_kept_answers", "Finished answers in memory.", counts.cached_answers)
+    yield GaugeMetricFamily("gatewayz_kept_answers_bytes", "Their size, about.", counts.cached_bytes)
 
 
 def _of_snapshot() -> Iterator[Metric]:

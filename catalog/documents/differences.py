@@ -29,11 +29,11 @@ class Kind(StrEnum):
     """Only our rendering changed; the facts that a gateway or a curator reported did not."""
 
 
-UNTOLD = frozenset({"canonical_model", "variant"})
+UNREPORTED = frozenset({"canonical_model", "variant"})
 """Fields that no change reports, because an offer's model can be decided again without a new version of the offer."""
 PRICED = frozenset({"pricing", "price_status", "price_basis", "price_tier", "price_per_million"})
 DESCRIBING = frozenset({"name", "description"})
-_TOLD_BY_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at"}
+_OF_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +65,11 @@ def difference(before: Document | None, after: Document, *, is_rendered: bool = 
     `is_rendered` means that the revision shows the same facts in another way.
     """
     if before is None:
-        told = {field: value for field, value in after.items() if field not in UNTOLD}
-        return Difference(kinds=(Kind.ADDED,), before={}, after=told, prices=tuple(_price_changes(None, after)))
-    fields = [field for field in (*after, *(field for field in before if field not in after)) if field not in UNTOLD]
+        reported = {field: value for field, value in after.items() if field not in UNREPORTED}
+        return Difference(kinds=(Kind.ADDED,), before={}, after=reported, prices=tuple(_price_changes(None, after)))
+    fields = [
+        field for field in (*after, *(field for field in before if field not in after)) if field not in UNREPORTED
+    ]
     changed = [field for field in fields if before.get(field) != after.get(field)]
     kinds = (Kind.RENDERED,) if is_rendered else _kinds(before, after, frozenset(changed))
     # A client's copy may have dropped the removed offer, so it needs all fields again.
@@ -89,7 +91,7 @@ def _kinds(before: Document, after: Document, changed: frozenset[str]) -> tuple[
         Kind.DESCRIBED: "name" in changed or ("description" in changed and _is_described(before, after)),
     }
     kinds = [kind for kind, is_so in is_of_kind.items() if is_so]
-    return (*kinds, Kind.CHANGED) if changed - _TOLD_BY_OTHER_KINDS or not kinds else tuple(kinds)
+    return (*kinds, Kind.CHANGED) if changed - _OF_OTHER_KINDS or not kinds else tuple(kinds)
 
 
 def _is_described(before: Document, after: Document) -> bool:
@@ -109,4 +111,4 @@ def _price_changes(before: Document | None, after: Document) -> Iterator[PriceCh
 
 
 def _prices(document: Document) -> dict[tuple[str, tuple[Condition, ...]], PriceRecord]:
-    return {(price.meter, price.conditions): price for price in reading.prices_told(document)}
+    return {(price.meter, price.conditions): price for price in reading.shown_prices(document)}

@@ -16,7 +16,7 @@ def execution_mode_of(document: Mapping[str, Any]) -> str | None:
     return mode
 
 
-def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
+def shown_prices(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
     """Return the prices that a document shows, as `costing` takes them: the inverse of `build`.
 
     The conversion of an hourly rate is left out because it is no price. An image's price is left out if it only repeats
@@ -24,7 +24,7 @@ def prices_told(document: Mapping[str, Any]) -> tuple[PriceRecord, ...]:
     """
     return tuple(
         PriceRecord(meter=meter, amount=Decimal(text), conditions=conditions)
-        for conditions, meter, text in _stated_prices(document)
+        for conditions, meter, text in _amounts(document)
         if text is not None
     )
 
@@ -47,22 +47,22 @@ def unclear_prices(document: Mapping[str, Any]) -> tuple[UnclearPrice, ...]:
     """
     return tuple(
         UnclearPrice(meter=meter, conditions=conditions, reason="")
-        for conditions, meter, text in _stated_prices(document)
+        for conditions, meter, text in _amounts(document)
         if text is None
     )
 
 
-def _stated_prices(document: Mapping[str, Any]) -> Iterator[tuple[tuple[Condition, ...], str, str | None]]:
+def _amounts(document: Mapping[str, Any]) -> Iterator[tuple[tuple[Condition, ...], str, str | None]]:
     pricing, is_hourly = document["pricing"], document["price_basis"] == "hourly"
     overrides = ((tuple(map(tuple, entry["conditions"])), entry) for entry in pricing.get("overrides", ()))
-    for conditions, stated in (((), pricing), *overrides):
-        for meter, text in _stated_meters(stated, is_hourly=is_hourly):
+    for conditions, shown in (((), pricing), *overrides):
+        for meter, text in _meters(shown, is_hourly=is_hourly):
             yield conditions, meter, text
 
 
-def _stated_meters(told: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str | None]]:
-    repeats_tokens = "image_token" in told and told.get("image") == told["image_token"]
+def _meters(shown: Mapping[str, Any], *, is_hourly: bool) -> Iterator[tuple[str, str | None]]:
+    repeats_tokens = "image_token" in shown and shown.get("image") == shown["image_token"]
     skipped = ({"prompt", "completion"} if is_hourly else set()) | ({"image"} if repeats_tokens else set())
     for meter in meters.METERS.values():
-        if meter.pricing_key in told and meter.pricing_key not in skipped:
-            yield meter.name, told[meter.pricing_key]
+        if meter.pricing_key in shown and meter.pricing_key not in skipped:
+            yield meter.name, shown[meter.pricing_key]

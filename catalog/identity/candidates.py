@@ -51,8 +51,8 @@ def candidates(
         *_by_word_order(sellers, namer),
     ):
         pair = frozenset({candidate.model, candidate.may_be})
-        is_said = not apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)})
-        if len(pair) == 2 and not is_said and sold[candidate.model].isdisjoint(sold[candidate.may_be]):
+        is_decided = not apart.isdisjoint({pair, *(frozenset({model, None}) for model in pair)})
+        if len(pair) == 2 and not is_decided and sold[candidate.model].isdisjoint(sold[candidate.may_be]):
             found.setdefault(pair, candidate)
     return sorted(found.values())
 
@@ -91,47 +91,49 @@ def _other_names(offer: Offer, names: Names, namer: Namer, *, is_alone: bool) ->
 
 def _by_bare_ids(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
     """Yield candidates for ids at hosts that contain no provider."""
-    called: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
     for model in sellers:
         if not model.startswith("@"):
-            called[_squashed(model)].append(model)
+            by_name[_squashed(model)].append(model)
     for model in sellers:
         if model.startswith("@"):
-            full = [other for word in (*TUNED, "") for other in called.get(_squashed(model) + word, ())]
+            full = [other for word in (*TUNED, "") for other in by_name.get(_squashed(model) + word, ())]
             if full:
-                best = min(full, key=lambda other: (not namer.knows_maker_of(other), -len(sellers[other])))
-                yield _called_the_same(model, best, "bare_id")
+                best = min(full, key=lambda other: (not namer.has_provider_with_site(other), -len(sellers[other])))
+                yield _of_one_name(model, best, "bare_id")
 
 
 def _by_equal_names(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
     """Yield models of one name by different providers; most are uploads of other providers' models."""
-    called: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
     for model in sorted(sellers):
-        called[_squashed(model)].append(model)
-    for models in called.values():
-        best = min(models, key=lambda each: (each.startswith("@"), not namer.knows_maker_of(each), -len(sellers[each])))
+        by_name[_squashed(model)].append(model)
+    for models in by_name.values():
+        best = min(
+            models, key=lambda each: (each.startswith("@"), not namer.has_provider_with_site(each), -len(sellers[each]))
+        )
         for model in models:
             # A single gateway has thousands of such pairs.
             if not model.startswith("@") and len({*sellers[model], *sellers[best]}) > 1:
-                yield _called_the_same(model, best, "equal_name")
+                yield _of_one_name(model, best, "equal_name")
 
 
 def _by_word_order(sellers: Mapping[str, Collection[str]], namer: Namer) -> Iterator[Candidate]:
     """Yield models whose names are the same words in another order, and whose providers do not differ as far as they
     are known."""
-    called: dict[str, list[str]] = defaultdict(list)
+    by_name: dict[str, list[str]] = defaultdict(list)
     for model in sorted(sellers):
         if unnumbered(model) == model and (words := in_any_order(model.rpartition("/")[2])):
-            called[words].append(model)
-    for models in called.values():
+            by_name[words].append(model)
+    for models in by_name.values():
         for one, other in combinations(models, 2):
-            makers = {namer.key(model).partition("/")[0] for model in (one, other) if not model.startswith("@")}
-            if len(makers) < 2 and _squashed(one) != _squashed(other):
+            providers = {namer.key(model).partition("/")[0] for model in (one, other) if not model.startswith("@")}
+            if len(providers) < 2 and _squashed(one) != _squashed(other):
                 evidence = f"{one} and {other} are the same words in another order."
                 yield Candidate(model=one, may_be=other, reason="word_order", evidence=evidence)
 
 
-def _called_the_same(model: str, other: str, reason: str) -> Candidate:
+def _of_one_name(model: str, other: str, reason: str) -> Candidate:
     return Candidate(model=model, may_be=other, reason=reason, evidence=f"{model} and {other} are called the same.")
 
 

@@ -112,7 +112,7 @@ class _Rules:
         self._variants: dict[OfferKey, tuple[str, ...]] = {}
         self._homes: dict[str, _Home] = defaultdict(_Home)
         self._home_of: dict[OfferKey, str] = {}
-        self._called: dict[str, set[str]] = defaultdict(set)
+        self._by_name: dict[str, set[str]] = defaultdict(set)
         """The homes that have a repository, by each key that is a name of theirs."""
 
     def clusters(self) -> list[Cluster]:
@@ -166,8 +166,8 @@ class _Rules:
             home = f"{repository.key}\n{repository.id}" if repository.key in ambiguous else repository.key
             self._settle(offer, home, by_repository=True)
             self._homes[home].repositories.add(home)
-            self._called[repository.key].add(home)
-            self._called[names.key].add(home)
+            self._by_name[repository.key].add(home)
+            self._by_name[names.key].add(home)
 
     def _ambiguous(self) -> set[str]:
         """Return the keys that several repositories have in the same variant."""
@@ -183,7 +183,7 @@ class _Rules:
         # If an offer that is not resold has this name, the last word is part of the name and not a host's word for
         # speed.
         ordinary = [self._names[offer] for offer in plain if not self._names[offer].sped_up]
-        proper = set(self._called) | {names.key for names in ordinary}
+        proper = set(self._by_name) | {names.key for names in ordinary}
         resold = {names.key for names in ordinary if names.is_resold}
         for offer in plain:
             names = self._names[offer]
@@ -208,23 +208,23 @@ class _Rules:
 
         If there is a `gemma` and a `gemma-it`, hosts sell the second one under the name of the first.
         """
-        found = self._called.get(key, set())
-        return found.union(*(self._called.get(f"{key}-{word}", set()) for word in TUNED)) if found else set()
+        found = self._by_name.get(key, set())
+        return found.union(*(self._by_name.get(f"{key}-{word}", set()) for word in TUNED)) if found else set()
 
     def _permanent_slugs(self) -> list[_Joint]:
-        told: dict[str, set[str]] = defaultdict(set)
-        by: dict[tuple[str, str], OfferKey] = {}
+        homes_by_slug: dict[str, set[str]] = defaultdict(set)
+        sources: dict[tuple[str, str], OfferKey] = {}
         for offer in self._tieable:
             if permanent := self._names[offer].permanent:
-                told[permanent].add(self._home_of[offer])
-                by.setdefault((permanent, self._home_of[offer]), offer)
+                homes_by_slug[permanent].add(self._home_of[offer])
+                sources.setdefault((permanent, self._home_of[offer]), offer)
         joints = []
-        for permanent, homes in sorted(told.items()):
-            others = self._called.get(permanent) or ({permanent} if permanent in self._homes else set())
+        for permanent, homes in sorted(homes_by_slug.items()):
+            others = self._by_name.get(permanent) or ({permanent} if permanent in self._homes else set())
             if len(homes) == 1 and len(others) == 1 and homes != others:
                 (home,), (other,) = homes, others
-                told_by = self._offers[by[permanent, home]]
-                evidence = f"OpenRouter's permanent slug of {told_by.id} is {told_by.canonical_slug}."
+                source = self._offers[sources[permanent, home]]
+                evidence = f"OpenRouter's permanent slug of {source.id} is {source.canonical_slug}."
                 joints.append(_Joint(home=home, other=other, rule=CANONICAL_SLUG, evidence=evidence))
         return joints
 
@@ -239,7 +239,7 @@ class _Rules:
             dated, home = self._names[offer].dated, self._home_of[offer]
             if not dated or home in joined or not self._is_of_hosts(home):
                 continue
-            others = self._called.get(dated.undated) or ({dated.undated} if dated.undated in self._homes else set())
+            others = self._by_name.get(dated.undated) or ({dated.undated} if dated.undated in self._homes else set())
             if len(others) == 1 and len(listed[self._offers[offer].host, dated.undated]) == 1:
                 host = self._offers[offer].host
                 evidence = f"At {host}, the host of its maker, {dated.undated} has no other date than {dated.date}."
@@ -295,7 +295,7 @@ class _Rules:
         )
 
     def _plain(self, members: Collection[OfferKey]) -> Plain | None:
-        """Return what the model is called if all its offers have a host's word for speed in their names, else None."""
+        """Return the model's name without its hosts' words for speed if all its offers have one in their names."""
         found = {
             member: sped_up
             for member in members
@@ -321,19 +321,19 @@ class _Rules:
         if repository and home.members[offer] and (same := [other for other in others if home.members[other]]):
             return HUGGING_FACE, self._one_repository(repository, same)
         # Either this offer came by its id, or all the others came by theirs.
-        came = offer if not home.members[offer] else min(other for other in others if not home.members[other])
-        called = [other for other in home.members if other != came and self._goes_by(other, self._keys[came])]
-        peer = offer if offer in called else min(called)
-        return EQUAL_ID, f"{self._offers[came]} and {self._offers[peer]} are both {self._keys[came]}."
+        by_id = offer if not home.members[offer] else min(other for other in others if not home.members[other])
+        namesakes = [other for other in home.members if other != by_id and self._has_name(other, self._keys[by_id])]
+        peer = offer if offer in namesakes else min(namesakes)
+        return EQUAL_ID, f"{self._offers[by_id]} and {self._offers[peer]} are both {self._keys[by_id]}."
 
     def _one_repository(self, repository: Repository, others: list[OfferKey]) -> str:
-        ids = {other: told.id for other in others if (told := self._names[other].repository)}
+        ids = {other: found.id for other in others if (found := self._names[other].repository)}
         peer = min(others, key=lambda other: (ids[other] != repository.id, other))
         if ids[peer] == repository.id:
             return f"It is {repository.id} at Hugging Face, and so is {self._offers[peer]}."
         return f"It is {repository.id} at Hugging Face, {self._offers[peer]} is {ids[peer]}: both are {repository.key}."
 
-    def _goes_by(self, offer: OfferKey, key: str) -> bool:
+    def _has_name(self, offer: OfferKey, key: str) -> bool:
         repository = self._names[offer].repository
         return self._keys[offer] == key or (repository is not None and repository.key == key)
 

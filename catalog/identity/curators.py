@@ -61,15 +61,15 @@ class Statements:
 
 def read(statements: Iterable[Statement], *, models: Container[str], key_of: Callable[[str], str]) -> Statements:
     """Read statements as a whole. Raises StatementError if they cannot be followed together."""
-    told = sorted(set(statements), key=repr)
-    for statement in told:
+    ordered = sorted(set(statements), key=repr)
+    for statement in ordered:
         if statement.model is not None and statement.model not in models:
             raise UnknownModel(f"there is no model {statement.model}")
     ties: dict[OfferKey, str] = {}
-    for tie in (statement for statement in told if isinstance(statement, Tie)):
+    for tie in (statement for statement in ordered if isinstance(statement, Tie)):
         if ties.setdefault(tie.offer, tie.model) != tie.model:
             raise Contradiction(f"{' '.join(tie.offer)} is tied to {ties[tie.offer]} already")
-    splits = [statement for statement in told if isinstance(statement, Split)]
+    splits = [statement for statement in ordered if isinstance(statement, Split)]
     for split in splits:
         if split.offer in ties and split.model in {None, ties[split.offer]}:
             raise Contradiction(f"{' '.join(split.offer)} is tied to {ties[split.offer]}, and split from it")
@@ -77,16 +77,16 @@ def read(statements: Iterable[Statement], *, models: Container[str], key_of: Cal
         ties=ties,
         alone=frozenset(split.offer for split in splits if split.model is None),
         never=frozenset((split.offer, split.model) for split in splits if split.model is not None),
-        aliases=_ends([statement for statement in told if isinstance(statement, Alias)], key_of),
+        aliases=_ends([statement for statement in ordered if isinstance(statement, Alias)], key_of),
     )
 
 
 def _ends(aliases: list[Alias], key_of: Callable[[str], str]) -> dict[Alias, str]:
     onward: dict[str, Alias] = {}
     for alias in aliases:
-        known = onward.setdefault(key_of(alias.spelling), alias)
-        if known.model != alias.model:
-            raise Contradiction(f"{alias.spelling} is an alias of {known.model} already")
+        earlier = onward.setdefault(key_of(alias.spelling), alias)
+        if earlier.model != alias.model:
+            raise Contradiction(f"{alias.spelling} is an alias of {earlier.model} already")
     ends = {}
     for alias in aliases:
         last, seen = alias, {key_of(alias.spelling)}

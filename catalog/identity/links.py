@@ -26,13 +26,13 @@ def of_offer(offer: Offer, namer: Namer, *, own: str | None) -> frozenset[str]:
     """Return the links of an offer. `own` is the slug of the offer's own model, if it had one before
     (`Known.placed`)."""
     names = namer.names(offer)
-    told = [names.key, names.spelling, names.bare, names.permanent, own]
-    told += [namer.key(names.stranger)] if names.stranger else []
-    told += [names.repository.key, names.repository.spelling] if names.repository else []
-    told += [names.sped_up.key] if names.sped_up else []
-    told += [names.dated.undated] if names.dated else []
-    told += [names.worded.key] if names.worded else []
-    return _links(told)
+    texts = [names.key, names.spelling, names.bare, names.permanent, own]
+    texts += [namer.key(names.stranger)] if names.stranger else []
+    texts += [names.repository.key, names.repository.spelling] if names.repository else []
+    texts += [names.sped_up.key] if names.sped_up else []
+    texts += [names.dated.undated] if names.dated else []
+    texts += [names.worded.key] if names.worded else []
+    return _links(texts)
 
 
 def of_model(slug: str, namer: Namer, *, merged_into: str | None) -> frozenset[str]:
@@ -47,27 +47,27 @@ def of_statement(statement: Statement, namer: Namer) -> frozenset[str]:
     return _links(_spellings((statement.model, spelling), namer))
 
 
-def reached(start: Collection[str], beside: Callable[[Collection[str]], Collection[str]]) -> set[str]:
-    """Return all links that chains lead to. `beside` returns the links of everything that has one of the given
+def reached(start: Collection[str], linked_to: Callable[[Collection[str]], Collection[str]]) -> set[str]:
+    """Return all links that chains lead to. `linked_to` returns the links of everything that has one of the given
     links."""
     found: set[str] = set()
     new = set(start)
     while new:
         found |= new
-        new = set(beside(new)) - found
+        new = set(linked_to(new)) - found
     return found
 
 
-def _spellings(told: Iterable[str | None], namer: Namer) -> Iterator[str]:
+def _spellings(texts: Iterable[str | None], namer: Namer) -> Iterator[str]:
     """Yield each text both as a slug and as a name, because a curator may mean either."""
-    for text in filter(None, told):
+    for text in filter(None, texts):
         yield text
         yield namer.key(text)
 
 
-def _links(told: Iterable[str | None]) -> frozenset[str]:
+def _links(spellings: Iterable[str | None]) -> frozenset[str]:
     """Return the links of keys, slugs and bare names."""
-    texts = {unnumbered(text.casefold()) for text in told if text}
+    texts = {unnumbered(text.casefold()) for text in spellings if text}
     # A name may have slashes. Comparisons of bare names ignore what is before the last slash; comparisons of keys do
     # not.
     names = {name for text in texts for name in (text.partition("/")[2] or text, text.rpartition("/")[2])}

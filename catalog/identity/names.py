@@ -130,7 +130,7 @@ class Names:
 class Namer:
     def __init__(self, providers: KnownProviders) -> None:
         self._providers = providers
-        self._makers: dict[str, tuple[str, str]] = {}
+        self._by_spelling: dict[str, tuple[str, str]] = {}
         self._names: dict[Offer, Names] = {}
         self._moving = frozenset(map(self.key, _MOVING))
 
@@ -146,13 +146,13 @@ class Namer:
             return _folded(_without_suffixes(spelling)[0])
         if before.startswith("@"):
             return self.key(name) if "/" in name else f"{before.casefold()}/{self.key(name)}"
-        return f"{self._maker(before)[0]}/{_folded(_without_suffixes(name)[0])}"
+        return f"{self._provider(before)[0]}/{_folded(_without_suffixes(name)[0])}"
 
-    def knows_maker_of(self, slug: str) -> bool:
-        """Whether we know its provider's site. A provider without one may be somebody who names models after others'
+    def has_provider_with_site(self, slug: str) -> bool:
+        """Whether we know its provider's site. A provider without one may name its uploads after other providers'
         models."""
-        known = self._providers.of(slug.partition("/")[0])
-        return known is not None and known.site_url is not None
+        provider = self._providers.of(slug.partition("/")[0])
+        return provider is not None and provider.site_url is not None
 
     def names(self, offer: Offer) -> Names:
         if offer not in self._names:  # cached, because the rules, the candidates and the links all ask
@@ -161,23 +161,23 @@ class Namer:
 
     def _names_of(self, offer: Offer) -> Names:
         owner = model_ids.owner(offer.slug)
-        maker, shown = self._maker(owner or offer.provider_slug or "")
+        provider, canonical = self._provider(owner or offer.provider_slug or "")
         # Without a provider, the name belongs to the host. No provider's key begins with @.
-        prefix = maker or f"@{(offer.host or offer.gateway).casefold()}"
+        prefix = provider or f"@{(offer.host or offer.gateway).casefold()}"
         name, variants = _without_suffixes(offer.slug.partition("/")[2] if owner else offer.slug)
         unknown = words.split(name) if offer.gateway == "openrouter" else None
         worded = _worded(offer, prefix, is_known=not unknown) if offer.gateway == "openrouter" else None
         variants = (*variants, unknown[1]) if unknown else variants
         folded = _folded(name)
         key = f"{prefix}/{folded}"
-        is_own_host = offer.host is not None and maker == self._maker(offer.host)[0]
+        is_own_host = offer.host is not None and provider == self._provider(offer.host)[0]
         is_resold = offer.gateway in SOLD_BY_HOSTS and offer.model_type is ModelType.LLM and not is_own_host
-        sped_up = _sped_up(prefix, shown or prefix, name, variants) if is_resold else None
-        spelling = _slug(shown or prefix, name)
+        sped_up = _sped_up(prefix, canonical or prefix, name, variants) if is_resold else None
+        spelling = _slug(canonical or prefix, name)
         repository = self._repository(
             offer,
             own=Repository(key=key, id=offer.slug, spelling=spelling),
-            maker=maker,
+            provider=provider,
             is_sped_up=sped_up is not None,
         )
         return Names(
@@ -199,42 +199,45 @@ class Namer:
 
     def _permanent(self, offer: Offer, *, key: str) -> str | None:
         """Return the key of the whole permanent slug, as GLM-4.6V's is that of GLM-4.6 with another date. If it is the
-        id's words in another order, it is returned without its date, because others call the model so:
+        id's words in another order, it is returned without its date, because other gateways use that name:
         `claude-4-sonnet-20250522` is `claude-sonnet-4`."""
         permanent = self.key(offer.canonical_slug)
         if permanent.startswith(f"{key}-"):
             return permanent
         dated = _DATE.fullmatch(permanent)
-        (maker, _, name), (own_maker, _, own_name) = (dated[1] if dated else "").partition("/"), key.partition("/")
-        is_reordered = maker == own_maker and name != own_name and in_any_order(name) == in_any_order(own_name)
-        return f"{maker}/{name}" if is_reordered and in_any_order(name) else None
+        (provider, _, name), (own_provider, _, own_name) = (
+            (dated[1] if dated else "").partition("/"),
+            key.partition("/"),
+        )
+        is_reordered = provider == own_provider and name != own_name and in_any_order(name) == in_any_order(own_name)
+        return f"{provider}/{name}" if is_reordered and in_any_order(name) else None
 
-    def _repository(self, offer: Offer, *, own: Repository, maker: str, is_sped_up: bool) -> Repository | str | None:
+    def _repository(self, offer: Offer, *, own: Repository, provider: str, is_sped_up: bool) -> Repository | str | None:
         """Return the provider's repository. If the repository is not the provider's, return only its id. `own` is the
         repository that the offer's id would be."""
-        told = offer.hugging_face_id
+        reported = offer.hugging_face_id
         if offer.gateway in _CALLED_BY_REPOSITORY:
-            told = told or offer.id
+            reported = reported or offer.id
             # A host's own set-up has no repository.
-            told = None if is_sped_up and told == offer.id else told
-        if not told or not model_ids.repository(told):
+            reported = None if is_sped_up and reported == offer.id else reported
+        if not reported or not model_ids.repository(reported):
             return None
-        if told == own.id:
+        if reported == own.id:
             return own
-        owner, _, name = told.partition("/")
-        key, shown = self._maker(owner)
-        if key != maker:
-            return told
+        owner, _, name = reported.partition("/")
+        key, canonical = self._provider(owner)
+        if key != provider:
+            return reported
         name = _without_suffixes(name)[0]
-        return Repository(key=f"{key}/{_folded(name)}", id=told, spelling=_slug(shown, name))
+        return Repository(key=f"{key}/{_folded(name)}", id=reported, spelling=_slug(canonical, name))
 
-    def _maker(self, spelling: str) -> tuple[str, str]:
+    def _provider(self, spelling: str) -> tuple[str, str]:
         """Return the provider's key and canonical spelling."""
-        if spelling not in self._makers:
-            known = self._providers.of(spelling) if spelling else None
-            shown = known.slug if known else spelling.lstrip("~@")
-            self._makers[spelling] = model_ids.provider_key(shown), shown
-        return self._makers[spelling]
+        if spelling not in self._by_spelling:
+            provider = self._providers.of(spelling) if spelling else None
+            canonical = provider.slug if provider else spelling.lstrip("~@")
+            self._by_spelling[spelling] = model_ids.provider_key(canonical), canonical
+        return self._by_spelling[spelling]
 
 
 def with_bases(offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names]) -> dict[OfferKey, Names]:
@@ -304,13 +307,13 @@ def _worded(offer: Offer, prefix: str, *, is_known: bool) -> Worded | None:
     return Worded(base=found[0], key=f"{prefix}/{_folded(name)}", is_known=is_known)
 
 
-def _sped_up(prefix: str, shown: str, name: str, variants: tuple[str, ...]) -> SpedUp | None:
+def _sped_up(prefix: str, canonical: str, name: str, variants: tuple[str, ...]) -> SpedUp | None:
     if not (found := _SPEED.search(name)):
         return None
     base, inner = _without_suffixes(name[: found.start()])
     return SpedUp(
         key=f"{prefix}/{_folded(base)}",
-        spelling=_slug(shown, base),
+        spelling=_slug(canonical, base),
         variants=(*variants, found[1].casefold(), *inner),
     )
 
@@ -325,11 +328,11 @@ def _folded(name: str) -> str:
     return (_SEPARATORS if name.isascii() else _SEPARATORS_OF_ANY_SCRIPT).sub("-", name).strip("-") or "-"
 
 
-def _slug(maker: str, name: str) -> str:
+def _slug(owner: str, name: str) -> str:
     """Return a slug that any server and client can carry in a path. No part consists only of dots, because a client
     would resolve those as parent directories."""
-    told = f"{maker}/{name}"
-    if _SAFE.fullmatch(told):
-        return told
-    parts = (_UNSAFE.sub("-", part).strip("-") for part in (maker, *name.split("/")))
+    slug = f"{owner}/{name}"
+    if _SAFE.fullmatch(slug):
+        return slug
+    parts = (_UNSAFE.sub("-", part).strip("-") for part in (owner, *name.split("/")))
     return "/".join(part if part.strip(".") else "-" for part in parts)

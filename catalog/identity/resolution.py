@@ -70,24 +70,24 @@ def resolve(
     listed = {offer.key: offer for offer in offers}
     known = known or Known()
     names = with_bases(listed, {key: namer.names(offer) for key, offer in listed.items()})
-    told = curators.read(statements, models=known.models, key_of=namer.key)
-    standing: dict[OfferKey, str | None] = dict.fromkeys(told.alone & listed.keys())
-    standing |= {
+    curated = curators.read(statements, models=known.models, key_of=namer.key)
+    isolated: dict[OfferKey, str | None] = dict.fromkeys(curated.alone & listed.keys())
+    isolated |= {
         offer: model
         for offer, model in known.apart.items()
-        if offer in listed and offer not in told.ties and (offer, model) in told.never
+        if offer in listed and offer not in curated.ties and (offer, model) in curated.never
     }
     while True:
-        found = _Pass(listed, names, known, told, namer, standing).resolution(revision)
+        found = _Pass(listed, names, known, curated, namer, isolated).resolution(revision)
         strays = {
             offer: model
-            for offer, model in sorted(told.never)
-            if offer in listed and offer not in standing and offer not in told.ties
+            for offer, model in sorted(curated.never)
+            if offer in listed and offer not in isolated and offer not in curated.ties
             if found.placements[offer].model in {found.end_of(model), found.names.get(namer.key(model))}
         }
         if not strays:
             return found
-        standing |= strays
+        isolated |= strays
 
 
 class _Pass:
@@ -98,25 +98,25 @@ class _Pass:
         offers: Mapping[OfferKey, Offer],
         names: Mapping[OfferKey, Names],
         known: Known,
-        told: curators.Statements,
+        curated: curators.Statements,
         namer: Namer,
-        standing: Mapping[OfferKey, str | None],
+        isolated: Mapping[OfferKey, str | None],
     ) -> None:
-        """`standing` are the offers that splits keep alone, each with the model of its split, if that has one."""
-        self._standing = standing
+        """`isolated` are the offers that splits keep alone, each with the model of its split, if that has one."""
+        self._isolated = isolated
         self._names = names
         self._known = known
-        self._told = told
+        self._curated = curated
         self._namer = namer
-        tied = told.ties.keys() & offers.keys()
-        self._clusters = clusters(offers, names, apart=tied | set(standing))
+        tied = curated.ties.keys() & offers.keys()
+        self._clusters = clusters(offers, names, apart=tied | set(isolated))
         evidence = "A curator set it apart."
-        self._clusters += [alone(key, names[key], evidence, rule=CURATOR) for key in sorted(standing)]
+        self._clusters += [alone(key, names[key], evidence, rule=CURATOR) for key in sorted(isolated)]
         keys = {slug: namer.key(slug) for slug in known.models}
-        kept = {told.ties[offer] for offer in tied if known.placed.get(offer) == told.ties[offer]}
-        self._claims = slugs.claims(self._clusters, known, keys=keys, kept=kept)
-        targets = {alias: self._index(end) for alias, end in told.aliases.items()}
-        self._ties = {offer: self._index(told.ties[offer]) for offer in sorted(tied)}
+        reserved = {curated.ties[offer] for offer in tied if known.placed.get(offer) == curated.ties[offer]}
+        self._claims = slugs.claims(self._clusters, known, keys=keys, reserved=reserved)
+        targets = {alias: self._index(end) for alias, end in curated.aliases.items()}
+        self._ties = {offer: self._index(curated.ties[offer]) for offer in sorted(tied)}
         self._own = slugs.choose(self._clusters, self._claims, known, names=names, keys=keys)
         self._slugs = dict(self._own)
         self._reasons: dict[int, str] = {}
@@ -125,7 +125,7 @@ class _Pass:
 
     def resolution(self, revision: int) -> Resolution:
         placements = dict(self._placements())
-        for offer, model in self._standing.items():
+        for offer, model in self._isolated.items():
             placements[offer] = replace(placements[offer], apart_from=model)
         ends = self._ends(placements)
         old = {
@@ -142,7 +142,7 @@ class _Pass:
             if own not in old
         }
         named = {name: self._slugs[index] for index in self._own for name in self._clusters[index].names}
-        aliases = {self._namer.key(alias.spelling): ends[end] for alias, end in self._told.aliases.items()}
+        aliases = {self._namer.key(alias.spelling): ends[end] for alias, end in self._curated.aliases.items()}
         return Resolution(placements=placements, models=old | new, names=named | aliases)
 
     def _placements(self) -> Iterator[tuple[OfferKey, Placement]]:
@@ -155,7 +155,7 @@ class _Pass:
                     variant, rule, evidence = tied.variant, tied.rule, tied.evidence
                     yield offer, Placement(model=own, own=own, variant=variant, rule=rule, evidence=evidence)
         for offer, index in self._ties.items():
-            evidence = f"A curator tied it to {self._told.ties[offer]}."
+            evidence = f"A curator tied it to {self._curated.ties[offer]}."
             yield offer, self._by_curator(offer, index, own=self._known.placed.get(offer), evidence=evidence)
 
     def _by_curator(self, offer: OfferKey, index: int, *, own: str | None, evidence: str) -> Placement:
@@ -165,7 +165,7 @@ class _Pass:
 
     def _index(self, slug: str) -> int:
         """Return the cluster of a known model. If the model has no offers, it is a new, empty cluster."""
-        slug = self._told.end_of(slug)
+        slug = self._curated.end_of(slug)
         while slug not in self._claims and (merged_into := self._known.models[slug].merged_into):
             slug = merged_into
         if slug not in self._claims:
@@ -175,11 +175,11 @@ class _Pass:
 
     def _follow(self, targets: Mapping[Alias, int]) -> None:
         """Give each model that has an alias the slug of the alias's model."""
-        called = self._called()
+        by_name = self._by_name()
         slugs = {slug.casefold(): {index} for index, slug in self._own.items()}
         # A slug belongs to one model, even if other models have it as a name.
         sources = {
-            alias: slugs.get(alias.spelling.casefold()) or called[self._namer.key(alias.spelling)] for alias in targets
+            alias: slugs.get(alias.spelling.casefold()) or by_name[self._namer.key(alias.spelling)] for alias in targets
         }
         pairs = [(source, target) for alias, target in targets.items() for source in sources[alias]]
         for group in groups(set(targets.values()), pairs):
@@ -195,15 +195,15 @@ class _Pass:
     def _age(self, slug: str) -> tuple[int, str]:
         return self._known.models[slug].born, slug
 
-    def _called(self) -> dict[str, set[int]]:
+    def _by_name(self) -> dict[str, set[int]]:
         """Return the clusters that a curator may mean by each name."""
-        called: dict[str, set[int]] = defaultdict(set)
+        by_name: dict[str, set[int]] = defaultdict(set)
         for index, cluster in enumerate(self._clusters):
             bare = (self._names[member].bare for member in cluster.members if cluster.names)
             for name in (*cluster.names, *bare):
                 if name:
-                    called[name].add(index)
-        return called
+                    by_name[name].add(index)
+        return by_name
 
     def _merged_into(self, slug: str) -> str | None:
         """Return the model that the rules merge a known slug into.
@@ -243,7 +243,7 @@ class _Pass:
         return slug
 
     def _onward(self, slug: str) -> str | None:
-        if (alias := self._told.end_of(slug)) != slug:
+        if (alias := self._curated.end_of(slug)) != slug:
             return alias
         return None if slug in self._claims else self._known.models[slug].merged_into
 
@@ -257,14 +257,14 @@ def check(new: Statement, *, among: Iterable[Statement], offers: Iterable[Offer]
 
     A statement does harm if it merges two models that one seller sells side by side, which shows that they are two.
     """
-    listed, told = list(offers), list(among)
-    if new in told:
-        raise curators.Repetition("this has been said already")
+    listed, earlier = list(offers), list(among)
+    if new in earlier:
+        raise curators.Repetition("this statement exists already")
     if isinstance(new, Tie | Split) and new.offer not in {offer.key for offer in listed}:
         raise curators.UnknownOffer(f"there is no offer {' '.join(new.offer)}")
-    curators.read([*told, new], models=known.models, key_of=namer.key)
-    before = resolve(listed, namer=namer, revision=0, known=known, statements=told)
-    after = resolve(listed, namer=namer, revision=0, known=known, statements=[*told, new])
+    curators.read([*earlier, new], models=known.models, key_of=namer.key)
+    before = resolve(listed, namer=namer, revision=0, known=known, statements=earlier)
+    after = resolve(listed, namer=namer, revision=0, known=known, statements=[*earlier, new])
     sold: dict[tuple[object, ...], Offer] = {}
     for offer in sorted(listed, key=lambda offer: offer.key):
         placement = after.placements[offer.key]

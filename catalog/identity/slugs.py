@@ -22,20 +22,20 @@ _OF_IDS = ("openrouter", "featherless", "chutes")
 
 
 def claims(
-    clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str], kept: Collection[str]
+    clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str], reserved: Collection[str]
 ) -> dict[str, int]:
     """Return the cluster that is now the model of each earlier slug, if there is one.
 
-    `keys` are the slugs as names. `kept` are the slugs of offers that are tied to the very model that they are of; no
-    other cluster takes those.
+    `keys` are the slugs as names. `reserved` are the slugs of offers that a tie keeps in their own model; no other
+    cluster takes those.
     """
     holders: dict[str, Counter[int]] = defaultdict(Counter)
     owners: dict[str, int] = {}
     for index, cluster in enumerate(clusters):
         owners |= dict.fromkeys(cluster.names, index)
         for member in cluster.members:
-            if (held := known.placed.get(member)) is not None:
-                holders[held][index] += 1
+            if (slug := known.placed.get(member)) is not None:
+                holders[slug][index] += 1
     owner_of = {slug: owners[key] for slug, key in keys.items() if key in owners}
     # Clusters that have a slug by their name do not need slugs that only their offers had.
     served = {owner for slug, owner in owner_of.items() if owner in holders.get(slug, {owner: 1})}
@@ -47,14 +47,14 @@ def claims(
         is_lent = owner not in holding and all(
             (plain := clusters[at].plain) and plain.key == keys[slug] for at in counts
         )
-        if owner is not None and (owner in counts or (slug not in kept and (is_lent or served.issuperset(counts)))):
+        if owner is not None and (owner in counts or (slug not in reserved and (is_lent or served.issuperset(counts)))):
             found[slug] = owner
         elif counts:
             found[slug] = min(
                 counts, key=lambda at: (at in served, not clusters[at].names, -counts[at], _first(clusters[at]))
             )
     return _handed_on(
-        found, clusters, known, keys=keys, owners={slug: owner_of[slug] for slug in owner_of.keys() - kept}
+        found, clusters, known, keys=keys, owners={slug: owner_of[slug] for slug in owner_of.keys() - reserved}
     )
 
 
@@ -119,8 +119,8 @@ def _oldest(
     """
 
     def precedence(slug: str) -> tuple[bool, bool, int, str]:
-        model, called = known.models[slug], clusters[claimed[slug]].names
-        return model.merged_into is not None, keys[slug] not in called, model.born, slug
+        model, names = known.models[slug], clusters[claimed[slug]].names
+        return model.merged_into is not None, keys[slug] not in names, model.born, slug
 
     found: dict[int, str] = {}
     for slug in sorted(claimed, key=precedence):
@@ -130,13 +130,13 @@ def _oldest(
 
 def _wanted(names: Mapping[OfferKey, Names]) -> str:
     repositories = [
-        (_place(gateway, _OF_REPOSITORIES), len(told.repository.spelling), told.repository.spelling)
-        for (gateway, _), told in names.items()
+        (_place(gateway, _OF_REPOSITORIES), len(each.repository.spelling), each.repository.spelling)
+        for (gateway, _), each in names.items()
         # The repository that a moving name names today is of another model.
-        if told.repository and not told.is_moving
+        if each.repository and not each.is_moving
     ]
     # The shortest id is used, because a longer one has a date.
-    ids = [(_place(gateway, _OF_IDS), len(told.spelling), told.spelling) for (gateway, _), told in names.items()]
+    ids = [(_place(gateway, _OF_IDS), len(each.spelling), each.spelling) for (gateway, _), each in names.items()]
     return min(repositories or ids)[-1]
 
 

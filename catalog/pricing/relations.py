@@ -1,4 +1,4 @@
-"""How the prices of one offer relate to each other. A price that breaks a relation is somebody's mistake. Pure."""
+"""How the prices of one offer relate to each other. A price that breaks a relation is a mistake. Pure."""
 
 from __future__ import annotations
 
@@ -40,26 +40,26 @@ def broken(prices: Iterable[PriceRecord]) -> dict[PriceKey, Break]:
 
     Prices are compared under equal conditions. A relation to an unknown price or to zero is ignored.
     """
-    known = {(price.meter, price.conditions): price for price in prices}
+    by_key = {(price.meter, price.conditions): price for price in prices}
     found: dict[PriceKey, Break] = {}
-    for price in known.values():
-        first = next(_breaks(price, known), None)
+    for price in by_key.values():
+        first = next(_breaks(price, by_key), None)
         if first is not None:
             found[price.key] = first
     return found
 
 
-def _breaks(price: PriceRecord, known: Mapping[tuple[str, tuple[Condition, ...]], PriceRecord]) -> Iterator[Break]:
+def _breaks(price: PriceRecord, by_key: Mapping[tuple[str, tuple[Condition, ...]], PriceRecord]) -> Iterator[Break]:
     for meter, other_meter, factor in _AT_MOST:
-        other = known.get((other_meter, price.conditions))
+        other = by_key.get((other_meter, price.conditions))
         if price.meter == meter and other and _is_above(price.amount, other, factor):
             yield Break(price=price, other=other, factor=factor)
     for meter, other_meter in _AT_LEAST:
-        other = known.get((other_meter, price.conditions))
+        other = by_key.get((other_meter, price.conditions))
         if price.meter == meter and other and price.amount < other.amount:
             yield Break(price=price, other=other, is_too_low=True)
     mode, standard = _mode_of(price.conditions)
-    other = known.get((price.meter, standard))
+    other = by_key.get((price.meter, standard))
     if other and mode == _BATCH and _is_above(price.amount, other, 1):
         yield Break(price=price, other=other)
     if other and mode == _PRIORITY and price.amount < other.amount:

@@ -60,16 +60,16 @@ class Schedule:
     def prices(self) -> list[PriceRecord]:
         """Return the prices in the order of the meters. Raises ValueError if the price of some hours is missing."""
         if self._hidden():
-            raise ValueError("the price of a time window is in force, and that of the other hours is not told")
+            raise ValueError("the price of a time window is in force, and that of the other hours is missing")
         usual, *windows = self._windows()
-        told = {key: self._rates(*key) for key in product(self._sizes, (usual, *windows))}
-        return [price for meter in meters.METERS for price in self._of_meter(meter, usual, windows, told)]
+        rates = {key: self._rates(*key) for key in product(self._sizes, (usual, *windows))}
+        return [price for meter in meters.METERS for price in self._of_meter(meter, usual, windows, rates)]
 
     def _of_meter(
-        self, meter: str, usual: Span, windows: list[Span], told: dict[tuple[int, Span], Rates]
+        self, meter: str, usual: Span, windows: list[Span], all_rates: dict[tuple[int, Span], Rates]
     ) -> Iterator[PriceRecord]:
         """Yield the base price of a meter, and the prices that differ from it."""
-        rates = {key: found.get(meter) for key, found in told.items()}
+        rates = {key: found.get(meter) for key, found in all_rates.items()}
         sizes = [
             size
             for smaller, size in pairwise(self._sizes)
@@ -130,12 +130,12 @@ class Schedule:
     def _hidden(self) -> frozenset[str]:
         """Return the meters whose time-window price is in force while their price at other hours is missing."""
         timed = [clause for clause in self.clauses if clause.window]
-        told = {
+        priced = {
             span: {meter for clause in timed if clause.applies(tokens=0, minute=span[0]) for meter in clause.rates}
             for span in self._spans
         }
-        in_force = [span for span in self._spans if told[span] and self._rates(0, span) == self.top]
-        return frozenset(meter for span in in_force for other in self._spans for meter in told[span] - told[other])
+        in_force = [span for span in self._spans if priced[span] and self._rates(0, span) == self.top]
+        return frozenset(meter for span in in_force for other in self._spans for meter in priced[span] - priced[other])
 
 
 def _conditions(from_tokens: int, window: Span | None) -> list[Condition]:
@@ -164,6 +164,6 @@ def _joined(spans: list[Span]) -> Span:
 
 
 def where(conditions: Iterable[Condition]) -> str:
-    """The conditions as they follow a price in a sentence; empty where there are none."""
+    """Return the conditions as words that follow a price in a sentence; without conditions, an empty text."""
     found = " and ".join(" ".join(map(str, condition)) for condition in conditions)
     return f" where {found}" if found else ""

@@ -59,7 +59,7 @@ def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
     """Read the prices and holds of a document."""
     per_million = told["price_per_million"] or {}
     return Tariff(
-        prices=reading.prices_told(told),
+        prices=reading.shown_prices(told),
         unclear=reading.unclear_prices(told),
         status=told["price_status"],
         execution_mode=reading.execution_mode_of(told),

@@ -80,5 +80,5 @@ def _link(address: str, folder: str) -> str | None:
     fragment = f"#{parts.fragment}" if parts.fragment else ""
     if path in FOLDERS:
         return f"/docs/{path}/{fragment}"
-    known = path.removesuffix(".md")
-    return f"/docs/{known}{fragment}" if path.endswith(".md") and known in _files() else None
+    address = path.removesuffix(".md")
+    return f"/docs/{address}{fragment}" if path.endswith(".md") and address in _files() else None

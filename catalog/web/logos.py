@@ -16,12 +16,12 @@ class Logo(Page):
 
     def get(self, request: Request, key: str) -> HttpResponse:
         self.check_parameters(request)
-        held = snapshot.current()
+        current = snapshot.current()
         known = registry.PROVIDERS.of(key)
-        told = held.providers.get(registry.PROVIDERS.key(key))
-        if known is None and not held.index.having("provider", registry.PROVIDERS.key(key)):
+        reported = current.providers.get(registry.PROVIDERS.key(key))
+        if known is None and not current.index.having("provider", registry.PROVIDERS.key(key)):
             raise Http404("There is no provider of this name.")
-        name = known.name if known else (told and told.name) or key
+        name = known.name if known else (reported and reported.name) or key
         body = icons.mark(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)
         return HttpResponse(
             body,
@@ -30,6 +30,5 @@ class Logo(Page):
                 "Cache-Control": "public, max-age=86400",
                 # An SVG that is opened directly is a page; this one may not run or load anything.
                 "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-                "Access-Control-Allow-Origin": "*",
             },
         )

@@ -25,7 +25,7 @@ def made(client: Client, **fields: object) -> str:
     return str(secret)
 
 
-def test_a_new_key_is_shown_once_and_only_its_hash_is_kept(admin_client: Client) -> None:
+def test_a_new_key_is_shown_once_and_only_its_hash_is_stored(admin_client: Client) -> None:
     secret = made(admin_client)
 
     key = ApiKey.objects.get()

@@ -25,7 +25,7 @@ from kombu import Connection
 from catalog import registry, tasks
 from catalog.models import Gateway, SyncRun
 from catalog.sync import schedule
-from gatewayz.children import end_with_parent
+from gatewayz.run.children import end_with_parent
 from tests.catalog.syncing import Shop, environment, published, served, sync_rows
 from tests.factories import chutes_row, chutes_rows, write_listing
 

@@ -21,7 +21,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from gatewayz.supervisor import Address, choose_commands
+from gatewayz.run.supervisor import Address, choose_commands
 from tests.catalog.syncing import database_url
 from tests.factories import offer_record, publish
 from tests.faults.test_reads import START_SECONDS, Client, wait_until_ready

@@ -1,4 +1,4 @@
-"""Who asks: keys, limits, cookies, and scripts of other sites; and what is refused before Django hears of it."""
+"""Clients: their keys, limits and cookies, scripts of other sites, and what is refused before Django."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_hits_and_misses_share_one_limit_and_probes_have_none(web: Web) -> None:
     }
 
 
-def test_without_a_key_nothing_is_told_of_limits_for_the_answer_is_everybodys(web: Web) -> None:
+def test_an_answer_without_a_key_has_no_limits_because_it_is_the_same_for_all(web: Web) -> None:
     answers = [web.ask(path) for path in (LIST, LIST, "/catalog/gateways")]
 
     assert [(answer["RateLimit"], answer["RateLimit-Policy"]) for answer in answers] == [(None, None)] * 3
@@ -124,12 +124,12 @@ def test_a_key_gets_the_same_bytes_from_memory_and_only_for_itself(
 
     with django_assert_num_queries(0):
         private = web.ask(LIST, HTTP_AUTHORIZATION=f"bearer {secret}")
-        known = web.ask(LIST, HTTP_X_API_KEY=secret, HTTP_IF_NONE_MATCH=str(public["ETag"]))
+        unchanged = web.ask(LIST, HTTP_X_API_KEY=secret, HTTP_IF_NONE_MATCH=str(public["ETag"]))
 
     assert web.asked_django == []
     assert (private.body, private["ETag"], private["Vary"]) == (public.body, public["ETag"], public["Vary"])
-    assert known.status == "304 Not Modified"
-    for answer in (private, known):
+    assert unchanged.status == "304 Not Modified"
+    for answer in (private, unchanged):
         assert answer["Cache-Control"] == str(public["Cache-Control"]).replace("public", "private")
         assert answer["RateLimit"] is not None
     assert web.ask(LIST).lasting == public.lasting
@@ -159,7 +159,7 @@ def test_a_wrong_key_is_refused_everywhere(web: Web, path: str, headers: dict[st
     assert web.asked_django == []
 
 
-def test_what_is_refused_is_logged_as_django_would(
+def test_a_refusal_is_logged_as_django_would_log_it(
     web: Web, capfd: pytest.CaptureFixture[str], settings: Settings
 ) -> None:
     settings.LOG_FORMAT = "json"
@@ -201,7 +201,7 @@ def test_a_key_that_expires_between_two_looks_at_the_table_is_refused_at_once(
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status.startswith("401")
 
 
-def test_keys_are_still_known_while_the_database_is_down(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_work_while_the_database_is_down(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     _, secret = issued()
 
     def fail() -> NoReturn:
@@ -215,7 +215,7 @@ def test_keys_are_still_known_while_the_database_is_down(web: Web, monkeypatch: 
     assert web.ask(LIST, HTTP_X_API_KEY="gwz_wrong").status.startswith("401")
 
 
-def test_before_keys_were_read_nobody_is_told_that_a_key_is_wrong(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_keys_were_read_no_key_is_called_wrong(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "_held", None)
 
     answer = web.ask(LIST, HTTP_X_API_KEY="gwz_perhaps")
@@ -233,7 +233,7 @@ def test_the_keys_are_read_with_the_snapshot(web: Web) -> None:
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status == "200 OK"
 
 
-def test_no_secret_is_kept(db: None) -> None:
+def test_no_secret_is_stored(db: None) -> None:
     key, secret = ApiKey.objects.issue(name="a client")
 
     [row] = ApiKey.objects.values()
@@ -258,7 +258,7 @@ def test_no_secret_is_kept(db: None) -> None:
     ],
     ids=lambda credentials: next(iter(credentials)),
 )
-def test_what_is_read_does_not_depend_on_who_asks_because_nobody_is_told(
+def test_reads_do_not_depend_on_the_client_because_django_gets_no_credentials(
     web: Web, admin_client: Client, path: str, credentials: dict[str, Any]
 ) -> None:
     session = admin_client.cookies["sessionid"].value
@@ -266,18 +266,18 @@ def test_what_is_read_does_not_depend_on_who_asks_because_nobody_is_told(
     query = QUERIES.get(path, "")
 
     with_credentials = Web().ask(path, query, **sent)
-    telling = Web()
-    telling.ask(path, query, **sent)
+    asked = Web()
+    asked.ask(path, query, **sent)
     plain = Web().ask(path, query)
 
     assert plain.status == "200 OK"
     assert with_credentials.lasting == plain.lasting
-    assert not any(header in environ for environ in telling.environs for header in CREDENTIALS)
+    assert not any(header in environ for environ in asked.environs for header in CREDENTIALS)
     assert {"Vary", "Set-Cookie"}.isdisjoint({name for name, _ in plain.headers}) or plain["Vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("path", PERSONAL)
-def test_only_where_it_matters_django_is_told_who_asks(web: Web, path: str) -> None:
+def test_only_personal_addresses_receive_the_credentials(web: Web, path: str) -> None:
     web.ask(path, HTTP_COOKIE="sessionid=x", HTTP_AUTHORIZATION="Bearer x")
 
     assert web.environs[0]["HTTP_COOKIE"] == "sessionid=x"
@@ -295,11 +295,11 @@ def preflight(web: Web, path: str, *, method: str = "GET") -> Answered:
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        *((path, "GET, HEAD, OPTIONS") for path in (*READS, "/catalog/models/nobody/nothing", "/nowhere", "/%ff")),
+        *((path, "GET, HEAD, OPTIONS") for path in (*READS, "/catalog/models/unknown/model", "/nowhere", "/%ff")),
         ("/catalog/sync/chutes", "OPTIONS, POST"),
     ],
 )
-def test_a_preflight_is_answered_before_django_and_counted_for_nobody(
+def test_a_preflight_is_answered_before_django_and_has_no_limit(
     web: Web, django_assert_num_queries: DjangoAssertNumQueries, path: str, methods: str
 ) -> None:
     with django_assert_num_queries(0):
@@ -315,10 +315,10 @@ def test_a_preflight_is_answered_before_django_and_counted_for_nobody(
     assert answer["Access-Control-Allow-Credentials"] is None
 
 
-@pytest.mark.parametrize("path", [*READS, "/nowhere", "/catalog/models/nobody/nothing", "/catalog/sync/chutes"])
-def test_a_script_may_read_every_answer_and_the_headers_that_matter_but_never_with_a_cookie(
-    web: Web, path: str
-) -> None:
+@pytest.mark.parametrize(
+    "path", [*READS, "/nowhere", "/catalog/models/unknown/model", "/catalog/sync/chutes", "/static/web/pages.css"]
+)
+def test_a_script_may_read_every_answer_and_its_headers_but_never_with_a_cookie(web: Web, path: str) -> None:
     for method in ("GET", "HEAD", "OPTIONS"):
         answer = web.ask(path, QUERIES.get(path, ""), method=method, REMOTE_ADDR=f"192.0.2.{len(method)}")
 
@@ -327,15 +327,24 @@ def test_a_script_may_read_every_answer_and_the_headers_that_matter_but_never_wi
         assert answer["Access-Control-Allow-Credentials"] is None
 
 
-def test_no_script_of_another_site_reads_the_admin(web: Web) -> None:
-    assert web.ask("/admin/login/")["Access-Control-Allow-Origin"] is None
-    assert preflight(web, "/admin/login/")["Access-Control-Allow-Origin"] is None
+@pytest.mark.parametrize("path", [*READS, "/nowhere", "/catalog/sync/chutes", "/static/web/pages.css"])
+def test_only_the_front_sets_headers_of_cors(db: None, client: Client, path: str) -> None:
+    response = client.get(path)
+    response.close()
+
+    assert not [name for name in response.headers if name.startswith("Access-Control-")]
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/login/", "/admin/\xff"])
+def test_no_script_of_another_site_reads_the_admin(web: Web, path: str) -> None:
+    assert web.ask(path)["Access-Control-Allow-Origin"] is None
+    assert preflight(web, path)["Access-Control-Allow-Origin"] is None
 
 
 # --- in every answer -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*READS, "/nowhere", "/", "/catalog/models/nobody/nothing", "/admin/login/"])
+@pytest.mark.parametrize("path", [*READS, "/nowhere", "/", "/catalog/models/unknown/model", "/admin/login/"])
 def test_a_head_has_the_headers_of_a_get_and_no_body(web: Web, path: str) -> None:
     with time_machine.travel(timezone.now(), tick=False):  # Expires of the admin has the second of the answer
         get, head = (Web().ask(path, QUERIES.get(path, ""), method=method) for method in ("GET", "HEAD"))
@@ -356,16 +365,14 @@ def test_a_body_that_is_too_large_is_refused_unread(web: Web, settings: Settings
 
 
 @pytest.mark.parametrize("path", [LIST, "/catalog/gateways", "/healthz"])
-def test_a_defect_before_or_beside_django_is_a_problem_with_an_id_too(
-    web: Web, path: str, caplog: pytest.LogCaptureFixture
+def test_a_defect_outside_django_is_a_problem_with_an_id_too(
+    db: None, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def application(environ: Any, start_response: Any) -> NoReturn:
         environ["PATH_INFO"] = "/\N{SNOWMAN}"  # Django writes text there, which is no longer the server's bytes
         raise RuntimeError("hunter2")
 
-    web.front._application = application
-
-    answer = web.ask(path)
+    answer = Web(application).ask(path)
 
     problem = problem_of(answer, "500")
     assert problem["instance"] == path

@@ -1,4 +1,4 @@
-"""Before Django: what may be answered there, and that such an answer is in nothing another than Django's."""
+"""The response cache in front of Django: which requests it may answer, and that its answers equal Django's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from typing import Any
 
 import orjson
 import pytest
+from django.core.wsgi import get_wsgi_application
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from access.models import ApiKey
 from catalog.memory import snapshot
 from front import access_log
+from front.counts import Source
+from front.response_cache import OVERHEAD_BYTES
 from gatewayz.settings import LOGGING
 from tests.factories import hourly, offer_record, publish
 from tests.front.web import Web
@@ -86,13 +89,13 @@ def test_the_second_answer_is_the_first_one_without_django(web: Web, path: str, 
 
 
 def test_django_answers_the_same_bytes_and_headers_without_the_front(web: Web) -> None:
-    finished = web.ask(LIST)
+    cached = web.ask(LIST)
 
-    from_django = web.ask(LIST, HTTP_TRANSFER_ENCODING="chunked")  # which keeps the front from answering
+    from_django = web.ask(LIST, HTTP_TRANSFER_ENCODING="chunked")  # the front does not answer such a request
 
     added = {"ETag", "Vary"}
-    assert from_django.body == finished.body
-    assert {name: value for name, value in finished.headers if name not in {*added, "X-Request-ID"}} == {
+    assert from_django.body == cached.body
+    assert {name: value for name, value in cached.headers if name not in {*added, "X-Request-ID"}} == {
         name: value for name, value in from_django.headers if name not in {"X-Request-ID", "Vary"}
     }
 
@@ -112,7 +115,7 @@ def test_the_order_and_the_spelling_of_parameters_do_not_matter(web: Web) -> Non
     assert orjson.loads(answers[0].body)["next"] == "/catalog/models?gateway=chutes&limit=1&offset=1"
 
 
-def test_what_names_its_format_in_its_address_is_kept_whatever_a_client_accepts(web: Web) -> None:
+def test_an_answer_whose_address_names_its_format_ignores_what_a_client_accepts(web: Web) -> None:
     tag = str(web.ask("/catalog/changes.atom", HTTP_ACCEPT="application/atom+xml, text/xml;q=0.5")["ETag"])
 
     again = web.ask("/catalog/changes.atom", HTTP_ACCEPT="text/html", HTTP_IF_NONE_MATCH=tag)
@@ -124,13 +127,13 @@ def test_what_names_its_format_in_its_address_is_kept_whatever_a_client_accepts(
 def test_a_client_with_the_same_bytes_gets_none(web: Web, method: str) -> None:
     tag = str(web.ask(LIST)["ETag"])
 
-    kept = web.ask(LIST, method=method, HTTP_IF_NONE_MATCH=f'"old", W/{tag}')
-    made = Web().ask(LIST, method=method, HTTP_IF_NONE_MATCH=tag)
+    hit = web.ask(LIST, method=method, HTTP_IF_NONE_MATCH=f'"old", W/{tag}')
+    miss = Web().ask(LIST, method=method, HTTP_IF_NONE_MATCH=tag)
 
-    assert kept.lasting == made.lasting
-    assert (kept.status, kept.body, kept["ETag"]) == ("304 Not Modified", b"", tag)
-    assert kept["Cache-Control"] == web.ask(LIST)["Cache-Control"]
-    assert kept["Content-Type"] is None
+    assert hit.lasting == miss.lasting
+    assert (hit.status, hit.body, hit["ETag"]) == ("304 Not Modified", b"", tag)
+    assert hit["Cache-Control"] == web.ask(LIST)["Cache-Control"]
+    assert hit["Content-Type"] is None
     assert web.ask(LIST, HTTP_IF_NONE_MATCH=tag, HTTP_ACCEPT_ENCODING="gzip").status == "200 OK"
 
 
@@ -144,23 +147,23 @@ def test_a_client_with_the_same_bytes_gets_none(web: Web, method: str) -> None:
         (LIST, "text/csv", "406 Not Acceptable"),
     ],
 )
-def test_an_answer_is_kept_and_found_by_its_own_media_type(web: Web, path: str, accept: str, status: str) -> None:
+def test_an_answer_is_cached_and_found_by_its_own_media_type(web: Web, path: str, accept: str, status: str) -> None:
     web.ask(path)
 
     assert web.ask(path, HTTP_ACCEPT=accept).status == status
     assert len(web.asked_django) == (1 if status == "200 OK" else 2)
 
 
-# --- what never gets in ----------------------------------------------------------------------------------------------
+# --- what is never cached --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", NEVER)
-def test_what_is_not_the_snapshot_is_asked_of_django_each_time(web: Web, path: str) -> None:
+def test_an_answer_that_is_not_of_the_snapshot_is_never_cached(web: Web, path: str) -> None:
     for _ in range(2):
         web.ask(path)
 
     assert web.asked_django == [path, path]
-    assert len(web.front._shelf) == 0
+    assert web.counts.cached_answers == 0
 
 
 @pytest.mark.parametrize(
@@ -172,16 +175,16 @@ def test_what_is_not_the_snapshot_is_asked_of_django_each_time(web: Web, path: s
         {"HTTP_ACCEPT": "text/xml"},
         {"HTTP_HOST": "evil.example"},
         {"query": "limit=0"},
-        {"path": "/catalog/models/nobody/nothing"},
+        {"path": "/catalog/models/unknown/model"},
     ],
     ids=str,
 )
-def test_whatever_is_not_public_is_neither_kept_nor_answered_from_what_is(web: Web, request_: dict[str, Any]) -> None:
+def test_a_request_that_is_not_public_is_neither_cached_nor_a_hit(web: Web, request_: dict[str, Any]) -> None:
     asked: dict[str, Any] = {"path": LIST, **request_}
     for _ in range(2):
         web.ask(**asked)
     assert len(web.asked_django) == 2
-    assert len(web.front._shelf) == 0
+    assert web.counts.cached_answers == 0
     web.ask(LIST)
 
     web.ask(**asked)
@@ -189,23 +192,21 @@ def test_whatever_is_not_public_is_neither_kept_nor_answered_from_what_is(web: W
     assert len(web.asked_django) == 4
 
 
-def test_an_answer_that_sets_a_cookie_or_is_not_public_is_not_kept(web: Web, db: None) -> None:
+def test_an_answer_that_sets_a_cookie_or_is_not_public_is_not_cached(web: Web) -> None:
     for header in (("Set-Cookie", "a=b"), ("Cache-Control", "private")):
         headers = [("Content-Type", "text/plain"), ("Cache-Control", "public"), header]
 
         def application(environ: Any, start_response: Any, headers: Any = headers) -> list[bytes]:
-            web.asked_django.append("")
             start_response("200 OK", headers)
             return [b"hello"]
 
-        web.front._application = application
-        web.asked_django.clear()
+        other = Web(application)
 
-        assert [web.ask(LIST).body for _ in range(2)] == [b"hello", b"hello"]
-        assert len(web.asked_django) == 2
+        assert [other.ask(LIST).body for _ in range(2)] == [b"hello", b"hello"]
+        assert len(other.asked_django) == 2
 
 
-def test_http_is_redirected_even_if_the_answer_for_https_is_kept(web: Web, settings: Settings) -> None:
+def test_http_is_redirected_even_if_the_answer_for_https_is_cached(web: Web, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     web = Web()
@@ -218,7 +219,7 @@ def test_http_is_redirected_even_if_the_answer_for_https_is_kept(web: Web, setti
 # --- under change ----------------------------------------------------------------------------------------------------
 
 
-def test_a_new_revision_drops_what_was_kept_and_frees_the_old_snapshot(web: Web) -> None:
+def test_a_new_revision_empties_the_cache_and_frees_the_old_snapshot(web: Web) -> None:
     old = web.ask(LIST)
     before = weakref.ref(snapshot.current())
     publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
@@ -230,25 +231,25 @@ def test_a_new_revision_drops_what_was_kept_and_frees_the_old_snapshot(web: Web)
     assert (orjson.loads(old.body)["revision"], orjson.loads(new.body)["revision"]) == (1, 2)
     assert old["ETag"] != new["ETag"]
     assert before() is None
-    assert len(web.front._shelf) == 1
+    assert web.counts.cached_answers == 1
 
 
-def test_an_answer_made_while_the_snapshot_was_swapped_is_given_and_not_kept(web: Web) -> None:
-    ask_django = web.front._application
+@pytest.mark.usefixtures("web")
+def test_an_answer_made_while_the_snapshot_was_swapped_is_not_cached() -> None:
+    django = get_wsgi_application()
 
     def swap_and_answer(environ: Any, start_response: Any) -> Iterable[bytes]:
         publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
         snapshot.refresh()
-        return ask_django(environ, start_response)
+        return django(environ, start_response)
 
-    web.front._application = swap_and_answer
-    shelf = web.front._current_shelf()
+    web = Web(swap_and_answer)
 
     assert orjson.loads(web.ask(LIST).body)["revision"] == 2
-    assert len(shelf) == 0
+    assert web.counts.cached_answers == 0
 
 
-def test_before_anything_can_be_served_nothing_is_kept(db: None) -> None:
+def test_before_a_snapshot_is_read_nothing_is_cached(db: None) -> None:
     web = Web()
     assert web.ask(LIST).status.startswith("503")
     publish(offer_record())
@@ -261,7 +262,7 @@ def test_before_anything_can_be_served_nothing_is_kept(db: None) -> None:
 
 
 @pytest.mark.parametrize("path", [LIST, "/catalog/gateways", "/nowhere"])
-def test_every_request_has_a_new_id_whatever_the_client_says(web: Web, path: str) -> None:
+def test_every_request_has_a_new_id_even_if_the_client_sends_one(web: Web, path: str) -> None:
     found = [web.ask(path, HTTP_X_REQUEST_ID="forged\nline")["X-Request-ID"] for _ in range(3)]
 
     assert len(set(found)) == 3
@@ -289,7 +290,7 @@ def test_a_problem_names_the_address_by_the_bytes_that_were_asked(
     assert {answer.json["instance"] for answer in asked} == {f"{below}{instance}"}
 
 
-def test_everything_is_counted_by_where_it_came_from(web: Web) -> None:
+def test_requests_are_counted_by_the_source_of_their_answers(web: Web) -> None:
     tag = str(web.ask(LIST)["ETag"])
     web.ask(LIST)
     web.ask(LIST, HTTP_IF_NONE_MATCH=tag)
@@ -297,21 +298,22 @@ def test_everything_is_counted_by_where_it_came_from(web: Web) -> None:
     web.ask("/healthz")
 
     assert web.counts.requests == {
-        ("made", "200"): 1,
-        ("kept", "200"): 1,
-        ("kept", "304"): 1,
-        ("django", "400"): 1,
-        ("django", "200"): 1,
+        (Source.MISS, "200"): 1,
+        (Source.HIT, "200"): 1,
+        (Source.HIT, "304"): 1,
+        (Source.DJANGO, "400"): 1,
+        (Source.DJANGO, "200"): 1,
     }
-    assert sum(web.counts.latencies["kept"].buckets) == 2
-    assert (web.counts.kept_answers, web.counts.kept_bytes) == (1, web.front._shelf.size)
+    assert sum(web.counts.latencies[Source.HIT].buckets) == 2
+    assert web.counts.cached_answers == 1
+    assert web.counts.cached_bytes > OVERHEAD_BYTES
 
 
 @pytest.fixture(params=["json", "console"])
 def logged(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[logging.StreamHandler[StringIO]]:
-    """What Django's requests are logged as, in each format; the front's own lines go to stderr."""
+    """The log lines of Django's requests, in each format; the front's own lines go to stderr."""
     log_format = settings.LOG_FORMAT = request.param
     formatters: Any = LOGGING["formatters"]
     options = dict(formatters[log_format])
@@ -333,9 +335,9 @@ def test_a_hit_is_logged_as_django_logs_a_miss(
     for _ in range(2):
         web.ask(LIST, "limit=1&tags=%0A%1B")
 
-    [made], [kept] = logged.stream.getvalue().splitlines(), capfd.readouterr().err.splitlines()
-    made, kept = (re.sub(VOLATILE, "…", line) for line in (made, kept))
-    assert json.loads(made) == json.loads(kept) if settings.LOG_FORMAT == "json" else made == kept
+    [miss], [hit] = logged.stream.getvalue().splitlines(), capfd.readouterr().err.splitlines()
+    miss, hit = (re.sub(VOLATILE, "…", line) for line in (miss, hit))
+    assert json.loads(miss) == json.loads(hit) if settings.LOG_FORMAT == "json" else miss == hit
 
 
 def test_a_key_in_an_address_is_neither_logged_nor_repeated(
@@ -352,10 +354,10 @@ def test_a_key_in_an_address_is_neither_logged_nor_repeated(
     ]
 
     assert [answer.status[:3] for answer in answers] == ["200", "400", "429"]
-    told = [*logged.stream.getvalue().splitlines(), *capfd.readouterr().err.splitlines()]
-    told += [str(error["value"]) for error in answers[1].json["errors"]]
-    assert len(told) == 5
-    for line in told:
+    written = [*logged.stream.getvalue().splitlines(), *capfd.readouterr().err.splitlines()]
+    written += [str(error["value"]) for error in answers[1].json["errors"]]
+    assert len(written) == 5
+    for line in written:
         assert secret[:10] in line
         assert secret[:11] not in line
     assert secret[:11] not in answers[1].body.decode()

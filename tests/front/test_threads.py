@@ -15,8 +15,8 @@ from pytest_django.fixtures import Settings
 from access import limits
 from access.limits import Limiter
 from catalog.memory import snapshot
-from front.counts import Counts
-from front.response_cache import OVERHEAD_BYTES, Answer, Shelf
+from front.counts import Counts, Source
+from front.response_cache import OVERHEAD_BYTES, CachedAnswer, ResponseCache
 from tests.factories import offer_record, served_row, snapshot_of
 from tests.front.web import Web
 
@@ -25,7 +25,7 @@ THREADS = 8
 
 @pytest.fixture(autouse=True)
 def restless_interpreter() -> Iterator[None]:
-    """Threads take turns as often as they can, so that what they could spoil they do spoil."""
+    """Let threads take turns as often as possible, so that races happen if they can."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -76,29 +76,33 @@ def test_answers_are_of_one_revision_and_are_all_counted(settings: Settings, mon
     assert sum(sum(latencies.buckets) for latencies in web.counts.latencies.values()) == THREADS * asked
 
 
-def test_a_shelf_that_is_full_keeps_its_size_and_its_order_whole() -> None:
-    shelf = Shelf(None, most_bytes=40 * OVERHEAD_BYTES)
+def test_a_full_cache_counts_its_size_and_finds_only_its_own_answers() -> None:
+    cache = ResponseCache(None, most_bytes=40 * OVERHEAD_BYTES)
+    names = [f"answer {number}" for number in range(31)]
 
-    def keep(number: int) -> None:
+    def add(number: int) -> None:
         choice = random.Random(number)  # noqa: S311  not for secrets
         for _ in range(400):
-            name = f"answer {choice.randint(0, 30)}"
-            wording = name, choice.choice("abc")
-            if shelf.find(wording) is None:
-                answer = shelf.answer((name,)) or Answer([], name.encode() * 50)
+            name = choice.choice(names)
+            request_key = name, choice.choice("abc")
+            if cache.find(request_key) is None:
+                answer = cache.answer((name,)) or CachedAnswer([], name.encode() * 50)
                 variant = answer.variant(choice.choice(["gzip", "br", "identity"]))
-                shelf.keep((name,), answer, wording=wording, variant=variant)
+                cache.add((name,), answer, request_key=request_key, variant=variant)
 
-    at_once(keep)
+    at_once(add)
 
-    kept = shelf._answers.values()
-    assert 0 < shelf.size <= 40 * OVERHEAD_BYTES
-    assert shelf.size == sum(answer.counted_size for answer in kept)
-    assert sorted(shelf._by_wording) == sorted(wording for answer in kept for wording in answer.wordings)
+    cached = [answer for name in names if (answer := cache.answer((name,)))]
+    found = [(name, letter) for name in names for letter in "abc" if cache.find((name, letter))]
+    assert 0 < cache.size <= 40 * OVERHEAD_BYTES
+    assert cache.size == sum(answer.counted_size for answer in cached)
+    assert sorted(found) == sorted(request_key for answer in cached for request_key in answer.request_keys)
 
 
 def test_no_request_is_lost_from_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: 0.0))  # one minute, however long it takes
+    monkeypatch.setattr(
+        limits, "time", SimpleNamespace(monotonic=lambda: 0.0)
+    )  # the window does not end during the test
     limiter = Limiter()
     each = 500
 
@@ -113,8 +117,8 @@ def test_no_request_is_lost_from_the_counts() -> None:
 
     def count(_: int) -> None:
         for _ in range(each):
-            counts.add("kept", "200", 0.001)
+            counts.add(Source.HIT, "200", 0.001)
 
     at_once(count)
 
-    assert counts.requests["kept", "200"] == sum(counts.latencies["kept"].buckets) == THREADS * each
+    assert counts.requests[Source.HIT, "200"] == sum(counts.latencies[Source.HIT].buckets) == THREADS * each

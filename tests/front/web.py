@@ -1,4 +1,4 @@
-"""A serving process, asked as its web server asks it. A folder that uses it has `one_connection` in its conftest."""
+"""A serving process without its web server. A folder that uses it has `one_connection` in its conftest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db import close_old_connections
 
 from catalog.parameters import cacheable
 from front.counts import Counts
-from front.front import Front
+from front.front import Application, Front
 
 
 @dataclass
@@ -26,13 +26,13 @@ class Answered:
     body: bytes
 
     def __getitem__(self, name: str) -> str | None:
-        found = [value for known, value in self.headers if known.lower() == name.lower()]
+        found = [value for each, value in self.headers if each.lower() == name.lower()]
         assert len(found) <= 1
         return found[0] if found else None
 
     @property
     def lasting(self) -> tuple[str, list[tuple[str, str]], bytes]:
-        """All but the id of the request."""
+        """The answer without the id of its request."""
         return self.status, [header for header in self.headers if header[0] != "X-Request-ID"], self.body
 
     @property
@@ -42,18 +42,20 @@ class Answered:
 
 @dataclass
 class Web:
+    application: Application | None = None
+    """What the front passes requests to. Default: Django."""
     counts: Counts = field(default_factory=Counts)
     asked_django: list[str] = field(default_factory=list)
     environs: list[dict[str, Any]] = field(default_factory=list)
-    """The WSGI environ that Django received with each request."""
+    """The WSGI environ of each request that Django received."""
 
     def __post_init__(self) -> None:
-        django = get_wsgi_application()
+        behind = self.application or get_wsgi_application()
 
         def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             self.asked_django.append(environ["PATH_INFO"])
             self.environs.append(dict(environ))
-            return django(environ, start_response)
+            return behind(environ, start_response)
 
         self.front = Front(application, counts=self.counts, cacheable=cacheable)
 
@@ -65,7 +67,10 @@ class Web:
         setup_testing_defaults(environ)
         started: list[Any] = []
         chunks = self.front(environ, lambda *given: started.extend(given))
-        return Answered(started[-2], started[-1], b"".join(chunks))
+        content = b"".join(chunks)
+        if (close := getattr(chunks, "close", None)) is not None:  # as a web server does
+            close()
+        return Answered(started[-2], started[-1], content)
 
 
 @pytest.fixture

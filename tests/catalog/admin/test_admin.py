@@ -127,7 +127,7 @@ def test_the_admin_wants_a_login(client: Client) -> None:
     assert answer["Location"].startswith("/admin/login/")
 
 
-def test_an_override_is_served_at_once_survives_a_sync_and_clearing_restores_the_gateways_value(
+def test_an_override_is_served_at_once_and_survives_a_sync_until_it_is_cleared(
     curator: Client,
 ) -> None:
     errors = _override(curator, field="hourly_rate", amount="20", unit="usd_per_hour")
@@ -167,7 +167,7 @@ def test_tags_are_added_and_removed(curator: Client) -> None:
 
 
 @pytest.mark.parametrize("amount", ["2.2", "220", "0"])
-def test_a_tenfold_change_or_one_to_free_is_asked_twice(curator: Client, amount: str) -> None:
+def test_a_tenfold_change_or_one_to_free_must_be_confirmed(curator: Client, amount: str) -> None:
     entered = {"field": "hourly_rate", "amount": amount, "unit": "usd_per_hour"}
 
     first = _override(curator, **entered)
@@ -194,7 +194,7 @@ def test_a_tenfold_change_or_one_to_free_is_asked_twice(curator: Client, amount:
         ({"field": "nonsense"}, "not one of the available choices"),
     ],
 )
-def test_what_cannot_stand_is_refused_with_its_reason(curator: Client, entered: dict[str, str], reason: str) -> None:
+def test_an_invalid_override_is_refused_with_its_reason(curator: Client, entered: dict[str, str], reason: str) -> None:
     errors = _override(curator, **entered)
 
     assert any(reason in error for error in errors), errors

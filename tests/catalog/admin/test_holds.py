@@ -61,25 +61,25 @@ def decide(client: Client, action: str, *rows: Model) -> list[str]:
 def test_a_held_run_is_released_by_a_curator(client: Client, held_run: SyncRun) -> None:
     ada = staff(client, "view_syncrun", "change_syncrun")
 
-    said = decide(client, "release", held_run)
+    messages = decide(client, "release", held_run)
 
     held_run.refresh_from_db()
     assert held_run.outcome == Outcome.RELEASED
     assert sum(row["withdrawn_at"] is not None for row in served().values()) == 3
     newest = Revision.objects.newest()
     assert (newest.number, newest.author) == (2, ada)
-    assert said == [f"Run {held_run.pk} of chutes: published revision 2"]
+    assert messages == [f"Run {held_run.pk} of chutes: published revision 2"]
 
 
 def test_a_held_run_is_discarded_by_a_curator(client: Client, held_run: SyncRun) -> None:
     staff(client, "view_syncrun", "change_syncrun")
     before = published()
 
-    said = decide(client, "discard", held_run)
+    messages = decide(client, "discard", held_run)
 
     held_run.refresh_from_db()
     assert (held_run.outcome, published()) == (Outcome.DISCARDED, before)
-    assert said == [f"Run {held_run.pk} of chutes is discarded"]
+    assert messages == [f"Run {held_run.pk} of chutes is discarded"]
 
 
 @every_decision
@@ -89,22 +89,22 @@ def test_what_is_not_held_is_refused_in_words_and_the_others_are_decided(
     staff(client, "view_syncrun", "change_syncrun")
     published_run = SyncRun.objects.order_by("pk")[0]
 
-    said = decide(client, action, published_run, held_run)
+    messages = decide(client, action, published_run, held_run)
 
-    assert said[0] == f"run {published_run.pk} is Published, not held"
+    assert messages[0] == f"run {published_run.pk} is Published, not held"
     held_run.refresh_from_db()
     assert held_run.outcome == {"release": Outcome.RELEASED, "discard": Outcome.DISCARDED}[action]
 
 
-def test_a_release_that_cannot_be_is_told_in_words(client: Client, fixtures_dir: Path) -> None:
+def test_a_release_that_fails_shows_its_reason(client: Client, fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, ROWS)
     held = sync_rows(fixtures_dir, b"[]").run
     staff(client, "view_syncrun", "change_syncrun")
     before = published()
 
-    [said] = decide(client, "release", held)
+    [message] = decide(client, "release", held)
 
-    assert said.startswith(f"Run {held.pk} of chutes: the listing is empty")
+    assert message.startswith(f"Run {held.pk} of chutes: the listing is empty")
     held.refresh_from_db()
     assert (held.outcome, published()) == (Outcome.HELD, before)
 
@@ -117,14 +117,14 @@ def test_a_held_price_is_decided_by_a_curator(
 ) -> None:
     ada = staff(client, "view_pricehold", "change_pricehold")
 
-    said = decide(client, action, held_price)
+    messages = decide(client, action, held_price)
 
     held_price.refresh_from_db()
     assert (held_price.state, held_price.decided_by) == (state, ada)
     assert held_price.decided_at is not None
     assert served()["maker/model-00000"]["pricing"]["hourly_rate"] == rate
     assert Revision.objects.newest().author in {ada, None}
-    assert said == [f"maker/model-00000 compute.hour: {state}"]
+    assert messages == [f"maker/model-00000 compute.hour: {state}"]
 
 
 @every_decision
@@ -135,16 +135,16 @@ def test_a_price_that_the_gateway_has_overtaken_is_refused_in_words(
     staff(client, "view_pricehold", "change_pricehold")
     before = published()
 
-    [said] = decide(client, action, held_price)
+    [message] = decide(client, action, held_price)
 
-    assert "the gateway has said something else since" in said
+    assert "the gateway has said something else since" in message
     assert published() == before
 
 
 @every_decision
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("allowed", [("view",), ("view", "add", "delete")], ids=" ".join)
-def test_whoever_may_not_change_a_hold_cannot_decide_it(
+def test_an_account_that_may_not_change_a_hold_cannot_decide_it(
     client: Client, fixtures_dir: Path, action: str, table: str, allowed: tuple[str, ...]
 ) -> None:
     sync_rows(fixtures_dir, ROWS)
@@ -181,7 +181,7 @@ def test_the_reason_of_a_hold_is_shown_where_it_is_decided(client: Client, held_
 
 @every_decision
 @pytest.mark.parametrize("table", TABLES)
-def test_nobody_decides_without_a_login(client: Client, held_price: PriceHold, action: str, table: str) -> None:
+def test_a_decision_requires_a_login(client: Client, held_price: PriceHold, action: str, table: str) -> None:
     address = reverse(f"admin:catalog_{table}_changelist")
 
     answer = client.post(address, {"action": action, "_selected_action": ["1"]})

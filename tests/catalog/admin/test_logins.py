@@ -53,7 +53,7 @@ def test_a_right_login_is_let_in_and_leaves_no_line(caplog: pytest.LogCaptureFix
     assert not [record for record in caplog.records if record.name == logins.__name__]
 
 
-def test_after_ten_wrong_logins_an_address_waits_and_no_further_password_is_hashed(
+def test_after_ten_wrong_logins_no_further_password_is_hashed(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = Mock(wraps=hashers.verify_password)

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from catalog.api import metrics
 from catalog.memory import snapshot
 from catalog.memory.snapshot import Snapshot
-from front.counts import counts
+from front.counts import Source, counts
 from tests.factories import offer_record, publish
 
 TOKEN = "0123456789" * 3
@@ -63,8 +63,8 @@ def test_a_scrape_tells_of_requests_snapshot_and_sync(
 ) -> None:
     monkeypatch.setattr(counts, "requests", type(counts.requests)(int))
     monkeypatch.setattr(counts, "latencies", type(counts.latencies)(counts.latencies.default_factory))
-    counts.add("kept", "200", 0.00002)
-    counts.add("kept", "304", 9.0)
+    counts.add(Source.HIT, "200", 0.00002)
+    counts.add(Source.HIT, "304", 9.0)
     publish(offer_record(), gateway="openrouter")
 
     found = scrape(client)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.documents import rendering
-from catalog.documents.differences import UNTOLD, difference
+from catalog.documents.differences import UNREPORTED, difference
 from catalog.records import ModelType, OfferRecord, PriceRecord
 from tests.factories import held_price, hourly, offer_facts, offer_record, per_token
 
@@ -54,16 +54,16 @@ def test_a_change_is_of_the_kinds_that_its_fields_say(before: Json, after: Json,
     assert list(difference(before, after).kinds) == kinds
 
 
-def test_prices_are_told_by_meter_and_condition_as_they_are_shown() -> None:
+def test_price_changes_are_reported_by_meter_and_condition() -> None:
     big = PriceRecord(meter="input.text", amount=Decimal("2E-6"), conditions=(("prompt_tokens", ">=", 200001),))
     before = document(offer_record(prices=(*per_token(prompt="1E-6", completion="3E-6"), big)))
     after = document(
         offer_record(prices=(*per_token(prompt="1E-6"), replace(big, amount=Decimal("4E-6")), hourly("2")))
     )
 
-    told = [(price.meter, price.conditions, price.before, price.after) for price in difference(before, after).prices]
+    changes = [(price.meter, price.conditions, price.before, price.after) for price in difference(before, after).prices]
 
-    assert told == [
+    assert changes == [
         ("compute.hour", (), None, "2.0"),
         ("input.text", big.conditions, "0.000002", "0.000004"),
         ("output.text", (), "0.000003", None),
@@ -91,10 +91,10 @@ def records() -> st.SearchStrategy[OfferRecord]:
 def test_a_returned_offer_comes_with_its_whole_document() -> None:
     gone, back = document(**GONE), document(replace(RECORD, tags=("hot",)))
 
-    told = difference(gone, back)
+    found = difference(gone, back)
 
-    assert told.after == {field: value for field, value in back.items() if field not in UNTOLD}
-    assert told.before == {"tags": [], "withdrawn_at": gone["withdrawn_at"]}
+    assert found.after == {field: value for field, value in back.items() if field not in UNREPORTED}
+    assert found.before == {"tags": [], "withdrawn_at": gone["withdrawn_at"]}
 
 
 @given(
@@ -109,12 +109,12 @@ def test_what_changed_laid_over_the_document_before_is_the_document_after(
     old = document(before, **(GONE if was_withdrawn else {})) if before else None
     new = document(after, **(GONE if is_withdrawn and before else {}))
 
-    told = difference(old, new)
+    found = difference(old, new)
 
-    assert {**(old or dict.fromkeys(UNTOLD)), **told.after} == new
-    assert told.kinds
+    assert {**(old or dict.fromkeys(UNREPORTED)), **found.after} == new
+    assert found.kinds
     if old is not None:
-        assert {**new, **told.before} == old
-        assert all(old[field] != new[field] for field in told.before)
-        assert told.after.keys() == (told.before.keys() if "returned" not in told.kinds else new.keys() - UNTOLD)
-        assert bool({price.meter for price in told.prices}) <= ("repriced" in told.kinds)
+        assert {**new, **found.before} == old
+        assert all(old[field] != new[field] for field in found.before)
+        assert found.after.keys() == (found.before.keys() if "returned" not in found.kinds else new.keys() - UNREPORTED)
+        assert bool({price.meter for price in found.prices}) <= ("repriced" in found.kinds)

@@ -58,7 +58,7 @@ class TestPricing:
     def test_only_prompt_and_completion_are_there_when_they_are_unknown(self) -> None:
         assert document()["pricing"] == {"prompt": None, "completion": None}
 
-    def test_they_come_first_whatever_else_is_known(self) -> None:
+    def test_they_come_first(self) -> None:
         pricing = document(price(meters.REQUEST, "0.005"), COMPLETION)["pricing"]
 
         assert list(pricing.items()) == [("prompt", None), ("completion", "0.00001"), ("request", "0.005")]
@@ -91,7 +91,7 @@ class TestPricing:
         assert shown["price_tier"] is None
         assert "$" not in shown["description"]
 
-    def test_a_zero_next_to_a_price_says_not_sold_by_this_and_is_unknown(self) -> None:
+    def test_a_zero_next_to_a_price_means_not_sold_by_this_and_is_unknown(self) -> None:
         shown = document(PROMPT, FREE_COMPLETION)
 
         assert shown["pricing"] == {"prompt": "0.000002", "completion": None}
@@ -123,7 +123,7 @@ class TestPricing:
 
 
 class TestOverrides:
-    def test_conditional_prices_stand_apart_from_the_base_prices(self) -> None:
+    def test_conditional_prices_are_separate_from_the_base_prices(self) -> None:
         longer = price(meters.INPUT_TEXT, "0.000004", LONG), price(meters.OUTPUT_TEXT, "0.000015", LONG)
 
         assert document(*longer, PROMPT, COMPLETION)["pricing"] == {
@@ -213,7 +213,7 @@ class TestHours:
         assert document(HOUR)["pricing"] == {"prompt": "0.000022", "completion": "0.000022", "hourly_rate": "22.0"}
         assert document(HOUR)["price_tier"] == "enterprise"
 
-    def test_beside_prices_of_tokens_it_is_the_cost_of_an_instance(self) -> None:
+    def test_next_to_prices_of_tokens_it_is_the_cost_of_an_instance(self) -> None:
         shown = document(PROMPT, COMPLETION, HOUR, id="a/b")
 
         assert shown["pricing"] == {"prompt": "0.000002", "completion": "0.00001", "hourly_rate": "22.0"}
@@ -221,7 +221,7 @@ class TestHours:
         assert shown["price_per_million"] == {"input": "2", "output": "10"}
         assert shown["description"] == "OpenRouter hosted LLM model: a/b."
 
-    def test_beside_a_price_per_step_it_is_not_converted_either(self) -> None:
+    def test_next_to_a_price_per_step_it_is_not_converted_either(self) -> None:
         shown = document(price(meters.STEP, "0.0125"), HOUR)
 
         assert shown["pricing"] == {"prompt": None, "completion": None, "step": "0.0125", "hourly_rate": "22.0"}
@@ -238,14 +238,14 @@ class TestHours:
 
 
 class TestOtherFacts:
-    def test_they_are_null_where_nobody_says_them(self) -> None:
+    def test_they_are_null_if_no_gateway_reports_them(self) -> None:
         shown = document()
 
         unknown = ("default_parameters", "quantization", "is_confidential", "knowledge_cutoff")
         assert [shown[key] for key in unknown] == [None] * 4
         assert shown["held_prices"] == []
 
-    def test_they_are_served_as_the_gateway_says_them(self) -> None:
+    def test_they_are_served_as_the_gateway_reports_them(self) -> None:
         shown = document(
             default_parameters={"temperature": 0.7, "top_p": None},
             quantization="fp8",
@@ -325,7 +325,7 @@ def priced_records(draw: st.DrawFn) -> OfferRecord:
 
 @given(record=priced_records())
 def test_the_prices_that_a_document_shows_are_those_that_it_was_made_of(record: OfferRecord) -> None:
-    told = reading.prices_told(orjson.loads(orjson.dumps(rendering.build(record, offer_facts()))))
+    shown = reading.shown_prices(orjson.loads(orjson.dumps(rendering.build(record, offer_facts()))))
 
     known_as = status.price_status(record)
     above_zero = {price.meter for price in record.prices if price.amount}
@@ -336,4 +336,4 @@ def test_the_prices_that_a_document_shows_are_those_that_it_was_made_of(record: 
         or known_as == "free"
         or (known_as == "priced" and (record.zero_is_free or price.meter in above_zero))
     }
-    assert {price.key: price.amount for price in told} == known
+    assert {price.key: price.amount for price in shown} == known

@@ -103,13 +103,13 @@ def test_an_hourly_rate_of_a_text_model_is_also_shown_as_a_millionth(model_type:
 
 @pytest.mark.parametrize("model_type", sorted(set(ModelType) - set(TEXT_TYPES)))
 @pytest.mark.parametrize(("amount", "rate"), [("8.58", "8.58"), ("0", "0.0")])
-def test_an_hourly_rate_of_any_other_model_stands_alone(model_type: ModelType, amount: str, rate: str) -> None:
+def test_an_hourly_rate_of_any_other_model_is_not_converted(model_type: ModelType, amount: str, rate: str) -> None:
     document = shown(offer_record(model_type=model_type, prices=(hourly(amount),)))
 
     assert document["pricing"] == {"prompt": None, "completion": None, "hourly_rate": rate}
 
 
-def test_where_tokens_are_sold_the_hourly_rate_is_the_cost_of_an_instance_and_derives_nothing() -> None:
+def test_next_to_token_prices_the_hourly_rate_is_the_cost_of_an_instance() -> None:
     prices = (*per_token(prompt="0.0000003", completion="0.0000012"), hourly("22"))
 
     document = shown(offer_record(prices=prices))
@@ -118,7 +118,7 @@ def test_where_tokens_are_sold_the_hourly_rate_is_the_cost_of_an_instance_and_de
     assert document["price_per_million"] == {"input": "0.3", "output": "1.2"}
 
 
-def test_a_side_without_a_price_is_null_beside_one_that_has_one() -> None:
+def test_a_side_without_a_price_is_null_next_to_one_with_a_price() -> None:
     document = shown(offer_record(prices=per_token(prompt="0.0000003")))
 
     assert document["pricing"] == {"prompt": "0.0000003", "completion": None}
@@ -212,9 +212,7 @@ def test_an_offer_without_a_description_is_described_with_its_price() -> None:
         ({"description": "Its maker's words."}, "Its maker's words."),
     ],
 )
-def test_an_offer_without_a_description_is_described_with_what_is_known_of_it_and_no_more(
-    fields: dict[str, Any], sentence: str
-) -> None:
+def test_an_offer_without_a_description_is_described_by_its_facts(fields: dict[str, Any], sentence: str) -> None:
     record = offer_record("maker/model", **{"prices": per_token(prompt="1"), "description": None} | fields)
     name = {"provider_name": "The Maker"} if record.provider_slug else {}
 
@@ -239,7 +237,7 @@ def test_days_and_moments_are_iso_and_the_moments_in_utc() -> None:
 # --- nothing that is known is left out -------------------------------------------------------------------------------
 
 ANOTHER: dict[str, object] = {
-    # for each field of a record, another value than the one of `known()`
+    # for each field of a record, another value than the one of `full_record()`
     "id": "maker/other",
     "slug": "other",
     "canonical_slug": "other",
@@ -293,7 +291,7 @@ NOT_SERVED: dict[str, str] = {
 }
 
 
-def known() -> OfferRecord:
+def full_record() -> OfferRecord:
     """Return an offer with a value in every field."""
     return offer_record(
         prices=(hourly("0"),),
@@ -324,10 +322,10 @@ def test_every_field_of_a_record_and_every_fact_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", ANOTHER)
-def test_a_field_of_a_record_shows_in_the_document_unless_it_is_exempt_with_a_reason(name: str) -> None:
-    other = replace(known(), **{name: ANOTHER[name]})  # type: ignore[arg-type]  # the name is only known when it runs
+def test_the_document_shows_each_field_of_a_record_unless_it_is_exempt(name: str) -> None:
+    other = replace(full_record(), **{name: ANOTHER[name]})  # type: ignore[arg-type]  # the name is only known when it runs
 
-    assert (shown(other) != shown(known())) == (name not in NOT_SERVED)
+    assert (shown(other) != shown(full_record())) == (name not in NOT_SERVED)
 
 
 def test_no_exemption_is_for_a_field_that_there_is_not() -> None:
@@ -338,8 +336,8 @@ def test_no_exemption_is_for_a_field_that_there_is_not() -> None:
 @pytest.mark.parametrize("name", ANOTHER_FACT)
 def test_a_fact_of_the_catalogue_shows_in_the_document(name: str) -> None:
     # The sentence of an hourly price does not name the provider.
-    prices = per_token(prompt="1") if name == "provider_name" else known().prices
-    record = replace(known(), description=None, prices=prices)
+    prices = per_token(prompt="1") if name == "provider_name" else full_record().prices
+    record = replace(full_record(), description=None, prices=prices)
 
     assert shown(record, **{name: ANOTHER_FACT[name]}) != shown(record)
 

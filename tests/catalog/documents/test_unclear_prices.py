@@ -39,7 +39,7 @@ def bill(record: OfferRecord, **workload: Any) -> costing.Bill:
     """What is served of the offer, with a workload."""
     document = shown(record)
     return costing.bill(
-        reading.prices_told(document),
+        reading.shown_prices(document),
         workloads.Workload(**workload),
         unclear=reading.unclear_prices(document),
         is_dynamic=document["price_status"] == "dynamic",
@@ -63,7 +63,7 @@ def test_an_unclear_price_is_null_under_its_conditions_and_has_a_note() -> None:
     assert (found["price_status"], found["price_basis"]) == ("priced", "token")
 
 
-def test_prices_that_are_unclear_for_one_reason_share_a_note_before_those_of_the_row() -> None:
+def test_prices_that_are_unclear_for_one_reason_share_a_note() -> None:
     record = offer(unclear(meters.INPUT_TEXT), unclear(meters.OUTPUT_TEXT), prices=(), notes=("More is missing.",))
 
     assert shown(record)["notes"] == [
@@ -107,7 +107,7 @@ def test_reasoning_at_an_unclear_price_is_not_billed_as_text() -> None:
     assert found.reasons == ("its price of output.reasoning is not known",)
 
 
-def test_a_charge_for_requests_that_is_unclear_is_asked_for_whatever_is_stated() -> None:
+def test_an_unclear_charge_for_requests_leaves_every_workload_without_a_cost() -> None:
     record = offer(unclear(meters.REQUEST))
 
     assert bill(record, input_tokens=1000).reasons == ("its price of request is not known",)
@@ -124,7 +124,7 @@ def test_long_prompts_at_an_unclear_price_have_no_cost_and_short_ones_have() -> 
     assert left_open.notes == ("the size of the prompts is not stated, so prices for long ones are left out",)
 
 
-def test_above_the_size_from_which_a_price_is_unclear_a_known_one_is_billed_again() -> None:
+def test_a_known_price_above_an_unclear_one_is_billed() -> None:
     longer: Condition = ("prompt_tokens", ">=", 200001)
     known = PriceRecord(meter=meters.INPUT_TEXT, amount=Decimal("0.000004"), conditions=(longer,))
 
@@ -133,7 +133,7 @@ def test_above_the_size_from_which_a_price_is_unclear_a_known_one_is_billed_agai
     assert found.total == Decimal("0.800004")
 
 
-def test_a_mode_at_an_unclear_price_has_no_cost_and_the_standard_one_has() -> None:
+def test_a_mode_at_an_unclear_price_has_no_cost() -> None:
     record = offer(unclear(meters.INPUT_TEXT, BATCH))
 
     assert bill(record, input_tokens=1000, execution_mode="batch").reasons == ("its price of input.text is not known",)
@@ -144,7 +144,7 @@ def test_what_a_document_shows_is_what_the_record_has() -> None:
     record = offer(unclear(meters.INPUT_TEXT, LONG), unclear(meters.SEARCH_WEB), unclear(meters.INPUT_IMAGE, BATCH))
     document = shown(record)
 
-    assert reading.prices_told(document) == record.prices
+    assert reading.shown_prices(document) == record.prices
     assert {price.key for price in reading.unclear_prices(document)} == {price.key for price in record.unclear}
 
 
@@ -160,9 +160,9 @@ def test_a_price_that_a_curator_names_is_clear() -> None:
 @pytest.mark.parametrize("conditions", [(), (LONG,), (BATCH,)])
 def test_litellm_is_given_no_offer_with_an_unclear_price(conditions: tuple[Condition, ...]) -> None:
     for record, count in ((offer(), 1), (offer(unclear(meters.INPUT_TEXT_CACHE_READ, *conditions)), 0)):
-        held = snapshot_of(served_row(record, gateway="openrouter"))
+        snapshot = snapshot_of(served_row(record, gateway="openrouter"))
 
-        assert len(orjson.loads(litellm_map.map_of(held).body)) == count
+        assert len(orjson.loads(litellm_map.map_of(snapshot).body)) == count
 
 
 def test_clients_of_openrouters_list_get_no_null() -> None:

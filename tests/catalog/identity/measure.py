@@ -58,11 +58,11 @@ def members(resolution: Resolution) -> dict[str, list[OfferKey]]:
 
 def judged() -> Iterator[str]:
     resolution = resolved(offers())
-    said = [(pair, verdict(pair, resolution)) for pair in pairs()]
-    tied = [(pair, found) for pair, found in said if found is not Verdict.DIFFERENT]
+    verdicts = [(pair, verdict(pair, resolution)) for pair in pairs()]
+    tied = [(pair, found) for pair, found in verdicts if found is not Verdict.DIFFERENT]
     right = sum(found is pair.verdict for pair, found in tied)
-    one = sum(pair.verdict is not Verdict.DIFFERENT for pair, _ in said)
-    yield f"{len(said)} pairs, {one} of one model; {len(tied)} tied, {right} of them rightly"
+    one = sum(pair.verdict is not Verdict.DIFFERENT for pair, _ in verdicts)
+    yield f"{len(verdicts)} pairs, {one} of one model; {len(tied)} tied, {right} of them rightly"
     yield f"precision {right / len(tied):.3f}, recall {right / one:.3f}"
 
 

@@ -32,12 +32,12 @@ BIG = openrouter("acme/big", repository="acme/Big")
         (featherless("acme/other"), None, None),
     ],
 )
-def test_what_may_be_a_model_that_is_known(other: Offer, reason: str | None, model: str | None) -> None:
+def test_an_offer_that_may_be_a_known_model_is_a_candidate(other: Offer, reason: str | None, model: str | None) -> None:
     assert found(BIG, other) == ([(reason, model, "acme/Big")] if reason else [])
 
 
 @pytest.mark.parametrize("other", [portkey("groq", "gemma2-9b-it"), chutes("another/gemma-2-9b-it")])
-def test_of_several_of_one_name_that_of_a_known_maker_is_meant(other: Offer) -> None:
+def test_of_several_models_with_one_name_that_of_a_known_provider_is_meant(other: Offer) -> None:
     uploads = [featherless("aaa/gemma-2-9b-it"), openrouter("aaa/gemma-2-9b-it")]
     world = [other, *uploads, featherless("google/gemma-2-9b-it")]
 
@@ -75,7 +75,7 @@ def test_uploads_at_one_gateway_alone_are_too_many_to_list() -> None:
     assert found(featherless("one/big"), featherless("other/big")) == []
 
 
-def test_what_a_curator_took_apart_is_no_candidate() -> None:
+def test_a_pair_that_a_curator_split_is_no_candidate() -> None:
     upload = chutes("unsloth/big")
 
     assert found(BIG, upload) != []
@@ -83,7 +83,7 @@ def test_what_a_curator_took_apart_is_no_candidate() -> None:
     assert found(BIG, upload, statements=[Split(offer=upload.key)]) == []
 
 
-def test_the_same_words_in_another_order_are_a_question() -> None:
+def test_the_same_words_in_another_order_are_a_candidate() -> None:
     assert found(openrouter("acme/heron-swift-4"), portkey("host", "acme/heron-4-swift")) == [
         ("word_order", "acme/heron-4-swift", "acme/heron-swift-4")
     ]
@@ -101,11 +101,11 @@ def test_the_same_words_in_another_order_are_a_question() -> None:
         openrouter("acme/heron-4.5-swift"),
     ],
 )
-def test_other_words_makers_or_versions_and_what_is_sold_side_by_side_are_no_question(other: Offer) -> None:
+def test_other_words_providers_or_versions_are_no_candidates(other: Offer) -> None:
     assert found(openrouter("acme/heron-swift-4.5"), other) == []
 
 
-def test_a_variant_that_no_base_speaks_for_is_a_question() -> None:
+def test_a_variant_without_its_base_is_a_candidate() -> None:
     sold = openrouter("acme/big:later", permanent="acme/big-20260601")
 
     assert found(sold, portkey("host", "acme/big")) == [("variant", "acme/big:later", "acme/big")]

@@ -1,4 +1,4 @@
-"""What curators say goes before every rule, lasts, and can be taken back; what would do harm is refused."""
+"""Statements of curators precede every rule, last, and can be withdrawn; harmful ones are refused."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SOLD, BARE = openrouter("acme/big", repository="acme/big"), portkey("groq", "big
 WORLD = [REPOSITORY, UPLOAD, SOLD, BARE]
 
 
-def said(*statements: Statement, world: list[Offer] | None = None) -> Resolution:
-    """What these make of the world, once it was published without them."""
+def decided_with(*statements: Statement, world: list[Offer] | None = None) -> Resolution:
+    """Return the decision with these statements about a world that was published without them."""
     offers = world or WORLD
     return decide(*offers, known=decide(*offers).known(Known()), statements=statements, revision=2)
 
@@ -26,7 +26,7 @@ def judge(new: Statement, *among: Statement, world: list[Offer] | None = None) -
 
 
 def test_a_tie_puts_an_offer_to_a_model() -> None:
-    found = said(Tie(offer=BARE.key, model="acme/big"))
+    found = decided_with(Tie(offer=BARE.key, model="acme/big"))
 
     assert found.placements[BARE.key].model == "acme/big"
     assert found.placements[BARE.key].rule == "curator"
@@ -34,9 +34,9 @@ def test_a_tie_puts_an_offer_to_a_model() -> None:
     assert found.models["@groq/big"].redirect == "acme/big"
 
 
-def test_a_split_takes_an_offer_out_of_its_model_alone_or_of_one_that_it_is_never_of() -> None:
+def test_a_split_takes_an_offer_out_of_its_model() -> None:
     for split in (Split(offer=SOLD.key), Split(offer=SOLD.key, model="acme/big")):
-        found = said(split)
+        found = decided_with(split)
 
         assert found.placements[SOLD.key].model == "acme/big~2"
         assert found.placements[SOLD.key].rule == "curator"
@@ -50,16 +50,19 @@ def moved() -> tuple[list[Offer], Known, list[Statement]]:
     left = openrouter("acme/big", permanent="acme/big-it")
     free = openrouter("acme/big:free", permanent="acme/big", repository="acme/big_1")
     world = [split_off, tied, left, free, featherless("other/big")]
-    said: list[Statement] = [Tie(offer=tied.key, model="other/big"), Split(offer=split_off.key, model="acme/big~2")]
+    statements: list[Statement] = [
+        Tie(offer=tied.key, model="other/big"),
+        Split(offer=split_off.key, model="acme/big~2"),
+    ]
     first = decide(*world)
     assert first.placements[left.key].model == "acme/big~2"
-    return world, first.known(Known()), said
+    return world, first.known(Known()), statements
 
 
 def test_a_split_lasts_when_its_slug_moves_on(moved: tuple[list[Offer], Known, list[Statement]]) -> None:
-    world, known, said = moved
-    once = decide(*world, known=known, statements=said, revision=2)
-    again = decide(*world, known=once.known(known), statements=said, revision=3)
+    world, known, statements = moved
+    once = decide(*world, known=known, statements=statements, revision=2)
+    again = decide(*world, known=once.known(known), statements=statements, revision=3)
 
     assert once.end_of("acme/big~2") == once.placements["openrouter", "acme/big"].model == "acme/big_1"
     assert once.placements["chutes", "acme/big-it"].model == "acme/big"
@@ -81,8 +84,8 @@ def test_an_offer_is_free_once_its_split_is_deleted(moved: tuple[list[Offer], Kn
 
 
 @pytest.mark.parametrize("spelling", ["unsloth/big", "UNSLOTH/Big:free", "unsloth/big-fp8"])
-def test_an_alias_merges_the_model_that_goes_by_it(spelling: str) -> None:
-    found = said(Alias(spelling=spelling, model="acme/big"))
+def test_an_alias_merges_the_model_with_that_name(spelling: str) -> None:
+    found = decided_with(Alias(spelling=spelling, model="acme/big"))
 
     assert found.placements[UPLOAD.key].model == "acme/big"
     assert found.placements[UPLOAD.key].rule == "curator"
@@ -92,11 +95,11 @@ def test_an_alias_merges_the_model_that_goes_by_it(spelling: str) -> None:
 
 
 def test_an_alias_can_be_a_bare_name_or_one_of_a_host_and_may_lead_on() -> None:
-    assert said(Alias(spelling="big", model="acme/big")).placements[BARE.key].model == "acme/big"
-    assert said(Alias(spelling="@groq/big", model="acme/big")).placements[BARE.key].model == "acme/big"
+    assert decided_with(Alias(spelling="big", model="acme/big")).placements[BARE.key].model == "acme/big"
+    assert decided_with(Alias(spelling="@groq/big", model="acme/big")).placements[BARE.key].model == "acme/big"
 
     chain = [Alias(spelling="@groq/big", model="unsloth/big"), Alias(spelling="unsloth/big", model="acme/big")]
-    assert said(*chain).placements[BARE.key].model == "acme/big"
+    assert decided_with(*chain).placements[BARE.key].model == "acme/big"
 
 
 def test_an_alias_of_one_model_leaves_its_namesake_alone() -> None:
@@ -115,28 +118,28 @@ def test_an_alias_of_one_model_leaves_its_namesake_alone() -> None:
     assert models[base] == "acme/Crane~2"
 
 
-def test_what_was_said_lasts_and_can_be_taken_back() -> None:
+def test_a_statement_lasts_and_can_be_withdrawn() -> None:
     statements: list[Statement] = [
         Tie(offer=BARE.key, model="acme/big"),
         Alias(spelling="unsloth/big", model="acme/big"),
     ]
     before = decide(*WORLD).known(Known())
-    told = decide(*WORLD, known=before, statements=statements, revision=2)
+    curated = decide(*WORLD, known=before, statements=statements, revision=2)
     newcomer = openrouter("unsloth/big", repository="unsloth/big")
 
-    lasting = decide(*WORLD, newcomer, known=told.known(before), statements=statements, revision=3)
-    taken_back = decide(*WORLD, known=lasting.known(told.known(before)), revision=4)
+    lasting = decide(*WORLD, newcomer, known=curated.known(before), statements=statements, revision=3)
+    withdrawn = decide(*WORLD, known=lasting.known(curated.known(before)), revision=4)
 
     assert {placement.model for placement in lasting.placements.values()} == {"acme/big"}
-    assert taken_back == decide(*WORLD, known=before)
+    assert withdrawn == decide(*WORLD, known=before)
 
 
 @pytest.mark.parametrize(
     ("statements", "reason"),
     [
-        ([Alias(spelling="a/b", model="nobody/knows")], "there is no model nobody/knows"),
-        ([Tie(offer=BARE.key, model="nobody/knows")], "there is no model nobody/knows"),
-        ([Split(offer=BARE.key, model="nobody/knows")], "there is no model nobody/knows"),
+        ([Alias(spelling="a/b", model="unknown/model")], "there is no model unknown/model"),
+        ([Tie(offer=BARE.key, model="unknown/model")], "there is no model unknown/model"),
+        ([Split(offer=BARE.key, model="unknown/model")], "there is no model unknown/model"),
         ([Alias(spelling="ACME/big", model="acme/big")], "would in the end be an alias of itself"),
         (
             [Alias(spelling="acme/big", model="unsloth/big"), Alias(spelling="unsloth/big", model="acme/big")],
@@ -155,7 +158,7 @@ def test_what_was_said_lasts_and_can_be_taken_back() -> None:
 )
 def test_statements_that_cannot_be_followed_are_refused(statements: list[Statement], reason: str) -> None:
     with pytest.raises(curators.StatementError, match=reason):
-        said(*statements)
+        decided_with(*statements)
 
 
 def test_a_statement_about_no_offer_is_refused() -> None:
@@ -179,17 +182,17 @@ def test_other_hosts_and_other_variants_are_no_clash() -> None:
     judge(Alias(spelling="unsloth/big", model="acme/big"), world=world)
 
 
-def test_a_merger_stands_whatever_comes_after_it() -> None:
+def test_a_merger_stays_when_a_seller_later_sells_both_models() -> None:
     alias = Alias(spelling="unsloth/big", model="acme/big")
     world = [*WORLD, featherless("unsloth/big")]
 
-    found = said(alias, world=world)
+    found = decided_with(alias, world=world)
     judge(Split(offer=BARE.key), alias, world=world)
 
     assert found.placements["featherless", "unsloth/big"].model == "acme/big"
 
 
-def test_an_alias_of_what_was_merged_into_it_before_leads_in_no_circle() -> None:
+def test_an_alias_of_a_model_that_was_merged_into_it_is_no_circle() -> None:
     models = {"acme/heron": Model(born=1), "acme/egret": Model(born=2, merged_into="acme/heron")}
 
     found = decide(known=Known(models=models), statements=[Alias(spelling="acme/heron", model="acme/egret")])
@@ -197,7 +200,7 @@ def test_an_alias_of_what_was_merged_into_it_before_leads_in_no_circle() -> None
     assert {slug: found.end_of(slug) for slug in models} == dict.fromkeys(models, "acme/heron")
 
 
-def test_an_alias_in_a_chain_of_mergers_leads_all_that_was_merged_before() -> None:
+def test_an_alias_in_a_chain_of_mergers_leads_all_earlier_mergers() -> None:
     sold = openrouter("acme/crane")
     models = {
         "acme/crane": Model(born=1),

@@ -33,7 +33,7 @@ def test_the_set_is_large_and_each_pair_is_judged_once() -> None:
     }
 
 
-def test_no_tie_is_false_and_every_variant_is_told() -> None:
+def test_no_tie_is_false_and_every_variant_is_found() -> None:
     resolution = resolved(offers())
     tied = [pair for pair in PAIRS if verdict(pair, resolution) is not Verdict.DIFFERENT]
 
@@ -51,7 +51,7 @@ def test_no_tie_is_false_among_the_bundled_offers_too() -> None:
 @pytest.mark.skipif(
     not FOLDER.is_dir(), reason="NOT RUN over real captured answers: GATEWAYZ_PAYLOADS names no folder of them"
 )
-def test_no_tie_is_false_beside_all_of_featherless() -> None:
+def test_no_tie_is_false_among_all_of_featherless() -> None:
     rows = load(FOLDER / "featherless/models-2026-04-09.json")["data"]
     listed = [Offer.of("featherless", GATEWAYS["featherless"].record(row)) for row in rows]
     together = {offer.key: offer for offer in [*listed, *measure.bundled(), *offers()]}
@@ -62,5 +62,5 @@ def test_no_tie_is_false_beside_all_of_featherless() -> None:
     assert [pair for pair in PAIRS if _is_false(pair, verdict(pair, resolution))] == []
 
 
-def _is_false(pair: Pair, said: Verdict) -> bool:
-    return said not in {Verdict.DIFFERENT, pair.verdict}
+def _is_false(pair: Pair, found: Verdict) -> bool:
+    return found not in {Verdict.DIFFERENT, pair.verdict}

@@ -28,16 +28,16 @@ class State:
     candidates: frozenset[Candidate] = frozenset()
     links: Mapping[OfferKey, frozenset[str]] = field(default_factory=dict)
 
-    def after(self, offers: World, said: list[Statement], *, known: Known, revision: int) -> State:
-        """Return the state after a decision on these offers, given what is `known` of them."""
-        found = resolve(offers.values(), namer=NAMER, revision=revision, known=known, statements=said)
+    def after(self, offers: World, chosen: list[Statement], *, known: Known, revision: int) -> State:
+        """Return the state after a decision on these offers, given the `known` decisions about them."""
+        found = resolve(offers.values(), namer=NAMER, revision=revision, known=known, statements=chosen)
         now = found.known(self.known)
         linked = {key: links.of_offer(offer, NAMER, own=now.placed.get(key)) for key, offer in offers.items()}
         untouched = {each for each in self.candidates if {each.model, each.may_be}.isdisjoint(found.models)}
         return State(
             known=now,
             placements={**self.placements, **found.placements},
-            candidates=frozenset({*untouched, *candidates(offers.values(), found, namer=NAMER, statements=said)}),
+            candidates=frozenset({*untouched, *candidates(offers.values(), found, namer=NAMER, statements=chosen)}),
             links={**self.links, **linked},
         )
 
@@ -51,12 +51,12 @@ class State:
         )
 
 
-def decided_whole(before: State, world: World, said: list[Statement], *, revision: int) -> State:
-    return before.without(before.placements).after(world, said, known=before.known, revision=revision)
+def decided_whole(before: State, world: World, chosen: list[Statement], *, revision: int) -> State:
+    return before.without(before.placements).after(world, chosen, known=before.known, revision=revision)
 
 
 def decided_in_part(
-    before: State, world: World, said: list[Statement], *, changed: set[OfferKey], revision: int
+    before: State, world: World, chosen: list[Statement], *, changed: set[OfferKey], revision: int
 ) -> State:
     linked = dict(before.links)
     for key in changed & world.keys():
@@ -67,22 +67,24 @@ def decided_in_part(
     }
     owners = [*linked.values(), *models.values()]
 
-    def beside(names: Collection[str]) -> set[str]:
+    def linked_to(names: Collection[str]) -> set[str]:
         return {link for owner in owners if not owner.isdisjoint(names) for link in owner}
 
-    reached = links.reached({link for key in changed for link in linked[key]} | names_said(said, linked), beside)
+    reached = links.reached(
+        {link for key in changed for link in linked[key]} | links_of_statements(chosen, linked), linked_to
+    )
     part = {key: offer for key, offer in world.items() if not linked[key].isdisjoint(reached)}
     known = Known(
         models={slug: model for slug, model in before.known.models.items() if not models[slug].isdisjoint(reached)},
         placed={key: slug for key, slug in before.known.placed.items() if key in part},
         apart={key: slug for key, slug in before.known.apart.items() if key in part},
     )
-    return before.without(before.placements.keys() - world.keys()).after(part, said, known=known, revision=revision)
+    return before.without(before.placements.keys() - world.keys()).after(part, chosen, known=known, revision=revision)
 
 
-def names_said(said: list[Statement], linked: Mapping[OfferKey, frozenset[str]]) -> set[str]:
-    found = {link for statement in said for link in links.of_statement(statement, NAMER)}
-    offers = {statement.offer for statement in said if isinstance(statement, Tie | Split)}
+def links_of_statements(chosen: list[Statement], linked: Mapping[OfferKey, frozenset[str]]) -> set[str]:
+    found = {link for statement in chosen for link in links.of_statement(statement, NAMER)}
+    offers = {statement.offer for statement in chosen if isinstance(statement, Tie | Split)}
     return found.union(*(linked.get(offer, ()) for offer in offers))
 
 
@@ -91,18 +93,18 @@ def test_a_series_of_publications_decided_in_part_ends_as_one_decided_whole(data
     names = data.draw(st.sampled_from([SPREAD_NAMES, NAMES]))
     offers = offers_called(names)
     world: World = {offer.key: offer for offer in data.draw(worlds(offers, size=16))}
-    said: list[Statement] = []
-    state = decided_whole(State(), world, said, revision=1)
+    chosen: list[Statement] = []
+    state = decided_whole(State(), world, chosen, revision=1)
     for revision in range(2, 8):
         if data.draw(st.integers(0, 3)) == 0:
-            said = usable(data, state, world, names)
-            state = decided_whole(state, world, said, revision=revision)
+            chosen = usable(data, state, world, names)
+            state = decided_whole(state, world, chosen, revision=revision)
             continue
         before, world = world, changed_world(data, world, offers)
         changed = {key for key in before.keys() | world.keys() if before.get(key) != world.get(key)}
 
-        whole = decided_whole(state, world, said, revision=revision)
-        state = decided_in_part(state, world, said, changed=changed, revision=revision)
+        whole = decided_whole(state, world, chosen, revision=revision)
+        state = decided_in_part(state, world, chosen, changed=changed, revision=revision)
 
         assert state == whole
 
@@ -110,12 +112,12 @@ def test_a_series_of_publications_decided_in_part_ends_as_one_decided_whole(data
 def usable(data: st.DataObject, state: State, world: World, names: st.SearchStrategy[str]) -> list[Statement]:
     """Statements that can be followed together."""
     found = resolve(world.values(), namer=NAMER, revision=1, known=state.known)
-    said: list[Statement] = []
+    chosen: list[Statement] = []
     for statement in data.draw(statements(found, names)) if found.placements else ():
         with suppress(StatementError):
-            resolve(world.values(), namer=NAMER, revision=1, known=state.known, statements=[*said, statement])
-            said.append(statement)
-    return said
+            resolve(world.values(), namer=NAMER, revision=1, known=state.known, statements=[*chosen, statement])
+            chosen.append(statement)
+    return chosen
 
 
 def changed_world(data: st.DataObject, world: World, offers: st.SearchStrategy[Offer]) -> World:

@@ -42,17 +42,17 @@ A_SLUG_MOVES_ON: Ruling = (
 
 def usable(data: st.DataObject, resolution: Resolution) -> list[Statement]:
     """Statements that can be followed together."""
-    said: list[Statement] = []
+    chosen: list[Statement] = []
     for statement in data.draw(statements(resolution)) if resolution.placements else ():
         with suppress(StatementError):
-            decide(known=resolution.known(Known()), statements=[*said, statement])
-            said.append(statement)
-    return said
+            decide(known=resolution.known(Known()), statements=[*chosen, statement])
+            chosen.append(statement)
+    return chosen
 
 
 @st.composite
 def rulings(draw: st.DrawFn) -> Ruling:
-    """A world, and what curators say of it."""
+    """Draw a world and statements of curators about it."""
     world = draw(WORLDS)
     return world, usable(draw(st.data()), decide(*world))
 
@@ -71,51 +71,51 @@ def members(resolution: Resolution) -> dict[str, set[OfferKey]]:
 
 
 @given(world=WORLDS, data=st.data())
-def test_the_order_of_offers_and_statements_plays_no_part(world: list[Offer], data: st.DataObject) -> None:
+def test_the_order_of_offers_and_statements_does_not_matter(world: list[Offer], data: st.DataObject) -> None:
     first = decide(*world)
-    known, said = first.known(Known()), usable(data, first)
+    known, chosen = first.known(Known()), usable(data, first)
 
-    shuffled, reordered = data.draw(st.permutations(world)), data.draw(st.permutations(said))
+    shuffled, reordered = data.draw(st.permutations(world)), data.draw(st.permutations(chosen))
 
     assert decide(*shuffled) == first
-    assert decide(*shuffled, known=known, statements=reordered) == decide(*world, known=known, statements=said)
+    assert decide(*shuffled, known=known, statements=reordered) == decide(*world, known=known, statements=chosen)
 
 
 @given(ruling=rulings())
 @example(ruling=A_SLUG_MOVES_ON)
-def test_what_was_decided_is_decided_again(ruling: Ruling) -> None:
-    world, said = ruling
+def test_the_same_world_is_decided_in_the_same_way(ruling: Ruling) -> None:
+    world, chosen = ruling
     known = decide(*world).known(Known())
-    once = decide(*world, known=known, statements=said, revision=2)
+    once = decide(*world, known=known, statements=chosen, revision=2)
 
-    again = decide(*world, known=once.known(known), statements=said, revision=3)
+    again = decide(*world, known=once.known(known), statements=chosen, revision=3)
 
     assert again == once
 
 
 @given(world=WORLDS, data=st.data())
-def test_a_slug_stays_and_is_of_no_other_model(world: list[Offer], data: st.DataObject) -> None:
-    said = usable(data, decide(*world))
+def test_a_slug_stays_with_its_model(world: list[Offer], data: st.DataObject) -> None:
+    chosen = usable(data, decide(*world))
     before = decide(*world)
     known = before.known(Known())
     later = changed_world(data, world)
 
-    after = decide(*later, known=known, statements=said, revision=2)
+    after = decide(*later, known=known, statements=chosen, revision=2)
 
     assert known.models.keys() <= after.models.keys()
     active = {slug for slug, model in after.models.items() if model.redirect is None}
     assert {model.redirect for model in after.models.values()} - {None} <= active
     assert {placement.model for placement in after.placements.values()} <= active
     assert len({slug.casefold() for slug in after.models}) == len(after.models)
-    held, holds, curated = (
+    earlier, now, curated = (
         members(before),
         members(after),
         {key for key, placed in after.placements.items() if placed.rule == "curator"},
     )
-    for slug in holds.keys() & held.keys():
-        still_there = held[slug] & after.placements.keys()
-        goes_by_it = after.names.get(NAMER.key(slug)) == slug
-        assert not still_there or holds[slug] & still_there or still_there & curated or goes_by_it
+    for slug in now.keys() & earlier.keys():
+        still_there = earlier[slug] & after.placements.keys()
+        is_its_name = after.names.get(NAMER.key(slug)) == slug
+        assert not still_there or now[slug] & still_there or still_there & curated or is_its_name
 
 
 @given(world=WORLDS, more=WORLDS)
@@ -127,13 +127,13 @@ def test_of_models_that_merge_the_oldest_stays(world: list[Offer], more: list[Of
     merged = decide(*together.values(), known=then, revision=3)
 
     for slug, model in then.models.items():
-        kept = merged.models[slug].redirect
-        if kept and not model.redirect and NAMER.key(slug) in merged.names:
-            assert merged.models[kept].born <= model.born
+        redirect = merged.models[slug].redirect
+        if redirect and not model.redirect and NAMER.key(slug) in merged.names:
+            assert merged.models[redirect].born <= model.born
 
 
 @given(world=WORLDS)
-def test_slugs_can_stand_in_a_path(world: list[Offer]) -> None:
+def test_a_path_can_contain_every_slug(world: list[Offer]) -> None:
     slugs = decide(*world).models
 
     assert all(slug.isascii() and slug.isprintable() and not set(slug) & set(" ?#%\\") for slug in slugs)

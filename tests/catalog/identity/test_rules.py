@@ -56,9 +56,7 @@ def test_a_repository_of_another_organisation_ties_nothing() -> None:
         (chutes("acme/big"), portkey("host", "acme/big-fp8")),
     ],
 )
-def test_equal_ids_are_one_model_whatever_their_case_separators_and_spelling_of_the_maker(
-    one: Offer, other: Offer
-) -> None:
+def test_equal_ids_in_any_spelling_are_one_model(one: Offer, other: Offer) -> None:
     assert is_tied(one, other)
     assert rules(one, other) == ["equal_id", "equal_id"]
 
@@ -78,14 +76,14 @@ def test_ids_that_only_look_equal_are_two_models(one: Offer, other: Offer) -> No
     assert not is_tied(one, other)
 
 
-def test_an_id_is_known_by_the_other_names_of_a_model() -> None:
+def test_an_id_is_found_by_the_other_names_of_a_model() -> None:
     listed = openrouter("acme/big", repository="acme/Big-Instruct")
 
     assert is_tied(portkey("host", "acme/big"), listed)
     assert is_tied(portkey("host", "acme/big-instruct"), listed)
 
 
-def test_repositories_that_differ_by_case_alone_are_two_models_and_an_id_is_of_neither() -> None:
+def test_repositories_that_differ_only_by_case_are_two_models() -> None:
     lower, upper = featherless("acme/big-Ita"), featherless("acme/big-ITA")
 
     assert not is_tied(lower, upper)
@@ -116,7 +114,7 @@ def test_no_permanent_slug_makes_one_model_of_two_repositories() -> None:
     assert not is_tied(listed, featherless("acme/big-b"))
 
 
-def test_a_date_at_the_host_of_the_maker_is_of_the_undated_name_if_it_is_the_only_one() -> None:
+def test_the_only_date_at_the_providers_host_is_of_the_undated_name() -> None:
     undated, dated = openrouter("openai/big"), portkey("openai", "big-2025-01-01")
 
     assert is_tied(undated, dated)
@@ -140,7 +138,7 @@ def test_a_hosts_word_for_speed_is_a_variant_of_weights_that_others_have() -> No
     assert not is_tied(portkey("host", "deepseek/big-fast"), portkey("deepseek", "big"))
 
 
-def test_a_makers_word_for_speed_is_part_of_the_name() -> None:
+def test_a_providers_word_for_speed_is_part_of_the_name() -> None:
     repository = featherless("deepseek-ai/big")
     sped_up = portkey("host", "deepseek-ai/big-turbo")
 
@@ -160,7 +158,7 @@ def test_a_moving_name_is_never_tied(name: str) -> None:
     assert not is_tied(openrouter("~deepseek/big"), openrouter("deepseek/big"))
 
 
-def test_the_first_rule_that_ties_an_offer_is_the_one_that_it_keeps() -> None:
+def test_the_first_rule_that_ties_an_offer_is_its_rule() -> None:
     by_repository, by_id, by_date = (
         openrouter("deepseek/big", repository="deepseek-ai/Big"),
         portkey("deepseek", "big"),
@@ -183,9 +181,7 @@ PERMANENT = "acme/big-20260601"
 
 @pytest.mark.parametrize("repository", [None, "acme/Big"])
 @pytest.mark.parametrize("word", ["batch", "free", "later", "Later"])
-def test_what_openrouter_sells_under_the_same_permanent_slug_and_another_word_is_a_variant(
-    word: str, repository: str | None
-) -> None:
+def test_another_word_with_the_same_permanent_slug_is_a_variant(word: str, repository: str | None) -> None:
     base = openrouter("acme/big", permanent=PERMANENT, repository=repository)
     sold = openrouter(f"acme/big:{word}", permanent=PERMANENT, repository=repository)
 
@@ -194,7 +190,7 @@ def test_what_openrouter_sells_under_the_same_permanent_slug_and_another_word_is
     assert (found.model, found.variant, model.variant) == (model.model, word.casefold(), None)
 
 
-def test_a_variant_with_an_unknown_word_is_tied_by_its_base_and_says_so() -> None:
+def test_a_variant_with_an_unknown_word_is_tied_by_its_base() -> None:
     base, sold = openrouter("acme/big", permanent=PERMANENT), openrouter("acme/big:later", permanent=PERMANENT)
 
     assert rules(sold, base) == ["variant", "equal_id"]
@@ -232,8 +228,11 @@ def test_a_moving_name_and_its_variants_are_one_model() -> None:
     assert not is_tied(batch, portkey("deepseek", "deepseek-chat"), base)
 
 
-def test_a_permanent_slug_of_the_same_words_ties_to_what_is_called_so() -> None:
-    sold, called = openrouter("acme/heron-4.5", permanent="acme/4.5-heron-20250522"), portkey("host", "acme/4.5-heron")
+def test_a_permanent_slug_of_the_same_words_ties_to_its_namesake() -> None:
+    sold, namesake = (
+        openrouter("acme/heron-4.5", permanent="acme/4.5-heron-20250522"),
+        portkey("host", "acme/4.5-heron"),
+    )
     swift = openrouter("acme/heron-swift-4", permanent="acme/heron-4-swift-20250522")
 
     assert rules(swift, portkey("host", "acme/heron-4-swift")) == ["canonical_slug"] * 2
@@ -246,7 +245,7 @@ def test_a_permanent_slug_of_the_same_words_ties_to_what_is_called_so() -> None:
         portkey("host", "acme/heron-swift-5.4"),
     )
     # One word and a number are too little to identify a name.
-    assert not is_tied(sold, called)
+    assert not is_tied(sold, namesake)
 
 
 def test_a_variant_of_many_words_is_no_longer_than_its_column() -> None:

@@ -16,7 +16,7 @@ def after(*offers: Offer, then: list[Offer]) -> tuple[Resolution, Resolution]:
     return first, decide(*then, known=first.known(Known()), revision=2)
 
 
-def test_a_slug_is_spelt_as_the_repository_is_and_its_maker_as_this_catalogue_does() -> None:
+def test_a_slug_has_the_spelling_of_the_repository_and_of_our_provider() -> None:
     assert slug(portkey("host", "deepseek/big"), openrouter("deepseek/big", repository="DEEPSEEK-AI/Big-FP8")) == (
         "deepseek-ai/Big"
     )
@@ -45,7 +45,7 @@ def test_a_slug_does_not_follow_a_better_spelling() -> None:
     assert {placement.model for placement in later.placements.values()} == {"acme/big"}
 
 
-def test_of_two_models_that_turn_out_to_be_one_the_older_keeps_its_slug_and_the_other_leads_to_it() -> None:
+def test_of_two_models_that_turn_out_to_be_one_the_older_keeps_its_slug() -> None:
     sold, repository = portkey("host", "acme/big"), featherless("acme/big-1-it")
     first = decide(repository).known(Known())
     known = decide(repository, sold, known=first, revision=2).known(first)
@@ -60,8 +60,8 @@ def test_of_two_models_that_turn_out_to_be_one_the_older_keeps_its_slug_and_the_
 def test_a_model_that_is_alone_again_has_its_slug_again() -> None:
     sold, repository = portkey("host", "acme/big"), featherless("acme/big-1-it")
     apart = decide(repository, sold).known(Known())
-    told = [repository, sold, openrouter("acme/big", repository="acme/big-1-it")]
-    merged = decide(*told, known=apart, revision=2).known(apart)
+    together = [repository, sold, openrouter("acme/big", repository="acme/big-1-it")]
+    merged = decide(*together, known=apart, revision=2).known(apart)
 
     parted = decide(repository, sold, known=merged, revision=3)
 
@@ -80,7 +80,7 @@ def test_a_model_whose_offers_have_gone_keeps_its_slug_for_the_next() -> None:
     assert back.placements["portkey", "@host/ACME/Big"].model == "acme/big"
 
 
-def test_an_offer_that_no_longer_tells_which_model_it_is_keeps_its_slug() -> None:
+def test_an_offer_that_no_longer_names_its_model_keeps_its_slug() -> None:
     sold = portkey("host", "acme/big")
 
     _, later = after(sold, then=[sold, featherless("acme/big"), featherless("acme/big-it")])
@@ -89,7 +89,7 @@ def test_an_offer_that_no_longer_tells_which_model_it_is_keeps_its_slug() -> Non
     assert later.placements["featherless", "acme/big"].model == "acme/big~2"
 
 
-def test_a_slug_that_its_model_does_not_choose_is_free_for_the_model_with_that_name() -> None:
+def test_a_slug_that_its_model_does_not_choose_goes_to_its_namesake() -> None:
     namesakes, sold = [featherless("acme/EGRET"), featherless("acme/Egret")], openrouter("acme/heron")
     known = decide(*namesakes).known(Known())
     known = decide(*namesakes, sold, known=known, revision=2).known(known)
@@ -114,13 +114,13 @@ def test_a_hosts_word_for_speed_is_in_no_slug() -> None:
     assert slug(portkey("host", "acme/big-tput")) == slug(chutes("acme/big-fast")) == "acme/big"
 
 
-def test_a_makers_word_for_speed_stays_in_the_slug() -> None:
+def test_a_providers_word_for_speed_stays_in_the_slug() -> None:
     assert slug(portkey("deepseek", "big-turbo")) == "deepseek-ai/big-turbo"
     assert slug(openrouter("acme/big-turbo"), portkey("host", "acme/big-turbo")) == "acme/big-turbo"
     assert slug(featherless("acme/big-turbo")) == "acme/big-turbo"
 
 
-def test_a_slug_without_the_hosts_word_is_left_to_a_model_that_is_called_so() -> None:
+def test_a_slug_without_the_hosts_word_is_left_to_a_model_with_that_name() -> None:
     sped_up, plain = portkey("host", "acme/big-turbo"), openrouter("acme/big")
 
     together = decide(sped_up, plain).placements
@@ -131,7 +131,7 @@ def test_a_slug_without_the_hosts_word_is_left_to_a_model_that_is_called_so() ->
     assert [later.placements[offer.key].model for offer in (sped_up, plain)] == ["acme/big-turbo", "acme/big"]
 
 
-def test_a_slug_with_a_hosts_word_that_was_given_before_stays() -> None:
+def test_an_earlier_slug_with_a_hosts_word_stays() -> None:
     sped_up = portkey("host", "acme/big-turbo")
     given = Known(models={"acme/big-turbo": Model(born=1)}, placed={sped_up.key: "acme/big-turbo"})
 

@@ -98,13 +98,13 @@ WORLDS = worlds(OFFERS)
 
 @st.composite
 def statements(draw: st.DrawFn, resolution: Resolution, names: st.SearchStrategy[str] = NAMES) -> list[Statement]:
-    """What a curator might say of these offers; not all of it can be followed together."""
+    """Draw statements of a curator about these offers; not all of them can be followed together."""
     offers = st.sampled_from(sorted(resolution.placements))
     models = st.sampled_from(sorted(resolution.models))
     spellings = models | st.builds("{}/{}".format, MAKERS, names) | names
-    said: st.SearchStrategy[Statement] = st.one_of(
+    statement: st.SearchStrategy[Statement] = st.one_of(
         st.builds(lambda offer, model: Tie(offer=offer, model=model), offers, models),
         st.builds(lambda offer, model: Split(offer=offer, model=model), offers, st.none() | models),
         st.builds(lambda spelling, model: Alias(spelling=spelling, model=model), spellings, models),
     )
-    return draw(st.lists(said, max_size=3))
+    return draw(st.lists(statement, max_size=3))

@@ -71,7 +71,7 @@ def test_a_new_installation_has_never_read_anything() -> None:
     check(fails_for="openrouter, chutes")
 
 
-def test_a_gateway_that_was_read_says_when_how_and_what_comes_next(both_read: Path) -> None:
+def test_the_status_of_a_gateway_has_its_last_and_its_next_run(both_read: Path) -> None:
     with at(NOW + HOUR):
         found = status()
         check()
@@ -91,7 +91,7 @@ def test_without_check_nothing_is_a_failure(both_read: Path) -> None:
         check(fails_for="openrouter")
 
 
-def test_a_file_that_stands_in_for_the_api_is_not_what_the_check_wants(both_read: Path) -> None:
+def test_the_check_fails_if_a_file_replaces_the_api(both_read: Path) -> None:
     write_listing(both_read, openrouter_rows(3), slug="openrouter")
     with at(NOW + HOUR):
         sync("openrouter", source="bundled")

@@ -47,7 +47,7 @@ NO_TEXT = (price(meters.INPUT_TEXT, "0"), price(meters.OUTPUT_TEXT, "0"))
         ),
     ],
 )
-def test_a_zero_next_to_a_price_of_another_meter_says_not_sold_by_this(
+def test_a_zero_next_to_a_price_of_another_meter_means_not_sold_by_this(
     prices: tuple[PriceRecord, ...], unsold: set[str]
 ) -> None:
     assert billing.not_sold_by(prices) == unsold

@@ -66,17 +66,17 @@ class TestTokens:
         assert [line.amount for line in answer.lines] == [Decimal("2"), Decimal("0.5")]
         assert answer.total == Decimal("2.5")
 
-    def test_an_unknown_price_of_what_is_asked_for_leaves_no_total(self) -> None:
+    def test_an_unknown_price_of_the_workload_leaves_no_total(self) -> None:
         answer = bill((PROMPT,), Workload(input_tokens=1000, output_tokens=1000))
 
         assert answer.total is None
         assert answer.reasons == ("its price of output.text is not known",)
         assert billed_meters(answer) == {"input.text": 1000}
 
-    def test_an_unknown_price_of_what_is_not_asked_for_does_no_harm(self) -> None:
+    def test_an_unknown_price_outside_the_workload_does_not_matter(self) -> None:
         assert bill((PROMPT,), Workload(input_tokens=1000)).total == Decimal("0.002")
 
-    def test_a_free_offer_costs_nothing_and_says_for_what(self) -> None:
+    def test_the_bill_of_a_free_offer_has_lines(self) -> None:
         free = (per_token(meters.INPUT_TEXT, "0"), per_token(meters.OUTPUT_TEXT, "0"))
 
         answer = bill(free, Workload(input_tokens=7, output_tokens=9), zero_is_free=True)
@@ -143,7 +143,7 @@ class TestPromptSizes:
         # 600,002 / 3 = 200,000.67 < 200,001, so the base price: 600,002 x 0.000002
         assert answer.total == Decimal("1.200004")
 
-    def test_the_size_may_be_stated_beside_the_tokens(self) -> None:
+    def test_the_size_may_be_stated_in_addition_to_the_tokens(self) -> None:
         answer = bill(TIERED, Workload(input_tokens=1000, prompt_tokens=250_000))
 
         # 1,000 x 0.000004
@@ -157,7 +157,7 @@ class TestPromptSizes:
         # 1,000 + 199,001 = 200,001: 1,000 x 0.000004 + 199,001 x 0.000003
         assert answer.total == Decimal("0.601003")
 
-    def test_where_it_is_not_known_the_base_price_holds_and_a_note_says_so(self) -> None:
+    def test_if_it_is_unknown_the_base_price_is_billed_with_a_note(self) -> None:
         answer = bill(TIERED, Workload(input_tokens=10_000_000))
 
         # 10,000,000 x 0.000002
@@ -220,7 +220,7 @@ class TestHoursOfTheDay:
 
         assert billing.holds([("utc_window", "during", window)], circumstances) is is_in
 
-    def test_without_a_time_of_day_the_base_price_holds_and_a_note_says_so(self) -> None:
+    def test_without_a_time_of_day_the_base_price_is_billed_with_a_note(self) -> None:
         answer = bill(BY_NIGHT, Workload(input_tokens=1_000_000))
 
         assert answer.total == 2
@@ -437,7 +437,7 @@ class TestExecutionModes:
         per_token(meters.INPUT_TEXT, "0.0000015", BATCH, LONG),
     )
 
-    def test_who_asks_for_none_is_billed_the_standard_price(self) -> None:
+    def test_a_request_without_a_mode_is_billed_the_standard_price(self) -> None:
         assert bill(self.PRICES, Workload(input_tokens=1000)).total == Decimal("0.002")
 
     def test_a_mode_has_its_own_prices_and_the_standard_ones_for_the_rest(self) -> None:
@@ -447,7 +447,7 @@ class TestExecutionModes:
         assert answer.total == Decimal("0.002")
         assert answer.notes == ("no price of output.text for the mode batch applies, so the standard one is billed",)
 
-    def test_a_cache_that_costs_the_same_in_every_mode_is_told(self) -> None:
+    def test_a_cache_that_costs_the_same_in_every_mode_has_a_note(self) -> None:
         cache = per_token(meters.INPUT_TEXT_CACHE_READ, "0.0000012")
         workload = Workload(input_tokens=1000, cached_input_tokens=600, execution_mode="batch", requests=1)
 
@@ -467,13 +467,13 @@ class TestExecutionModes:
         # 200,001 x 0.0000015, the price of long prompts in batches; 200,001 x 0.0000005, the only one of the mode
         assert bill(self.PRICES, workload).total == Decimal(total)
 
-    def test_where_a_mode_has_no_price_a_note_says_that_the_standard_one_is_billed(self) -> None:
+    def test_a_mode_without_a_price_is_billed_the_standard_one_with_a_note(self) -> None:
         answer = bill(self.PRICES, Workload(input_tokens=1000, requests=1, execution_mode="flex"))
 
         assert answer.total == Decimal("0.002")
         assert answer.notes == ("no price for the mode flex is known, so the standard ones are billed",)
 
-    def test_a_mode_that_nobody_has_is_refused(self) -> None:
+    def test_an_unknown_mode_is_refused(self) -> None:
         with pytest.raises(ValueError, match="execution_mode must be one of standard, batch, flex, priority, fast"):
             Workload(execution_mode="leisurely")
 
@@ -481,7 +481,7 @@ class TestExecutionModes:
 class TestRequests:
     PRICES = (PROMPT, meters.price(meters.REQUEST, money.usd_per_request("0.005")))
 
-    def test_they_are_billed_beside_the_tokens(self) -> None:
+    def test_they_are_billed_in_addition_to_the_tokens(self) -> None:
         # 1,000 x 0.000002 = 0.002; 10 x 0.005 = 0.05
         assert bill(self.PRICES, Workload(input_tokens=1000, requests=10)).total == Decimal("0.052")
 
@@ -490,14 +490,14 @@ class TestRequests:
 
         assert answer.reasons == ("it charges for requests, and the workload states none",)
 
-    def test_they_cost_nothing_where_nobody_charges_for_them(self) -> None:
+    def test_they_cost_nothing_if_the_offer_does_not_charge_for_them(self) -> None:
         answer = bill((PROMPT,), Workload(input_tokens=1000, requests=10))
 
         assert billed_meters(answer) == {"input.text": 1000}
         assert answer.total == Decimal("0.002")
 
     @pytest.mark.parametrize("price", [PROMPT, per_token(meters.INPUT_TEXT, "0")])
-    def test_alone_they_tell_nothing_of_an_offer_that_does_not_charge_for_them(self, price: PriceRecord) -> None:
+    def test_alone_they_have_no_cost_at_an_offer_that_does_not_charge_for_them(self, price: PriceRecord) -> None:
         answer = bill((price,), Workload(requests=1000), zero_is_free=True)
 
         assert answer.reasons == ("it does not charge for requests alone",)
@@ -515,12 +515,12 @@ class TestHours:
         assert answer.total == 33
         assert answer.notes == ("only its hours are billed",)
 
-    def test_tokens_alone_do_not_tell_what_an_hourly_offer_costs(self) -> None:
+    def test_tokens_alone_have_no_cost_at_an_hourly_offer(self) -> None:
         answer = bill((per_hour("22"),), Workload(input_tokens=1_000_000))
 
         assert answer.reasons == ("it is billed by the hour, and the workload states no hours",)
 
-    def test_neither_do_no_hours_beside_something_else(self) -> None:
+    def test_other_quantities_without_hours_have_no_cost_either(self) -> None:
         answer = bill((per_hour("22"),), Workload(requests=5, hours=0))
 
         assert answer.reasons == ("it is billed by the hour, and the workload states no hours",)
@@ -535,7 +535,7 @@ class TestHours:
         assert answer.total == 2
         assert answer.notes == ("it is not billed by the hour",)
 
-    def test_hours_alone_do_not_tell_what_a_token_offer_costs(self) -> None:
+    def test_hours_alone_have_no_cost_at_a_token_offer(self) -> None:
         assert bill((PROMPT, per_hour("22")), Workload(hours=10)).reasons == ("it is not billed by the hour",)
 
 

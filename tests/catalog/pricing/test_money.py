@@ -68,7 +68,7 @@ def test_a_price_per_million_is_exactly_a_millionth_per_token(number: str) -> No
 
 
 @given(st.decimals(min_value=0, max_value=10**9, places=20).map(str))
-def test_a_price_entered_per_million_tokens_is_kept_per_token(number: str) -> None:
+def test_a_price_entered_per_million_tokens_is_stored_per_token(number: str) -> None:
     rate = money.usd_per_million_tokens(number)
 
     assert Fraction(rate.amount) == Fraction(number) / 10**6
@@ -179,7 +179,7 @@ def test_a_meter_takes_only_rates_of_its_own_unit(meter: str, constructor: Const
 
 
 @pytest.mark.parametrize("value", ["-1", -1, Decimal("-0.5"), " -1e-6 ", "-1000000000"])
-def test_a_negative_number_is_told_from_what_is_none(value: object) -> None:
+def test_a_negative_number_is_recognised(value: object) -> None:
     assert money.is_number(value)
     assert money.is_negative(value)
 

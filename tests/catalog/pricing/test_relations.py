@@ -38,7 +38,7 @@ def price(meter: str, amount: str, *conditions: Condition) -> PriceRecord:
         ([price(INPUT, "4"), price(READ, "0")], []),
     ],
 )
-def test_caches_cost_what_they_can_cost_beside_the_input(prices: list[PriceRecord], broken: list[str]) -> None:
+def test_caches_have_prices_that_fit_that_of_the_input(prices: list[PriceRecord], broken: list[str]) -> None:
     assert sorted(meter for meter, _ in relations.broken(prices)) == sorted(broken)
 
 

@@ -20,16 +20,16 @@ DAY = (6 * HOUR, 22 * HOUR)
 
 
 def rates(prompt: str | None = None, completion: str | None = None) -> Rates:
-    told = {INPUT_TEXT: prompt, OUTPUT_TEXT: completion}
-    return {meter: money.usd_per_token(amount) for meter, amount in told.items() if amount is not None}
+    amounts = {INPUT_TEXT: prompt, OUTPUT_TEXT: completion}
+    return {meter: money.usd_per_token(amount) for meter, amount in amounts.items() if amount is not None}
 
 
-def told(schedule: Schedule) -> set[str]:
+def prices_of(schedule: Schedule) -> set[str]:
     return {" ".join([price.meter, str(price.amount), price.conditions_key]) for price in schedule.prices()}
 
 
 def test_without_clauses_there_are_only_base_prices() -> None:
-    assert told(Schedule(top=rates("1", "2"), clauses=())) == {"input.text 1 []", "output.text 2 []"}
+    assert prices_of(Schedule(top=rates("1", "2"), clauses=())) == {"input.text 1 []", "output.text 2 []"}
 
 
 def test_the_later_of_two_clauses_with_equal_conditions_wins_meter_by_meter() -> None:
@@ -38,7 +38,7 @@ def test_the_later_of_two_clauses_with_equal_conditions_wins_meter_by_meter() ->
         Clause(from_tokens=9, rates=rates("5")),
     )
 
-    assert told(Schedule(top=rates("1", "2"), clauses=clauses)) == {
+    assert prices_of(Schedule(top=rates("1", "2"), clauses=clauses)) == {
         "input.text 1 []",
         'input.text 5 [["prompt_tokens",">=",9]]',
         "output.text 2 []",
@@ -47,11 +47,11 @@ def test_the_later_of_two_clauses_with_equal_conditions_wins_meter_by_meter() ->
 
 
 def test_a_clause_without_conditions_is_the_base() -> None:
-    assert told(Schedule(top=rates("1"), clauses=(Clause(rates=rates("3")),))) == {"input.text 3 []"}
+    assert prices_of(Schedule(top=rates("1"), clauses=(Clause(rates=rates("3")),))) == {"input.text 3 []"}
 
 
 def test_a_price_that_only_a_condition_gives_has_no_base() -> None:
-    assert told(Schedule(top={}, clauses=(Clause(from_tokens=9, rates=rates("3")),))) == {
+    assert prices_of(Schedule(top={}, clauses=(Clause(from_tokens=9, rates=rates("3")),))) == {
         'input.text 3 [["prompt_tokens",">=",9]]'
     }
 
@@ -63,7 +63,7 @@ def test_a_window_around_midnight_stays_whole() -> None:
         Clause(window=DAY, rates=rates("2")),
     )
 
-    assert told(Schedule(top=rates("2"), clauses=clauses)) == {
+    assert prices_of(Schedule(top=rates("2"), clauses=clauses)) == {
         "input.text 2 []",
         'input.text 1 [["utc_window","during","22:00-06:00"]]',
     }
@@ -76,7 +76,7 @@ def test_several_windows_with_one_price_count_together() -> None:
         Clause(window=(16 * HOUR, 0), rates=rates("1")),
     )
 
-    assert told(Schedule(top=rates("2"), clauses=clauses)) == {
+    assert prices_of(Schedule(top=rates("2"), clauses=clauses)) == {
         "input.text 1 []",
         'input.text 2 [["utc_window","during","07:00-16:00"]]',
     }
@@ -85,11 +85,13 @@ def test_several_windows_with_one_price_count_together() -> None:
 def test_of_two_halves_of_the_day_the_dearer_is_the_base() -> None:
     clauses = (Clause(window=(0, 12 * HOUR), rates=rates("1")), Clause(window=(12 * HOUR, 0), rates=rates("2")))
 
-    assert "input.text 2 []" in told(Schedule(top=rates("1"), clauses=clauses))
+    assert "input.text 2 []" in prices_of(Schedule(top=rates("1"), clauses=clauses))
 
 
 def test_a_window_that_ends_as_it_starts_is_the_whole_day() -> None:
-    assert told(Schedule(top=rates("1"), clauses=(Clause(window=(90, 90), rates=rates("2")),))) == {"input.text 2 []"}
+    assert prices_of(Schedule(top=rates("1"), clauses=(Clause(window=(90, 90), rates=rates("2")),))) == {
+        "input.text 2 []"
+    }
 
 
 def test_a_window_in_force_hides_the_price_of_the_other_hours() -> None:
@@ -109,7 +111,7 @@ def test_a_window_in_force_hides_what_another_window_leaves_to_the_top_level() -
 def test_a_window_for_long_prompts_alone_hides_nothing() -> None:
     clause = Clause(window=NIGHT, from_tokens=9, rates=rates("1"))
 
-    assert told(Schedule(top=rates("1"), clauses=(clause,))) == {"input.text 1 []"}
+    assert prices_of(Schedule(top=rates("1"), clauses=(clause,))) == {"input.text 1 []"}
 
 
 # Any schedule: what is written out must be billed as the clauses say.
@@ -198,9 +200,7 @@ def test_windows_that_cover_the_day_give_the_same_prices_at_every_hour(edges: li
 
 
 @given(top=_TOP, clauses=_CLAUSES)
-def test_whichever_window_is_in_force_a_schedule_tells_the_same_prices_or_none(
-    top: Rates, clauses: tuple[Clause, ...]
-) -> None:
+def test_a_schedule_gives_the_same_prices_in_every_window_or_none(top: Rates, clauses: tuple[Clause, ...]) -> None:
     windows = [clause.window for clause in clauses if clause.window and not clause.from_tokens]
     found = set()
     for in_force in (top, *(_in_force(top, clauses, minute=window[0]) for window in windows)):

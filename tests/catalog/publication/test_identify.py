@@ -251,7 +251,7 @@ def test_what_was_said_already_is_not_said_again(sold_twice: None, kind: str) ->
     say(kind, **said)
     before = stored()
 
-    with pytest.raises(InvalidStatement, match="has been said already"):
+    with pytest.raises(InvalidStatement, match="this statement exists already"):
         say(kind, **said)
 
     assert stored() == before

@@ -59,7 +59,7 @@ def test_every_kind_of_error_has_a_page_and_every_page_a_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_page_of_an_error_says_its_title_its_status_and_what_to_do(client: Client, kind: str) -> None:
+def test_the_page_of_an_error_has_its_title_its_status_and_what_to_do(client: Client, kind: str) -> None:
     html = client.get(f"/docs/problems/{kind}").content.decode()
 
     assert f">{KINDS[kind].title}</h1>" in html
@@ -116,7 +116,7 @@ def test_a_page_is_made_for_a_phone_too(client: Client) -> None:
 
 @pytest.mark.parametrize("address", ["/docs/", "/docs/api/http"])
 @pytest.mark.parametrize("accept", ["text/html", "application/json", "image/png", "nonsense"])
-def test_a_page_is_what_it_is_whatever_is_asked_for(client: Client, address: str, accept: str) -> None:
+def test_a_page_has_one_format_for_all_clients(client: Client, address: str, accept: str) -> None:
     assert client.get(address, headers={"accept": accept})["Content-Type"] == "text/html; charset=utf-8"
     assert client.options(address).status_code == 200
     assert problem_of(client.post(address), status=405)["title"] == "Method not allowed"

@@ -59,7 +59,7 @@ def test_the_mark_of_a_provider_is_served_under_each_of_its_spellings(
 @pytest.mark.parametrize(
     ("key", "letter", "name"), [("qwen", "Q", "Qwen"), ("some <maker>", "S", "some <maker>"), ("01-ai", "0", "01.AI")]
 )
-def test_where_there_is_no_mark_a_letter_stands(client: Client, logos: Path, key: str, letter: str, name: str) -> None:
+def test_a_provider_without_a_logo_has_a_letter(client: Client, logos: Path, key: str, letter: str, name: str) -> None:
     drawing = ElementTree.fromstring(client.get(logo_path(key)).content)  # noqa: S314  we have just written it
 
     assert drawing.get("aria-label") == name
@@ -75,13 +75,13 @@ def test_who_is_no_provider_has_no_mark(client: Client, logos: Path, key: str) -
 
 
 @given(name=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
-def test_a_lettered_mark_is_a_drawing_whatever_the_name(name: str) -> None:
+def test_a_logo_of_a_letter_is_a_drawing_for_every_name(name: str) -> None:
     drawing = icons.mark(None, name=name, folder=Path("/nowhere"))
 
     assert ElementTree.fromstring(drawing).get("viewBox") == "0 0 48 48"  # noqa: S314
 
 
-def test_the_package_gives_the_icons_that_are_wanted_in_colour_where_there_is_that(
+def test_the_package_has_the_icons_in_colour_if_possible(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = package(tmp_path / "set.tgz", **{"openai": b"o", "qwen": b"plain", "qwen-color": b"colour", "other": b"x"})

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from gatewayz import children
-from gatewayz.children import Children, Command, KeepsFailing, count_failures, describe_end, pause_seconds
+from gatewayz.run import children
+from gatewayz.run.children import Children, Command, KeepsFailing, count_failures, describe_end, pause_seconds
 
 # Each child writes its process id to a file with its name when it is ready.
 PATIENT = "import os, pathlib, time; pathlib.Path('patient').write_text(str(os.getpid())); time.sleep(600)"
@@ -26,7 +26,7 @@ FAILING = "import sys; sys.exit(3)"
 SUPERVISING = f"""
 import time
 from pathlib import Path
-from gatewayz.children import Children, Command
+from gatewayz.run.children import Children, Command
 children = Children([Command("patient", ("-c", {PATIENT!r}))], folder=Path("."), say=print)
 children.look_after(now=time.monotonic())
 time.sleep(600)
@@ -52,10 +52,10 @@ class Started:
     """The children of a test, which are looked after whenever the test waits."""
 
     def __init__(self, folder: Path, *scripts: str) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self._folder = folder
         commands = [Command(f"child-{number}", ("-c", script)) for number, script in enumerate(scripts)]
-        self.children = Children(commands, folder=folder, say=self.said.append)
+        self.children = Children(commands, folder=folder, say=self.lines.append)
 
     def pid(self, name: str, *, other_than: int = 0) -> int:
         file = self._folder / name
@@ -108,7 +108,7 @@ def test_a_child_that_was_killed_starts_again(start: Callable[..., Started], qui
     second = started.pid("patient", other_than=first)
 
     assert is_running(second)
-    assert started.said == ["child-0 ended with SIGKILL; it starts again in 0.01 s"]
+    assert started.lines == ["child-0 ended with SIGKILL; it starts again in 0.01 s"]
 
 
 def test_what_a_killed_child_left_behind_is_gone_before_it_starts_again(
@@ -169,15 +169,11 @@ def test_a_killed_supervisor_leaves_no_child(tmp_path: Path) -> None:
     eventually(lambda: not is_running(int(file.read_text())))
 
 
-def test_a_child_whose_parent_is_already_gone_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[int] = []
-    asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(children, "_prctl", lambda *arguments: asked.append(arguments))
-    monkeypatch.setattr(os, "_exit", ended.append)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+@pytest.mark.parametrize(("parent", "status"), [(os.getpid(), 0), (-1, 1)], ids=["running", "gone"])
+def test_a_child_whose_parent_is_already_gone_ends_at_once(parent: int, status: int) -> None:
+    before_exec = children.end_with_parent(parent, signal.SIGTERM)
 
-    children.end_with_parent(os.getppid(), signal.SIGTERM)()
-    assert ended == []
-    children.end_with_parent(-1, signal.SIGTERM)()
+    child = subprocess.run([sys.executable, "-c", ""], preexec_fn=before_exec, check=False)
 
-    assert asked == [(1, signal.SIGTERM)] * 2
-    assert ended == [1]
+    assert child.returncode == status

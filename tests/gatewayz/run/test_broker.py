@@ -13,7 +13,7 @@ import pytest
 from kombu import Connection, Exchange, Queue
 from kombu.simple import SimpleQueue
 
-from gatewayz.broker import Channel, Transport
+from gatewayz.run.broker import Channel, Transport
 
 MESSAGES_PER_SENDER = 100
 # Longer than one write to a pipe or a page of a disk, so that a torn message would be noticed.
@@ -22,7 +22,7 @@ PADDING = "x" * 20_000
 
 def connect(folder: Path) -> Connection:
     return Connection(
-        transport="gatewayz.broker:Transport",
+        transport="gatewayz.run.broker:Transport",
         transport_options={
             "data_folder_in": str(folder / "queue"),
             "data_folder_out": str(folder / "queue"),
@@ -138,7 +138,7 @@ def test_an_unreadable_message_is_dropped_with_a_warning(
     (tmp_path / "queue" / "0-torn.work.msg").write_bytes(content)
     queue.put("after it")
 
-    with caplog.at_level(logging.WARNING, logger="gatewayz.broker"):
+    with caplog.at_level(logging.WARNING, logger="gatewayz.run.broker"):
         assert queue.get_nowait().payload == "after it"
 
     assert "dropped the unreadable message 0-torn.work.msg" in caplog.text
@@ -172,7 +172,7 @@ def test_a_message_that_another_process_takes_first_is_left_to_it(
     assert waiting_files(tmp_path) == []
 
 
-def test_a_message_that_was_not_acknowledged_is_given_back_when_its_receiver_ends(tmp_path: Path) -> None:
+def test_an_unacknowledged_message_is_returned_when_its_receiver_ends(tmp_path: Path) -> None:
     with connect(tmp_path) as connection, connection.SimpleQueue("work") as receiver:
         receiver.put("unfinished")
         receiver.get_nowait()
@@ -182,7 +182,7 @@ def test_a_message_that_was_not_acknowledged_is_given_back_when_its_receiver_end
         assert receiver.get_nowait().payload == "unfinished"
 
 
-def test_folders_are_made_with_their_parents_and_kept_from_others(tmp_path: Path) -> None:
+def test_folders_are_made_with_their_parents_and_closed_to_other_users(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "yet" / "there"
 
     with connect(folder) as connection, connection.SimpleQueue("work") as queue:
@@ -201,11 +201,11 @@ def test_the_next_connection_works_after_the_folder_was_emptied(tmp_path: Path) 
         shutil.rmtree(tmp_path / "control")
 
 
-def test_a_table_emptied_by_a_power_cut_starts_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_table_emptied_by_a_power_cut_is_written_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "shared.exchange").touch()
 
-    with caplog.at_level(logging.WARNING, logger="gatewayz.broker"), connect(tmp_path) as connection:
+    with caplog.at_level(logging.WARNING, logger="gatewayz.run.broker"), connect(tmp_path) as connection:
         channel = channel_of(connection)
         channel._queue_bind("shared", "key", "", "work")
         assert channel.get_table("shared") == [("key", "", "work")]

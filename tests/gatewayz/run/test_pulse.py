@@ -10,7 +10,7 @@ from celery.signals import after_task_publish, beat_init
 from pytest_django.fixtures import Settings
 
 from gatewayz.celery import app
-from gatewayz.pulse import WorkerPulse, touch_beat_pulse, touch_pulse
+from gatewayz.run.pulse import WorkerPulse, touch_beat_pulse, touch_pulse
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from gatewayz.probe import answers_ok
+from gatewayz.run.probe import answers_ok
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -34,7 +34,7 @@ def is_ready(server: HTTPServer) -> bool:
     return answers_ok("/readyz", host="127.0.0.1", port=server.server_port)
 
 
-def test_a_server_that_says_so_is_ready(server: HTTPServer) -> None:
+def test_a_server_that_answers_ok_is_ready(server: HTTPServer) -> None:
     assert is_ready(server)
 
 
@@ -44,13 +44,13 @@ def test_a_server_that_answers_with_an_error_is_not_ready(server: HTTPServer, mo
     assert not is_ready(server)
 
 
-def test_a_port_where_nobody_listens_is_not_ready(server: HTTPServer) -> None:
+def test_a_port_without_a_server_is_not_ready(server: HTTPServer) -> None:
     server.server_close()
 
     assert not is_ready(server)
 
 
-def test_a_proxy_for_the_way_out_is_not_asked(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_for_outgoing_requests_is_not_used(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
     assert is_ready(server)

@@ -23,8 +23,8 @@ from django.core.management import CommandError
 from django.utils import timezone
 
 from catalog.models import Revision
-from gatewayz import supervisor
-from gatewayz.supervisor import Address, Refusal, choose_commands
+from gatewayz.run import supervisor
+from gatewayz.run.supervisor import Address, Refusal, choose_commands
 from tests import clock
 from tests.services import find_free_port
 
@@ -76,7 +76,7 @@ class Supervised:
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gatewayz.supervisor"],
+                [sys.executable, "-m", "gatewayz.run.supervisor"],
                 cwd=settings.BASE_DIR,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -135,7 +135,7 @@ def supervised(folder: Path, environment: Mapping[str, str]) -> Iterator[Supervi
 def refused(environment: Mapping[str, str], *arguments: str) -> list[str]:
     """Return the lines on stderr of a start that is refused with status 1."""
     run = subprocess.run(
-        [sys.executable, *(arguments or ("-m", "gatewayz.supervisor"))],
+        [sys.executable, *(arguments or ("-m", "gatewayz.run.supervisor"))],
         cwd=settings.BASE_DIR,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -171,14 +171,14 @@ def running(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) 
 
 
 # --- with real processes ---------------------------------------------------------------------------------------------
-def test_it_says_which_pages_to_open_and_they_are_there(running: Supervised) -> None:
+def test_it_prints_the_pages_to_open_and_they_exist(running: Supervised) -> None:
     for path in ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
         assert f"http://localhost:{running.port}{path}\n" in running.output
         assert running.status_of(path) in {200, 302}
     assert running.status_of("/healthz") == 200
 
 
-def test_it_serves_the_bundled_catalogues_without_a_network_and_says_so(running: Supervised) -> None:
+def test_it_serves_the_bundled_catalogues_without_a_network(running: Supervised) -> None:
     assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 1039 + 250 + 104
     counts = (("openrouter", 357, 0), ("portkey", 1039, 11), ("featherless", 250, 0), ("chutes", 104, 0))
     for gateway, models, held in counts:
@@ -251,7 +251,7 @@ def test_ctrl_c_during_the_preparation_is_no_error(tmp_path: Path) -> None:
 
 INTERRUPTED_IN = """
 import signal, sys, time
-from gatewayz import supervisor
+from gatewayz.run import supervisor
 def ctrl_c(): signal.raise_signal(signal.SIGINT)
 class Finalised:
     def __del__(self): ctrl_c()
@@ -324,7 +324,7 @@ def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
 
 WITH_ANOTHER_WEB = """
 import sys
-from gatewayz import children, supervisor
+from gatewayz.run import children, supervisor
 children.FIRST_PAUSE_SECONDS = 0.01
 supervisor.ANSWER_SECONDS = float(sys.argv[2])
 supervisor.choose_commands = lambda *_, **__: [children.Command("web", ("-c", sys.argv[1]))]
@@ -335,7 +335,7 @@ sys.exit(supervisor.main())
 def test_a_ctrl_c_that_was_swallowed_during_the_preparation_still_stops(tmp_path: Path) -> None:
     swallowing = """
 import os, signal, sys
-from gatewayz import supervisor
+from gatewayz.run import supervisor
 def sync_once():
     try:
         os.kill(os.getpid(), signal.SIGINT)
@@ -362,7 +362,7 @@ def test_a_web_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
     lines = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')", "60")
 
     assert lines == ["no such module"] * 5 + [
-        "gatewayz: web ended 5 times in a row, now with status 1; it says above why"
+        "gatewayz: web ended 5 times in a row, now with status 1; its output above has the reason"
     ]
 
 
@@ -386,12 +386,12 @@ def test_a_web_that_never_answers_ends_everything(tmp_path: Path) -> None:
         ("2001:db8::7", "2001:db8::7", "http://[2001:db8::7]:80/x"),
     ],
 )
-def test_an_address_can_be_opened_whatever_it_is_bound_to(bind: str, host: str, url: str) -> None:
+def test_every_address_can_be_opened_in_a_browser(bind: str, host: str, url: str) -> None:
     assert Address(bind, 80).host == host
     assert Address(bind, 80).url("/x") == url
 
 
-def test_the_web_listens_where_it_is_told() -> None:
+def test_the_web_listens_on_the_configured_address() -> None:
     web = choose_commands(Address("192.0.2.7", 8123), web_workers=3)[0].arguments
 
     assert web[web.index("--host") + 1] == "192.0.2.7"
@@ -447,7 +447,7 @@ def test_a_weak_password_is_refused_and_not_repeated(superuser: Callable[[str], 
 
 
 @pytest.mark.django_db
-def test_a_terminal_is_told_how_to_make_a_superuser(
+def test_a_terminal_shows_how_to_make_a_superuser(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "isatty", lambda _: True)

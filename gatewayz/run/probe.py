@@ -1,6 +1,6 @@
 """Docker's HEALTHCHECK: exits with status 0 if the web server of this container answers that it is ready.
 
-Run it as a file (`python -I gatewayz/probe.py`): `-m` would import the package and Celery every time.
+Run it as a file (`python -I gatewayz/run/probe.py`): `-m` would import the package and Celery every time.
 """
 
 from __future__ import annotations
