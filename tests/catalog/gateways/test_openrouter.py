@@ -12,8 +12,8 @@ import pytest
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Page, Request
 from catalog.adapter.errors import BadPayload, Unreachable
-from catalog.gateways import openrouter
-from catalog.gateways.openrouter import OpenRouter, Prices
+from catalog.gateways.openrouter import OpenRouter, prices
+from catalog.gateways.openrouter.rows import Prices
 from catalog.pricing import meters, money, status
 from catalog.pricing.status import price_basis, price_status
 from catalog.records import ModelType, OfferRecord, ProviderRecord
@@ -312,7 +312,7 @@ def test_a_row_is_partial_while_a_window_hides_what_the_other_hours_cost() -> No
     pricing = {"prompt": "0.0000005", "completion": "0.000002", "overrides": overrides}
 
     assert priced(pricing) == {"output.text": "0.000002"}
-    assert unclear(pricing) == {"input.text": openrouter._HIDDEN.reason}
+    assert unclear(pricing) == {"input.text": prices.HIDDEN.reason}
     assert record(pricing=pricing).is_partial
     assert not record(pricing=pricing | {"prompt": "0.000001"}).is_partial
 
