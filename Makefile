@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
        || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 
-# The icon set whose hash catalog/icons.py checks.
+# The icon set whose hash catalog/logos.py checks.
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 

@@ -9,7 +9,7 @@ from catalog.gateways.chutes import Chutes
 from catalog.gateways.featherless import Featherless
 from catalog.gateways.openrouter import OpenRouter
 from catalog.gateways.portkey import Portkey
-from catalog.known_providers import KnownProviders
+from catalog.providers import KnownProviders
 
 GATEWAYS: dict[str, Gateway] = {gateway.slug: gateway for gateway in (OpenRouter(), Portkey(), Featherless(), Chutes())}
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from catalog.identity.offers import Offer, OfferKey
-from catalog.known_providers import KnownProviders
 from catalog.normalize import model_ids
 from catalog.pricing import variants as words
+from catalog.providers import KnownProviders
 from catalog.records import ModelType
 
 TUNED = ("it", "instruct", "chat")

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from catalog import registry
 from catalog.documents import rendering
-from catalog.known_providers import logo_path
 from catalog.models import Offer, OfferVersion, Override, Price, PriceHold
+from catalog.providers import logo_path
 from catalog.publication.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.overlay import PRICED_FIELDS, overlay
 from catalog.publication.prices import OpenPrice, price_changes, wanted_prices

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog import icons, registry
+from catalog import logos, registry
 
 
 class Command(BaseCommand):
@@ -19,8 +19,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = registry.PROVIDERS.icons
         try:
-            missing = icons.install(options["package"], into=settings.LOGOS_DIR, icons=wanted)
-        except (OSError, icons.WrongPackage) as error:
+            missing = logos.install(options["package"], into=settings.LOGOS_DIR, icons=wanted)
+        except (OSError, logos.WrongPackage) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{len(wanted) - len(missing)} marks are in {settings.LOGOS_DIR.name}/")
         if missing:

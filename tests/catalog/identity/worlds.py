@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from catalog.identity.names import Namer
 from catalog.identity.offers import Alias, Known, Offer, Split, Statement, Tie
 from catalog.identity.resolution import Resolution, resolve
-from catalog.known_providers import KnownProvider, KnownProviders
+from catalog.providers import KnownProvider, KnownProviders
 from catalog.records import ModelType
 
 

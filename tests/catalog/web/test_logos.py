@@ -16,16 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from catalog import icons, registry
-from catalog.known_providers import KnownProvider, KnownProviders, logo_path
+from catalog import logos, registry
 from catalog.memory import snapshot
+from catalog.providers import KnownProvider, KnownProviders, logo_path
 from tests.factories import offer_record, served_row, snapshot_of
 
 MARK = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h4v4z"/></svg>'
 
 
 @pytest.fixture
-def logos(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of logos, with the one of DeepSeek; an offer of a provider without a logo is served as well."""
     folder = tmp_path / "logos"
     folder.mkdir()
@@ -47,7 +47,7 @@ def package(path: Path, **files: bytes) -> Path:
 
 @pytest.mark.parametrize("spelling", ["deepseek-ai", "DeepSeek", "deepseek"])
 def test_the_mark_of_a_provider_is_served_under_each_of_its_spellings(
-    client: Client, logos: Path, spelling: str
+    client: Client, folder: Path, spelling: str
 ) -> None:
     answer = client.get(f"/catalog/logos/{spelling}.svg")
 
@@ -59,7 +59,7 @@ def test_the_mark_of_a_provider_is_served_under_each_of_its_spellings(
 @pytest.mark.parametrize(
     ("key", "letter", "name"), [("qwen", "Q", "Qwen"), ("some <maker>", "S", "some <maker>"), ("01-ai", "0", "01.AI")]
 )
-def test_where_there_is_no_mark_a_letter_stands(client: Client, logos: Path, key: str, letter: str, name: str) -> None:
+def test_where_there_is_no_mark_a_letter_stands(client: Client, folder: Path, key: str, letter: str, name: str) -> None:
     drawing = ElementTree.fromstring(client.get(logo_path(key)).content)  # noqa: S314  we have just written it
 
     assert drawing.get("aria-label") == name
@@ -67,7 +67,7 @@ def test_where_there_is_no_mark_a_letter_stands(client: Client, logos: Path, key
 
 
 @pytest.mark.parametrize("key", ["nobody", "../settings", "deepseek/../deepseek"])
-def test_who_is_no_provider_has_no_mark(client: Client, logos: Path, key: str) -> None:
+def test_who_is_no_provider_has_no_mark(client: Client, folder: Path, key: str) -> None:
     answer = client.get(f"/catalog/logos/{quote(key, safe='')}.svg")
 
     assert answer.status_code == 404
@@ -76,7 +76,7 @@ def test_who_is_no_provider_has_no_mark(client: Client, logos: Path, key: str) -
 
 @given(name=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
 def test_a_lettered_mark_is_a_drawing_whatever_the_name(name: str) -> None:
-    drawing = icons.mark(None, name=name, folder=Path("/nowhere"))
+    drawing = logos.mark(None, name=name, folder=Path("/nowhere"))
 
     assert ElementTree.fromstring(drawing).get("viewBox") == "0 0 48 48"  # noqa: S314
 
@@ -85,9 +85,9 @@ def test_the_package_gives_the_icons_that_are_wanted_in_colour_where_there_is_th
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = package(tmp_path / "set.tgz", **{"openai": b"o", "qwen": b"plain", "qwen-color": b"colour", "other": b"x"})
-    monkeypatch.setattr(icons, "SHA512", hashlib.sha512(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(logos, "SHA512", hashlib.sha512(path.read_bytes()).hexdigest())
 
-    missing = icons.install(path, into=tmp_path / "logos", icons={"openai", "qwen", "meta"})
+    missing = logos.install(path, into=tmp_path / "logos", icons={"openai", "qwen", "meta"})
 
     assert missing == ["meta"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "logos").iterdir()} == {
