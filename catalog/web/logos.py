@@ -16,13 +16,13 @@ class Logo(Page):
 
     def get(self, request: Request, key: str) -> HttpResponse:
         self.check_parameters(request)
-        held = snapshot.current()
+        shown = snapshot.current()
         known = registry.PROVIDERS.of(key)
-        told = held.providers.get(registry.PROVIDERS.key(key))
-        if known is None and not held.index.having("provider", registry.PROVIDERS.key(key)):
+        stored = shown.providers.get(registry.PROVIDERS.key(key))
+        if known is None and not shown.index.having("provider", registry.PROVIDERS.key(key)):
             raise Http404("There is no provider of this name.")
-        name = known.name if known else (told and told.name) or key
-        body = logos.mark(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)
+        name = known.name if known else (stored and stored.name) or key
+        body = logos.svg_of(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)
         return HttpResponse(
             body,
             content_type="image/svg+xml",
