@@ -32,10 +32,15 @@ def check_identity(gateway: Gateway) -> None:
     assert gateway.site_url.startswith("https://")
     assert gateway.docs_url.startswith("https://")
     assert gateway.name
-    assert gateway.note
+    assert gateway.requests
+    assert gateway.bundled_facts
+    assert gateway.bundled_from
     assert gateway.auth.header
     assert gateway.hosts
     assert set(gateway.auth.hosts or ()) <= gateway.hosts.keys()
+    assert gateway.explained.keys() - {"key"} == {*gateway.hosts, *gateway.options}
+    assert all(sentence.endswith(".") for sentence in gateway.explained.values())
+    assert not (gateway.lends_contexts and gateway.borrows_contexts)
     for option, words in gateway.options.items():
         assert option.isidentifier(), f"{option} becomes a part of the name of a setting"
         assert words, f"{option} has no default"

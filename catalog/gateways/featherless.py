@@ -48,6 +48,7 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload
+from catalog.identity.traits import Traits
 from catalog.normalize import dates, modalities, model_ids
 from catalog.pricing import meters, money, price_lists
 from catalog.records import Availability, ModelType, OfferRecord
@@ -134,15 +135,26 @@ _PARTS: dict[str, type[BaseModel]] = {"features": Features, "pricing": Pricing, 
 
 
 class Featherless(Gateway):
+    rank = 30
     slug = "featherless"
     name = "Featherless"
     site_url = "https://featherless.ai"
     docs_url = "https://featherless.ai/docs/api-reference-models"
-    note = "Featherless catalog"
     hosts = {"api": "https://api.featherless.ai"}
     auth = Auth()
+    explained = {"api": "Serves /v1/models."}
+    requests = (
+        "`/v1/models` in pages of 1,000, until it has as many as it counts or three pages in a row bring no new one"
+    )
+    # Featherless takes the ids of repositories in requests, so its spelling is preferred.
+    traits = Traits(ids_are_repositories=True, repository_rank=10, id_rank=20)
+    foreign_names = {"litellm": "featherless_ai"}
     version = 2
     bundled_on = date(2026, 4, 9)
+    bundled_facts = "class, limits, tool use and whether they are gated"
+    bundled_from = "Featherless' public list, `GET /v1/models`"
+    bundled_part = "of some 15,700"
+    volatile = frozenset({"is_hot_live", "is_hot_recent", "available_on_current_plan"})
 
     def walk(self, config: Config) -> Walk:
         """Read page by page, until there are as many rows as are counted or several pages have brought no new one."""

@@ -162,7 +162,7 @@ def _part(
 ) -> Part:
     return Part(
         is_all=is_all,
-        namer=Namer(registry.PROVIDERS),
+        namer=Namer(registry.PROVIDERS, registry.GATEWAYS),
         # Models are read before offers: a publication that ends in between may add models, but never removes one.
         models={row.slug: row for rows in models for row in rows},
         stored={key: offer for rows in offers for key, offer in _identified(rows)},
@@ -189,7 +189,7 @@ def _identified(rows: QuerySet[Offer]) -> Iterator[tuple[OfferKey, Identified]]:
 
 
 def _names_around(changed: Collection[int], beside: Iterable[Facts], statements: Iterable[Statement]) -> set[str]:
-    namer = Namer(registry.PROVIDERS)
+    namer = Namer(registry.PROVIDERS, registry.GATEWAYS)
     told: list[Facts] = list(beside)
     own: set[int] = set()
     for batch in batches(sorted(changed)):

@@ -44,20 +44,44 @@ from catalog.adapter.errors import BadPayload
 from catalog.gateways.chutes.pages import all_deployments, alone, is_public, joined, precedence, rows_under
 from catalog.gateways.chutes.records import joined_record, static_record
 from catalog.gateways.chutes.rows import Chute, JoinedRow, Llm, StaticRow
+from catalog.identity.traits import Traits
 from catalog.records import OfferRecord
 
 
 class Chutes(Gateway):
+    rank = 40
     slug = "chutes"
     name = "Chutes.ai"
+    short_name = "Chutes"
     site_url = "https://chutes.ai"
     docs_url = "https://chutes.ai/docs"
-    note = "Chutes.ai catalog"
     hosts = {"api": "https://api.chutes.ai", "llm": "https://llm.chutes.ai"}
     auth = Auth()
+    explained = {
+        "api": "The deployments; serves /chutes/.",
+        "llm": "The language models; serves /v1/models.",
+    }
+    requests = "`/chutes/` in pages of 1,000, then `/v1/models` on the other host"
     needs_key_for_auto = True
+    traits = Traits(ids_may_be_repositories=True, is_run_by_hosts=True, repository_rank=20, id_rank=30)
+    foreign_names = {"litellm": "chutes"}
     version = 2
     bundled_on = date(2025, 10, 8)
+    bundled_facts = "type, hourly price and tags"
+    bundled_from = "Chutes.ai's static catalogue"
+    borrows_contexts = True
+    volatile = frozenset(
+        {
+            "created",
+            "tao",
+            "permission",
+            "invocation_count",
+            "instances",
+            "supported_gpus",
+            "node_selector",
+            "updated_at",
+        }
+    )
 
     def walk(self, config: Config) -> Walk:
         deployments = yield from all_deployments()

@@ -41,6 +41,7 @@ from catalog.gateways.openrouter.kinds import is_dynamic_price, model_type_of, s
 from catalog.gateways.openrouter.pages import Answer, created, provider_records
 from catalog.gateways.openrouter.prices import HIDDEN, is_token_billed_by, price_list_of
 from catalog.gateways.openrouter.rows import Row, TopProvider
+from catalog.identity.traits import Traits
 from catalog.normalize import modalities, model_ids
 from catalog.pricing import billing, variants
 from catalog.records import OfferRecord
@@ -50,15 +51,24 @@ _MOST_PAGES = 100
 
 
 class OpenRouter(Gateway):
+    rank = 10
     slug = "openrouter"
     name = "OpenRouter"
     site_url = "https://openrouter.ai"
     docs_url = "https://openrouter.ai/docs/api_reference/models"
-    note = "OpenRouter catalog"
     hosts = {"api": "https://openrouter.ai"}
     auth = Auth()
+    explained = {"api": "Serves /api/v1/models and /api/v1/providers."}
+    requests = "`/api/v1/models`, more pages only if the answer names another; then `/api/v1/providers`"
+    traits = Traits(has_permanent_slugs=True, repository_rank=30, id_rank=10)
+    foreign_names = {"litellm": "openrouter"}
     version = 3
     bundled_on = date(2026, 5, 28)
+    bundled_facts = "limits, modalities, parameters and prices"
+    bundled_from = "OpenRouter's public list, `GET /api/v1/models`"
+    lends_contexts = True
+    volatile = frozenset({"benchmarks", "reasoning", "supported_voices", "alias_target", "per_request_limits"})
+    ordered = frozenset({"overrides"})
 
     def walk(self, config: Config) -> Walk:
         """Read one page, and further ones if the answer names another in `links.next`."""

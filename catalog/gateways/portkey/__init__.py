@@ -45,6 +45,7 @@ from catalog.gateways.portkey.kinds import model_type_of, provider_of
 from catalog.gateways.portkey.pages import price_file, priced_row, workspace_rows
 from catalog.gateways.portkey.prices import notes_of, prices_of
 from catalog.gateways.portkey.rows import Row
+from catalog.identity.traits import Traits
 from catalog.normalize import modalities, model_ids
 from catalog.pricing import billing, meters, price_lists, variants
 from catalog.records import OfferRecord
@@ -55,11 +56,11 @@ _INPUTS_TOLD = {"image", "video"}
 
 
 class Portkey(Gateway):
+    rank = 20
     slug = "portkey"
     name = "Portkey"
     site_url = "https://portkey.ai"
     docs_url = "https://portkey.ai/docs"
-    note = "Portkey catalog"
     hosts = {"api": "https://api.portkey.ai", "pricing": "https://configs.portkey.ai"}
     auth = Auth(header="x-portkey-api-key", scheme="", hosts=("api",))
     options = {
@@ -68,9 +69,28 @@ class Portkey(Gateway):
             "nebius", "novita-ai", "openai", "perplexity-ai", "together-ai", "x-ai", "z-ai",
         )
     }  # fmt: skip
+    explained = {
+        "key": "Without a key, the models of the open price files are listed; with one, those of its workspace.",
+        "api": "The workspace; serves /v1/models, read only with a key.",
+        "pricing": "The open price files; serves /pricing/<provider>.json, read without the key.",
+        "providers": (
+            "The providers whose price files are read, by Portkey's names, separated by commas. With a key, only those "
+            "that the workspace lists too are read. Each is one request; a file that cannot be read leaves the listing "
+            "incomplete."
+        ),
+    }
+    requests = (
+        "`/pricing/<provider>.json` for each provider; with a key `/v1/models` in pages of 100, then the price files "
+        "of those providers that the workspace names"
+    )
+    traits = Traits(is_run_by_hosts=True)
     version = 2
     bundled_only = ("type",)
     bundled_on = date(2026, 8, 21)
+    bundled_facts = "types and prices"
+    bundled_from = "Portkey's open price files, `GET /pricing/{provider}.json`, and its general files"
+    borrows_contexts = True
+    volatile = frozenset({"object"})
 
     def walk(self, config: Config) -> Walk:
         providers = dict.fromkeys(config.options["providers"])
