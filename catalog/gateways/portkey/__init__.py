@@ -83,6 +83,7 @@ class Portkey(Gateway):
         "`/pricing/<provider>.json` for each provider; with a key `/v1/models` in pages of 100, then the price files "
         "of those providers that the workspace names"
     )
+    prices_are_edited = True
     traits = Traits(is_run_by_hosts=True)
     version = 2
     bundled_only = ("type",)

@@ -571,3 +571,7 @@ def test_pages_are_asked_for_by_what_has_been_received_and_come_to_an_end() -> N
 def test_an_answer_that_is_no_list_of_models_is_refused(answer: Json) -> None:
     with pytest.raises(BadPayload):
         walked({"/v1/models": answer}, has_key=True)
+
+
+def test_its_prices_come_from_files_that_other_people_edit() -> None:
+    assert PORTKEY.prices_are_edited
