@@ -108,4 +108,4 @@ def test_no_example_is_left_out_for_its_form(page: Path) -> None:
 
 
 def test_the_generated_tables_are_as_the_code_has_them() -> None:
-    call_command("api_docs", check=True)
+    call_command("docs", check=True)
