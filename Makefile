@@ -58,7 +58,7 @@ bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one ru
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
 
-docs: $(VENV)/runtime.stamp .env  ## write the generated tables of docs/api again
+docs: $(VENV)/runtime.stamp .env  ## write the generated parts of the documents
 	@$(BIN)/python manage.py docs
 
 logos: $(VENV)/runtime.stamp .env  ## fetch the providers' logos for the pages (needs npm); the fallback is letters

@@ -35,7 +35,13 @@ def source(gateway: Gateway) -> Setting:
 
 
 def api_key(gateway: Gateway) -> Setting:
-    return Setting(name=f"{prefix(gateway)}API_KEY", part="", explained=gateway.explained.get("key", ""))
+    receivers = [base.name for base in bases(gateway) if base.part in (gateway.auth.hosts or ())]
+    sentences = (
+        "Required to read the API." if gateway.auth.is_required else "",
+        gateway.explained.get("key", ""),
+        f"The key is sent to {' and '.join(receivers)} alone." if receivers else "",
+    )
+    return Setting(name=f"{prefix(gateway)}API_KEY", part="", explained=" ".join(filter(None, sentences)))
 
 
 def bases(gateway: Gateway) -> Iterator[Setting]:

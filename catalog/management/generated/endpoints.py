@@ -1,38 +1,33 @@
-"""Generates the tables of docs/api from the OpenAPI document, between two markers that name the content.
+"""The tables of docs/api, from the OpenAPI document.
 
-`<!-- parameters: list_models -->` … `<!-- end -->` is the table of an operation's query parameters.
-`<!-- fields: Offer -->` … `<!-- end -->` is the table of a shape's fields.
+`<!-- parameters: list_models -->` is the table of an operation's query parameters, `<!-- fields: Offer -->` that of a
+shape's fields.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from django.core.management.base import CommandError
+from drf_spectacular.generators import SchemaGenerator
+
+from catalog.management.generated.parts import UnknownPart, Writer, table
 
 Json = Any
 
-_MARKED = re.compile(r"(<!-- (parameters|fields): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
-
-def with_tables(text: str, document: Json) -> str:
-    """Return the page with its current tables. Raises CommandError for a marker with an unknown name."""
-    tables: dict[str, Callable[[Json, str], str]] = {"parameters": _parameters, "fields": _fields}
-
-    def filled(mark: re.Match[str]) -> str:
-        begin, kind, name, _, end = mark.groups()
-        return f"{begin}{tables[kind](document, name)}\n{end}"
-
-    return _MARKED.sub(filled, text)
+def writers() -> dict[str, Writer]:
+    """Return the writers of both kinds of tables."""
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+    return {"parameters": partial(_parameters, document), "fields": partial(_fields, document)}
 
 
 def _parameters(document: Json, operation_id: str) -> str:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     told = next((operation for operation in operations if operation.get("operationId") == operation_id), None)
     if told is None:
-        raise CommandError(f"there is no operation {operation_id}")
+        raise UnknownPart(f"there is no operation {operation_id}")
     rows = [
         (
             f"`{parameter['name']}`",
@@ -42,20 +37,15 @@ def _parameters(document: Json, operation_id: str) -> str:
         for parameter in told.get("parameters", ())
         if parameter["in"] == "query"
     ]
-    return _table(("parameter", "value", "what it does"), rows)
+    return table(("parameter", "value", "what it does"), rows)
 
 
 def _fields(document: Json, shape: str) -> str:
     if shape not in document["components"]["schemas"]:
-        raise CommandError(f"there is no shape {shape}")
+        raise UnknownPart(f"there is no shape {shape}")
     properties = document["components"]["schemas"][shape]["properties"]
     rows = [(f"`{name}`", _kind(document, told), told.get("description", "")) for name, told in properties.items()]
-    return _table(("field", "value", "what it is"), rows)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return table(("field", "value", "what it is"), rows)
 
 
 def _kind(document: Json, schema: Json) -> str:

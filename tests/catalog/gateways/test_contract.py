@@ -16,7 +16,6 @@ from catalog.adapter import testing
 from catalog.adapter.contract import Config, Gateway
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import print_of, sort_rows
-from tests.catalog.gateways import describe
 from tests.catalog.gateways.cases import CASES, Case, bundled, expected_text
 from tests.catalog.gateways.strategies import ANY, broken
 
@@ -143,7 +142,3 @@ def _rows(slug: str) -> list[Json]:
     gateway = GATEWAYS[slug]
     walked = [case.listing().rows for case in CASES if case.gateway is gateway]
     return [row for rows in (*walked, bundled(gateway).rows[:5]) for row in rows]
-
-
-def test_the_page_about_the_gateways_counts_what_the_bundled_catalogues_hold() -> None:
-    assert describe.bundled_tables() in describe.PAGE.read_text(encoding="utf-8")
