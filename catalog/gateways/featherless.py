@@ -162,9 +162,9 @@ class Featherless(Gateway):
         for number in range(1, _MOST_PAGES + 1):
             query = {"page": str(number), "per_page": str(_PAGE_SIZE)}
             page = yield Request(host="api", path="/v1/models", query=query)
-            known = len(found.rows)
+            before = len(found.rows)
             found.add(page.payload, row_id=self.row_id)
-            barren = barren + 1 if len(found.rows) == known else 0
+            barren = barren + 1 if len(found.rows) == before else 0
             if found.is_all or barren == _MOST_BARREN_PAGES:
                 # Of two rows with one id the first is used: the newer.
                 rows = [found.rows[key] for key in sorted(found.rows)]
@@ -226,7 +226,7 @@ class _Found:
             self.rows.setdefault(key, row)
         pagination = payload.get("pagination")
         counts = pagination.get("total_items") if isinstance(pagination, dict) else None
-        self.totals |= {told for told in (payload.get("total"), counts) if type(told) is int}
+        self.totals |= {total for total in (payload.get("total"), counts) if type(total) is int}
 
     @property
     def is_all(self) -> bool:

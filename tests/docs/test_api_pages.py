@@ -44,8 +44,8 @@ def shows(answer: Json, excerpt: Json) -> bool:
     if excerpt == "…":
         return True
     if isinstance(excerpt, dict):
-        told = {key: value for key, value in excerpt.items() if key != "…"}
-        return isinstance(answer, dict) and all(key in answer and shows(answer[key], told[key]) for key in told)
+        listed = {key: value for key, value in excerpt.items() if key != "…"}
+        return isinstance(answer, dict) and all(key in answer and shows(answer[key], listed[key]) for key in listed)
     if isinstance(excerpt, list):
         wanted = [item for item in excerpt if item not in ("…", {"…": "…"})]
         return isinstance(answer, list) and all(map(shows, answer, wanted)) and len(answer) >= len(wanted)

@@ -103,8 +103,8 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
 
 
 def _united(*lists: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    told = [words for words in lists if words is not None]
-    return tuple(sorted(set(chain.from_iterable(told)))) if told else None
+    stated = [words for words in lists if words is not None]
+    return tuple(sorted(set(chain.from_iterable(stated)))) if stated else None
 
 
 def _name(offer_id: str) -> str:

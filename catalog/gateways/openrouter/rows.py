@@ -103,13 +103,13 @@ class Prices(BaseModel):
     input_cache_write_1h: _PerToken = None
 
     def stated(self, *, image_is_per_token: bool) -> price_lists.Stated:
-        told = {key: getattr(self, key) for key in Prices.model_fields}
-        image = told.pop("image")
+        stated = {key: getattr(self, key) for key in Prices.model_fields}
+        image = stated.pop("image")
         if isinstance(image, money.Rate) and image_is_per_token:
-            told["image_token"] = told["image_token"] or money.usd_per_token(image.amount)
+            stated["image_token"] = stated["image_token"] or money.usd_per_token(image.amount)
         else:
-            told["image"] = image
-        return {_METERS[key]: price for key, price in told.items() if price is not None}
+            stated["image"] = image
+        return {_METERS[key]: price for key, price in stated.items() if price is not None}
 
 
 class Override(Prices):

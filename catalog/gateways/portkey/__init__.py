@@ -52,7 +52,7 @@ from catalog.records import OfferRecord
 
 _INPUTS = {meters.INPUT_AUDIO: "audio", meters.INPUT_IMAGE_TOKEN: "image"}
 _OUTPUTS = {meters.OUTPUT_AUDIO: "audio", meters.OUTPUT_IMAGE_TOKEN: "image"}
-_INPUTS_TOLD = {"image", "video"}
+_INPUTS_STATED = {"image", "video"}
 
 
 class Portkey(Gateway):
@@ -104,7 +104,7 @@ class Portkey(Gateway):
         priced = {*(price.meter for price in found.prices), *(price.meter for price in found.unclear)}
         supported = listed.type.supported or ()
         inputs, outputs = modalities.of_model_type(model_type)
-        takes = _INPUTS_TOLD.intersection(supported) | {_INPUTS[meter] for meter in priced & _INPUTS.keys()}
+        takes = _INPUTS_STATED.intersection(supported) | {_INPUTS[meter] for meter in priced & _INPUTS.keys()}
         return OfferRecord(
             id=listed.id,
             slug=listed.model,

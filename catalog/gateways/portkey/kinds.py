@@ -31,7 +31,7 @@ _TYPES_OF_PRICES = (
     ("additional_units.megapixels", ModelType.IMAGE_GENERATION),
     ("image.", ModelType.IMAGE_GENERATION),
 )
-_TYPES_TOLD = {
+_TYPES_STATED = {
     "embedding": ModelType.EMBEDDINGS,
     "moderation": ModelType.CONTENT_MODERATION,
     "image": ModelType.IMAGE_GENERATION,
@@ -54,7 +54,7 @@ def model_type_of(listed: Row) -> ModelType:
     words = model_ids.words(name) | set(re.split(r"[^a-z]+", name))
     keys = [key for key, _ in leaves(listed.lists.get(billing.STANDARD))]
     found = (
-        _TYPES_TOLD.get(listed.type.primary or ""),
+        _TYPES_STATED.get(listed.type.primary or ""),
         _TYPES_OF_MAKERS.get((model_ids.owner(listed.model) or "").casefold()),
         *(model_type for model_type, tokens in _TYPES_OF_WORDS if words & tokens),
         *(model_type for start, model_type in _TYPES_OF_PRICES if any(key.startswith(start) for key in keys)),

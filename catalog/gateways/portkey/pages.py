@@ -50,9 +50,9 @@ def price_file(provider: str) -> Generator[Request, Page, dict[str, Json] | Gate
     for key, entry in models.items():
         half = _HALF.fullmatch(key)
         offer_id = f"@{provider}/{half[1] if half else key}"
-        told = fields_of(entry, Entry) if isinstance(entry, dict) else {"pricing_config": entry}
+        entry_fields = fields_of(entry, Entry) if isinstance(entry, dict) else {"pricing_config": entry}
         if half:
-            found.setdefault(offer_id, {"id": offer_id}).setdefault(HALVES[half[2]], {})[f"{half[3]}000"] = told
+            found.setdefault(offer_id, {"id": offer_id}).setdefault(HALVES[half[2]], {})[f"{half[3]}000"] = entry_fields
         elif key != _TEMPLATE:
-            found.setdefault(offer_id, {"id": offer_id}).update(told)
+            found.setdefault(offer_id, {"id": offer_id}).update(entry_fields)
     return found

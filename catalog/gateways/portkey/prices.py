@@ -113,14 +113,14 @@ def _price_lists(listed: Row, *, model_type: ModelType) -> _Lists:
     sides = {meters.INPUT_TEXT} if model_type is ModelType.EMBEDDINGS else {meters.INPUT_TEXT, meters.OUTPUT_TEXT}
     may_be_zero = sides if listed.is_free else set()
     found: _Lists = {}
-    for mode, tokens, told in _own_lists(listed):
+    for mode, tokens, prices in _own_lists(listed):
         sizes = found.setdefault(mode, {})
-        sizes[tokens] = _united(sizes.get(tokens, {}), _stated(told, units, may_be_zero=may_be_zero))
-    for mode, tokens, told in _custom_lists(listed):
+        sizes[tokens] = _united(sizes.get(tokens, {}), _stated(prices, units, may_be_zero=may_be_zero))
+    for mode, tokens, prices in _custom_lists(listed):
         sizes = found.setdefault(mode, {})
         # The model's own prices are maintained better than its custom prices.
         if not sizes.get(tokens) and (mode, tokens) != (billing.STANDARD, 0):
-            sizes[tokens] = _stated(told, units, may_be_zero=may_be_zero)
+            sizes[tokens] = _stated(prices, units, may_be_zero=may_be_zero)
     for sizes in found.values():
         _leave_unclear(sizes, _unstated_sizes(listed))
     return found
@@ -147,7 +147,7 @@ def _leave_unclear(sizes: dict[int, _Stated], unstated: Mapping[int, money.Uncle
 def _own_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
     """Yield execution mode, smallest prompt and prices."""
     for tokens, entry in _whole_and_halves(listed):
-        yield from ((mode, tokens, told) for mode, told in entry.lists.items())
+        yield from ((mode, tokens, prices) for mode, prices in entry.lists.items())
 
 
 def _custom_lists(listed: Row) -> Iterator[tuple[str, int, Json]]:
@@ -192,11 +192,11 @@ def _units(listed: Row, model_type: ModelType) -> Units:
     return next(named, _TOKENS if model_type in _BILLED_BY_TOKENS else {})
 
 
-def _stated(told: Json | money.Unclear, units: Units, *, may_be_zero: Collection[str]) -> _Stated:
-    if told is not None and not isinstance(told, dict):
-        problem = told if isinstance(told, money.Unclear) else fields.unreadable(told)
+def _stated(prices: Json | money.Unclear, units: Units, *, may_be_zero: Collection[str]) -> _Stated:
+    if prices is not None and not isinstance(prices, dict):
+        problem = prices if isinstance(prices, money.Unclear) else fields.unreadable(prices)
         return {meter: problem for meter in units.values() if meter in {meters.INPUT_TEXT, meters.OUTPUT_TEXT}}
-    amounts = dict(leaves(told))
+    amounts = dict(leaves(prices))
     found: _Stated = {}
     for key, meter in units.items():
         price = _price(_matching(amounts, key), meter)

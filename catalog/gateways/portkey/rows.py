@@ -102,11 +102,11 @@ class Row(Entry):
         return self.id.endswith(":free")
 
 
-def leaves(told: Json, *, path: str = "", levels: int = 4) -> Iterator[tuple[str, Json]]:
+def leaves(priced: Json, *, path: str = "", levels: int = 4) -> Iterator[tuple[str, Json]]:
     """Yield all prices of the form `{"price": …}` by their path; they are nested no deeper than `levels`."""
-    if not isinstance(told, dict) or not levels:
+    if not isinstance(priced, dict) or not levels:
         return
-    if told.get("price") is not None:
-        yield path, told["price"]
-    for key, inner in told.items():
+    if priced.get("price") is not None:
+        yield path, priced["price"]
+    for key, inner in priced.items():
         yield from leaves(inner, path=f"{path}.{key}" if path else key, levels=levels - 1)

@@ -25,8 +25,8 @@ def writers() -> dict[str, Writer]:
 
 def _parameters(document: Json, operation_id: str) -> str:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    told = next((operation for operation in operations if operation.get("operationId") == operation_id), None)
-    if told is None:
+    found = next((operation for operation in operations if operation.get("operationId") == operation_id), None)
+    if found is None:
         raise UnknownPart(f"there is no operation {operation_id}")
     rows = [
         (
@@ -34,7 +34,7 @@ def _parameters(document: Json, operation_id: str) -> str:
             _kind(document, parameter["schema"]) + (", needed" if parameter.get("required") else ""),
             parameter.get("description", ""),
         )
-        for parameter in told.get("parameters", ())
+        for parameter in found.get("parameters", ())
         if parameter["in"] == "query"
     ]
     return table(("parameter", "value", "what it does"), rows)
@@ -44,7 +44,7 @@ def _fields(document: Json, shape: str) -> str:
     if shape not in document["components"]["schemas"]:
         raise UnknownPart(f"there is no shape {shape}")
     properties = document["components"]["schemas"][shape]["properties"]
-    rows = [(f"`{name}`", _kind(document, told), told.get("description", "")) for name, told in properties.items()]
+    rows = [(f"`{name}`", _kind(document, field), field.get("description", "")) for name, field in properties.items()]
     return table(("field", "value", "what it is"), rows)
 
 

@@ -38,7 +38,7 @@ def test_there_are_payloads(gateway: Gateway) -> None:
 @every_case
 def test_a_payload_becomes_the_expected_records(case: Case) -> None:
     assert expected_text(case.gateway, case.listing()) == case.expected_path.read_text(encoding="utf-8"), (
-        "python -m tests.catalog.gateways.regenerate writes the expected records anew"
+        "python -m tests.catalog.gateways.regenerate writes the expected records again"
     )
 
 
