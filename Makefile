@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) \
        || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
 
-# The icon set whose hash catalog/icons.py checks.
+# The icon set whose hash catalog/logos.py checks.
 ICONS      = @lobehub/icons-static-svg@1.95.1
 ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 
@@ -58,8 +58,8 @@ bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one ru
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
 
-docs: $(VENV)/runtime.stamp .env  ## write the generated tables of docs/api again
-	@$(BIN)/python manage.py api_docs
+docs: $(VENV)/runtime.stamp .env  ## write the generated parts of the documents
+	@$(BIN)/python manage.py docs
 
 logos: $(VENV)/runtime.stamp .env  ## fetch the providers' logos for the pages (needs npm); the fallback is letters
 	@mkdir -p var

@@ -7,13 +7,17 @@ A bad value never raises here. The default replaces it, the problem is remembere
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+
+from catalog.parameters.suggestions import did_you_mean
+
+_NAME = re.compile(r"^(?:export )?([A-Za-z_][A-Za-z0-9_]*)=", re.MULTILINE)
 
 
 class Environment:
@@ -22,8 +26,10 @@ class Environment:
     def __init__(self, *, env_file: Path) -> None:
         self.problems: list[str] = []
         self._env = environ.Env()
+        self._names_in_file: list[str] = []
         if env_file.is_file():
             self._env.read_env(str(env_file))
+            self._names_in_file = _NAME.findall(env_file.read_text(encoding="utf-8", errors="replace"))
 
     def text(self, name: str, *, default: str = "") -> str:
         return str(self._env.str(name, default=default)).strip() or default
@@ -99,6 +105,16 @@ class Environment:
             # The value may contain a password, so the problem does not repeat it.
             self.problems.append(f"{name} must be sqlite:///path or postgres://user:password@host:port/name")
             return dict(self._env.db_url_config(default))
+
+    def refuse_unknown(self, *, prefixes: Iterable[str], known: Collection[str]) -> None:
+        """Report names in the `.env` file that begin with one of the prefixes and are not known.
+
+        Variables of the process are not reported: a shell may have some for other programs.
+        """
+        beginnings = tuple(prefixes)
+        for name in self._names_in_file:
+            if name.startswith(beginnings) and name not in known:
+                self.problems.append(f"{name} is not a setting{did_you_mean(name, known)}")
 
     def _refuse(self, name: str, value: str, reason: str) -> None:
         self.problems.append(f"{name}={value!r}: {reason}")

@@ -11,6 +11,8 @@ import structlog
 from celery.schedules import crontab
 
 from access.redaction import hide_keys
+from catalog import registry
+from catalog.adapter import settings as of_gateway
 from gatewayz.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -55,31 +57,23 @@ SYNC_TIME_LIMIT_SECONDS = env.whole_number("SYNC_TIME_LIMIT_SECONDS", default=96
 SYNC_LEASE_SECONDS = env.whole_number("SYNC_LEASE_SECONDS", default=120, least=10, most=3_600)
 SYNC_WITHDRAW_AFTER_RUNS = env.whole_number("SYNC_WITHDRAW_AFTER_RUNS", default=1, least=1, most=100)
 _SOURCES = ("auto", "api", "bundled")
+_gateways = registry.GATEWAYS
 GATEWAY_SOURCES = {
-    "openrouter": env.choice("OPENROUTER_SOURCE", default="auto", choices=_SOURCES),
-    "portkey": env.choice("PORTKEY_SOURCE", default="auto", choices=_SOURCES),
-    "featherless": env.choice("FEATHERLESS_SOURCE", default="auto", choices=_SOURCES),
-    "chutes": env.choice("CHUTES_SOURCE", default="auto", choices=_SOURCES),
+    slug: env.choice(of_gateway.source(each).name, default="auto", choices=_SOURCES) for slug, each in _gateways.items()
 }
-GATEWAY_KEYS = {
-    "openrouter": env.text("OPENROUTER_API_KEY"),
-    "portkey": env.text("PORTKEY_API_KEY"),
-    "featherless": env.text("FEATHERLESS_API_KEY"),
-    "chutes": env.text("CHUTES_API_KEY"),
-}
+GATEWAY_KEYS = {slug: env.text(of_gateway.api_key(each).name) for slug, each in _gateways.items()}
 GATEWAY_BASES = {  # the part before the paths; a mirror or a proxy can replace it
-    "openrouter": {"api": env.web_address("OPENROUTER_API_BASE", default="https://openrouter.ai")},
-    "portkey": {
-        "api": env.web_address("PORTKEY_API_BASE", default="https://api.portkey.ai"),
-        "pricing": env.web_address("PORTKEY_PRICING_BASE", default="https://configs.portkey.ai"),
-    },
-    "featherless": {"api": env.web_address("FEATHERLESS_API_BASE", default="https://api.featherless.ai")},
-    "chutes": {
-        "api": env.web_address("CHUTES_API_BASE", default="https://api.chutes.ai"),
-        "llm": env.web_address("CHUTES_LLM_BASE", default="https://llm.chutes.ai"),
-    },
+    slug: {base.part: env.web_address(base.name, default=base.default) for base in of_gateway.bases(each)}
+    for slug, each in _gateways.items()
 }
-GATEWAY_OPTIONS = {"portkey": {"providers": env.words("PORTKEY_PROVIDERS")}}  # empty: the adapter's default
+GATEWAY_OPTIONS = {  # empty: the adapter's default
+    slug: {option.part: env.words(option.name) for option in of_gateway.options(each)}
+    for slug, each in _gateways.items()
+}
+env.refuse_unknown(
+    prefixes=map(of_gateway.prefix, _gateways.values()),
+    known=[setting.name for each in _gateways.values() for setting in of_gateway.all_of(each)],
+)
 USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients without a name
 
 # --- asking a gateway ------------------------------------------------------------------------------------------------

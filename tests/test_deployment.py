@@ -17,6 +17,7 @@ import pytest
 import yaml
 from django.conf import settings
 
+from catalog.adapter import settings as of_gateway
 from catalog.registry import GATEWAYS
 from gatewayz.run.supervisor import Address, choose_commands
 
@@ -50,13 +51,15 @@ NOT_FOR_CONTAINERS = {
 def settings_read() -> set[str]:
     """Return the names of the environment variables that gatewayz/settings.py reads."""
     tree = ast.parse((ROOT / "gatewayz/settings.py").read_text())
-    return {
+    of_gateways = {setting.name for gateway in GATEWAYS.values() for setting in of_gateway.all_of(gateway)}
+    return of_gateways | {
         node.args[0].value
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id == "env"
+        and node.args
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
     }
@@ -166,6 +169,29 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
     assert name in result.stderr
     assert "Traceback" not in result.stderr
     assert "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("CHUTES_SOURCES=api", 'CHUTES_SOURCES is not a setting; did you mean "CHUTES_SOURCE"?'),
+        ("export PORTKEY_APIKEY=secret", 'PORTKEY_APIKEY is not a setting; did you mean "PORTKEY_API_KEY"?'),
+    ],
+)
+def test_a_misspelled_setting_of_a_gateway_in_the_file_is_refused(tmp_path: Path, line: str, problem: str) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"SECRET_KEY={secrets.token_urlsafe(64)}\n{line}\n")
+
+    result = manage("check", environment={"ENV_FILE": str(env_file)})
+
+    assert result.returncode == 1
+    assert problem in result.stderr
+
+
+def test_a_variable_of_the_shell_that_looks_like_a_setting_is_not_refused() -> None:
+    result = manage("check", environment={**A_KEY, "OPENROUTER_MODEL": "acme/big"})
+
+    assert result.returncode == 0, result.stderr
 
 
 def test_all_wrong_settings_are_named_at_once() -> None:

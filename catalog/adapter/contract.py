@@ -1,5 +1,5 @@
-"""The contract of an adapter. Each gateway has one class in `catalog/gateways/`; `docs/adding-a-gateway.md` explains
-how to add one."""
+"""The contract of an adapter. Each gateway has one class in `catalog/gateways/`, which declares all that the rest of
+the product knows of it; `docs/adding-a-gateway.md` explains how to add one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from catalog.adapter.errors import BadPayload, UnusableRow
+from catalog.identity.traits import Traits
 from catalog.normalize import text
 from catalog.records import OfferRecord, ProviderRecord
 
@@ -81,20 +82,30 @@ Walk = Generator[Request, Page, Listing]
 class Gateway(ABC):
     """Reads the listing of one gateway. It is pure: no I/O, no clock, no settings."""
 
+    rank: ClassVar[int]
+    """Its place in lists of gateways, the lowest first; equal ranks are in the order of the slugs."""
     slug: ClassVar[str]
     """The gateway's name in URLs, settings and file names."""
     name: ClassVar[str]
     """The gateway's name, as the vendor writes it."""
+    short_name: ClassVar[str] = ""
+    """The name in a list of all gateways, if it is another one."""
     site_url: ClassVar[str]
     docs_url: ClassVar[str]
-    note: ClassVar[str]
-    """The `note` of responses that show only this gateway."""
     hosts: ClassVar[Mapping[str, str]]
     """The base address of each host, without the paths of requests. The setting `<SLUG>_<HOST>_BASE` replaces it."""
     auth: ClassVar[Auth]
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The options that an operator may set: lists of words, with their defaults. The setting `<SLUG>_<OPTION>` replaces
     one."""
+    explained: ClassVar[Mapping[str, str]]
+    """Sentences for operators about each host, each option and, under `key`, what a key changes, if it does."""
+    requests: ClassVar[str]
+    """The requests of a run, as Markdown for operators."""
+    traits: ClassVar[Traits] = Traits()
+    """What its ids mean, for the rules of identity."""
+    foreign_names: ClassVar[Mapping[str, str]] = {}
+    """Its names in other services' formats, by the name of the format's module: `{"litellm": "featherless_ai"}`."""
     needs_key_for_auto: ClassVar[bool] = False
     """In the mode `auto`, the API is read only if a key is set."""
     prices_are_edited: ClassVar[bool] = False
@@ -105,6 +116,25 @@ class Gateway(ABC):
     """Fields that rows of the bundled catalogue have and rows of the API do not."""
     bundled_on: ClassVar[date]
     """The date of the facts in `fixtures/<slug>_catalog.json`."""
+    bundled_facts: ClassVar[str]
+    """The facts in its rows, as `fixtures/SOURCES.md` lists them."""
+    bundled_from: ClassVar[str]
+    """The source of the file, as Markdown for `fixtures/SOURCES.md`."""
+    bundled_part: ClassVar[str] = ""
+    """The size of the whole list, if the file has only a part of it: "of some 15,700"."""
+    lends_contexts: ClassVar[bool] = False
+    """The context lengths of its rows are the models' own; those of the gateways that borrow are copied from it."""
+    borrows_contexts: ClassVar[bool] = False
+    """Its rows state no context length, so its bundled catalogue has those of the gateways that lend."""
+    volatile: ClassVar[frozenset[str]]
+    """Keys of fields that change often and carry no information. The contract suite changes their values."""
+    ordered: ClassVar[frozenset[str]] = frozenset()
+    """Keys of lists whose order carries information. The contract suite shuffles all others."""
+
+    @property
+    def note(self) -> str:
+        """The `note` of responses that show only this gateway."""
+        return f"{self.name} catalog"
 
     def bundled_listing(self, payload: Json) -> Listing:
         """Return the rows of the decoded bundled catalogue. Raises BadPayload if it is not a list."""

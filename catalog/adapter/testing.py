@@ -32,17 +32,22 @@ def check_identity(gateway: Gateway) -> None:
     assert gateway.site_url.startswith("https://")
     assert gateway.docs_url.startswith("https://")
     assert gateway.name
-    assert gateway.note
+    assert gateway.requests
+    assert gateway.bundled_facts
+    assert gateway.bundled_from
     assert gateway.auth.header
     assert gateway.hosts
     assert set(gateway.auth.hosts or ()) <= gateway.hosts.keys()
+    assert gateway.explained.keys() - {"key"} == {*gateway.hosts, *gateway.options}
+    assert all(sentence.endswith(".") for sentence in gateway.explained.values())
+    assert not (gateway.lends_contexts and gateway.borrows_contexts)
     for option, words in gateway.options.items():
         assert option.isidentifier(), f"{option} becomes a part of the name of a setting"
         assert words, f"{option} has no default"
     for host, address in gateway.hosts.items():
         assert host.isidentifier(), f"{host} becomes a part of the name of a setting"
         assert address.startswith("https://")
-        assert not address.endswith("/"), f"{address} stands before a path"
+        assert not address.endswith("/"), f"{address} comes before a path"
 
 
 def check_walk(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config | None = None) -> Listing:
@@ -75,7 +80,7 @@ def _walked(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config) 
 def _check_request(gateway: Gateway, request: Request) -> None:
     assert request.host in gateway.hosts
     assert request.path.startswith("/")
-    assert "?" not in request.path, "the query stands apart"
+    assert "?" not in request.path, "the query is a field of its own"
     assert all(isinstance(part, str) for item in request.query.items() for part in item)
 
 

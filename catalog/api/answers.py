@@ -18,8 +18,7 @@ from catalog.parameters.filterset import SelectionFilterSet
 
 Json = Any
 
-COMBINED_NOTE = "Combined OpenRouter, Portkey, Featherless, and Chutes catalog"
-"""The contract fixes this sentence for `gateway=all`."""
+COMBINED_NOTE = registry.combined_note(registry.GATEWAYS.values())
 
 PRIVATE = "no-store"
 PUBLIC = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"

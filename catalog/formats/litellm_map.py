@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from catalog import registry
 from catalog.documents import reading
 from catalog.memory import derived
 from catalog.memory.index import Row
@@ -28,7 +29,11 @@ from catalog.records import Condition
 Json = Any
 _Entry = tuple[str, orjson.Fragment]
 
-GATEWAYS: Mapping[str, str] = {"openrouter": "openrouter", "featherless": "featherless_ai", "chutes": "chutes"}
+GATEWAYS: Mapping[str, str] = {
+    slug: gateway.foreign_names["litellm"]
+    for slug, gateway in registry.GATEWAYS.items()
+    if "litellm" in gateway.foreign_names
+}
 """LiteLLM's names of the gateways that users call with a key of their own."""
 HOSTS: Mapping[str, str] = {
     "ai21": "ai21",

@@ -1,1 +1,1 @@
-"""One file per gateway; no gateway imports another. `catalog/registry.py` lists them."""
+"""One module or package per gateway; no gateway imports another. `catalog/registry.py` lists them."""

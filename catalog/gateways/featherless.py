@@ -48,6 +48,7 @@ from catalog.adapter.contract import (
     validated,
 )
 from catalog.adapter.errors import BadPayload
+from catalog.identity.traits import Traits
 from catalog.normalize import dates, modalities, model_ids
 from catalog.pricing import meters, money, price_lists
 from catalog.records import Availability, ModelType, OfferRecord
@@ -134,15 +135,26 @@ _PARTS: dict[str, type[BaseModel]] = {"features": Features, "pricing": Pricing, 
 
 
 class Featherless(Gateway):
+    rank = 30
     slug = "featherless"
     name = "Featherless"
     site_url = "https://featherless.ai"
     docs_url = "https://featherless.ai/docs/api-reference-models"
-    note = "Featherless catalog"
     hosts = {"api": "https://api.featherless.ai"}
     auth = Auth()
+    explained = {"api": "Serves /v1/models."}
+    requests = (
+        "`/v1/models` in pages of 1,000, until it has as many as it counts or three pages in a row bring no new one"
+    )
+    # Featherless takes the ids of repositories in requests, so its spelling is preferred.
+    traits = Traits(ids_are_repositories=True, repository_rank=10, id_rank=20)
+    foreign_names = {"litellm": "featherless_ai"}
     version = 2
     bundled_on = date(2026, 4, 9)
+    bundled_facts = "class, limits, tool use and whether they are gated"
+    bundled_from = "Featherless' public list, `GET /v1/models`"
+    bundled_part = "of some 15,700"
+    volatile = frozenset({"is_hot_live", "is_hot_recent", "available_on_current_plan"})
 
     def walk(self, config: Config) -> Walk:
         """Read page by page, until there are as many rows as are counted or several pages have brought no new one."""
@@ -150,9 +162,9 @@ class Featherless(Gateway):
         for number in range(1, _MOST_PAGES + 1):
             query = {"page": str(number), "per_page": str(_PAGE_SIZE)}
             page = yield Request(host="api", path="/v1/models", query=query)
-            known = len(found.rows)
+            before = len(found.rows)
             found.add(page.payload, row_id=self.row_id)
-            barren = barren + 1 if len(found.rows) == known else 0
+            barren = barren + 1 if len(found.rows) == before else 0
             if found.is_all or barren == _MOST_BARREN_PAGES:
                 # Of two rows with one id the first is used: the newer.
                 rows = [found.rows[key] for key in sorted(found.rows)]
@@ -214,7 +226,7 @@ class _Found:
             self.rows.setdefault(key, row)
         pagination = payload.get("pagination")
         counts = pagination.get("total_items") if isinstance(pagination, dict) else None
-        self.totals |= {told for told in (payload.get("total"), counts) if type(told) is int}
+        self.totals |= {total for total in (payload.get("total"), counts) if type(total) is int}
 
     @property
     def is_all(self) -> bool:

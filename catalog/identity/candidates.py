@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from catalog.identity.clusters import OWN
-from catalog.identity.names import SOLD_BY_HOSTS, TUNED, Namer, Names, in_any_order, squashed, unnumbered, with_bases
+from catalog.identity.names import TUNED, Namer, Names, in_any_order, squashed, unnumbered, with_bases
 from catalog.identity.offers import Offer, OfferKey, Split, Statement
 from catalog.identity.resolution import Resolution
 
@@ -76,14 +76,15 @@ def _other_names(offer: Offer, names: Names, namer: Namer, *, is_alone: bool) ->
         return
     yield names.key, "equal_id", f"{offer} has an id that several models go by."
     if names.permanent:
-        yield names.permanent, "canonical_slug", f"OpenRouter's permanent slug of {offer.id} is {offer.canonical_slug}."
+        evidence = f"{names.gateway_name}'s permanent slug of {offer.id} is {offer.canonical_slug}."
+        yield names.permanent, "canonical_slug", evidence
     if names.worded:
         yield names.worded.key, "variant", f"{offer} may be a variant of {names.worded.base}, by the word in its id."
     if names.dated:
         yield names.dated.undated, "date", f"{offer} is {names.dated.undated} of one date, {names.dated.date}."
     if names.sped_up:
         yield names.sped_up.key, "speed", f"{offer} may be its host's own set-up of {names.sped_up.key}."
-    if is_alone and not names.repository and offer.gateway in SOLD_BY_HOSTS:
+    if is_alone and not names.repository and names.traits.is_run_by_hosts:
         short = names.sped_up.key if names.sped_up else names.key
         for word in TUNED:
             yield f"{short}-{word}", "short_id", f"{offer} may be short for {short}-{word}."

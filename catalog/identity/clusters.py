@@ -3,10 +3,10 @@
 The rules, in order:
 1. `hugging_face`: offers that name one repository of their provider's;
 2. `equal_id`: ids that have the same key, if exactly one model has it as a name;
-3. `canonical_slug`: an id that equals OpenRouter's whole permanent slug of a model;
+3. `canonical_slug`: an id that equals a gateway's whole permanent slug of a model;
 4. `dated_host_id`: at the host of its provider, an id that is another id and a date, if that host lists no other date.
 
-Before these rules, `names.with_bases` gives OpenRouter's variants the names of their bases. If the word of a variant is
+Before these rules, `names.with_bases` gives variants the names of their bases. If the word of a variant is
 unknown to us, the variant is tied by the rule `variant`.
 
 A home is a group of offers that meet by the first two rules. The other two rules join whole homes, but never two homes
@@ -30,9 +30,6 @@ CANONICAL_SLUG = "canonical_slug"
 DATED_HOST_ID = "dated_host_id"
 VARIANT = "variant"
 OWN = "own"
-
-_REPOSITORIES_ARE_IDS = "featherless"
-"""The gateway whose ids are repositories, so two of its ids are two models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +146,8 @@ class _Rules:
 
     def _same_slug(self, key: OfferKey) -> str:
         slug = self._offers[key].canonical_slug
-        return f"OpenRouter's permanent slug of {key[1]} is that of {(self._names[key].base or key)[1]}, {slug}."
+        names = self._names[key]
+        return f"{names.gateway_name}'s permanent slug of {key[1]} is that of {(names.base or key)[1]}, {slug}."
 
     def _settle(self, offer: OfferKey, home: str, *, by_repository: bool) -> None:
         self._home_of[offer] = home
@@ -173,8 +171,8 @@ class _Rules:
         """Return the keys that several repositories have in the same variant."""
         listed = Counter(
             (names.repository.key, names.variants)
-            for (gateway, _), names in self._names.items()
-            if gateway == _REPOSITORIES_ARE_IDS and names.repository
+            for names in self._names.values()
+            if names.traits.ids_are_repositories and names.repository
         )
         return {key for (key, _), count in listed.items() if count > 1}
 
@@ -224,7 +222,8 @@ class _Rules:
             if len(homes) == 1 and len(others) == 1 and homes != others:
                 (home,), (other,) = homes, others
                 source = self._offers[sources[permanent, home]]
-                evidence = f"OpenRouter's permanent slug of {source.id} is {source.canonical_slug}."
+                gateway = self._names[source.key].gateway_name
+                evidence = f"{gateway}'s permanent slug of {source.id} is {source.canonical_slug}."
                 joints.append(_Joint(home=home, other=other, rule=CANONICAL_SLUG, evidence=evidence))
         return joints
 
@@ -247,7 +246,7 @@ class _Rules:
         return found
 
     def _is_of_hosts(self, home: str) -> bool:
-        """Whether only hosts list it. If OpenRouter has an offer of the dated model, it is a separate model."""
+        """Whether only hosts list it. If another gateway has an offer of the dated model, it is a separate model."""
         return not self._homes[home].repositories and all(
             self._offers[member].host is not None for member in self._homes[home].members
         )

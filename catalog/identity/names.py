@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from catalog.identity.offers import Offer, OfferKey
-from catalog.known_providers import KnownProviders
+from catalog.identity.traits import Gateway, Traits
 from catalog.normalize import model_ids
 from catalog.pricing import variants as words
+from catalog.providers import KnownProviders
 from catalog.records import ModelType
 
 TUNED = ("it", "instruct", "chat")
@@ -41,11 +42,6 @@ _MOVING = (
     "qwen/qwen-vl-plus",
 )  # fmt: skip
 """Names that providers always give to their newest model of a kind."""
-
-_CALLED_BY_REPOSITORY = frozenset({"chutes"})
-"""Gateways whose ids are repositories if the row names no repository."""
-SOLD_BY_HOSTS = frozenset({"chutes", "portkey"})
-"""Gateways whose models are run by hosts that give names to their own faster set-ups."""
 
 _FEWEST_WORDS, _MOST_WORDS, _LONGEST_VERSION = 2, 5, 3
 
@@ -89,7 +85,7 @@ class SpedUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worded:
-    """An id of OpenRouter with a word behind a colon."""
+    """An id with a word behind a colon, at a gateway with permanent slugs."""
 
     base: str
     """The id without the word."""
@@ -121,15 +117,20 @@ class Names:
     sped_up: SpedUp | None = None
     dated: Dated | None = None
     permanent: str | None = None
-    """The key of OpenRouter's permanent slug, if that is the id and more, or the id in another order."""
+    """The key of its permanent slug, if that is the id and more, or the id in another order."""
     worded: Worded | None = None
     base: OfferKey | None = None
-    """The offer that this one is a variant of, to which OpenRouter gives the same permanent slug (`with_bases`)."""
+    """The offer that this one is a variant of, to which its gateway gives the same permanent slug (`with_bases`)."""
+    gateway_name: str
+    traits: Traits
+    """The traits of its gateway."""
 
 
 class Namer:
-    def __init__(self, providers: KnownProviders) -> None:
+    def __init__(self, providers: KnownProviders, gateways: Mapping[str, Gateway]) -> None:
+        """`gateways` are the adapters by slug. An offer of any other gateway has the default traits."""
         self._providers = providers
+        self._gateways = gateways
         self._by_spelling: dict[str, tuple[str, str]] = {}
         self._names: dict[Offer, Names] = {}
         self._moving = frozenset(map(self.key, _MOVING))
@@ -160,18 +161,20 @@ class Namer:
         return self._names[offer]
 
     def _names_of(self, offer: Offer) -> Names:
+        gateway = self._gateways.get(offer.gateway)
+        traits = gateway.traits if gateway else Traits()
         owner = model_ids.owner(offer.slug)
         provider, canonical = self._provider(owner or offer.provider_slug or "")
         # Without a provider, the name belongs to the host. No provider's key begins with @.
         prefix = provider or f"@{(offer.host or offer.gateway).casefold()}"
         name, variants = _without_suffixes(offer.slug.partition("/")[2] if owner else offer.slug)
-        unknown = words.split(name) if offer.gateway == "openrouter" else None
-        worded = _worded(offer, prefix, is_known=not unknown) if offer.gateway == "openrouter" else None
+        unknown = words.split(name) if traits.has_permanent_slugs else None
+        worded = _worded(offer, prefix, is_known=not unknown) if traits.has_permanent_slugs else None
         variants = (*variants, unknown[1]) if unknown else variants
         folded = _folded(name)
         key = f"{prefix}/{folded}"
         is_own_host = offer.host is not None and provider == self._provider(offer.host)[0]
-        is_resold = offer.gateway in SOLD_BY_HOSTS and offer.model_type is ModelType.LLM and not is_own_host
+        is_resold = traits.is_run_by_hosts and offer.model_type is ModelType.LLM and not is_own_host
         sped_up = _sped_up(prefix, canonical or prefix, name, variants) if is_resold else None
         spelling = _slug(canonical or prefix, name)
         repository = self._repository(
@@ -179,6 +182,7 @@ class Namer:
             own=Repository(key=key, id=offer.slug, spelling=spelling),
             provider=provider,
             is_sped_up=sped_up is not None,
+            may_be_its_id=traits.ids_may_be_repositories,
         )
         return Names(
             key=key,
@@ -193,8 +197,10 @@ class Namer:
             stranger=repository if isinstance(repository, str) else None,
             sped_up=sped_up,
             dated=_dated(prefix, folded) if is_own_host and ":" not in name else None,
-            permanent=self._permanent(offer, key=key) if offer.gateway == "openrouter" else None,
+            permanent=self._permanent(offer, key=key) if traits.has_permanent_slugs else None,
             worded=worded,
+            gateway_name=gateway.name if gateway else offer.gateway,
+            traits=traits,
         )
 
     def _permanent(self, offer: Offer, *, key: str) -> str | None:
@@ -212,11 +218,13 @@ class Namer:
         is_reordered = provider == own_provider and name != own_name and in_any_order(name) == in_any_order(own_name)
         return f"{provider}/{name}" if is_reordered and in_any_order(name) else None
 
-    def _repository(self, offer: Offer, *, own: Repository, provider: str, is_sped_up: bool) -> Repository | str | None:
+    def _repository(
+        self, offer: Offer, *, own: Repository, provider: str, is_sped_up: bool, may_be_its_id: bool
+    ) -> Repository | str | None:
         """Return the provider's repository. If the repository is not the provider's, return only its id. `own` is the
         repository that the offer's id would be."""
         reported = offer.hugging_face_id
-        if offer.gateway in _CALLED_BY_REPOSITORY:
+        if may_be_its_id:
             reported = reported or offer.id
             # A host's own set-up has no repository.
             reported = None if is_sped_up and reported == offer.id else reported
@@ -242,7 +250,7 @@ class Namer:
 
 def with_bases(offers: Mapping[OfferKey, Offer], names: Mapping[OfferKey, Names]) -> dict[OfferKey, Names]:
     """Return the names after variants have got those of their bases: `acme/big:word` is `acme/big` for any word, if
-    OpenRouter lists that too and gives both one permanent slug."""
+    the gateway lists that too and gives both one permanent slug."""
     found = dict(names)
     for key in sorted((key for key in names if names[key].worded), key=lambda key: len(key[1])):
         own, worded = found[key], found[key].worded

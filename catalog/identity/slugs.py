@@ -15,11 +15,6 @@ from catalog.identity.clusters import Cluster
 from catalog.identity.names import Names, numbered
 from catalog.identity.offers import Known, OfferKey
 
-# The gateways whose spelling of a repository is preferred, in order, and those whose spelling of an id is. For
-# repositories, the first is the gateway that takes them in requests.
-_OF_REPOSITORIES = ("featherless", "chutes", "openrouter")
-_OF_IDS = ("openrouter", "featherless", "chutes")
-
 
 def claims(
     clusters: Sequence[Cluster], known: Known, *, keys: Mapping[str, str], reserved: Collection[str]
@@ -130,15 +125,11 @@ def _oldest(
 
 def _wanted(names: Mapping[OfferKey, Names]) -> str:
     repositories = [
-        (_place(gateway, _OF_REPOSITORIES), len(each.repository.spelling), each.repository.spelling)
-        for (gateway, _), each in names.items()
+        (each.traits.repository_rank, len(each.repository.spelling), each.repository.spelling)
+        for each in names.values()
         # The repository that a moving name names today is of another model.
         if each.repository and not each.is_moving
     ]
     # The shortest id is used, because a longer one has a date.
-    ids = [(_place(gateway, _OF_IDS), len(each.spelling), each.spelling) for (gateway, _), each in names.items()]
+    ids = [(each.traits.id_rank, len(each.spelling), each.spelling) for each in names.values()]
     return min(repositories or ids)[-1]
-
-
-def _place(gateway: str, order: Sequence[str]) -> int:
-    return order.index(gateway) if gateway in order else len(order)

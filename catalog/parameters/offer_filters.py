@@ -43,7 +43,7 @@ def gateway_parameter() -> OneOf:
         choices=(*registry.GATEWAYS, "all"),
         default="all",
         narrow="of_gateway",
-        example="chutes",
+        example=[*registry.GATEWAYS][-1],
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from catalog import registry
 from catalog.documents import rendering
-from catalog.known_providers import logo_path
 from catalog.models import Offer, PriceHold
+from catalog.providers import logo_path
 from catalog.publication.overlay import PRICED_FIELDS, overlay
 from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices

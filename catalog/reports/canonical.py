@@ -37,7 +37,7 @@ class Models:
     def __init__(self, index: Index, *, redirects: Mapping[str, str], last: Models | None = None) -> None:
         self._index = index
         self._redirects = redirects
-        self._namer = Namer(registry.PROVIDERS)
+        self._namer = Namer(registry.PROVIDERS, registry.GATEWAYS)
         self._keys: dict[str, str] = {}
         known_keys = last._keys if last is not None else {}
         self._positions: dict[str, list[int]] = defaultdict(list)

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from catalog import registry
-from catalog.known_providers import logo_path
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import ProviderRow
+from catalog.providers import logo_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

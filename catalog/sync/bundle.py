@@ -3,8 +3,8 @@
 A bundled catalogue contains facts only. From a response it keeps what the gateway's `bundled_row` returns. From its own
 earlier row it keeps the fields that no response contains, `bundled_only`.
 
-A model's context length is copied from OpenRouter's bundled catalogue if both name the same Hugging Face repository or
-the same provider and model. Featherless reports the length that it serves, which may be less than the model's.
+If a gateway's rows state no context length, a model's is copied from the bundled catalogue of a gateway that lends its
+own (`lends_contexts`), if both name the same Hugging Face repository or the same provider and model.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from catalog.sync import read
 
 Json = Any
 
-_KNOWS_CONTEXTS = "openrouter"
-_HAVE_CONTEXTS = frozenset({_KNOWS_CONTEXTS, "featherless"})
 _Name = tuple[str, str]
 """The provider's key, and the model's name without the provider."""
 
@@ -52,12 +50,12 @@ def answered_rows(adapter: Gateway, *, folder: Path, on: date, before: Iterable[
 
 
 def with_contexts(adapter: Gateway, rows: Iterable[Json], *, fixtures: Path) -> Iterator[Json]:
-    """Yield the rows with the known context lengths of their models. Lengths that the gateway reports stay."""
-    if adapter.slug in _HAVE_CONTEXTS:
+    """Yield the rows, with the known context lengths of their models if the gateway borrows them."""
+    if not adapter.borrows_contexts:
         yield from rows
         return
-    knowing = registry.GATEWAYS[_KNOWS_CONTEXTS]
-    contexts = _contexts(map(knowing.record, bundled_rows(knowing, fixtures=fixtures)))
+    lending = [gateway for gateway in registry.GATEWAYS.values() if gateway.lends_contexts]
+    contexts = _contexts(each.record(row) for each in lending for row in bundled_rows(each, fixtures=fixtures))
     for row in rows:
         stated = {contexts[name] for name in _names(adapter.record(row)) if name in contexts}
         kept = {key: value for key, value in row.items() if key != "context_length"}

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
-from catalog import icons, registry
+from catalog import logos, registry
 from catalog.memory import snapshot
 from catalog.web.pages import Page
 
@@ -22,7 +22,7 @@ class Logo(Page):
         if known is None and not current.index.having("provider", registry.PROVIDERS.key(key)):
             raise Http404("There is no provider of this name.")
         name = known.name if known else (reported and reported.name) or key
-        body = icons.mark(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)
+        body = logos.svg_of(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)
         return HttpResponse(
             body,
             content_type="image/svg+xml",

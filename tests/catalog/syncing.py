@@ -22,6 +22,7 @@ from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import BadPayload, Unreachable
 from catalog.curation import overrides
 from catalog.gateways.chutes import Chutes
+from catalog.identity.traits import Traits
 from catalog.models import Offer, OfferVersion, Revision, SyncRun
 from catalog.registry import GATEWAYS
 from catalog.sync import run
@@ -51,6 +52,7 @@ class Shop(Chutes):
     slug = "shop"
     name = "Shop"
     hosts = {"api": "https://shop.example"}
+    traits = Traits()
     needs_key_for_auto = False
 
     def walk(self, config: Config) -> Walk:

@@ -1,4 +1,4 @@
-"""docs/api: every example is executed, every table is as the code has it."""
+"""docs/api: every example is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import orjson
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.test import Client
 
 from catalog.memory.snapshot import Snapshot
@@ -45,8 +44,8 @@ def shows(answer: Json, excerpt: Json) -> bool:
     if excerpt == "…":
         return True
     if isinstance(excerpt, dict):
-        told = {key: value for key, value in excerpt.items() if key != "…"}
-        return isinstance(answer, dict) and all(key in answer and shows(answer[key], told[key]) for key in told)
+        listed = {key: value for key, value in excerpt.items() if key != "…"}
+        return isinstance(answer, dict) and all(key in answer and shows(answer[key], listed[key]) for key in listed)
     if isinstance(excerpt, list):
         wanted = [item for item in excerpt if item not in ("…", {"…": "…"})]
         return isinstance(answer, list) and all(map(shows, answer, wanted)) and len(answer) >= len(wanted)
@@ -105,7 +104,3 @@ def test_every_example_of_the_api_pages_answers_as_it_is_printed(
 def test_no_example_is_left_out_for_its_form(page: Path) -> None:
     text = page.read_text()
     assert len(_CONSOLE.findall(text)) == len(_EXAMPLE.findall(text))
-
-
-def test_the_generated_tables_are_as_the_code_has_them() -> None:
-    call_command("api_docs", check=True)

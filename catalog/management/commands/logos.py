@@ -6,11 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog import icons, registry
+from catalog import logos, registry
 
 
 class Command(BaseCommand):
-    help = "Take the marks of providers from the package of the icon set; `make logos` fetches and passes it."
+    help = "Unpack the logos of providers from the package of the icon set; `make logos` fetches and passes it."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -19,9 +19,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = registry.PROVIDERS.icons
         try:
-            missing = icons.install(options["package"], into=settings.LOGOS_DIR, icons=wanted)
-        except (OSError, icons.WrongPackage) as error:
+            missing = logos.install(options["package"], into=settings.LOGOS_DIR, icons=wanted)
+        except (OSError, logos.WrongPackage) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{len(wanted) - len(missing)} marks are in {settings.LOGOS_DIR.name}/")
+        self.stdout.write(f"{len(wanted) - len(missing)} logos are in {settings.LOGOS_DIR.name}/")
         if missing:
             self.stdout.write(f"the package has none for {', '.join(missing)}")

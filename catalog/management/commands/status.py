@@ -13,7 +13,7 @@ from catalog.sync import schedule
 
 
 class Command(BaseCommand):
-    help = "Show how each gateway stands."
+    help = "Show the state of each gateway."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

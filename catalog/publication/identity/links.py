@@ -84,5 +84,6 @@ def _rows_of(offers: Collection[int], models: Collection[int]) -> Iterator[Query
 
 
 def _stamp() -> str:
-    """Return the stamp of the rules and the providers' spellings. Unlike any link, it contains a space."""
-    return f"rules {rules.RULES} {registry.PROVIDERS.digest}"
+    """Return the stamp of the rules, the gateways' traits and the providers' spellings. Unlike any link, it contains a
+    space."""
+    return f"rules {rules.RULES} {registry.traits_digest()} {registry.PROVIDERS.digest}"

@@ -75,7 +75,7 @@ def expected_text(gateway: Gateway, listing: Listing) -> str:
     rejected = [json.dumps({"id": each.model_id, "reason": each.reason}) for each in found.rejections]
     return (
         f'{{\n"is_complete": {json.dumps(listing.is_complete)},\n"ignored": {listing.ignored},\n'
-        f'"rejected": {_lines(rejected)},\n"records": {_lines(map(_told, found.records.values()))}\n}}\n'
+        f'"rejected": {_lines(rejected)},\n"records": {_lines(map(_record_text, found.records.values()))}\n}}\n'
     )
 
 
@@ -83,7 +83,7 @@ _USUAL = {("unclear", "[]"), ("notes", "[]"), ("is_partial", "false")}
 """Values of nearly every record, which would only distract a reader."""
 
 
-def _told(record: OfferRecord) -> str:
+def _record_text(record: OfferRecord) -> str:
     fields = {name: json.dumps(value, default=str) for name, value in asdict(record).items() if value is not None}
     fields = {name: value for name, value in fields.items() if (name, value) not in _USUAL}
     fields["prices"] = _lines(map(_price, record.prices), indent="    ")

@@ -167,7 +167,7 @@ def test_the_bundled_catalogue_of_portkey_is_made_of_its_price_files_of_that_day
     )
 
 
-def test_a_workspace_of_portkey_is_listed_whole_and_priced_where_its_hosts_have_a_price_file() -> None:
+def test_a_workspace_of_portkey_is_priced_by_the_price_files_of_its_hosts() -> None:
     gateway, listing = portkey("deepinfra-2026-08-21", has_key=True)
 
     found = testing.check_rows(gateway, listing.rows)

@@ -90,7 +90,7 @@ def test_a_chute_has_token_prices_and_the_cost_of_its_instance() -> None:
     }
 
 
-def test_of_a_joined_row_the_language_model_tells_the_token_prices_and_the_chute_the_hour() -> None:
+def test_a_joined_row_has_token_prices_of_its_llm_and_the_hour_of_its_chute() -> None:
     assert prices(record(chute=chute(), llm=llm())) == {
         "input.text": "0.0000005",
         "output.text": "0.0000015",
@@ -98,7 +98,7 @@ def test_of_a_joined_row_the_language_model_tells_the_token_prices_and_the_chute
     }
 
 
-def test_of_a_joined_row_the_chute_tells_no_other_price_than_the_hour() -> None:
+def test_of_a_joined_row_the_chute_has_no_price_but_the_hour() -> None:
     estimate = {"per_step": {"usd": 1}, "usd": {"hour": 2}}
 
     assert prices(record(chute=chute(current_estimated_price=estimate), llm=llm())) == {
@@ -146,7 +146,7 @@ def test_a_price_that_is_written_twice_and_differs_is_unknown_and_the_others_sta
     assert prices(found).keys() == set(MEANT.values()) - {MEANT[key]}
 
 
-def test_the_hour_of_an_instance_does_not_replace_token_prices_that_contradict_each_other() -> None:
+def test_the_hour_of_an_instance_does_not_replace_contradicting_token_prices() -> None:
     price = {"input": {"usd": Decimal("0.6")}, "output": {"usd": Decimal("1.6")}}
 
     found = record(chute=chute(), llm=llm(price=price))
@@ -243,7 +243,7 @@ def test_a_row_of_nothing_is_refused() -> None:
         ("hologram", ModelType.OTHER),
     ],
 )
-def test_the_template_tells_the_type(template: str | None, expected: ModelType) -> None:
+def test_the_template_decides_the_type(template: str | None, expected: ModelType) -> None:
     assert record(chute=chute(standard_template=template)).model_type == expected
 
 
@@ -260,13 +260,13 @@ def test_the_template_tells_the_type(template: str | None, expected: ModelType) 
         ([None, 3], ModelType.OTHER),
     ],
 )
-def test_without_a_template_only_a_standard_route_tells_the_type(routes: Json, expected: ModelType) -> None:
+def test_without_a_template_only_a_standard_route_decides_the_type(routes: Json, expected: ModelType) -> None:
     cords = [{"public_api_path": route} for route in routes]
 
     assert record(chute=chute(standard_template=None), cords=cords).model_type == expected
 
 
-def test_a_language_model_is_one_whatever_its_template_says() -> None:
+def test_a_language_model_is_one_with_any_template() -> None:
     assert record(chute=chute(standard_template=None), llm=llm()).model_type == ModelType.LLM
 
 
@@ -319,7 +319,7 @@ def test_an_id_without_an_owner_belongs_to_chutes_and_keeps_its_suffix() -> None
     ("confidential", "tee", "expected"),
     [(True, None, True), (None, True, True), (False, True, False), (None, None, None)],
 )
-def test_either_host_tells_whether_a_model_is_confidential(
+def test_either_host_states_whether_a_model_is_confidential(
     confidential: bool | None, tee: bool | None, expected: bool | None
 ) -> None:
     assert record(chute=chute(tee=tee), llm=llm(confidential_compute=confidential)).is_confidential is expected
@@ -336,7 +336,7 @@ def test_private_chutes_are_no_offers() -> None:
     assert [CHUTES.row_id(row) for row in found.rows] == ["acme/Atlas", "acme/Other"]
 
 
-def test_a_chute_that_does_not_say_whether_it_is_public_is_refused_and_so_still_counts_as_listed() -> None:
+def test_a_chute_that_may_be_private_is_refused_and_still_counts_as_listed() -> None:
     silent = {key: value for key, value in chute().items() if key != "public"}
 
     found = listing([silent])
@@ -352,13 +352,13 @@ def test_the_two_hosts_are_joined_by_chute_id_and_nothing_is_left_out() -> None:
     assert joined == [("acme/A", True, False), ("acme/B", True, True), ("acme/C", False, True)]
 
 
-def test_a_private_chute_tells_nothing_about_the_language_model_that_runs_on_it() -> None:
+def test_a_private_chute_adds_nothing_to_its_language_model() -> None:
     found = listing([chute(public=False)], [llm()])
 
     assert prices(CHUTES.record(found.rows[0])) == {"input.text": "0.0000005", "output.text": "0.0000015"}
 
 
-def test_of_several_chutes_with_one_name_the_same_stands_in_any_order() -> None:
+def test_of_several_chutes_with_one_name_the_same_is_used_in_any_order() -> None:
     official: Json = {"user": {"username": "chutes"}, "created_at": "2025-01-01T00:00:00Z"}
     rows = [
         chute(number=1, created_at="2026-01-01T00:00:00Z", hot=True),
@@ -372,7 +372,7 @@ def test_of_several_chutes_with_one_name_the_same_stands_in_any_order() -> None:
     assert first == {"chute-4"}
 
 
-def test_of_a_chute_and_a_language_model_with_one_id_the_language_model_stands() -> None:
+def test_of_a_chute_and_a_language_model_with_one_id_the_latter_is_used() -> None:
     found = listing([chute(number=1, user={"username": "chutes"})], [llm(number=2)])
 
     assert [row["llm"] is not None for row in found.rows] == [True, False]
@@ -390,7 +390,7 @@ def test_rows_that_were_missed_make_a_listing_incomplete() -> None:
     assert not end.value.value.is_complete
 
 
-def test_a_row_that_comes_twice_counts_once_and_the_first_stands() -> None:
+def test_a_row_that_comes_twice_counts_once_and_the_first_is_used() -> None:
     found = listing([chute(hot=True), chute(hot=False)])
 
     assert len(found.rows) == 2

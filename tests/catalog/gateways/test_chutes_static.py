@@ -69,7 +69,7 @@ def test_a_tag_named_twice_counts_once() -> None:
         ("Other", None, None),
     ],
 )
-def test_the_type_tells_the_modalities(
+def test_the_type_decides_the_modalities(
     model_type: str, inputs: tuple[str, ...] | None, outputs: tuple[str, ...] | None
 ) -> None:
     record = chutes_record(type=model_type)
@@ -137,7 +137,7 @@ def test_a_row_that_is_no_object_is_refused(row: Json) -> None:
         Chutes().record(row)
 
 
-def test_a_field_that_nobody_asked_for_does_no_harm() -> None:
+def test_an_unknown_field_does_no_harm() -> None:
     assert chutes_record(surprise={"deep": [1, 2]}) == chutes_record()
 
 

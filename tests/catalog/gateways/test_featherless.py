@@ -144,12 +144,12 @@ def test_an_id_without_a_slash_is_no_repository_and_belongs_to_featherless() -> 
 @pytest.mark.parametrize(
     ("features", "expected"), [({"tool_use": True}, ("tools",)), ({"tool_use": False}, None), ({}, None), (None, None)]
 )
-def test_tools_are_a_parameter_where_they_are_told(features: Json, expected: Json) -> None:
+def test_tools_are_a_parameter_if_they_are_stated(features: Json, expected: Json) -> None:
     assert record(features=features).supported_parameters == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("stated", "expected"),
     [
         ({}, ("text",)),
         ({"features": {"image_input": True}}, ("text", "image")),
@@ -158,8 +158,8 @@ def test_tools_are_a_parameter_where_they_are_told(features: Json, expected: Jso
         ({"vision_supported": True, "input_modalities": ["text", "audio"]}, ("text", "audio")),
     ],
 )
-def test_a_model_reads_images_where_either_field_says_so(told: Json, expected: Json) -> None:
-    assert record(**told).input_modalities == expected
+def test_a_model_reads_images_if_either_field_is_true(stated: Json, expected: Json) -> None:
+    assert record(**stated).input_modalities == expected
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_modalities_tell_the_type(inputs: Json, outputs: Json, expected: ModelTy
     assert record(input_modalities=inputs, output_modalities=outputs).model_type == expected
 
 
-def test_a_name_tells_no_type() -> None:
+def test_a_name_decides_no_type() -> None:
     assert record("acme/whisper-guard-embed-8B").model_type == ModelType.LLM
 
 
@@ -290,7 +290,7 @@ def test_a_list_that_grows_or_shrinks_while_it_is_read_is_incomplete() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_rows_with_one_id_the_newest_stands_and_all_are_counted(order: int) -> None:
+def test_of_rows_with_one_id_the_newest_is_used_and_all_are_counted(order: int) -> None:
     rows = [row(created=1), row(created=2, context_length=8192), row("acme/ATLAS", created=3)]
 
     found, _ = walked([page(*rows[::order], total=3)])

@@ -12,8 +12,8 @@ import pytest
 from catalog.adapter import testing
 from catalog.adapter.contract import Config, Page, Request
 from catalog.adapter.errors import BadPayload, Unreachable
-from catalog.gateways import openrouter
-from catalog.gateways.openrouter import OpenRouter, Prices
+from catalog.gateways.openrouter import OpenRouter, prices
+from catalog.gateways.openrouter.rows import Prices
 from catalog.pricing import meters, money, status
 from catalog.pricing.status import price_basis, price_status
 from catalog.records import ModelType, OfferRecord, ProviderRecord
@@ -184,7 +184,7 @@ def test_the_prices_of_2025_and_of_2026_are_one() -> None:
         ("acme/ears", ("transcription",), False),
     ],
 )
-def test_zeros_are_evidence_of_free_only_where_text_comes_out_or_the_id_says_so(
+def test_zeros_are_evidence_of_free_only_for_text_or_a_free_id(
     offer_id: str, outputs: tuple[str, ...], is_free: bool
 ) -> None:
     assert record(offer_id, outputs=outputs, pricing={"prompt": "0", "completion": "0"}).zero_is_free is is_free
@@ -221,7 +221,7 @@ def test_a_discount_is_no_price_and_takes_nothing_off() -> None:
 
 
 @pytest.mark.parametrize("outputs", [("speech",), ("transcription",), ("rerank",), ("rerank", "Speech")])
-def test_a_price_whose_unit_is_not_told_is_unknown(outputs: tuple[str, ...]) -> None:
+def test_a_price_of_unstated_unit_is_unknown(outputs: tuple[str, ...]) -> None:
     assert priced({"prompt": "0.000016", "request": "0.002"}, outputs=outputs) == {"request": "0.002"}
 
 
@@ -234,7 +234,7 @@ def test_an_output_of_a_new_kind_is_billed_by_tokens(outputs: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize("outputs", [("rerank",), ("speech",), ("transcription",), ("decisions",), ("image",)])
-def test_a_free_tier_is_free_whatever_comes_out(outputs: tuple[str, ...]) -> None:
+def test_a_free_tier_is_free_for_any_output(outputs: tuple[str, ...]) -> None:
     free = record("acme/sift:free", outputs=outputs, pricing={"prompt": "0", "completion": "0"})
 
     assert (price_status(free), price_basis(free)) == ("free", "token")
@@ -287,7 +287,7 @@ def test_a_zero_in_an_override_means_not_applicable_there_too() -> None:
     )
 
 
-def test_the_price_of_the_larger_part_of_the_day_is_the_base_whatever_the_clock_says() -> None:
+def test_the_price_of_the_larger_part_of_the_day_is_the_base_at_any_time() -> None:
     overrides = [
         {"utc_start": "1630", "utc_end": "0030", "prompt": "0.0000005"},
         {"utc_start": "0030", "utc_end": "1630", "prompt": "0.000001"},
@@ -301,7 +301,7 @@ def test_the_price_of_the_larger_part_of_the_day_is_the_base_whatever_the_clock_
     assert by_day["input.text utc_window during 16:30-00:30"] == "0.0000005"
 
 
-def test_hours_that_no_window_covers_cost_what_the_top_level_says() -> None:
+def test_hours_that_no_window_covers_cost_the_price_of_the_top_level() -> None:
     overrides = [{"utc_start": "1630", "utc_end": "0030", "prompt": "0.0000005"}]
 
     assert priced({"prompt": "0.000001", "overrides": overrides})["input.text"] == "0.000001"
@@ -312,7 +312,7 @@ def test_a_row_is_partial_while_a_window_hides_what_the_other_hours_cost() -> No
     pricing = {"prompt": "0.0000005", "completion": "0.000002", "overrides": overrides}
 
     assert priced(pricing) == {"output.text": "0.000002"}
-    assert unclear(pricing) == {"input.text": openrouter._HIDDEN.reason}
+    assert unclear(pricing) == {"input.text": prices.HIDDEN.reason}
     assert record(pricing=pricing).is_partial
     assert not record(pricing=pricing | {"prompt": "0.000001"}).is_partial
 
@@ -444,7 +444,7 @@ def test_no_repository_is_written_in_two_ways(spelling: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("stated", "expected"),
     [
         ("2026-06-05", date(2026, 6, 5)),
         ("2089-12-31", date(2089, 12, 31)),
@@ -453,8 +453,8 @@ def test_no_repository_is_written_in_two_ways(spelling: str | None) -> None:
         (None, None),
     ],
 )
-def test_a_day_far_in_the_future_means_that_nothing_expires(told: str | None, expected: date | None) -> None:
-    assert record(expiration_date=told).expires == expected
+def test_a_day_far_in_the_future_means_that_nothing_expires(stated: str | None, expected: date | None) -> None:
+    assert record(expiration_date=stated).expires == expected
 
 
 def test_the_context_of_the_top_provider_may_be_another() -> None:
@@ -464,9 +464,9 @@ def test_the_context_of_the_top_provider_may_be_another() -> None:
 
 
 def test_default_parameters_are_the_scalars_that_are_set() -> None:
-    told = {"top_p": Decimal("0.95"), "temperature": Decimal("1.0"), "top_k": None, "stop": ["x"], "mode": "fast"}
+    stated = {"top_p": Decimal("0.95"), "temperature": Decimal("1.0"), "top_k": None, "stop": ["x"], "mode": "fast"}
 
-    assert record(default_parameters=told).default_parameters == {"mode": "fast", "temperature": 1, "top_p": 0.95}
+    assert record(default_parameters=stated).default_parameters == {"mode": "fast", "temperature": 1, "top_p": 0.95}
     assert record(default_parameters={"top_k": None}).default_parameters is None
 
 
@@ -540,7 +540,7 @@ def test_an_answer_that_is_no_list_of_models_is_refused(answer: Json) -> None:
         listing(answer)
 
 
-def test_of_two_rows_with_one_id_the_newer_stands() -> None:
+def test_of_two_rows_with_one_id_the_newer_is_used() -> None:
     older, newer = row(created=1), row(created=2)
 
     assert listing({"data": [older, newer]}).rows[0] == listing({"data": [newer, older]}).rows[0] == newer
@@ -558,7 +558,7 @@ def providers(answer: Json) -> tuple[ProviderRecord, ...]:
     return tuple(end.value.value.providers)
 
 
-def test_facts_of_providers_are_told_and_odd_ones_left_out() -> None:
+def test_facts_of_providers_are_listed_and_odd_ones_left_out() -> None:
     good = {"name": "Acme AI", "slug": "acme", "headquarters": "FR", "status_page_url": "https://status.acme.example"}
     odd = {"name": "Odd", "slug": "odd", "headquarters": "Atlantis", "privacy_policy_url": "javascript:alert(1)"}
 
@@ -569,5 +569,5 @@ def test_facts_of_providers_are_told_and_odd_ones_left_out() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"data": None}, {"error": "no"}, "text", 5])
-def test_models_are_listed_whatever_is_answered_for_providers(answer: Json) -> None:
+def test_models_are_listed_with_any_answer_for_providers(answer: Json) -> None:
     assert providers(answer) == ()

@@ -53,7 +53,7 @@ def offers() -> list[Offer]:
 
 
 def resolved(listed: list[Offer]) -> Resolution:
-    return resolve(listed, namer=Namer(registry.PROVIDERS), revision=1)
+    return resolve(listed, namer=Namer(registry.PROVIDERS, registry.GATEWAYS), revision=1)
 
 
 def verdict(pair: Pair, resolution: Resolution) -> Verdict:

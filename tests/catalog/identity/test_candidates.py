@@ -41,7 +41,7 @@ def test_of_several_models_with_one_name_that_of_a_known_provider_is_meant(other
     uploads = [featherless("aaa/gemma-2-9b-it"), openrouter("aaa/gemma-2-9b-it")]
     world = [other, *uploads, featherless("google/gemma-2-9b-it")]
 
-    listed = candidates(world, decide(*world), namer=Namer(registry.PROVIDERS))
+    listed = candidates(world, decide(*world), namer=Namer(registry.PROVIDERS, registry.GATEWAYS))
 
     assert {candidate.may_be for candidate in listed} == {"google/gemma-2-9b-it"}
 

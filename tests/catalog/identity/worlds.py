@@ -7,10 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from catalog import registry
 from catalog.identity.names import Namer
 from catalog.identity.offers import Alias, Known, Offer, Split, Statement, Tie
 from catalog.identity.resolution import Resolution, resolve
-from catalog.known_providers import KnownProvider, KnownProviders
+from catalog.providers import KnownProvider, KnownProviders
 from catalog.records import ModelType
 
 
@@ -18,7 +19,9 @@ def provider(slug: str, *aliases: str) -> KnownProvider:
     return KnownProvider(slug=slug, name=slug, site_url=None, hugging_face=None, aliases=aliases, icon=None)
 
 
-NAMER = Namer(KnownProviders([provider("deepseek-ai", "deepseek"), provider("zai-org", "z-ai", "THUDM")]))
+NAMER = Namer(
+    KnownProviders([provider("deepseek-ai", "deepseek"), provider("zai-org", "z-ai", "THUDM")]), registry.GATEWAYS
+)
 
 
 def featherless(model_id: str) -> Offer:

@@ -12,7 +12,7 @@ from catalog.pricing import billing
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("value", "expected"),
     [
         ("2026-06-05", date(2026, 6, 5)),
         ("2026-06-05T23:59:00-08:00", date(2026, 6, 5)),
@@ -22,18 +22,18 @@ from catalog.pricing import billing
         (None, None),
     ],
 )
-def test_a_day_far_in_the_future_means_never(told: object, expected: date | None) -> None:
-    assert dates.day(told) == expected
+def test_a_day_far_in_the_future_means_never(value: object, expected: date | None) -> None:
+    assert dates.day(value) == expected
 
 
-@pytest.mark.parametrize("told", ["soon", "2026-02-30", "06/05/2026", 20260605, ["2026-06-05"], "2026-06-05\x00"])
-def test_what_is_no_day_is_refused(told: object) -> None:
+@pytest.mark.parametrize("value", ["soon", "2026-02-30", "06/05/2026", 20260605, ["2026-06-05"], "2026-06-05\x00"])
+def test_what_is_no_day_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="must be a date"):
-        dates.day(told)
+        dates.day(value)
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("value", "expected"),
     [
         (1760048848, 1760048848),
         (Decimal("1760048848.9"), 1760048848),
@@ -44,14 +44,14 @@ def test_what_is_no_day_is_refused(told: object) -> None:
         (None, None),
     ],
 )
-def test_a_time_is_told_as_seconds_or_as_text_in_utc(told: object, expected: int | None) -> None:
-    assert dates.unix_seconds(told) == expected
+def test_a_time_is_seconds_or_a_text_in_utc(value: object, expected: int | None) -> None:
+    assert dates.unix_seconds(value) == expected
 
 
-@pytest.mark.parametrize("told", [-1, "1969-12-31T23:59:59Z", 10**12, 10**400, True, 1.5, "yesterday", {}])
-def test_what_is_no_time_is_refused(told: object) -> None:
+@pytest.mark.parametrize("value", [-1, "1969-12-31T23:59:59Z", 10**12, 10**400, True, 1.5, "yesterday", {}])
+def test_what_is_no_time_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="must be a"):
-        dates.unix_seconds(told)
+        dates.unix_seconds(value)
 
 
 @given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001 (the zone is drawn apart)
@@ -60,17 +60,19 @@ def test_a_time_written_out_is_the_second_that_it_names(moment: datetime) -> Non
 
 
 @pytest.mark.parametrize(
-    ("told", "minute"),
+    ("value", "minute"),
     [("0000", 0), ("1630", 990), ("16:30", 990), ("2359", 1439), ("2400", 0), (1630, 990), (30, 30), (0, 0)],
 )
-def test_a_time_of_day_is_told_in_minutes(told: object, minute: int) -> None:
-    assert dates.minute_of_day(told) == minute
+def test_a_time_of_day_is_a_number_of_minutes(value: object, minute: int) -> None:
+    assert dates.minute_of_day(value) == minute
 
 
-@pytest.mark.parametrize("told", ["2460", "2500", "163", "16:3", "4pm", "", 2400.0, -30, 99999, True, None, "\uff1130"])
-def test_what_is_no_time_of_day_is_refused(told: object) -> None:
+@pytest.mark.parametrize(
+    "value", ["2460", "2500", "163", "16:3", "4pm", "", 2400.0, -30, 99999, True, None, "\uff1130"]
+)
+def test_what_is_no_time_of_day_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="HHMM"):
-        dates.minute_of_day(told)
+        dates.minute_of_day(value)
 
 
 @given(st.integers(0, 1439), st.integers(0, 1439))

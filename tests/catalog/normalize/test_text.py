@@ -53,7 +53,7 @@ def test_an_accepted_line_can_be_stored_shown_and_printed(value: str) -> None:
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_a_refused_line_is_told_what_is_wrong(value: object, reason: str) -> None:
+def test_the_error_of_a_refused_line_names_what_is_wrong(value: object, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         text.line(value, longest=20)
 
@@ -98,7 +98,7 @@ def test_any_description_can_be_stored_and_printed(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"),
+    ("listed", "kept"),
     [
         (None, None),
         (" \n ", None),
@@ -107,8 +107,8 @@ def test_any_description_can_be_stored_and_printed(value: str) -> None:
         ("x" * 20_001, "x" * 19_997 + "..."),
     ],
 )
-def test_a_description_is_kept_as_far_as_it_can_be(told: object, kept: str | None) -> None:
-    assert text.prose(told) == kept
+def test_a_description_is_kept_as_far_as_it_can_be(listed: object, kept: str | None) -> None:
+    assert text.prose(listed) == kept
 
 
 def test_a_description_that_is_no_text_is_refused() -> None:
@@ -136,7 +136,7 @@ def test_a_description_cut_short_is_the_same_description(shorter: str, longer: s
     ("offer_id", "owner"),
     [("acme/atlas", "acme"), ("~acme/atlas-latest", "acme"), ("a/b/c", "a"), ("atlas", None), ("/atlas", None)],
 )
-def test_the_owner_is_what_stands_before_the_first_slash(offer_id: str, owner: str | None) -> None:
+def test_the_owner_is_the_part_before_the_first_slash(offer_id: str, owner: str | None) -> None:
     assert model_ids.owner(offer_id) == owner
 
 

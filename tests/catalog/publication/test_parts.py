@@ -21,8 +21,8 @@ from catalog.adapter.errors import UnusableRow
 from catalog.curation.identity import InvalidStatement, state_identity, withdraw_statement
 from catalog.identity import links as rules
 from catalog.identity.offers import Offer as Facts
-from catalog.known_providers import KnownProviders
 from catalog.models import CanonicalModel, Gateway, IdentityCandidate, IdentityLink, IdentityStatement, Offer
+from catalog.providers import KnownProviders
 from catalog.publication.identity import links, parts
 from catalog.records import OfferRecord
 from tests.catalog.gateways import captured

@@ -48,7 +48,6 @@ class Acme(Gateway):
     slug = "acme"
     name = "Acme"
     site_url = docs_url = "https://acme.example"
-    note = "Acme catalog"
     hosts = {"api": "https://api.acme.example", "llm": "https://llm.acme.example"}
     auth = Auth(header="X-Acme-Key", scheme="Key ")
     bundled_on = date(2026, 11, 22)

@@ -16,20 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from catalog import icons, registry
-from catalog.known_providers import KnownProvider, KnownProviders, logo_path
+from catalog import logos, registry
 from catalog.memory import snapshot
+from catalog.providers import KnownProvider, KnownProviders, logo_path
 from tests.factories import offer_record, served_row, snapshot_of
 
-MARK = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h4v4z"/></svg>'
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h4v4z"/></svg>'
 
 
 @pytest.fixture
-def logos(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of logos, with the one of DeepSeek; an offer of a provider without a logo is served as well."""
     folder = tmp_path / "logos"
     folder.mkdir()
-    (folder / "deepseek.svg").write_bytes(MARK)
+    (folder / "deepseek.svg").write_bytes(LOGO)
     settings.LOGOS_DIR = folder
     row = served_row(offer_record("some <maker>/a", provider_slug="some <maker>"), gateway="chutes")
     monkeypatch.setattr(snapshot, "_held", snapshot_of(row))
@@ -46,12 +46,12 @@ def package(path: Path, **files: bytes) -> Path:
 
 
 @pytest.mark.parametrize("spelling", ["deepseek-ai", "DeepSeek", "deepseek"])
-def test_the_mark_of_a_provider_is_served_under_each_of_its_spellings(
-    client: Client, logos: Path, spelling: str
+def test_the_logo_of_a_provider_is_served_under_each_of_its_spellings(
+    client: Client, folder: Path, spelling: str
 ) -> None:
     answer = client.get(f"/catalog/logos/{spelling}.svg")
 
-    assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "image/svg+xml", MARK)
+    assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "image/svg+xml", LOGO)
     assert "default-src 'none'" in answer["Content-Security-Policy"]
     assert "max-age=86400" in answer["Cache-Control"]
 
@@ -59,15 +59,15 @@ def test_the_mark_of_a_provider_is_served_under_each_of_its_spellings(
 @pytest.mark.parametrize(
     ("key", "letter", "name"), [("qwen", "Q", "Qwen"), ("some <maker>", "S", "some <maker>"), ("01-ai", "0", "01.AI")]
 )
-def test_a_provider_without_a_logo_has_a_letter(client: Client, logos: Path, key: str, letter: str, name: str) -> None:
-    drawing = ElementTree.fromstring(client.get(logo_path(key)).content)  # noqa: S314  we have just written it
+def test_a_provider_without_a_logo_has_a_letter(client: Client, folder: Path, key: str, letter: str, name: str) -> None:
+    svg = ElementTree.fromstring(client.get(logo_path(key)).content)  # noqa: S314  we have just written it
 
-    assert drawing.get("aria-label") == name
-    assert [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")] == [letter]
+    assert svg.get("aria-label") == name
+    assert [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")] == [letter]
 
 
 @pytest.mark.parametrize("key", ["nobody", "../settings", "deepseek/../deepseek"])
-def test_who_is_no_provider_has_no_mark(client: Client, logos: Path, key: str) -> None:
+def test_an_unknown_provider_has_no_logo(client: Client, folder: Path, key: str) -> None:
     answer = client.get(f"/catalog/logos/{quote(key, safe='')}.svg")
 
     assert answer.status_code == 404
@@ -75,19 +75,19 @@ def test_who_is_no_provider_has_no_mark(client: Client, logos: Path, key: str) -
 
 
 @given(name=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
-def test_a_logo_of_a_letter_is_a_drawing_for_every_name(name: str) -> None:
-    drawing = icons.mark(None, name=name, folder=Path("/nowhere"))
+def test_a_letter_is_valid_svg_for_any_name(name: str) -> None:
+    svg = logos.svg_of(None, name=name, folder=Path("/nowhere"))
 
-    assert ElementTree.fromstring(drawing).get("viewBox") == "0 0 48 48"  # noqa: S314
+    assert ElementTree.fromstring(svg).get("viewBox") == "0 0 48 48"  # noqa: S314
 
 
-def test_the_package_has_the_icons_in_colour_if_possible(
+def test_the_package_gives_the_icons_in_colour_if_possible(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = package(tmp_path / "set.tgz", **{"openai": b"o", "qwen": b"plain", "qwen-color": b"colour", "other": b"x"})
-    monkeypatch.setattr(icons, "SHA512", hashlib.sha512(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(logos, "SHA512", hashlib.sha512(path.read_bytes()).hexdigest())
 
-    missing = icons.install(path, into=tmp_path / "logos", icons={"openai", "qwen", "meta"})
+    missing = logos.install(path, into=tmp_path / "logos", icons={"openai", "qwen", "meta"})
 
     assert missing == ["meta"]
     assert {file.name: file.read_bytes() for file in (tmp_path / "logos").iterdir()} == {
@@ -105,7 +105,7 @@ def test_another_package_is_refused_and_nothing_is_unpacked(settings: Settings, 
     assert not settings.LOGOS_DIR.exists()
 
 
-def test_every_icon_that_a_provider_names_is_a_plain_file_name() -> None:
+def test_every_icon_of_a_provider_is_a_plain_file_name() -> None:
     assert all(icon.isalnum() for icon in registry.PROVIDERS.icons)
 
 

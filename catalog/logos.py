@@ -36,8 +36,8 @@ def install(package: Path, *, into: Path, icons: Collection[str]) -> list[str]:
         raise WrongPackage(f"{package.name} is not the package that this version of Gatewayz knows")
     into.mkdir(parents=True, exist_ok=True)
     with tarfile.open(package) as files:
-        marks = {Path(member.name).stem: member for member in files if member.isfile() and "/icons/" in member.name}
-        found = {icon: marks.get(f"{icon}-color") or marks.get(icon) for icon in sorted(icons)}
+        members = {Path(member.name).stem: member for member in files if member.isfile() and "/icons/" in member.name}
+        found = {icon: members.get(f"{icon}-color") or members.get(icon) for icon in sorted(icons)}
         for icon, member in found.items():
             source = files.extractfile(member) if member and member.size <= _LARGEST else None
             if source:
@@ -45,7 +45,7 @@ def install(package: Path, *, into: Path, icons: Collection[str]) -> list[str]:
     return [icon for icon, member in found.items() if member is None]
 
 
-def mark(icon: str | None, *, name: str, folder: Path) -> bytes:
+def svg_of(icon: str | None, *, name: str, folder: Path) -> bytes:
     """Return the SVG of a provider's logo, or its first letter if the icon does not exist or was not fetched."""
     try:
         if icon:

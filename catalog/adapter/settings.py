@@ -1,0 +1,61 @@
+"""The settings of a gateway: their names and defaults follow from what its class declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.adapter.contract import Gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    name: str
+    """The environment variable."""
+    part: str
+    """The host or option that it sets; empty for the source and the key."""
+    default: str = ""
+    explained: str = ""
+    """Sentences for operators, without the default."""
+
+
+def prefix(gateway: Gateway) -> str:
+    """Return the beginning of the names of all its settings."""
+    return f"{gateway.slug.upper()}_"
+
+
+def source(gateway: Gateway) -> Setting:
+    key = api_key(gateway).name
+    when = "reads the API"
+    if gateway.needs_key_for_auto:
+        without = "" if gateway.auth.is_required else " api reads it without a key too."
+        when = f"reads the API once {key} is set, and until then the bundled catalogue.{without}".removesuffix(".")
+    explained = f"auto, api or bundled. Default: auto, which {when}."
+    return Setting(name=f"{prefix(gateway)}SOURCE", part="", default="auto", explained=explained)
+
+
+def api_key(gateway: Gateway) -> Setting:
+    receivers = [base.name for base in bases(gateway) if base.part in (gateway.auth.hosts or ())]
+    sentences = (
+        "Required to read the API." if gateway.auth.is_required else "",
+        gateway.explained.get("key", ""),
+        f"The key is sent to {' and '.join(receivers)} alone." if receivers else "",
+    )
+    return Setting(name=f"{prefix(gateway)}API_KEY", part="", explained=" ".join(filter(None, sentences)))
+
+
+def bases(gateway: Gateway) -> Iterator[Setting]:
+    for host, address in gateway.hosts.items():
+        name = f"{prefix(gateway)}{host.upper()}_BASE"
+        yield Setting(name=name, part=host, default=address, explained=gateway.explained[host])
+
+
+def options(gateway: Gateway) -> Iterator[Setting]:
+    for option, words in gateway.options.items():
+        name = f"{prefix(gateway)}{option.upper()}"
+        yield Setting(name=name, part=option, default=", ".join(words), explained=gateway.explained[option])
+
+
+def all_of(gateway: Gateway) -> list[Setting]:
+    """Return the settings in the order in which they are documented."""
+    return [source(gateway), api_key(gateway), *bases(gateway), *options(gateway)]

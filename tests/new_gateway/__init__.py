@@ -1,0 +1,1 @@
+"""A gateway that does not exist, in the three files that a new gateway takes."""
