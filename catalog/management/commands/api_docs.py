@@ -17,15 +17,18 @@ from drf_spectacular.generators import SchemaGenerator
 
 Json = Any
 
+_ALTERNATIVES = ("anyOf", "oneOf", "allOf")
+"""`allOf` too: drf-spectacular writes it with one part, to give a reference a description of its own."""
+_ANYTHING, _NULL = "anything", "null"
 _MARKED = re.compile(r"(<!-- (parameters|fields): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 class Command(BaseCommand):
-    help = "Write the generated tables of docs/api anew."
+    help = "Write the generated tables of docs/api."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="only fail where one lags")
+        parser.add_argument("--check", action="store_true", help="write nothing, and fail if a table is out of date")
 
     def handle(self, *args: Any, **options: Any) -> None:
         document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
@@ -33,10 +36,10 @@ class Command(BaseCommand):
             text = page.read_text()
             current = with_tables(text, document)
             if current != text and options["check"]:
-                raise CommandError(f"{page.name} lags; `make docs` writes it anew")
+                raise CommandError(f"{page.name} is out of date; run `make docs`")
             if current != text:
                 page.write_text(current)
-                self.stdout.write(f"{page.name} is written anew")
+                self.stdout.write(f"{page.name} is written")
 
 
 def with_tables(text: str, document: Json) -> str:
@@ -52,16 +55,16 @@ def with_tables(text: str, document: Json) -> str:
 
 def _parameters(document: Json, operation_id: str) -> str:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    told = next((operation for operation in operations if operation.get("operationId") == operation_id), None)
-    if told is None:
-        raise CommandError(f"there is no operation {operation_id}")
+    found = next((operation for operation in operations if operation.get("operationId") == operation_id), None)
+    if found is None:
+        raise CommandError(f"the OpenAPI document has no operation {operation_id}")
     rows = [
         (
             f"`{parameter['name']}`",
-            _kind(document, parameter["schema"]) + (", needed" if parameter.get("required") else ""),
+            values_of(document, parameter["schema"]) + (", required" if parameter.get("required") else ""),
             parameter.get("description", ""),
         )
-        for parameter in told.get("parameters", ())
+        for parameter in found.get("parameters", ())
         if parameter["in"] == "query"
     ]
     return _table(("parameter", "value", "what it does"), rows)
@@ -69,9 +72,11 @@ def _parameters(document: Json, operation_id: str) -> str:
 
 def _fields(document: Json, shape: str) -> str:
     if shape not in document["components"]["schemas"]:
-        raise CommandError(f"there is no shape {shape}")
+        raise CommandError(f"the OpenAPI document has no schema {shape}")
     properties = document["components"]["schemas"][shape]["properties"]
-    rows = [(f"`{name}`", _kind(document, told), told.get("description", "")) for name, told in properties.items()]
+    rows = [
+        (f"`{name}`", values_of(document, schema), schema.get("description", "")) for name, schema in properties.items()
+    ]
     return _table(("field", "value", "what it is"), rows)
 
 
@@ -80,36 +85,37 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
-def _kind(document: Json, schema: Json) -> str:
-    return ", ".join(_words(document, schema))
+def values_of(document: Json, schema: Json) -> str:
+    """Describe the values that a schema allows in a few words: "integer from 0 to 100 or null, default: `0`"."""
+    kinds = list(dict.fromkeys(_kinds(document, schema)))
+    named = " or ".join(sorted(kinds, key=lambda kind: kind == _NULL))
+    return named if schema.get("default") is None else f"{named}, default: `{schema['default']}`"
 
 
-def _words(document: Json, schema: Json) -> Iterator[str]:
-    """Describe the allowed values in a few words."""
-    shape = _resolved(document, schema)
-    kinds = shape.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if "enum" in shape:
-        yield "one of " + ", ".join(f"`{value}`" for value in shape["enum"] if value is not None)
-    elif "array" in kinds:
-        yield f"list: {_kind(document, shape['items'])}"
-    else:
-        yield shape.get("format") or next((kind for kind in kinds if kind != "null"), "anything")
-    if "minimum" in shape and "maximum" in shape:
-        yield f"{shape['minimum']} to {shape['maximum']}"
-    if shape.get("default") is not None:
-        yield f"else `{shape['default']}`"
-    if "null" in kinds:
-        yield "or null"
-
-
-def _resolved(document: Json, schema: Json) -> Json:
-    """Return the schema without references. Of several alternatives it uses the first that is not null."""
-    found = dict(schema)
-    for parts in ([found], found.pop("allOf", ()), found.pop("oneOf", ())):
+def _kinds(document: Json, schema: Json) -> Iterator[str]:
+    """Yield each alternative that the schema allows, in words. References are followed."""
+    if "$ref" in schema:
+        yield from _kinds(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    elif "enum" in schema:
+        yield "one of " + ", ".join(f"`{value}`" for value in schema["enum"] if value is not None)
+        if None in schema["enum"]:
+            yield _NULL
+    elif parts := [part for key in _ALTERNATIVES for part in schema.get(key, ())]:
         for part in parts:
-            if "$ref" in part and "properties" not in found:
-                name = part["$ref"].rpartition("/")[2]
-                target = document["components"]["schemas"][name]
-                found = {**target, **found} if "enum" in target else {"type": "object", **found}
-    return found
+            yield from _kinds(document, part)
+    else:
+        types = schema.get("type", _ANYTHING)
+        for name in [types] if isinstance(types, str) else types:
+            yield _of_type(document, schema, name)
+
+
+def _of_type(document: Json, schema: Json, name: str) -> str:
+    match name:
+        case "array":
+            return f"list: {values_of(document, schema['items'])}"
+        case "string":
+            return str(schema.get("format", name))
+        case "integer" | "number":
+            ends = [f"{word} {schema[end]}" for word, end in (("from", "minimum"), ("to", "maximum")) if end in schema]
+            return " ".join([name, *ends])
+    return name
