@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from catalog.parameters.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem
+from catalog.parameters.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem, UnknownName
 from catalog.parameters.suggestions import did_you_mean
 
 Json = Any
@@ -130,7 +130,7 @@ def _problem(error: ErrorDetails, shape: type[BaseModel]) -> ParameterProblem:
         return ParameterProblem.shown(place, "", "is required")
     if error["type"] == "extra_forbidden":
         suggestion = did_you_mean(str(error["loc"][-1]), _keys_at(shape, error["loc"][:-1]))
-        return ParameterProblem.shown(place, "", f"is not a key here{suggestion}")
+        return UnknownName.shown(place, "", f"unknown key{suggestion}")
     if error["type"] in {"dict_type", "model_type"}:
         return ParameterProblem.shown(place, str(error["input"])[:200], "must be an object")
     reason = re.sub(r"^[A-Z][a-z]+ should ", "must ", error["msg"].removeprefix("Value error, "))
