@@ -177,7 +177,7 @@ def create_superuser(name: str, *, password: str, email: str) -> None:
 
 def sync_once() -> None:
     """Publish the bundled catalogues, so that data is served within seconds even offline: the worker asks the APIs."""
-    say("Publishing the bundled catalogue of each gateway of which nothing is published yet")
+    say("Publishing the bundled catalogue of each gateway without published offers")
     try:
         call_command("sync", only_unpublished=True)
         call_command("status")
@@ -247,7 +247,7 @@ class Serving:
         try:
             self._loop(answer_until=time.monotonic() + ANSWER_SECONDS)
         except KeepsFailing as error:
-            raise Refusal(f"{error}; it says above why") from error
+            raise Refusal(f"{error}; its output above has the reason") from error
         finally:
             say("Stopping")
             self._children.stop()

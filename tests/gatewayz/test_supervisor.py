@@ -362,7 +362,7 @@ def test_a_web_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
     lines = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')", "60")
 
     assert lines == ["no such module"] * 5 + [
-        "gatewayz: web ended 5 times in a row, now with status 1; it says above why"
+        "gatewayz: web ended 5 times in a row, now with status 1; its output above has the reason"
     ]
 
 

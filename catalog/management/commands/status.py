@@ -13,11 +13,11 @@ from catalog.sync import schedule
 
 
 class Command(BaseCommand):
-    help = "Show how each gateway stands."
+    help = "Show the state of each gateway."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--check", action="store_true", help="exit with 1 unless every gateway is fresh, or bundled by its setting"
+            "--check", action="store_true", help="exit with 1 unless each gateway is fresh, or set to be bundled"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
