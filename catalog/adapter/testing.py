@@ -42,7 +42,7 @@ def check_identity(gateway: Gateway) -> None:
     for host, address in gateway.hosts.items():
         assert host.isidentifier(), f"{host} becomes a part of the name of a setting"
         assert address.startswith("https://")
-        assert not address.endswith("/"), f"{address} stands before a path"
+        assert not address.endswith("/"), f"{address} must not end with a slash"
 
 
 def check_walk(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config | None = None) -> Listing:
@@ -75,7 +75,7 @@ def _walked(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config) 
 def _check_request(gateway: Gateway, request: Request) -> None:
     assert request.host in gateway.hosts
     assert request.path.startswith("/")
-    assert "?" not in request.path, "the query stands apart"
+    assert "?" not in request.path, "the query must not be in the path"
     assert all(isinstance(part, str) for item in request.query.items() for part in item)
 
 

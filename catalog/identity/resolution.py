@@ -259,7 +259,7 @@ def check(new: Statement, *, among: Iterable[Statement], offers: Iterable[Offer]
     """
     listed, told = list(offers), list(among)
     if new in told:
-        raise curators.Repetition("this has been said already")
+        raise curators.Repetition("this statement exists already")
     if isinstance(new, Tie | Split) and new.offer not in {offer.key for offer in listed}:
         raise curators.UnknownOffer(f"there is no offer {' '.join(new.offer)}")
     curators.read([*told, new], models=known.models, key_of=namer.key)

@@ -54,7 +54,7 @@ def update_if_possible(newest: int, *, changed: Collection[int] | None) -> bool:
         return update(newest, changed=changed)
     except StatementError:
         # Statements are checked when they are made. A later edit of the providers' spellings can still merge two names.
-        logger.exception("What curators said of models cannot be followed any more; offers keep the models they had")
+        logger.exception("The statements of curators contradict each other now; offers keep their models")
         links.forget()  # the next update must be a full one, for it has to resolve the offers of this publication too
         return False
 
