@@ -116,8 +116,8 @@ class SelectionFilterSet(django_filters.FilterSet):
 
         `changes` replace the values of these parameters.
         """
-        parameters, asked = self.parameters(), (self.values | changes).items()
-        given = [(name, parameters[name].spelled(value)) for name, value in asked if value != self.default(name)]
+        parameters, values = self.parameters(), (self.values | changes).items()
+        given = [(name, parameters[name].spelled(value)) for name, value in values if value != self.default(name)]
         return urlencode(sorted(given))
 
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:

@@ -219,7 +219,9 @@ def test_sync_now_names_the_gateway_that_is_being_published(curator: Client, mon
         follow=True,
     )
 
-    assert b"Could not request a run of chutes: something is being published just now; try again soon." in answer.content
+    assert (
+        b"Could not request a run of chutes: something is being published just now; try again soon." in answer.content
+    )
     assert b"Requested a run" not in answer.content
 
 
