@@ -18,7 +18,7 @@ class ApiKeyForm(forms.ModelForm):
         choices=SCOPES.items(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="What it may do, beside reading with a limit of its own.",
+        help_text="What it allows, in addition to reading with its own limit.",
     )
 
     class Meta:
@@ -61,7 +61,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         context = self.admin_site.each_context(request) | shown
         return TemplateResponse(request, "admin/access/apikey/made.html", context)
 
-    @admin.action(description="Revoke: within seconds the key is refused", permissions=["change"])
+    @admin.action(description="Revoke: the key is refused within seconds", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
         self.message_user(request, f"Revoked {count} of {queryset.count()}.", messages.SUCCESS)

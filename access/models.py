@@ -37,13 +37,17 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 class ApiKey(models.Model):
     name = models.CharField(max_length=100, help_text="Who uses it, and for what.")
-    prefix = models.CharField(max_length=_SHOWN, editable=False, help_text="How it begins; the rest is not kept.")
+    prefix = models.CharField(
+        max_length=_SHOWN, editable=False, help_text="The beginning of the key; the rest is not stored."
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = models.JSONField(default=list, blank=True, help_text="What it may do, beside reading with its own limit.")
+    scopes = models.JSONField(
+        default=list, blank=True, help_text="What it allows, in addition to reading with its own limit."
+    )
     requests_per_minute = models.PositiveIntegerField(
         null=True,
         blank=True,
-        help_text="To each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
+        help_text="For each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"

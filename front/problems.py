@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 describes them, for every part of the program that refuses a request. Pure.
+"""Problem documents (RFC 9457), for every part of the program that returns errors. Pure.
 
-Each kind has a page, `docs/problems/<kind>.md`, and its `type` leads there; a test compares the two.
+Each kind has a page, `docs/problems/<kind>.md`, which is its `type`. A test compares kinds and pages.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from urllib.parse import quote
 Json = Any
 
 DROP_IN = ("/api/v1/", "/v1/")
-"""Where clients of OpenAI and OpenRouter ask, who look for the reason under `error`."""
+"""The addresses for clients of OpenAI and OpenRouter, which look for the reason under `error`."""
 
 ASKED_PATH = "gatewayz.asked_path"
-"""Where the front keeps an address as it was asked: Django writes over it where its bytes are no UTF-8."""
+"""The key of the environ that has the requested path: Django overwrites a path that is not UTF-8."""
 
 _ERROR_TYPES = {404: "not_found_error", 429: "rate_limit_error"}
 
@@ -32,7 +32,7 @@ class Kind:
 
 
 _KINDS = (
-    # Where several kinds have one status, the first is the default.
+    # If several kinds have one status, the first is the default.
     Kind(400, "Bad request"),
     Kind(400, "Invalid parameter"),
     Kind(401, "Unauthorized"),
@@ -52,13 +52,13 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
 
 
 def kind_of(status: int) -> Kind:
-    """What is meant by a status alone; one that no kind has is the general one of its class."""
+    """Return the default kind of a status. A status without a kind gets the general kind of its class, 400 or 500."""
     general = 500 if status >= 500 else 400
     return next(kind for wanted in (status, general) for kind in _KINDS if kind.status == wanted)
 
 
 def instance_of(path: str) -> str:
-    """The reference to an address; `path` is the server's, each character a byte."""
+    """Return the path as a URI reference; `path` is the server's, each character a byte."""
     return quote(path, safe="/~:@!$&'()*+,;=", encoding="latin-1")
 
 
@@ -71,7 +71,7 @@ def problem_document(
     kind: str = "",
     errors: Sequence[Json] = (),
 ) -> Json:
-    """`kind` is a name of KINDS, needed where the status alone does not say it."""
+    """Return the problem document. `kind` is a name of KINDS, required if the status has several kinds."""
     found = KINDS[kind] if kind else kind_of(status)
     body: Json = {
         "type": f"/docs/problems/{found.name}",
@@ -89,6 +89,6 @@ def problem_document(
 
 
 def _error(status: int, message: str, *, parameter: str | None) -> Json:
-    """As OpenAI words it; the code is the status, as OpenRouter has it."""
+    """Return the error in OpenAI's form; its code is the status, as at OpenRouter."""
     kind = _ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     return {"message": message, "type": kind, "param": parameter, "code": status}

@@ -1,4 +1,4 @@
-"""What is refused before Django hears of it, as the problem that the client gets."""
+"""The errors of requests that never reach Django, as problem documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from front.problems import instance_of, problem_document
 Headers = list[tuple[str, str]]
 
 CHALLENGE = 'Bearer realm="gatewayz"'
-"""How to say who one is (RFC 6750)."""
+"""How a client sends its key (RFC 6750)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Refusal:
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
     def answer(self, *, path: str, request_id: str) -> tuple[Headers, bytes]:
-        """The headers and the body; `path` is the server's, each character a byte."""
+        """Return the headers and the body; `path` is the server's, each character a byte."""
         body = orjson.dumps(
             problem_document(
                 status=self.status,
@@ -45,7 +45,7 @@ class Refusal:
         return [*described, *self.headers], body
 
 
-BROKEN = Refusal(status=500, detail="Something went wrong on our side; the request id leads to it in the logs.")
+BROKEN = Refusal(status=500, detail="The service failed; its logs have the details under the request id.")
 
 
 def wrong_key(reason: str) -> Refusal:
@@ -58,13 +58,13 @@ def not_ready(reason: str) -> Refusal:
 
 
 def too_large(most: int) -> Refusal:
-    return Refusal(status=413, detail=f"More than {most} bytes were sent.")
+    return Refusal(status=413, detail=f"The body must have at most {most} bytes.")
 
 
 def too_many(quota: Quota) -> Refusal:
     wait = quota.seconds_left
     return Refusal(
         status=429,
-        detail=f"This {quota.policy} has asked too often; the next request is answered in {wait} seconds.",
+        detail=f"This {quota.policy} has sent too many requests; the next one is answered in {wait} seconds.",
         headers=(("Retry-After", str(wait)),),
     )

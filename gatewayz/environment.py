@@ -46,7 +46,7 @@ class Environment:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            self._refuse(name, str(path), f"cannot be made a folder: {error.strerror}")
+            self._refuse(name, str(path), f"the folder cannot be created: {error.strerror}")
         return path
 
     def flag(self, name: str, *, default: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Docstrings, comments and docs are plain English: words that cost a reader a second look are rare."""
+"""Docstrings, comments, docs and texts are plain English: words that cost a reader a second look are rare."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,16 +18,16 @@ AVOIDED = re.compile(
     re.IGNORECASE,
 )
 WORD = re.compile(r"[A-Za-z']+")
-AREAS = {
-    "the program": ("catalog", "front", "access", "gatewayz"),
-    "its tests": ("tests", "benchmarks"),
-    "its docs": ("docs", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"),
-}
+TWO_WORDS = re.compile(r"([A-Za-z]{2,}|\{\}|%[sd])[,;:.]? ([A-Za-z]{2,}|\{\})")
+"""A placeholder counts as a word: `f"{name} is required"` is a text."""
+PRODUCT = ("catalog", "front", "access", "gatewayz")
+DOCS = ("docs", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 
 
-@pytest.mark.parametrize("area", AREAS)
+@pytest.mark.parametrize("area", ["the program", "its texts", "its tests", "its docs"])
 def test_words_that_the_field_does_not_use_are_rare(area: str) -> None:
-    texts = {path: prose_of(path) for path in files_of(AREAS[area])}
+    places, suffix, prose_in = AREAS[area]
+    texts = {path: "\n".join(prose_in(path.read_text(encoding="utf-8"))) for path in files_of(places, suffix)}
 
     found = {path: AVOIDED.findall(text) for path, text in texts.items()}
 
@@ -50,22 +50,35 @@ def test_prose_is_docstrings_and_comments(code: str, text: str) -> None:
     assert "\n".join(prose_in_code(code)) == text
 
 
-def files_of(places: Sequence[str]) -> Iterator[Path]:
+@pytest.mark.parametrize(
+    ("code", "texts"),
+    [
+        ('raise ValueError("must be a number")', ["must be a number"]),
+        ('reason = f"must be between {least} and {most}"', ["must be between {} and {}"]),
+        ('label = f\'{name} is {"not known" if wrong else "known"}\'', ["{} is {}", "not known"]),
+        ('text("One sentence, " "in two literals.")', ["One sentence, in two literals."]),
+        ('KINDS = {"bad": "Bad request"}', ["Bad request"]),
+        ('"""A docstring."""\nx = ["one", "application/json", "name: x"]  # and a comment', []),
+    ],
+)
+def test_the_texts_of_a_program_are_its_literals_of_several_words(code: str, texts: list[str]) -> None:
+    assert list(texts_in_code(code)) == texts
+
+
+def files_of(places: Sequence[str], suffix: str) -> Iterator[Path]:
     for place in places:
         path = ROOT / place
         found = [path] if path.is_file() else sorted(path.rglob("*"))
-        yield from (each for each in found if each.suffix in {".py", ".md"} and "migrations" not in each.parts)
+        yield from (each for each in found if each.suffix == suffix and "migrations" not in each.parts)
 
 
-def prose_of(path: Path) -> str:
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
-        return re.sub(r"```.*?```|`[^`\n]*`", " ", text, flags=re.DOTALL)
-    return "\n".join(prose_in_code(text))
+def prose_in_page(text: str) -> Iterator[str]:
+    """Yield a Markdown page without its code."""
+    yield re.sub(r"```.*?```|`[^`\n]*`", " ", text, flags=re.DOTALL)
 
 
 def prose_in_code(code: str) -> Iterator[str]:
-    """Strings that are statements: docstrings, and those below a constant or a field; then the comments."""
+    """Yield strings that are statements (docstrings, and those below a constant or a field), then the comments."""
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):
@@ -73,3 +86,36 @@ def prose_in_code(code: str) -> Iterator[str]:
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT:
             yield token.string
+
+
+def texts_in_code(code: str) -> Iterator[str]:
+    """Yield the string literals that people read: errors, OpenAPI texts, labels, log lines and messages.
+
+    These are all literals with two words in a row, except docstrings. No list of functions and arguments has to be
+    kept, and no text is missed because it is first stored in a variable. An f-string is one text, with `{}` for values.
+    """
+    yield from filter(TWO_WORDS.search, _literals(ast.parse(code)))
+
+
+def _literals(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Expr(value=ast.Constant()):
+            return
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=parts):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+            for part in parts:
+                if isinstance(part, ast.FormattedValue):
+                    yield from _literals(part.value)
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _literals(child)
+
+
+AREAS: Mapping[str, tuple[Sequence[str], str, Callable[[str], Iterator[str]]]] = {
+    "the program": (PRODUCT, ".py", prose_in_code),
+    "its texts": (PRODUCT, ".py", texts_in_code),
+    "its tests": (("tests", "benchmarks"), ".py", prose_in_code),
+    "its docs": (DOCS, ".md", prose_in_page),
+}

@@ -43,21 +43,21 @@ class Migration(migrations.Migration):
                         (
                             "prefix",
                             models.CharField(
-                                editable=False, help_text="How it begins; the rest is not kept.", max_length=10
+                                editable=False, help_text="The beginning of the key; the rest is not stored.", max_length=10
                             ),
                         ),
                         ("digest", models.CharField(editable=False, max_length=64, unique=True)),
                         (
                             "scopes",
                             models.JSONField(
-                                blank=True, default=list, help_text="What it may do, beside reading with its own limit."
+                                blank=True, default=list, help_text="What it allows, in addition to reading with its own limit."
                             ),
                         ),
                         (
                             "requests_per_minute",
                             models.PositiveIntegerField(
                                 blank=True,
-                                help_text="To each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
+                                help_text="For each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
                                 null=True,
                             ),
                         ),

@@ -47,7 +47,7 @@ def check_identity(gateway: Gateway) -> None:
     for host, address in gateway.hosts.items():
         assert host.isidentifier(), f"{host} becomes a part of the name of a setting"
         assert address.startswith("https://")
-        assert not address.endswith("/"), f"{address} comes before a path"
+        assert not address.endswith("/"), f"{address} must not end with a slash"
 
 
 def check_walk(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config | None = None) -> Listing:
@@ -80,7 +80,7 @@ def _walked(gateway: Gateway, exchanges: Sequence[Exchange], *, config: Config) 
 def _check_request(gateway: Gateway, request: Request) -> None:
     assert request.host in gateway.hosts
     assert request.path.startswith("/")
-    assert "?" not in request.path, "the query is a field of its own"
+    assert "?" not in request.path, "the query must not be in the path"
     assert all(isinstance(part, str) for item in request.query.items() for part in item)
 
 

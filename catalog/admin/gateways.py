@@ -26,21 +26,22 @@ class GatewayAdmin(ReadOnlyAdmin):
     @admin.action(description="Sync now", permissions=["sync"])
     def sync_now(self, request: HttpRequest, queryset: QuerySet[Gateway]) -> None:
         slugs = queryset.order_by("slug").values_list("slug", flat=True)
-        asked = ", ".join(slug for slug in slugs if self._is_asked_for(request, slug))
-        if not asked:
+        requested = ", ".join(slug for slug in slugs if self._request_run(request, slug))
+        if not requested:
             return
         try:
             schedule.send_due()
         except schedule.NoBroker as error:
-            self.message_user(request, f"{asked}: {error}", messages.WARNING)
+            self.message_user(request, f"{requested}: {error}", messages.WARNING)
         else:
-            self.message_user(request, f"Asked the worker to sync {asked}; see the sync runs.", messages.SUCCESS)
+            self.message_user(request, f"Requested a run of {requested}; see the sync runs.", messages.SUCCESS)
 
-    def _is_asked_for(self, request: HttpRequest, slug: str) -> bool:
+    def _request_run(self, request: HttpRequest, slug: str) -> bool:
+        """Request a run, and return whether that was possible."""
         try:
             schedule.request_run(slug, now=timezone.now())
         except Busy as error:
-            self.message_user(request, f"Could not ask for {slug}: {error}; try again soon.", messages.WARNING)
+            self.message_user(request, f"Could not request a run of {slug}: {error}; try again soon.", messages.WARNING)
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""The models, the questions about them, and the curators' statements about them."""
+"""The canonical models, the candidates for merging, and the curators' statements about models."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ class IdentityStatementForm(forms.ModelForm):
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
-        fields = {name: cleaned[name] for name in ("kind", "offer", "spelling", "model", "reason")}
+        entered = {name: cleaned[name] for name in ("kind", "offer", "spelling", "model", "reason")}
         try:
-            identity.checked_statement(**fields)
+            identity.checked_statement(**entered)
         except identity.InvalidStatement as error:
             raise forms.ValidationError(str(error)) from error
         return cleaned
@@ -114,8 +114,8 @@ class IdentityStatementAdmin(PublishingAdmin):
         return obj is None and super().has_change_permission(request)
 
     def save_model(self, request: HttpRequest, obj: IdentityStatement, form: Any, change: bool) -> None:
-        fields = {name: form.cleaned_data[name] for name in self.fields}
-        written = identity.state_identity(**fields, author=curator(request), now=timezone.now())
+        entered = {name: form.cleaned_data[name] for name in self.fields}
+        written = identity.state_identity(**entered, author=curator(request), now=timezone.now())
         obj.pk = written.pk  # curation wrote the row; the admin continues with it
         obj.refresh_from_db()
 

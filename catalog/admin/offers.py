@@ -22,7 +22,7 @@ class OverrideInline(ReadOnlyInline):
     model = Override
     fields = ("field", "value", "reason", "author", "made_at")
     readonly_fields = fields
-    verbose_name_plural = "Overrides: the values of curators (open one to change or to clear it)"
+    verbose_name_plural = "Overrides by curators (open one to change or to clear it)"
 
 
 class OfferVersionInline(ReadOnlyInline):
@@ -86,23 +86,23 @@ class OfferAdmin(ReadOnlyAdmin):
 
     @admin.display
     def curate(self, offer: Offer) -> SafeString:
-        overrides = {override.field: override.pk for override in offer.overrides.all()}
-        links = [(_override_address(offer, field, overrides.get(field)), field) for field in overlay.CURATED_FIELDS]
+        existing = {override.field: override.pk for override in offer.overrides.all()}
+        links = [(_override_address(offer, field, existing.get(field)), field) for field in overlay.CURATED_FIELDS]
         return format_html_join(" · ", '<a href="{}">Override {}</a>', links)
 
-    @admin.display(description="is served as")
+    @admin.display(description="served document")
     def served(self, offer: Offer) -> SafeString:
         version = OfferVersion.objects.current().filter(offer=offer).first()
         return pretty_json(version.document) if version else format_html("{}", "not published yet")
 
-    @admin.display(description="is reported as")
+    @admin.display(description="reported record")
     def reported(self, offer: Offer) -> SafeString:
         return pretty_json(offer.upstream)
 
 
-def _override_address(offer: Offer, field: str, override: int | None) -> str:
-    if override is not None:
-        return reverse("admin:catalog_override_change", args=[override])
+def _override_address(offer: Offer, field: str, existing: int | None) -> str:
+    if existing is not None:
+        return reverse("admin:catalog_override_change", args=[existing])
     return f"{reverse('admin:catalog_override_add')}?{urlencode({'offer': offer.pk, 'field': field})}"
 
 

@@ -35,7 +35,7 @@ class OverrideForm(forms.ModelForm):
     confirmed = forms.BooleanField(
         required=False,
         label="Yes, I mean it",
-        help_text="Needed only for a tenfold change, or one between free and paid.",
+        help_text="Required only for a tenfold change, or a change between free and paid.",
     )
 
     class Meta:

@@ -66,7 +66,7 @@ class PriceHoldAdmin(PublishingAdmin, ReadOnlyAdmin):
     def release(self, request: HttpRequest, queryset: QuerySet[PriceHold]) -> None:
         self._decide(request, queryset, PriceHold.State.RELEASED)
 
-    @admin.action(description="Discard: keep the price before", permissions=["decide"])
+    @admin.action(description="Discard: keep the earlier price", permissions=["decide"])
     def discard(self, request: HttpRequest, queryset: QuerySet[PriceHold]) -> None:
         self._decide(request, queryset, PriceHold.State.DISCARDED)
 

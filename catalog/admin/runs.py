@@ -38,7 +38,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
     inlines = (RejectedRowInline, RunPageInline)
     actions = ("release", "discard")
 
-    @admin.action(description="Release: publish what the held run read", permissions=["decide"])
+    @admin.action(description="Release: publish the listing of the held run", permissions=["decide"])
     def release(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
         for held in queryset.select_related("gateway").order_by("pk"):
             try:
@@ -50,7 +50,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
                 outcome = report.run.error or f"published revision {report.run.revision_after}"
                 self.message_user(request, f"Run {held.pk} of {held.gateway}: {outcome}", level)
 
-    @admin.action(description="Discard: forget what the held run read", permissions=["decide"])
+    @admin.action(description="Discard: do not publish the listing of the held run", permissions=["decide"])
     def discard(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
         for held in queryset.select_related("gateway").order_by("pk"):
             try:

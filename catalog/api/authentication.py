@@ -31,7 +31,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 class MaySync(BasePermission):
-    message = "This needs a key with the scope sync, or a member of staff who may change gateways."
+    message = "This requires a key with the scope sync, or the login of a member of staff who may change gateways."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method == "OPTIONS":

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from catalog.parameters.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem
+from catalog.parameters.filterset import MOST_PROBLEMS, InvalidParameters, ParameterProblem, UnknownName
 from catalog.parameters.suggestions import did_you_mean
 
 Json = Any
@@ -32,7 +32,7 @@ class Body(BaseModel):
 
 class Unmeasured(APIException):
     status_code = 411
-    default_detail = "The body must come with its Content-Length, not in chunks."
+    default_detail = "The body must have a Content-Length; chunks are not accepted."
 
 
 class TooLarge(APIException):
@@ -67,8 +67,8 @@ def length_of(request: Request) -> int:
     """Return 0 if there is no body. Raise Unmeasured for a body in chunks, because nothing of it would be read."""
     if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise Unmeasured
-    told = str(request.META.get("CONTENT_LENGTH") or "")
-    return int(told) if re.fullmatch(r"[0-9]{1,18}", told, re.ASCII) else 0
+    length = str(request.META.get("CONTENT_LENGTH") or "")
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length, re.ASCII) else 0
 
 
 def _is_json(content_type: str) -> bool:
@@ -108,7 +108,7 @@ def _exact(text: str) -> Decimal:
     try:
         return Decimal(text)
     except DecimalException:
-        raise ValueError(f"has a number out of all bounds: {text[:40]}") from None
+        raise ValueError(f"has a number that is too large or too small: {text[:40]}") from None
 
 
 def _refuse_constant(name: str) -> Json:
@@ -120,7 +120,8 @@ def without_repetition(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise ValueError(f"has {next(name for name, count in counts.items() if count > 1)!r} twice in one object")
+        repeated = next(name for name, count in counts.items() if count > 1)
+        raise ValueError(f"has the key {repeated!r} twice in one object")
     return found
 
 
@@ -130,7 +131,7 @@ def _problem(error: ErrorDetails, shape: type[BaseModel]) -> ParameterProblem:
         return ParameterProblem.shown(place, "", "is required")
     if error["type"] == "extra_forbidden":
         suggestion = did_you_mean(str(error["loc"][-1]), _keys_at(shape, error["loc"][:-1]))
-        return ParameterProblem.shown(place, "", f"is not a key here{suggestion}")
+        return UnknownName.shown(place, "", f"unknown key{suggestion}")
     if error["type"] in {"dict_type", "model_type"}:
         return ParameterProblem.shown(place, str(error["input"])[:200], "must be an object")
     reason = re.sub(r"^[A-Z][a-z]+ should ", "must ", error["msg"].removeprefix("Value error, "))

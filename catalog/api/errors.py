@@ -40,12 +40,12 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse 
         case Http404():
             return problem(request, 404, detail=str(error))
         case Forgotten():
-            begin = f"go on from since_revision={error.complete_since}"
-            return problem(request, 410, detail=f"{error}; read /catalog/models anew and {begin}.")
+            start = f"continue from since_revision={error.complete_since}"
+            return problem(request, 410, detail=f"{error}; read /catalog/models again and {start}.")
         case PermissionDenied():
-            return problem(request, 403, detail=str(error) or "You may not do this.")
+            return problem(request, 403, detail=str(error) or "You are not allowed to do this.")
         case Busy():
-            return problem(request, 503, detail=f"{error}; ask again soon.", headers={"Retry-After": "5"})
+            return problem(request, 503, detail=f"{error}; try again soon.", headers={"Retry-After": "5"})
         case NotReady() | NotRead():
             return problem(request, 503, detail=str(error), headers={"Retry-After": "1"})
         case OperationalError() | InterfaceError():
@@ -104,13 +104,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_page(request):
         return defaults.permission_denied(request, exception)
-    return problem(request, 403, detail="You may not do this.")
+    return problem(request, 403, detail="You are not allowed to do this.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if _is_page(request):
         return csrf.csrf_failure(request, reason=reason)
-    return problem(request, 403, detail=f"The request could have come from another site: {reason}")
+    return problem(request, 403, detail=f"The request may come from another site: {reason}")
 
 
 def static_files_are_read(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -122,7 +122,7 @@ def static_files_are_read(get_response: Callable[[HttpRequest], HttpResponse]) -
         allow = {"Allow": "GET, HEAD, OPTIONS"}
         if request.method == "OPTIONS":
             return HttpResponse(headers=allow)
-        return problem(request, 405, detail="This can only be read.", headers=allow)
+        return problem(request, 405, detail="This address is read-only.", headers=allow)
 
     return answer
 
@@ -136,7 +136,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     if _is_page(request):
         return defaults.server_error(request)
-    return problem(request, 500, detail="Something went wrong on our side; the request id leads to it in the logs.")
+    return problem(request, 500, detail="The service failed; its logs have the details under the request id.")
 
 
 def _is_page(request: HttpRequest) -> bool:

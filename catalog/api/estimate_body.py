@@ -28,7 +28,7 @@ def _quantity(value: object) -> Decimal:
     if isinstance(value, str) and money.is_number(value):
         value = Decimal(value)
     if not isinstance(value, int | Decimal) or isinstance(value, bool):
-        raise ValueError("must be a number, as such or as decimal text")
+        raise ValueError("must be a number or decimal text")
     if problem := problem_of_quantity(value):
         raise ValueError(problem)
     return Decimal(value)
@@ -53,33 +53,33 @@ def _stated(label: str) -> Any:
 
 
 class WorkloadBody(bodies.Body):
-    """All that `costing.Workload` knows of; numbers, or decimal text for exact ones that are not whole."""
+    """The quantities of `costing.Workload`: numbers, or decimal text for exact fractions."""
 
-    input_tokens: Quantity = _of("Tokens of text that go in, with all their parts.")
+    input_tokens: Quantity = _of("Input tokens of text, including the cached and cache-written ones.")
     cached_input_tokens: Quantity = _of("The part of `input_tokens` that is read from a cache.")
-    cache_write_tokens: Quantity = _of("The part of `input_tokens` that is written to a cache, for the usual time.")
-    cache_write_1h_tokens: Quantity = _of("The part of `input_tokens` that is written to a cache for an hour.")
-    output_tokens: Quantity = _of("Tokens of text that come out, with those of reasoning.")
-    reasoning_tokens: Quantity = _of("The part of `output_tokens` that is spent on reasoning.")
-    audio_input_tokens: Quantity = _of("Tokens of audio that go in, with the cached ones.")
+    cache_write_tokens: Quantity = _of("The part of `input_tokens` that is written to a cache for the default time.")
+    cache_write_1h_tokens: Quantity = _of("The part of `input_tokens` that is written to a cache for one hour.")
+    output_tokens: Quantity = _of("Output tokens of text, including reasoning tokens.")
+    reasoning_tokens: Quantity = _of("The part of `output_tokens` that is used for reasoning.")
+    audio_input_tokens: Quantity = _of("Input tokens of audio, including cached ones.")
     cached_audio_tokens: Quantity = _of("The part of `audio_input_tokens` that is read from a cache.")
-    audio_output_tokens: Quantity = _of("Tokens of audio that come out.")
-    images: Quantity = _of("Images that go in.")
-    image_tokens: Quantity = _of("The same images in tokens, for offers that bill them so.")
-    output_image_tokens: Quantity = _of("The images that come out in tokens, for offers that bill them so.")
-    web_searches: Quantity = _of("Searches of the web.")
-    characters: Quantity = _of("Characters that are read aloud.")
-    pages: Quantity = _of("Pages of documents that go in.")
-    audio_minutes: Quantity = _of("The audio that goes in by the minute, for offers that bill it so.")
-    generated_images: Quantity = _of("Images that come out, for offers that bill each.")
-    generated_video_seconds: Quantity = _of("Seconds of video that come out.")
-    rerank_searches: Quantity = _of("Searches whose results are sorted.")
+    audio_output_tokens: Quantity = _of("Output tokens of audio.")
+    images: Quantity = _of("Input images.")
+    image_tokens: Quantity = _of("The input images in tokens, for offers that bill images by token.")
+    output_image_tokens: Quantity = _of("The output images in tokens, for offers that bill images by token.")
+    web_searches: Quantity = _of("Web searches.")
+    characters: Quantity = _of("Characters that are converted to speech.")
+    pages: Quantity = _of("Pages of input documents.")
+    audio_minutes: Quantity = _of("The input audio in minutes, for offers that bill audio by the minute.")
+    generated_images: Quantity = _of("Output images, for offers that bill by image.")
+    generated_video_seconds: Quantity = _of("Seconds of output video.")
+    rerank_searches: Quantity = _of("Searches with reranked results.")
     steps: Quantity = _of("Steps of a diffusion model.")
-    requests: Quantity | None = _stated("Requests that all this is spread over; offers that charge for them need it.")
-    hours: Quantity | None = _stated("Hours of one instance; offers that are billed by the hour need it.")
-    prompt_tokens: Quantity | None = _stated(
-        "The size of each prompt; not given, it is all that goes in divided by `requests`."
+    requests: Quantity | None = _stated(
+        "The number of requests of the workload. Offers that charge per request require it."
     )
+    hours: Quantity | None = _stated("Hours of one instance. Offers that are billed by the hour require it.")
+    prompt_tokens: Quantity | None = _stated("The size of each prompt. Default: all input divided by `requests`.")
     at: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = _stated(
         "The time of day of all requests in UTC, such as `16:30`."
     )
@@ -87,13 +87,13 @@ class WorkloadBody(bodies.Body):
         Literal["standard", "batch", "flex", "priority", "fast"], BeforeValidator(_in_lower_case)
     ] = Field(
         "standard",
-        description="How soon requests are answered; another mode than `standard` has prices of its own at some.",
+        description="The mode in which requests are answered. Some offers have other prices in other modes.",
     )
 
 
 def _one_or_several(parameter: Parameter) -> Json:
-    told = parameter.openapi()
-    return {"anyOf": [told, told["items"]]} if parameter.takes_several else told
+    schema = parameter.openapi()
+    return {"anyOf": [schema, schema["items"]]} if parameter.takes_several else schema
 
 
 _FILTERS = {
@@ -108,10 +108,10 @@ _FILTERS = {
 
 class EstimateBody(bodies.Body):
     workload: Annotated[WorkloadBody, WithJsonSchema(WorkloadBody.model_json_schema())] = Field(
-        description="What is to be costed."
+        description="The workload to cost."
     )
     filters: Annotated[dict[str, Any], WithJsonSchema(_FILTERS)] = Field(
-        default_factory=dict, description="Which offers: the query parameters of `/catalog/models`, by name."
+        default_factory=dict, description="Only offers that match these query parameters of `/catalog/models`, by name."
     )
     ids: list[Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)]] | None = Field(
         None,
@@ -119,16 +119,20 @@ class EstimateBody(bodies.Body):
         min_length=1,
         max_length=MOST_IDS,
     )
-    limit: int = Field(50, ge=0, le=LARGEST_LIMIT, description="Offers in `data`.")
-    offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="Offers to skip in `data`.")
-    uncosted_limit: int = Field(0, ge=0, le=LARGEST_LIMIT, description="Offers in `uncosted.offers`.")
-    uncosted_offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="Offers to skip there.")
+    limit: int = Field(50, ge=0, le=LARGEST_LIMIT, description="The maximum number of offers in `data`.")
+    offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="The number of offers to skip in `data`.")
+    uncosted_limit: int = Field(
+        0, ge=0, le=LARGEST_LIMIT, description="The maximum number of offers in `uncosted.offers`."
+    )
+    uncosted_offset: int = Field(
+        0, ge=0, le=LARGEST_OFFSET, description="The number of offers to skip in `uncosted.offers`."
+    )
 
 
 def given(body: WorkloadBody) -> dict[str, str]:
     """Return the quantities of the request, as text in plain notation."""
-    told = body.model_dump(exclude_unset=True, exclude_none=True)
-    return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in told.items()}
+    stated = body.model_dump(exclude_unset=True, exclude_none=True)
+    return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in stated.items()}
 
 
 def workload(body: WorkloadBody) -> workloads.Workload:
@@ -136,7 +140,7 @@ def workload(body: WorkloadBody) -> workloads.Workload:
     stated = body.model_dump() | {"at": time.fromisoformat(body.at) if body.at else None}
     try:
         if not any(stated[name] for name in stated.keys() - {"prompt_tokens", "at", "execution_mode"}):
-            raise ValueError("must have a quantity above 0, or it costs nothing anywhere")
+            raise ValueError("must have a quantity above 0: an empty workload costs 0 everywhere")
         return workloads.Workload(**stated)
     except ValueError as error:
         raise InvalidParameters([ParameterProblem.shown("workload", "", str(error))]) from None
@@ -175,4 +179,4 @@ def _text(value: Json) -> str:
             return str(value)
         case Decimal() if value.is_finite() and abs(value.adjusted()) < money.MAX_DIGITS:
             return money.plain(value)
-    raise ValueError("must be a text, a number, true or false, or a list of these")
+    raise ValueError("must be text, a number, true, false, or a list of these")

@@ -36,7 +36,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if request.method == "OPTIONS":
         return HttpResponse(headers=allow)
     if request.method not in {"GET", "HEAD"}:
-        return errors.problem(request, 405, detail="This can only be read.", headers=allow)
+        return errors.problem(request, 405, detail="This address is read-only.", headers=allow)
     if not _may_read(request):
         raise Http404("There is nothing at this address.")  # the same answer as without metrics
     registry = CollectorRegistry()
@@ -55,7 +55,7 @@ def _may_read(request: HttpRequest) -> bool:
 
 class CatalogueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("gatewayz_worker_pid", "The serving process that this scrape tells of.", os.getpid())
+        yield GaugeMetricFamily("gatewayz_worker_pid", "The process that answered this scrape.", os.getpid())
         yield from _of_requests()
         yield from _of_snapshot()
         yield from _of_tables()
@@ -64,50 +64,50 @@ class CatalogueCollector(Collector):
 def _of_requests() -> Iterator[Metric]:
     requests = CounterMetricFamily(
         "gatewayz_requests",
-        "Requests; kept: answered from memory, made: for the first time, django: by Django alone, preflight: what a "
-        "browser asks before, refused: too many, too large or with a wrong key.",
+        "Requests by what answered them: kept: the response cache; made: a new cached answer; django: Django alone; "
+        "preflight: a CORS preflight; refused: over the limit, too large or with a wrong key.",
         labels=["from", "status"],
     )
     for (came_from, status), count in sorted(counts.requests.items()):
         requests.add_metric([came_from, status], count)
     yield requests
     took = HistogramMetricFamily(
-        "gatewayz_request_seconds", "Within the process, without the network.", labels=["from"]
+        "gatewayz_request_seconds", "Seconds within the process, without the network.", labels=["from"]
     )
     for came_from, latencies in sorted(counts.latencies.items()):
         bounds = [*map(str, BOUNDS_SECONDS), "+Inf"]
         buckets = list(zip(bounds, accumulate(latencies.buckets), strict=True))
         took.add_metric([came_from], [(bound, float(count)) for bound, count in buckets], latencies.seconds)
     yield took
-    yield GaugeMetricFamily("gatewayz_kept_answers", "Finished answers in memory.", counts.cached_answers)
-    yield GaugeMetricFamily("gatewayz_kept_answers_bytes", "Their size, about.", counts.cached_bytes)
+    yield GaugeMetricFamily("gatewayz_kept_answers", "Answers in the response cache.", counts.cached_answers)
+    yield GaugeMetricFamily(
+        "gatewayz_kept_answers_bytes", "Approximate size of the response cache.", counts.cached_bytes
+    )
 
 
 def _of_snapshot() -> Iterator[Metric]:
     failing = snapshot.is_failing()
     yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
     try:
-        held = snapshot.current()
+        served = snapshot.current()
     except snapshot.NotReady:
         return
-    age = (timezone.now() - held.published_at).total_seconds()
-    yield GaugeMetricFamily("gatewayz_snapshot_revision", "The revision that is served.", held.revision)
-    yield GaugeMetricFamily("gatewayz_snapshot_offers", "Its offers, withdrawn ones too.", len(held.index))
-    yield GaugeMetricFamily("gatewayz_snapshot_age_seconds", "Since it was published.", age)
-    yield GaugeMetricFamily("gatewayz_snapshot_build_seconds", "That it took to read.", held.build_seconds)
+    age = (timezone.now() - served.published_at).total_seconds()
+    yield GaugeMetricFamily("gatewayz_snapshot_revision", "The revision that is served.", served.revision)
+    yield GaugeMetricFamily("gatewayz_snapshot_offers", "Served offers, including withdrawn ones.", len(served.index))
+    yield GaugeMetricFamily("gatewayz_snapshot_age_seconds", "Seconds since the served revision was published.", age)
+    yield GaugeMetricFamily("gatewayz_snapshot_build_seconds", "Seconds to read the revision.", served.build_seconds)
 
 
 def _of_tables() -> Iterator[Metric]:
     try:
         (found, states), published = _recent_figures(), queries.newest_revision().number
     except (DatabaseError, InterfaceError):
-        yield GaugeMetricFamily("gatewayz_database_up", "Whether the database answers.", 0)
+        yield GaugeMetricFamily("gatewayz_database_up", "1 if the database answers.", 0)
         return
-    yield GaugeMetricFamily("gatewayz_database_up", "Whether the database answers.", 1)
-    yield GaugeMetricFamily("gatewayz_published_revision", "The newest revision.", published)
-    runs = GaugeMetricFamily(
-        "gatewayz_sync_runs", "Runs that are remembered, by how they ended.", labels=["gateway", "outcome"]
-    )
+    yield GaugeMetricFamily("gatewayz_database_up", "1 if the database answers.", 1)
+    yield GaugeMetricFamily("gatewayz_published_revision", "The newest published revision.", published)
+    runs = GaugeMetricFamily("gatewayz_sync_runs", "Stored runs by outcome.", labels=["gateway", "outcome"])
     rejected = GaugeMetricFamily("gatewayz_rejected_rows", "Rows that the last run could not use.", labels=["gateway"])
     for (gateway, outcome), count in sorted(found.runs.items()):
         runs.add_metric([gateway, outcome], count)

@@ -9,15 +9,15 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
-from catalog.api import serializers
+from catalog.api.serializers.problems import DropInProblemSerializer, ProblemSerializer
 from catalog.parameters.filterset import SelectionFilterSet
 from catalog.parameters.kinds import Parameter
 from front.front import LIMITED
 from front.problems import DROP_IN
 
 Json = Any
-KEY_WORDS = "A key, made in the admin: a limit of its own, and whatever its scopes allow. Reading needs none."
-SESSION_WORDS = "A member of staff who is logged in to the admin; `X-CSRFToken` is required too."
+KEY_WORDS = "A key from the admin. It has a rate limit of its own and its scopes. Reading requires no key."
+SESSION_WORDS = "The login of a member of staff to the admin; `X-CSRFToken` is required too."
 KEY_SCHEMES: dict[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "gwz_…", "description": KEY_WORDS},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY_WORDS},
@@ -42,7 +42,7 @@ class CatalogSchema(AutoSchema):
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         is_drop_in = self.path.startswith(DROP_IN)
-        problem = serializers.DropInProblemSerializer if is_drop_in else serializers.ProblemSerializer
+        problem = DropInProblemSerializer if is_drop_in else ProblemSerializer
         for status, description in self._expected_problems().items():
             if status not in bodies:
                 response = OpenApiResponse(problem, description=description)
@@ -53,14 +53,14 @@ class CatalogSchema(AutoSchema):
 
     def _expected_problems(self) -> dict[str, str]:
         """Return the possible errors by status."""
-        expected = {"400": "A parameter is wrong; `errors` names it.", "503": "Nothing can be served yet."}
+        expected = {"400": "A parameter is wrong; `errors` lists each one.", "503": "The service is not ready."}
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
         if self.path.startswith(LIMITED):
-            expected["401"] = "The key that was sent is wrong, or one is required and none was sent."
-            expected["429"] = "Too many requests; `Retry-After` says how long to wait."
+            expected["401"] = "The key is wrong, or a key is required and missing."
+            expected["429"] = "Too many requests; `Retry-After` gives the seconds to wait."
         if self._needs_key():
-            expected["403"] = "The key lacks the scope, or the account the permission."
+            expected["403"] = "The key lacks the scope, or the account lacks the permission."
         return expected
 
     def _needs_key(self) -> bool:

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='provider',
             name='name',
-            field=models.CharField(blank=True, help_text='For people, as a gateway publishes it.', max_length=500),
+            field=models.CharField(blank=True, help_text='The display name, as a gateway publishes it.', max_length=500),
         ),
         migrations.AddField(
             model_name='provider',
@@ -96,12 +96,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='syncrun',
             name='error',
-            field=models.TextField(blank=True, help_text='Why it failed or is held, or what is odd about it.'),
+            field=models.TextField(blank=True, help_text='Why the run failed or is held, or what is unusual about it.'),
         ),
         migrations.AlterField(
             model_name='syncrun',
             name='outcome',
-            field=models.CharField(choices=[('running', 'Running'), ('published', 'Published'), ('unchanged', 'Unchanged'), ('held', 'held: a curator must release or discard it'), ('released', 'held, then released'), ('discarded', 'held, then discarded'), ('overtaken', 'held, then overtaken by a newer listing'), ('failed', 'Failed'), ('lost', 'lost: its process ended without a word')], default='running', max_length=10),
+            field=models.CharField(choices=[('running', 'Running'), ('published', 'Published'), ('unchanged', 'Unchanged'), ('held', 'held: a curator must release or discard it'), ('released', 'held, then released'), ('discarded', 'held, then discarded'), ('overtaken', 'held, then overtaken by a newer listing'), ('failed', 'Failed'), ('lost', 'lost: its process ended without a report')], default='running', max_length=10),
         ),
         migrations.AlterField(
             model_name='syncrun',

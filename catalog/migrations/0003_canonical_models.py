@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='offer',
             name='own_canonical',
-            field=models.ForeignKey(blank=True, help_text='What it is of without what curators said, for the day on which that is taken back.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.canonicalmodel', verbose_name='model by itself'),
+            field=models.ForeignKey(blank=True, help_text='Its model by the rules alone, which applies if no statement of a curator does.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.canonicalmodel', verbose_name='model by itself'),
         ),
         migrations.CreateModel(
             name='IdentityCandidate',
@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
             name='IdentityStatement',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('tie', 'the offer is of this model'), ('split', 'the offer is not of this model, or without one, of none but its own'), ('alias', 'what goes by this spelling is this model')], max_length=5)),
+                ('kind', models.CharField(choices=[('tie', 'the offer is of this model'), ('split', 'the offer is not of this model; without a model: it is the only offer of its model'), ('alias', 'this spelling means this model')], max_length=5)),
                 ('spelling', models.CharField(blank=True, help_text='Of an alias: an id or a slug.', max_length=400)),
                 ('reason', models.TextField()),
                 ('made_at', models.DateTimeField(verbose_name='made')),

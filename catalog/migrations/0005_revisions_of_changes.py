@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             name="is_curated",
             field=models.BooleanField(
                 default=False,
-                help_text="It shows what a curator said of an offer, not what a gateway says.",
+                help_text="Published by the decision of a curator, not by a sync.",
                 verbose_name="curated",
             ),
         ),
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             name="is_forgotten",
             field=models.BooleanField(
                 default=False,
-                help_text="Not all of the versions that it began or ended are kept any more.",
+                help_text="Some of the versions that it began or ended have been deleted.",
                 verbose_name="forgotten",
             ),
         ),

@@ -19,20 +19,20 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(help_text="Who uses it, and for what.", max_length=100)),
                 (
                     "prefix",
-                    models.CharField(editable=False, help_text="How it begins; the rest is not kept.", max_length=10),
+                    models.CharField(editable=False, help_text="The beginning of the key; the rest is not stored.", max_length=10),
                 ),
                 ("digest", models.CharField(editable=False, max_length=64, unique=True)),
                 (
                     "scopes",
                     models.JSONField(
-                        blank=True, default=list, help_text="What it may do, beside reading with its own limit."
+                        blank=True, default=list, help_text="What it allows, in addition to reading with its own limit."
                     ),
                 ),
                 (
                     "requests_per_minute",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="To each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
+                        help_text="For each serving process. Empty: API_KEY_RATE_LIMIT_PER_MINUTE; 0: no limit.",
                         null=True,
                     ),
                 ),
@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
             name="outcome",
             field=models.CharField(
                 choices=[
-                    ("waiting", "asked for, waits to begin"),
+                    ("waiting", "requested, waits to begin"),
                     ("running", "Running"),
                     ("published", "Published"),
                     ("unchanged", "Unchanged"),
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                     ("discarded", "held, then discarded"),
                     ("overtaken", "held, then overtaken by a newer listing"),
                     ("failed", "Failed"),
-                    ("lost", "lost: its process ended without a word"),
+                    ("lost", "lost: its process ended without a report"),
                 ],
                 default="running",
                 max_length=10,
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
                 choices=[
                     ("schedule", "Schedule"),
                     ("command", "Command"),
-                    ("request", "asked for by a client or in the admin"),
+                    ("request", "requested by a client or in the admin"),
                     ("release", "release of a held run"),
                     ("rebuild", "rebuild from captures"),
                 ],

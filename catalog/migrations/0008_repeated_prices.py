@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             model_name="price",
             name="reported_since",
             field=models.DateTimeField(
-                null=True, blank=True, help_text="When the gateway first reported it, where it was held on days before."
+                null=True, blank=True, help_text="When the gateway first reported it, if it was held on earlier days."
             ),
         ),
         migrations.AlterField(
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="pricehold",
             name="reported_since",
-            field=models.DateTimeField(null=True, help_text="When the gateway first reported about this amount."),
+            field=models.DateTimeField(null=True, help_text="When the gateway first reported approximately this amount."),
         ),
         migrations.AddField(
             model_name="pricehold",
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="pricehold",
             name="reported_since",
-            field=models.DateTimeField(help_text="When the gateway first reported about this amount."),
+            field=models.DateTimeField(help_text="When the gateway first reported approximately this amount."),
         ),
         migrations.AddField(
             model_name="syncrun",
@@ -147,9 +147,9 @@ class Migration(migrations.Migration):
             model_name="revision",
             name="is_rendered",
             field=models.BooleanField(
-                "rendered anew",
+                "rendered again",
                 default=False,
-                help_text="Only our rendering changed, nothing that anybody reported.",
+                help_text="Only the rendering changed, no reported fact.",
             ),
         ),
     ]

@@ -75,8 +75,8 @@ class IdentityStatement(models.Model):
 
     class Kind(models.TextChoices):
         TIE = "tie", "the offer is of this model"
-        SPLIT = "split", "the offer is not of this model, or without one, of none but its own"
-        ALIAS = "alias", "what goes by this spelling is this model"
+        SPLIT = "split", "the offer is not of this model; without a model: it is the only offer of its model"
+        ALIAS = "alias", "this spelling means this model"
 
     kind = models.CharField(max_length=5, choices=Kind.choices)
     offer = models.ForeignKey(

@@ -48,7 +48,7 @@ class Gateway(models.Model):
         "last success",
         null=True,
         blank=True,
-        help_text="When its listing was last read whole: all it lists was seen then.",
+        help_text="When its complete listing was last read.",
     )
     failures = models.PositiveIntegerField(default=0, help_text="Runs that failed since the last one that did not.")
     accepted_run = models.ForeignKey(

@@ -19,7 +19,7 @@ class Provider(models.Model):
         max_length=3 * MAX_ID, unique=True, help_text="Case-folded: `Qwen` and `qwen` are one provider."
     )
     slug = models.CharField(max_length=MAX_ID, help_text="As the first gateway to list it spells it.")
-    name = models.CharField(max_length=MAX_NAME, blank=True, help_text="For people, as a gateway publishes it.")
+    name = models.CharField(max_length=MAX_NAME, blank=True, help_text="The display name, as a gateway publishes it.")
     headquarters = models.CharField(max_length=2, blank=True, help_text="ISO code of the country.")
     status_page_url = models.CharField(max_length=500, blank=True)
     terms_url = models.CharField("terms of service", max_length=500, blank=True)
@@ -47,7 +47,7 @@ class Offer(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         verbose_name="model by itself",
-        help_text="What it is of without what curators said, for the day on which that is taken back.",
+        help_text="Its model by the rules alone, which applies if no statement of a curator does.",
     )
     apart_from = models.ForeignKey(
         CanonicalModel,
@@ -65,13 +65,13 @@ class Offer(models.Model):
     identified_in = models.PositiveBigIntegerField(
         default=0, db_index=True, help_text="The revision in which its model last changed."
     )
-    upstream = models.TextField(help_text="The gateway's last accepted record, before anything a curator said.")
-    fingerprint = models.CharField(max_length=64, help_text="Hash of all that the gateway says; equal means unchanged.")
+    upstream = models.TextField(help_text="The gateway's last accepted record, without overrides.")
+    fingerprint = models.CharField(max_length=64, help_text="Hash of the reported facts; equal means unchanged.")
     row_print = models.CharField(
         max_length=64, blank=True, help_text="Hash of the row that was read; an equal row need not be read again."
     )
     source = models.CharField(max_length=10, choices=[(source.value, source.value) for source in Source])
-    recorded_on = models.DateField(null=True, blank=True, help_text="The day of the facts, where they are bundled.")
+    recorded_on = models.DateField(null=True, blank=True, help_text="The day of the data, if it is bundled.")
     first_seen_at = models.DateTimeField("first seen")
     withdrawn_at = models.DateTimeField("withdrawn", null=True, blank=True)
     missed_runs = models.PositiveIntegerField(
@@ -103,7 +103,7 @@ class OfferVersion(models.Model):
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="versions")
     from_revision = models.PositiveBigIntegerField()
     to_revision = models.PositiveBigIntegerField(null=True, blank=True)
-    record = models.TextField(help_text="The record with what curators said laid over it.")
+    record = models.TextField(help_text="The record with holds and overrides applied.")
     document = models.TextField(help_text="The finished JSON of the row in /catalog/models.")
 
     objects = OfferVersionQuerySet.as_manager()

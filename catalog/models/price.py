@@ -34,7 +34,7 @@ class Price(models.Model):
     valid_to = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField()
     reported_since = models.DateTimeField(
-        null=True, blank=True, help_text="When the gateway first reported it, where it was held on days before."
+        null=True, blank=True, help_text="When the gateway first reported it, if it was held on earlier days."
     )
     origin = models.CharField(max_length=10, choices=Origin.choices)
 
@@ -89,7 +89,7 @@ class PriceHold(models.Model):
     run = models.ForeignKey(SyncRun, null=True, on_delete=models.SET_NULL, related_name="price_holds")
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     made_at = models.DateTimeField("made")
-    reported_since = models.DateTimeField(help_text="When the gateway first reported about this amount.")
+    reported_since = models.DateTimeField(help_text="When the gateway first reported approximately this amount.")
     readings = models.PositiveIntegerField(default=0, help_text="Complete readings of the API that repeated it.")
     first_read_at = models.DateTimeField("first of the readings", null=True, blank=True)
     last_read_at = models.DateTimeField("last of the readings", null=True, blank=True)

@@ -30,14 +30,14 @@ class Revision(models.Model):
     is_curated = models.BooleanField(
         "curated",
         default=False,
-        help_text="It shows what a curator said of an offer, not what a gateway says.",
+        help_text="Published by the decision of a curator, not by a sync.",
     )
     is_forgotten = models.BooleanField(
-        "forgotten", default=False, help_text="Not all of the versions that it began or ended are kept any more."
+        "forgotten", default=False, help_text="Some of the versions that it began or ended have been deleted."
     )
     renderer = models.PositiveIntegerField(default=0, help_text="The version of the renderer of its documents.")
     is_rendered = models.BooleanField(
-        "rendered anew", default=False, help_text="Only our rendering changed, nothing that anybody reported."
+        "rendered again", default=False, help_text="Only the rendering changed, no reported fact."
     )
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)

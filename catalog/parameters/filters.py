@@ -57,12 +57,14 @@ class WorkloadFilterSet(SelectionFilterSet):
     """
 
     input_tokens = _quantity(
-        "Tokens of text that go in, the cached ones among them; else 750000, for embeddings 1000000.", example=750_000
+        "Input tokens of text, including cached ones. Default: 750000, for embeddings 1000000.", example=750_000
     )
-    cached_percent = WholeNumber("The share of them that a cache answers.", least=0, most=100, default=0, example=50)
-    output_tokens = _quantity("Tokens of text that come out; else 250000, for embeddings 0.", example=250_000)
+    cached_percent = WholeNumber(
+        "The percentage of the input tokens that is read from a cache.", least=0, most=100, default=0, example=50
+    )
+    output_tokens = _quantity("Output tokens of text. Default: 250000, for embeddings 0.", example=250_000)
     requests = _quantity(
-        "Requests that these tokens are spread over, which tells how long a prompt is; 0 leaves it open.",
+        "The number of requests that the tokens are divided among. It determines the prompt size; 0 leaves it open.",
         default=0,
         example=0,
     )
@@ -86,16 +88,16 @@ class CompareFilterSet(WorkloadFilterSet):
 class ResolveFilterSet(SelectionFilterSet):
     """The parameter of `/catalog/resolve`."""
 
-    id = Word("An id or a name of a model, in whatever spelling.", example="deepseek-r1", required=True)
+    id = Word("An id or a name of a model, in any spelling.", example="deepseek-r1", required=True)
 
 
 class DropInFilterSet(SelectionFilterSet):
     """The parameters of `/api/v1/models`: those of OpenRouter's list that the catalogue supports."""
 
-    supported_parameters = Words("Only models that take all of these parameters of a request.", example="tools")
-    input_modalities = ModalityNames("Only models that all of these can go into.", example="image")
+    supported_parameters = Words("Only models that accept all of these request parameters.", example="tools")
+    input_modalities = ModalityNames("Only models that accept all of these as input.", example="image")
     output_modalities = ModalityNames(
-        "Only models that any of these come out of; without it `text`, as at OpenRouter, and `all` for every model.",
+        "Only models that produce any of these; `all` selects every model. Default: `text`, as at OpenRouter.",
         example="all",
     )
 
@@ -105,40 +107,44 @@ class HistoryFilterSet(SelectionFilterSet):
 
     gateway = gateway_parameter()
     as_of = PastMoment(
-        "Everything as it stood then: a time, or the beginning of a day, in UTC unless it says otherwise.",
+        "Show everything as it was at this time. A date means its beginning; the default time zone is UTC.",
         example="2026-11-22T08:00:00Z",
     )
     limit = WholeNumber(
-        "Prices and changes in the answer, at most so many of each.",
+        "The maximum number of prices in the answer, and of changes.",
         least=1,
         most=LARGEST_LIMIT,
         default=DEFAULT_LIMIT,
         example=10,
     )
-    offset = WholeNumber("Prices and changes to skip.", least=0, most=LARGEST_OFFSET, default=0, example=0)
+    offset = WholeNumber(
+        "The number of prices to skip, and of changes.", least=0, most=LARGEST_OFFSET, default=0, example=0
+    )
 
 
 class _WantedChangesFilterSet(SelectionFilterSet):
     gateway = gateway_parameter()
-    id = Word("Only changes of offers of this id.", example="deepseek-ai/DeepSeek-R1")
+    id = Word("Only changes of offers with this id.", example="deepseek-ai/DeepSeek-R1")
     kind = ChangeKinds("Only changes of any of these kinds.", example="repriced")
 
 
 class ChangeFilterSet(_WantedChangesFilterSet):
     """The parameters of `/catalog/changes`."""
 
-    since_revision = RevisionNumber("Changes after this revision; without a beginning, all that are kept.", example=0)
-    since = PastMoment("Changes from this time or day on, in UTC unless it says otherwise.", example="2026-11-22")
-    cursor = ChangeCursor("Changes after this place: only as the `next` of an answer has it.", example="1-1")
+    since_revision = RevisionNumber("Changes after this revision. Default: all changes that are kept.", example=0)
+    since = PastMoment("Changes from this time or date on; the default time zone is UTC.", example="2026-11-22")
+    cursor = ChangeCursor("Changes after this place, as the `next` of an answer gives it.", example="1-1")
     limit = WholeNumber(
-        "The most changes in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
+        "The maximum number of changes in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
     )
 
 
 class ChangeFeedFilterSet(_WantedChangesFilterSet):
     """The parameters of `/catalog/changes.atom`."""
 
-    limit = WholeNumber("The most changes in the feed.", least=1, most=LARGEST_LIMIT, default=50, example=10)
+    limit = WholeNumber(
+        "The maximum number of changes in the feed.", least=1, most=LARGEST_LIMIT, default=50, example=10
+    )
 
 
 class NoParameters(SelectionFilterSet):
@@ -149,5 +155,5 @@ def nothing_asked(quantities: Mapping[str, int | None]) -> Iterator[ParameterPro
     """Yield the problems of an empty workload: all offers cost 0 for it, so no offer is cheaper than another."""
     if quantities["input_tokens"] == quantities["output_tokens"] == 0 and not quantities["requests"]:
         for name in ("input_tokens", "output_tokens"):
-            reason = "must be above 0 where nothing else is asked for, or it costs nothing anywhere"
+            reason = "must be above 0 if the workload has nothing else: an empty workload costs 0 everywhere"
             yield ParameterProblem(name, "0", reason)

@@ -17,7 +17,7 @@ from catalog.parameters.kinds import Parameter
 from catalog.parameters.suggestions import did_you_mean
 
 MOST_PROBLEMS = 100
-"""Listed in one refusal; the rest is only counted, so that a short request gets no answer of a megabyte."""
+"""The most problems that one error lists. The rest is counted, so that a short request gets no answer of a megabyte."""
 _ENDS = (("_min", "_max"), ("_after", "_before"))
 
 
@@ -26,19 +26,34 @@ class ParameterProblem:
     parameter: str
     value: str
     reason: str
+    """Continues a sentence that begins with the parameter: `must be between 1 and 1000`."""
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.parameter} {self.reason}"
 
     @classmethod
     def shown(cls, parameter: str, value: str, reason: str) -> Self:
-        """Repeat what the client sent, shortened to what a reader needs."""
+        """Return the problem with what the client sent shortened to what a reader needs, and without API keys."""
         return cls(_shown(parameter), _shown(value), without_keys(reason.encode("utf-8", "replace").decode()))
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownName(ParameterProblem):
+    """A name that the endpoint does not know. The reason begins with what the name is for: `unknown parameter; …`."""
+
+    @property
+    def sentence(self) -> str:
+        unknown, separator, rest = self.reason.partition(";")
+        return f'{unknown} "{self.parameter}"{separator}{rest}'
 
 
 class InvalidParameters(Exception):
     def __init__(self, problems: Sequence[ParameterProblem], *, unlisted: int = 0) -> None:
         self.problems = problems[:MOST_PROBLEMS]
         self.unlisted = unlisted + len(problems) - len(self.problems)
-        reasons = [f"{problem.parameter} {problem.reason}" for problem in self.problems]
-        super().__init__("; ".join([*reasons, f"and {self.unlisted:,} more"] if self.unlisted else reasons))
+        sentences = [problem.sentence for problem in self.problems]
+        super().__init__("; ".join([*sentences, f"and {self.unlisted:,} more"] if self.unlisted else sentences))
 
 
 class SelectionFilterSet(django_filters.FilterSet):
@@ -101,30 +116,30 @@ class SelectionFilterSet(django_filters.FilterSet):
 
         `changes` replace the values of these parameters.
         """
-        parameters, asked = self.parameters(), (self.values | changes).items()
-        given = [(name, parameters[name].spelled(value)) for name, value in asked if value != self.default(name)]
+        parameters, values = self.parameters(), (self.values | changes).items()
+        given = [(name, parameters[name].spelled(value)) for name, value in values if value != self.default(name)]
         return urlencode(sorted(given))
 
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
         if parameter is None:
             known = self.parameters() if len(problems) < MOST_PROBLEMS else ()  # suggestions for a listed one only
-            problems.append(ParameterProblem.shown(name, texts[0], _not_a_parameter(name, known)))
+            problems.append(UnknownName.shown(name, texts[0], _unknown_parameter(name, known)))
         elif parameter.takes_several:
             words = [word.strip() for text in texts for word in text.split(",")]
             self.values[name] = [_cleaned(name, parameter, word, problems) for word in words]
         elif len(texts) > 1:
-            problems.append(ParameterProblem.shown(name, texts[-1], "is given more than once"))
+            problems.append(ParameterProblem.shown(name, texts[-1], "must be given only once"))
         else:
             self.values[name] = _cleaned(name, parameter, texts[0], problems)
 
 
-def _not_a_parameter(name: str, known: Collection[str]) -> str:
+def _unknown_parameter(name: str, known: Collection[str]) -> str:
     if not known:
-        return "is not a parameter here; this endpoint takes none"
+        return "unknown parameter; this endpoint takes none"
     if suggestion := did_you_mean(name, known):
-        return f"is not a parameter here{suggestion} The parameters are {', '.join(known)}"
-    return f"is not a parameter here; those are {', '.join(known)}"
+        return f"unknown parameter{suggestion} This endpoint takes {', '.join(known)}"
+    return f"unknown parameter; this endpoint takes {', '.join(known)}"
 
 
 @cache

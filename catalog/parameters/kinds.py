@@ -153,7 +153,7 @@ class UsDollars(Parameter):
     def parse(self, value: str) -> Decimal:
         if not re.fullmatch(self.pattern, value, re.ASCII):
             raise ValueError(
-                "must be a decimal number such as 0.15, of at most 9 digits and 24 decimals, without sign and exponent"
+                "must be a decimal number such as 0.15, with at most 9 digits and 24 decimals, without sign or exponent"
             )
         return Decimal(value)
 
@@ -188,7 +188,7 @@ class Moment(Parameter):
                 return max(dates.MIN_UNIX_SECONDS, min(dates.seconds_of(text), dates.MAX_UNIX_SECONDS))
         raise ValueError(
             "must be a date such as 2026-01-31, a time such as 2026-01-31T08:00:00Z, or Unix seconds of at least nine "
-            "digits; a year alone and a date without hyphens are none of these"
+            "digits; a year alone or a date without hyphens is not accepted"
         )
 
     def spelled(self, value: Any) -> str:
@@ -206,7 +206,7 @@ class RevisionNumber(Parameter):
 
     def parse(self, value: str) -> int:
         if not re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
-            raise ValueError("must be the number of a revision")
+            raise ValueError("must be a revision number")
         return int(value)
 
     def openapi(self) -> Json:
@@ -218,7 +218,7 @@ class ChangeCursor(Parameter):
 
     def parse(self, value: str) -> tuple[int, int]:
         if not re.fullmatch(_CHANGE_CURSOR, value, re.ASCII):
-            raise ValueError("must be the cursor of a `next`, unchanged")
+            raise ValueError("must be the cursor in the `next` of an answer, unchanged")
         revision, _, number = value.partition("-")
         return int(revision), int(number)
 
@@ -235,7 +235,7 @@ class PastMoment(Moment):
     def parse(self, value: str) -> datetime:
         moment = datetime.fromtimestamp(super().parse(re.sub(r"\.\d{1,9}", "", value)), UTC)
         if moment > datetime.now(UTC):
-            raise ValueError("must not lie in the future")
+            raise ValueError("must not be in the future")
         return moment
 
     def spelled(self, value: datetime) -> str:

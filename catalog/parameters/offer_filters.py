@@ -48,11 +48,13 @@ def gateway_parameter() -> OneOf:
 
 
 def limit_parameter() -> WholeNumber:
-    return WholeNumber("Rows in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10)
+    return WholeNumber(
+        "The maximum number of rows in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
+    )
 
 
 def offset_parameter() -> WholeNumber:
-    return WholeNumber("Rows to skip.", least=0, most=LARGEST_OFFSET, default=0, example=0)
+    return WholeNumber("The number of rows to skip.", least=0, most=LARGEST_OFFSET, default=0, example=0)
 
 
 def _tokens(label: str, *, narrow: str, of: str, example: int) -> WholeNumber:
@@ -66,20 +68,20 @@ class NarrowingFilterSet(SelectionFilterSet):
     """
 
     q = SearchText(
-        "Words in the id, name, provider, tags or description, all of which must be met: by a word, by the beginning "
-        "of one, or, if nothing has that, by one of a name that is spelled nearly so.",
+        "Search words. Each must match a word, or the beginning of one, in the id, name, provider, tags or "
+        "description. If nothing matches, similarly spelled words of names match too.",
         narrow="matching",
         example="deepseek r1",
     )
     gateway = gateway_parameter()
     provider = Providers(
-        "Only models of any of these providers, by slug or by an alias, in upper or lower case.",
+        "Only models of any of these providers, by slug or alias, case-insensitive.",
         narrow="having_any",
         of="provider",
         example="deepseek-ai",
     )
     host = Names(
-        "Only offers that any of these runs, where the gateway routes to others.",
+        "Only offers that any of these hosts runs, if the gateway routes to other hosts.",
         narrow="having_any",
         of="host",
         example="deepinfra",
@@ -88,67 +90,71 @@ class NarrowingFilterSet(SelectionFilterSet):
     tags = Tags("Only offers that have all of these tags.", narrow="having_all", of="tags", example="hot")
     tags_any = Tags("Only offers that have any of these tags.", narrow="having_any", of="tags", example="hot,new")
     input_modalities = ModalityNames(
-        "Only models that take any of these in.", narrow="having_any", of="input_modalities", example="image"
+        "Only models that accept any of these as input.", narrow="having_any", of="input_modalities", example="image"
     )
     output_modalities = ModalityNames(
-        "Only models that give any of these out. `embeddings` is `embedding`, `speech` is `audio`, `transcription` is "
-        "`text`; `model_type=speech-to-text` has the models that transcribe.",
+        "Only models that produce any of these. `embeddings` means `embedding`, `speech` means `audio`, "
+        "`transcription` means `text`; `model_type=speech-to-text` finds the models that transcribe.",
         narrow="having_any",
         of="output_modalities",
         example="text",
     )
     modality = Modalities(
-        "Only models with any of these notations of all that goes in and out.",
+        "Only models with any of these notations of all their inputs and outputs.",
         narrow="having_any",
         of="modality",
         example="text+image->text",
     )
     supported_parameters = Names(
-        "Only offers whose requests may have all of these parameters.",
+        "Only offers that accept all of these request parameters.",
         narrow="having_all",
         of="supported_parameters",
         example="tools",
     )
-    context_length_min = _tokens("Tokens of context, at least.", narrow="at_least", of="context_length", example=32768)
-    context_length_max = _tokens("Tokens of context, at most.", narrow="at_most", of="context_length", example=131072)
+    context_length_min = _tokens(
+        "The minimum context length, in tokens.", narrow="at_least", of="context_length", example=32768
+    )
+    context_length_max = _tokens(
+        "The maximum context length, in tokens.", narrow="at_most", of="context_length", example=131072
+    )
     max_completion_tokens_min = _tokens(
-        "Tokens of one answer that the offer allows, at least.",
+        "Only offers that allow at least this many tokens in one answer.",
         narrow="at_least",
         of="max_completion_tokens",
         example=8192,
     )
     prompt_price_min = UsDollars(
-        "US dollars per million input tokens, at least; only offers that are billed by token.",
+        "The minimum price in US dollars per million input tokens; finds only offers that are billed by token.",
         narrow="at_least",
         of="prompt_price",
         example="0.1",
     )
     prompt_price_max = UsDollars(
-        "US dollars per million input tokens, at most; only offers that are billed by token.",
+        "The maximum price in US dollars per million input tokens; finds only offers that are billed by token.",
         narrow="at_most",
         of="prompt_price",
         example="0.5",
     )
     completion_price_min = UsDollars(
-        "US dollars per million output tokens, at least; only offers that are billed by token.",
+        "The minimum price in US dollars per million output tokens; finds only offers that are billed by token.",
         narrow="at_least",
         of="completion_price",
         example="0.1",
     )
     completion_price_max = UsDollars(
-        "US dollars per million output tokens, at most; only offers that are billed by token.",
+        "The maximum price in US dollars per million output tokens; finds only offers that are billed by token.",
         narrow="at_most",
         of="completion_price",
         example="1.5",
     )
     hourly_rate_min = UsDollars(
-        "US dollars per hour of an instance, at least; by whatever the offer is billed.",
+        "The minimum price in US dollars per hour of an instance, however the offer is billed.",
         narrow="at_least",
         of="hourly_rate",
         example="2",
     )
     hourly_rate_max = UsDollars(
-        "US dollars per hour of an instance, at most; by whatever the offer is billed.",
+        "The maximum price in US dollars per hour of an instance, however the offer is billed.",
         narrow="at_most",
         of="hourly_rate",
         example="6",
@@ -161,7 +167,7 @@ class NarrowingFilterSet(SelectionFilterSet):
         example="budget",
     )
     price_status = AnyOf(
-        "Only offers of whose price any of this is known.",
+        "Only offers with any of these price statuses.",
         choices=("priced", "free", "dynamic", "unknown"),
         narrow="having_any",
         of="price_status",
@@ -175,16 +181,16 @@ class NarrowingFilterSet(SelectionFilterSet):
         example="token",
     )
     execution_mode = AnyOf(
-        "Only offers that are sold in any of these modes; `standard` leaves out batch offers, and variants of a kind "
-        "that is not known.",
+        "Only offers that are sold in any of these modes; `standard` excludes batch offers, and variants of an "
+        "unknown kind.",
         choices=billing.EXECUTION_MODES,
         narrow="having_any",
         of="execution_mode",
         example="standard",
     )
     is_free = YesNo(
-        "`true`: only offers that are known to be free; `false`: only those that are known to cost something. Offers "
-        "whose price is unknown or decided at run time are neither.",
+        "`true`: only offers that are known to be free; `false`: only offers that are known to cost something. Offers "
+        "with an unknown or dynamic price are neither.",
         yes="free",
         no="priced",
         of="price_status",
@@ -198,29 +204,29 @@ class NarrowingFilterSet(SelectionFilterSet):
         example="unknown",
     )
     created_after = Moment(
-        "Only models made at this time (UTC unless it says otherwise) or later.",
+        "Only models created at this time or later; the default time zone is UTC.",
         narrow="at_least",
         of="created",
         example="2025-01-01",
     )
     created_before = Moment(
-        "Only models made before this time, not at it.", narrow="below", of="created", example="2026-01-01T00:00:00Z"
+        "Only models created before this time, not at it.", narrow="below", of="created", example="2026-01-01T00:00:00Z"
     )
     first_seen_after = Moment(
-        "Only offers that the catalogue first had at this time or later.",
+        "Only offers that the catalogue first listed at this time or later.",
         narrow="at_least",
         of="first_seen",
         example="2025-01-01",
     )
     expires_before = Moment(
-        "Only offers that will no longer be sold from some day on that begins before this time.",
+        "Only offers that will be sold no longer from a day that begins before this time.",
         narrow="below",
         of="expires",
         example="2027-01-01",
     )
     canonical_model = Names(
-        "Only offers of any of these models, by slug in upper or lower case; the slug of a model that was merged into "
-        "another leads on to it.",
+        "Only offers of any of these models, by slug, case-insensitive. A merged model's slug finds the model that it "
+        "was merged into.",
         narrow="of_canonical_models",
         example="deepseek-ai/DeepSeek-R1",
     )
@@ -228,20 +234,20 @@ class NarrowingFilterSet(SelectionFilterSet):
         "Only offers that are any of these variants of their model.", narrow="having_any", of="variant", example="free"
     )
     hugging_face_id = Names(
-        "Only models with any of these repositories of weights, in upper or lower case.",
+        "Only models with any of these Hugging Face repositories, case-insensitive.",
         narrow="having_any",
         of="hugging_face_id",
         example="deepseek-ai/DeepSeek-R1",
     )
     source = AnyOf(
-        "Only offers that were read here.",
+        "Only offers that were read from any of these sources.",
         choices=[source.value for source in Source],
         narrow="having_any",
         of="source",
         example="bundled",
     )
     status = OneOf(
-        "Offers that their gateways list now, those that they no longer do, or both.",
+        "Offers that their gateways list now, offers that they no longer list, or both.",
         choices=("active", "withdrawn", "all"),
         default="active",
         example="all",
@@ -257,28 +263,28 @@ class OfferFilterSet(NarrowingFilterSet):
     """The parameters of `/catalog/models`."""
 
     sort = OneOf(
-        "The order; a leading `-` turns it round. Unknown values come last in both directions, equal ones by id and "
-        "gateway. `relevance`, the likeliest first, needs `q`, and is the order with it where no other is asked for.",
+        "The order; a leading `-` reverses it. Unknown values come last in both directions, equal ones are ordered by "
+        "id and gateway. `relevance`, the best match first, requires `q`, and is the default with it.",
         choices=[*(sign + name for name in SORTS for sign in ("", "-")), RELEVANCE],
         default="id",
         narrow="sorted_by",
         example="name",
     )
     fields = AnyOf(
-        "Only these top-level fields of each offer, in the usual order.",
+        "Only these top-level fields of each offer, in the order of the document.",
         choices=rendering.FIELDS,
         example="id,name,pricing",
     )
     facets = AnyOf(
-        "Count the offers by each value of these facts; each as if the filters on that very fact were not there.",
+        "Count the offers by each value of these facts. The filters on a fact do not apply to its own counts.",
         choices=COUNTED,
         example="provider,model_type",
     )
     limit = limit_parameter()
     offset = offset_parameter()
     cursor = Cursor(
-        "Where a walk along all offers goes on: `start`, or the `next_cursor` of the page before. With another order "
-        "than by `id`, or with an offset, it is refused.",
+        "Where to continue a walk along all offers: `start`, or the `next_cursor` of the previous page. It cannot be "
+        "combined with another order than `id`, or with an offset.",
         example="start",
     )
     depending: ClassVar[tuple[str, ...]] = ("sort",)
@@ -290,9 +296,13 @@ class OfferFilterSet(NarrowingFilterSet):
     def contradictions(self) -> Iterator[ParameterProblem]:
         yield from super().contradictions()
         if self.values["sort"] == RELEVANCE and self.values["q"] is None:
-            yield self.problem("sort", "needs q: it is the order of what is found")
+            yield self.problem("sort", "requires q: relevance orders what a search finds")
         if self.values["cursor"] is not None:
             if self.values["sort"] != "id":
-                yield self.problem("sort", "must be id, or left out, with a cursor: it walks by id and gateway")
+                yield self.problem(
+                    "sort", "must be id, or missing, if cursor is given: a cursor walks by id and gateway"
+                )
             if self.values["offset"]:
-                yield self.problem("offset", "must be left out with a cursor, which says where to go on")
+                yield self.problem(
+                    "offset", "must be missing if cursor is given: the cursor determines where to continue"
+                )

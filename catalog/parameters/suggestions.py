@@ -8,6 +8,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 _LEAST = 72.0
+"""The similarity from which a name is suggested."""
 _WORD = 0.95
 """The weight of one word of a name, relative to the whole name."""
 _PART = 0.85
@@ -18,19 +19,19 @@ _LONGEST = 100
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "limit"?`, to append to a reason; empty if no known word is similar."""
-    asked = _words(word[:_LONGEST])
-    best = max(known, key=lambda name: _likeness(asked, _words(name)), default=None)
-    if best is None or _likeness(asked, _words(best))[0] < _LEAST:
+    unknown = _words(word[:_LONGEST])
+    best = max(known, key=lambda name: _likeness(unknown, _words(name)), default=None)
+    if best is None or _likeness(unknown, _words(best))[0] < _LEAST:
         return ""
     return f'; did you mean "{best}"?'
 
 
-def _likeness(asked: str, name: str) -> tuple[float, bool, float]:
+def _likeness(unknown: str, name: str) -> tuple[float, bool, float]:
     """Return the similarity, between 0 and 100; the other two values break ties."""
-    by_word = max((100 * OSA.normalized_similarity(asked, word) for word in name.split()), default=0.0)
-    whole = (_PART if set(name.split()) < set(asked.split()) else 1.0) * fuzz.token_set_ratio(asked, name)
+    by_word = max((100 * OSA.normalized_similarity(unknown, word) for word in name.split()), default=0.0)
+    whole = (_PART if set(name.split()) < set(unknown.split()) else 1.0) * fuzz.token_set_ratio(unknown, name)
     likeness = max(whole, _WORD * by_word)
-    return likeness, name.startswith(asked), fuzz.ratio(asked, name)
+    return likeness, name.startswith(unknown), fuzz.ratio(unknown, name)
 
 
 def _words(name: str) -> str:

@@ -74,12 +74,12 @@ class Workload:
             if (value := getattr(self, name)) is not None and (wrong := problem_of_quantity(value)):
                 raise ValueError(f"{name} {wrong}")
         if self.at is not None and self.at.tzinfo is not None:
-            raise ValueError("at is a time of day in UTC and carries no zone")
+            raise ValueError("at must be a time of day in UTC without a time zone")
         if self.execution_mode not in billing.EXECUTION_MODES:
             raise ValueError(f"execution_mode must be one of {', '.join(billing.EXECUTION_MODES)}")
         for whole, parts in PARTS.items():
             if self.rest_of(whole) < 0:
-                raise ValueError(f"{' and '.join(parts)} must not exceed {whole}, of which they are a part")
+                raise ValueError(f"{' and '.join(parts)} must not exceed {whole}, which includes them")
 
     def rest_of(self, whole: str) -> Decimal:
         """Return a quantity without its parts."""

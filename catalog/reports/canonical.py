@@ -133,12 +133,14 @@ class Models:
         if base is not None and with_word and with_word[1] in variants.MEANINGS:
             return base
         if models := self._by_key.get(key):
-            evidence = "an offer or its model goes by this name, variant, separators and maker's spelling aside"
+            evidence = (
+                "an offer or its model has this name, ignoring variant, separators and the spelling of the provider"
+            )
             return _of_several("name", models, evidence)
         if base is not None:
             return base
         if models := self._by_name.get(name):
-            evidence = "the model is called so, whoever made it"
+            evidence = "the model has this name, of any provider"
             return _of_several("name_without_maker", models, evidence, is_sure="/" not in asked)
         return self._of_same_words(key)
 

@@ -58,7 +58,7 @@ class StrictGuard:
     def judge_losses(self, losses: Sequence[Loss]) -> None:
         percent = self.limits.missing_percent
         reasons = [
-            f"{loss.lost} of {loss.had} offers that told a {loss.fact} tell none any more, more than {percent} %"
+            f"{loss.lost} of {loss.had} offers with a {loss.fact} have none any more, more than {percent} %"
             for loss in losses
             if loss.lost * 100 > percent * loss.had and not self.is_reconfigured
         ]

@@ -64,7 +64,7 @@ def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping
         try:
             record = gateway.record(row)
             if record.id in found.records or record.id in same:
-                raise UnusableRow(f"id: {record.id} was already listed; the first row stands")
+                raise UnusableRow(f"id: {record.id} was already listed; the first row is kept")
             found.records[record.id] = record
             found.row_prints[record.id] = row_print
         except UnusableRow as error:

@@ -154,7 +154,7 @@ def _work(task: Task, report: Report) -> None:
     if not listing.is_complete:
         run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
     if postponed:
-        run.error = "; ".join(filter(None, [run.error, f"{len(postponed)} offers were told only in part"]))
+        run.error = "; ".join(filter(None, [run.error, f"{len(postponed)} offers were listed only in part"]))
     if reading.is_partial:
         run.reader = ""  # equal bytes in the next run must not hide that a page is still missing
     for name, value in asdict(outcome).items():
@@ -272,7 +272,7 @@ def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
     except NotBelieved as held:
         if not held.missing or not _was_said_before(run, ending.key_of(held.missing)):
             raise
-        task.say(f"{task.adapter.name}: {held}; {_ALIKE_RUNS} runs over a day said so, so it is believed")
+        task.say(f"{task.adapter.name}: {held}; {_ALIKE_RUNS} runs over a day agree, so it is believed")
         return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
 
 

@@ -56,7 +56,7 @@ class Channel(filesystem.Channel):
             return super().get_table(exchange)
         except ValueError:
             # After a power cut a renamed file can be empty. Each connection binds its queues again.
-            logger.warning("the table of the exchange %r is unreadable and is written again", exchange)
+            logger.warning("the table of the exchange %r is unreadable; it is created again", exchange)
             return []
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:

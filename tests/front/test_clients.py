@@ -100,7 +100,7 @@ def test_a_key_has_a_limit_of_its_own_wherever_it_is_used(web: Web) -> None:
     assert [answer.status[:3] for answer in with_key] == ["200"] * 7 + ["429"]
     assert [str(answer["RateLimit"])[:9] for answer in with_key[:3]] == ['"key";r=6', '"key";r=5', '"key";r=4']
     assert with_key[-1]["RateLimit-Policy"] == '"key";q=7;w=60'
-    assert problem_of(with_key[-1], "429")["detail"].startswith("This key has asked too often")
+    assert problem_of(with_key[-1], "429")["detail"].startswith("This key has sent too many requests")
 
 
 @pytest.mark.parametrize(("own", "policy"), [(None, '"key";q=7;w=60'), (2, '"key";q=2;w=60'), (0, None)])

@@ -12,35 +12,35 @@ from catalog.api.serializers.offers import OfferSerializer
 
 class ComparedOfferSerializer(Serializer[object]):
     offer = OfferSerializer()
-    cost = fields.text("What the workload costs there, in US dollars; null where it cannot be said.", null=True)
-    is_comparable = serializers.BooleanField(help_text="Whether it has a cost.")
-    reasons = fields.words("Why it has none.")
-    notes = fields.words("What was assumed.")
+    cost = fields.text("What the workload costs there, in US dollars; null if it has no cost.", null=True)
+    is_comparable = serializers.BooleanField(help_text="Whether the offer has a cost.")
+    reasons = fields.words("Why the offer has no cost.")
+    notes = fields.words("The assumptions behind the cost.")
     held_meters = fields.held_meters()
-    variant = fields.text("How it differs from the model itself: `free`, `fp8`, `tee`.", null=True)
-    identity_rule = fields.text("What tied it to the model: docs/identity.md.", null=True)
-    identity_evidence = fields.text("Why, in a sentence that can be checked.", null=True)
+    variant = fields.text("How the offer differs from the model itself: `free`, `fp8`, `tee`.", null=True)
+    identity_rule = fields.text("The rule that links the offer to the model: docs/identity.md.", null=True)
+    identity_evidence = fields.text("The evidence for the link, in a sentence.", null=True)
 
 
 class CheapestSerializer(Serializer[object]):
-    source_gateway = fields.text("Where it is cheapest.")
+    source_gateway = fields.text("The gateway with the cheapest offer.")
     id = fields.text("The offer's id there.")
     cost = fields.text("What the workload costs there, in US dollars.")
     held_meters = fields.held_meters()
 
 
 class WorkloadSerializer(Serializer[object]):
-    input_tokens = fields.count("Tokens that go in.")
-    cached_percent = fields.count("The share of them that is read from a cache.")
-    output_tokens = fields.count("Tokens that come out.")
-    requests = fields.count("Requests; 0 is not stated.")
+    input_tokens = fields.count("Input tokens, including cached ones.")
+    cached_percent = fields.count("The percentage of the input tokens that is read from a cache.")
+    output_tokens = fields.count("Output tokens.")
+    requests = fields.count("Requests; 0 if their number is not stated.")
 
 
 class CanonicalDataSerializer(Serializer[object]):
-    slug = fields.text("The model's own slug, which it keeps.")
-    gateways = fields.words("Where it is or was sold.")
-    workload = WorkloadSerializer(help_text="What the offers are compared by.")
-    cheapest = CheapestSerializer(allow_null=True, help_text="The first of the comparable offers.")
+    slug = fields.text("The model's permanent slug.")
+    gateways = fields.words("The gateways that sell it or sold it.")
+    workload = WorkloadSerializer(help_text="The workload that the offers are compared by.")
+    cheapest = CheapestSerializer(allow_null=True, help_text="The cheapest comparable offer; null if there is none.")
     differences = serializers.DictField(
         child=serializers.ListField(child=fields.FactField()),
         help_text="Fields in which the offers differ, with the value of each offer in the order of `offers`.",
@@ -53,19 +53,19 @@ class CanonicalSerializer(StampSerializer):
 
 
 class CandidateSerializer(Serializer[object]):
-    canonical_model = fields.text("A model that may be meant.")
-    evidence = fields.text("Why.")
+    canonical_model = fields.text("The slug of a model that may be meant.")
+    evidence = fields.text("Why it may be meant.")
 
 
 class ResolvedSerializer(Serializer[object]):
-    id = fields.text("What was asked for.")
-    canonical_model = fields.text("The model that is meant; null where none or several may be.", null=True)
-    rule = fields.text("How the id was understood; null where nothing is called so.", null=True)
-    evidence = fields.text("The same in words.")
+    id = fields.text("The requested id.")
+    canonical_model = fields.text("The slug of the model; null if none or several may be meant.", null=True)
+    rule = fields.text("The rule that found the model; null if nothing has this name.", null=True)
+    evidence = fields.text("An explanation of the rule.")
     offers = OfferSerializer(many=True, help_text="All offers of the model.")
     candidates = CandidateSerializer(
         many=True,
-        help_text="Where several models may be meant; besides the one that is, those whose names are the same words.",
+        help_text="The models if several may be meant; otherwise models with the same words in their names.",
     )
 
 

@@ -20,7 +20,7 @@ class RangeSerializer(Serializer[object]):
 
 
 class CostRangeSerializer(RangeSerializer):
-    offers = fields.count("The offers that could be costed.")
+    offers = fields.count("The number of offers with a cost.")
 
 
 class HeldOfferSerializer(Serializer[object]):
@@ -31,7 +31,7 @@ class HeldOfferSerializer(Serializer[object]):
 
 class CheapestOfModelSerializer(CheapestSerializer):
     variant = fields.text("How the offer differs from the model itself: `free`, `fp8`, `tee`.", null=True)
-    notes = fields.words("What was assumed.")
+    notes = fields.words("The assumptions behind the cost.")
 
 
 class PricesOfModelSerializer(Serializer[object]):
@@ -40,36 +40,36 @@ class PricesOfModelSerializer(Serializer[object]):
 
 
 class ComparedModelSerializer(Serializer[object]):
-    asked = fields.text("As it stood in `ids`.")
+    asked = fields.text("The id as given in `ids`.")
     canonical_model = fields.text("The model's slug.")
-    name = fields.text("For people.")
-    provider_slug = fields.text("Who made or published it.", null=True)
+    name = fields.text("The display name.")
+    provider_slug = fields.text("The organisation that made or published it.", null=True)
     model_type = fields.choice("What the model is for.", [kind.value for kind in ModelType])
-    hugging_face_id = fields.text("The repository of its weights.", null=True)
-    knowledge_cutoff = serializers.DateField(allow_null=True, help_text="The day up to which it knows the world.")
-    context_length = fields.count("Tokens; the largest of any of its offers.", null=True)
-    max_completion_tokens = fields.count("Tokens; the largest of any of its offers.", null=True)
-    input_modalities = fields.words("What goes in, at any of its offers.", null=True)
-    output_modalities = fields.words("What comes out, at any of its offers.", null=True)
-    supported_parameters = fields.words("What a request may have, at any of its offers.", null=True)
-    gateways = fields.words("Where it is sold.")
-    offers = fields.count("Its offers that are not withdrawn.")
+    hugging_face_id = fields.text("The Hugging Face repository of its weights.", null=True)
+    knowledge_cutoff = serializers.DateField(allow_null=True, help_text="The last day that its knowledge covers.")
+    context_length = fields.count("The largest of its offers, in tokens.", null=True)
+    max_completion_tokens = fields.count("The largest of its offers, in tokens.", null=True)
+    input_modalities = fields.words("The inputs that at least one of its offers accepts.", null=True)
+    output_modalities = fields.words("The outputs that at least one of its offers produces.", null=True)
+    supported_parameters = fields.words("The request parameters that at least one of its offers accepts.", null=True)
+    gateways = fields.words("The gateways that sell it.")
+    offers = fields.count("The number of its offers that are not withdrawn.")
     cheapest = CheapestOfModelSerializer(allow_null=True, help_text="The cheapest offer that can be compared.")
-    cost = CostRangeSerializer(allow_null=True, help_text="What the workload costs, from the cheapest to the dearest.")
+    cost = CostRangeSerializer(allow_null=True, help_text="The lowest and the highest cost of the workload.")
     held_offers = HeldOfferSerializer(
-        many=True, help_text="Its offers for which the workload needs a price that is held; `cost` may include them."
+        many=True, help_text="Its offers with a held price that the workload needs; `cost` may include them."
     )
-    reasons = fields.words("Why offers of it have no cost.")
-    price_per_million = PricesOfModelSerializer(help_text="Of its offers that are billed by tokens.")
+    reasons = fields.words("Why some of its offers have no cost.")
+    price_per_million = PricesOfModelSerializer(help_text="The prices of its offers that are billed by tokens.")
 
 
 class ComparisonSerializer(Serializer[object]):
-    workload = WorkloadSerializer(help_text="What the models are compared by.")
+    workload = WorkloadSerializer(help_text="The workload that the models are compared by.")
     models = ComparedModelSerializer(many=True, help_text="In the order of `ids`.")
     differences = serializers.DictField(
         child=serializers.ListField(child=fields.FactField()),
-        help_text="Fields in which the models differ, with the value of each in their order; of lists, what not all "
-        "of them have.",
+        help_text="Fields in which the models differ, with the value of each model in the order of `models`. Of a list "
+        "it shows only the items that not all models have.",
     )
 
 
@@ -83,24 +83,24 @@ def _counts(help_text: str) -> serializers.DictField:
 
 
 class ModelCountsSerializer(Serializer[object]):
-    total = fields.count("Models, whoever sells them.")
-    by_gateways = _counts("How many of them are sold at so many gateways.")
+    total = fields.count("The number of models, at any gateway.")
+    by_gateways = _counts("The number of models by the number of gateways that sell them.")
 
 
 class OfferCountsSerializer(Serializer[object]):
     gateway = _counts("Offers by gateway.")
     model_type = _counts("Offers by model type.")
-    price_status = _counts("Offers by what is known of their price.")
-    price_basis = _counts("Offers by what they are billed by; those of which that is unknown are in none.")
+    price_status = _counts("Offers by price status.")
+    price_basis = _counts("Offers by price basis; an offer with an unknown basis is not counted.")
     price_tier = _counts("Offers with an hourly rate, by its tier.")
-    availability = _counts("Offers by whether the gateway can serve them now.")
-    provider = _counts("Offers by provider, the most first; those whose maker is unknown are in none.")
+    availability = _counts("Offers by availability.")
+    provider = _counts("Offers by provider, the most frequent first; an offer with an unknown provider is not counted.")
 
 
 class DistributionSerializer(Serializer[object]):
-    """Percentiles by nearest rank: each is a price that some offer has."""
+    """Percentiles by nearest rank: each of them is the price of an offer."""
 
-    offers = fields.count("Offers with a price above 0, which the percentiles are of.")
+    offers = fields.count("Offers with a price above 0. The percentiles are theirs.")
     free = fields.count("Offers whose price is 0.")
     min = fields.money("US dollars.")
     p10 = fields.money("US dollars.")
@@ -112,9 +112,13 @@ class DistributionSerializer(Serializer[object]):
 
 
 class DistributionsSerializer(Serializer[object]):
-    prompt_per_million = DistributionSerializer(help_text="Input tokens, where offers are billed by tokens.")
-    completion_per_million = DistributionSerializer(help_text="Output tokens, where offers are billed by tokens.")
-    hourly_rate = DistributionSerializer(help_text="An hour of an instance, where offers are billed by it.")
+    prompt_per_million = DistributionSerializer(
+        help_text="Prices of input tokens, of offers that are billed by tokens."
+    )
+    completion_per_million = DistributionSerializer(
+        help_text="Prices of output tokens, of offers that are billed by tokens."
+    )
+    hourly_rate = DistributionSerializer(help_text="Prices of an hour of an instance, of offers that are billed by it.")
 
 
 class FiguresSerializer(Serializer[object]):
@@ -123,7 +127,7 @@ class FiguresSerializer(Serializer[object]):
     counts = OfferCountsSerializer()
     prices = DistributionsSerializer()
     prices_by_gateway = serializers.DictField(
-        child=DistributionsSerializer(), help_text=f"The same at each of {', '.join(registry.GATEWAYS)}."
+        child=DistributionsSerializer(), help_text=f"The distributions at each gateway: {', '.join(registry.GATEWAYS)}."
     )
 
 
@@ -134,59 +138,59 @@ class StatsSerializer(StampSerializer):
 # --- estimate --------------------------------------------------------------------------------------------------------
 class LineSerializer(Serializer[object]):
     meter = fields.choice("What is counted.", list(meters.METERS))
-    unit = fields.choice("One unit of it.", [unit.value for unit in money.Unit])
-    quantity = fields.money("How many units.", null=False)
-    unit_price = fields.money("US dollars for one.", null=False)
-    amount = fields.money("Their product, exact.", null=False)
+    unit = fields.choice("The unit of the quantity.", [unit.value for unit in money.Unit])
+    quantity = fields.money("The number of units.", null=False)
+    unit_price = fields.money("US dollars per unit.", null=False)
+    amount = fields.money("The exact product of quantity and unit price.", null=False)
     conditions = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
-        help_text="Why this price and no other, as in `pricing.overrides`; none: it is the usual one.",
+        help_text="The conditions of this price, as in `pricing.overrides`; empty for the base price.",
     )
-    is_held = serializers.BooleanField(
-        help_text="Whether the gateway reports another price, which is not believed yet."
-    )
+    is_held = serializers.BooleanField(help_text="Whether the gateway reports another price that is not believed yet.")
 
 
 class EstimatedOfferSerializer(Serializer[object]):
     source_gateway = fields.text("The gateway that sells it.")
     id = fields.text("The offer's id there.")
-    name = fields.text("For people.")
-    host = fields.text("Who runs the model, where the gateway routes to others.", null=True)
-    canonical_model = fields.text("The model itself.", null=True)
-    variant = fields.text("How the offer differs from it.", null=True)
-    price_status = fields.choice("What is known of the price.", ["priced", "free", "dynamic", "unknown"])
-    price_basis = fields.choice("What the offer is billed by.", ["token", "hourly", "unit"], null=True)
+    name = fields.text("The display name.")
+    host = fields.text("The host that runs the model, if the gateway routes to other hosts.", null=True)
+    canonical_model = fields.text("The slug of the canonical model.", null=True)
+    variant = fields.text("How the offer differs from the canonical model.", null=True)
+    price_status = fields.choice("What is known about the price.", ["priced", "free", "dynamic", "unknown"])
+    price_basis = fields.choice("How the offer is billed.", ["token", "hourly", "unit"], null=True)
     held_meters = fields.held_meters()
 
 
 class CostedOfferSerializer(EstimatedOfferSerializer):
     total = fields.money("US dollars, the exact sum of the lines.", null=False)
     lines = LineSerializer(many=True)
-    notes = fields.words("What was assumed, and what this offer does not bill.")
+    notes = fields.words("The assumptions behind the cost, and what this offer does not bill.")
 
 
 class UncostedOfferSerializer(EstimatedOfferSerializer):
-    reasons = fields.words("Why it has no cost.")
-    notes = fields.words("What was assumed.")
+    reasons = fields.words("Why the offer has no cost.")
+    notes = fields.words("The assumptions behind the cost.")
 
 
 class ReasonSerializer(Serializer[object]):
     reason = fields.text("Why an offer has no cost.")
-    offers = fields.count("How many offers; one may have several reasons.")
+    offers = fields.count("The number of offers with this reason; an offer may have several reasons.")
 
 
 class UncostedSerializer(Serializer[object]):
-    total = fields.count("Offers that match and have no cost.")
+    total = fields.count("Matching offers without a cost.")
     reasons = ReasonSerializer(many=True, help_text="The most frequent first.")
-    offers = UncostedOfferSerializer(many=True, help_text="As many as `uncosted_limit`, by id and gateway.")
+    offers = UncostedOfferSerializer(
+        many=True, help_text="At most `uncosted_limit` of them, ordered by id and gateway."
+    )
 
 
 class EstimateSerializer(StampSerializer):
-    data = CostedOfferSerializer(many=True, help_text="Cheapest first; equal ones by id and gateway.")
-    total = fields.count("Offers that could be costed.")
+    data = CostedOfferSerializer(many=True, help_text="Cheapest first; equal ones are ordered by id and gateway.")
+    total = fields.count("Offers with a cost.")
     returned = fields.count("Offers in `data`.")
     offset = fields.count("Offers skipped.")
-    limit = fields.count("Offers asked for.")
-    matched = fields.count("Offers that match `filters` and `ids`: those that could be costed, and the others.")
+    limit = fields.count("The requested number of offers.")
+    matched = fields.count("Offers that match `filters` and `ids`, with or without a cost.")
     uncosted = UncostedSerializer()
-    workload = serializers.DictField(child=serializers.CharField(), help_text="The workload that was given.")
+    workload = serializers.DictField(child=serializers.CharField(), help_text="The workload of the request.")

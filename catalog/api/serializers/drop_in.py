@@ -14,7 +14,7 @@ Json = Any
 
 
 class DropInPricingSerializer(Serializer[object]):
-    """US dollars as decimal text in plain notation; a key is there only where the price is known. Never null."""
+    """US dollars as decimal text in plain notation. A key exists only if the price is known; no value is null."""
 
     def get_fields(self) -> dict[str, serializers.Field]:  # type: ignore[type-arg]  # DRF's fields are generic in its stubs alone
         needed = {"prompt": "Per input token.", "completion": "Per output token."}
@@ -27,7 +27,7 @@ class DropInPricingSerializer(Serializer[object]):
 
 
 class KnownPricingSerializer(DropInPricingSerializer):
-    """The same, of an offer whose price may be unknown altogether: then it is empty."""
+    """The prices of an offer; empty if all of them are unknown."""
 
     def get_fields(self) -> dict[str, serializers.Field]:  # type: ignore[type-arg]  # DRF's fields are generic in its stubs alone
         known = super().get_fields()
@@ -38,15 +38,15 @@ class KnownPricingSerializer(DropInPricingSerializer):
 
 class DropInArchitectureSerializer(Serializer[object]):
     modality = fields.text("Such as `text->text`.")
-    input_modalities = fields.words("What goes in.")
-    output_modalities = fields.words("What comes out.")
-    tokenizer = serializers.CharField(required=False, help_text="The family of the tokeniser, if it is known.")
-    instruct_type = fields.text("The format of instructions.", null=True)
+    input_modalities = fields.words("What the model accepts.")
+    output_modalities = fields.words("What the model produces.")
+    tokenizer = serializers.CharField(required=False, help_text="The tokeniser family; missing if it is unknown.")
+    instruct_type = fields.text("The instruction format.", null=True)
 
 
 class DropInTopProviderSerializer(Serializer[object]):
-    context_length = fields.count("Tokens.", null=True)
-    max_completion_tokens = fields.count("Tokens.", null=True)
+    context_length = fields.count("The context length, in tokens.", null=True)
+    max_completion_tokens = fields.count("The most tokens in one answer.", null=True)
     is_moderated = serializers.BooleanField(help_text="Whether prompts are moderated.")
 
 
@@ -57,17 +57,17 @@ class LinksSerializer(Serializer[object]):
 class EndpointSerializer(Serializer[object]):
     """One gateway's offer of the model."""
 
-    name = fields.text("Who serves it, and the id there.")
+    name = fields.text("The name of the host or gateway that serves it, and the id there.")
     model_id = fields.text("The gateway's id of the offer.")
     model_name = fields.text("The gateway's name of the offer.")
     source_gateway = fields.text("The gateway that sells it.")
-    variant = fields.text("How it differs from the model itself: `free`, `fp8`, `tee`.", null=True)
-    provider_name = fields.text("Who serves it: the host that the gateway leads to, else the gateway.")
-    tag = fields.text("The same as a slug; `/api/v1/providers` has it.")
-    context_length = serializers.IntegerField(required=False, help_text="Tokens.")
-    max_completion_tokens = fields.count("Tokens.", null=True)
+    variant = fields.text("How the offer differs from the model itself: `free`, `fp8`, `tee`.", null=True)
+    provider_name = fields.text("The host that the gateway routes to; otherwise the gateway.")
+    tag = fields.text("The slug of `provider_name`, as in `/api/v1/providers`.")
+    context_length = serializers.IntegerField(required=False, help_text="The context length, in tokens.")
+    max_completion_tokens = fields.count("The most tokens in one answer.", null=True)
     max_prompt_tokens = fields.count("Always null: it is unknown.", null=True)
-    quantization = fields.text("The number format of the weights; `unknown` is a value of OpenRouter's.")
+    quantization = fields.text("The number format of the weights; `unknown` if it is not known, as at OpenRouter.")
     pricing = KnownPricingSerializer()
     supported_parameters = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="Parameters that a request may have."
@@ -77,35 +77,37 @@ class EndpointSerializer(Serializer[object]):
     uptime_last_30m = serializers.FloatField(allow_null=True, help_text="Always null: it is not measured here.")
     latency_last_30m = serializers.FloatField(allow_null=True, help_text="Always null: it is not measured here.")
     throughput_last_30m = serializers.FloatField(allow_null=True, help_text="Always null: it is not measured here.")
-    status = serializers.IntegerField(required=False, help_text="0 where the gateway says that it can serve it now.")
+    status = serializers.IntegerField(
+        required=False, help_text="0 if the gateway reports that it can serve the model now."
+    )
 
 
 class DropInModelSerializer(Serializer[object]):
-    """One model with the prices of its cheapest offer: OpenRouter's shape, with the fields of OpenAI's beside it."""
+    """One model with the prices of its cheapest offer, in OpenRouter's shape with the fields of OpenAI's added."""
 
-    id = fields.text("OpenRouter's id where it sells the model, else the slug of the catalogue.")
+    id = fields.text("OpenRouter's id if OpenRouter sells the model; otherwise the slug of the catalogue.")
     object = fields.choice("Always `model`.", ["model"])
-    owned_by = fields.text("Who made it.")
-    canonical_slug = fields.text("The model's slug in the catalogue, which it keeps.")
-    hugging_face_id = fields.text("The repository of its weights.", null=True)
-    name = fields.text("For people.")
-    created = fields.count("When it was made; where nobody tells, when the catalogue first had it. Unix seconds.")
-    description = fields.text("The gateway's words.")
-    context_length = fields.count("Tokens.")
+    owned_by = fields.text("The provider of the model.")
+    canonical_slug = fields.text("The model's permanent slug in the catalogue.")
+    hugging_face_id = fields.text("The Hugging Face repository of its weights.", null=True)
+    name = fields.text("The display name.")
+    created = fields.count("When the model was created, or if that is unknown, first listed here; in Unix seconds.")
+    description = fields.text("The gateway's description.")
+    context_length = fields.count("The context length, in tokens.")
     architecture = DropInArchitectureSerializer()
-    pricing = DropInPricingSerializer(help_text="Of the first offer in `endpoints` that is no free tier.")
+    pricing = DropInPricingSerializer(help_text="The prices of the first offer in `endpoints` that is not a free tier.")
     top_provider = DropInTopProviderSerializer()
     per_request_limits = serializers.DictField(allow_null=True, help_text="Always null: there are none.")
     supported_parameters = fields.words("Parameters that a request may have.")
-    default_parameters = serializers.DictField(allow_null=True, help_text="Values of parameters that are not given.")
-    knowledge_cutoff = serializers.DateField(allow_null=True, help_text="The day up to which it knows the world.")
-    expiration_date = serializers.DateField(allow_null=True, help_text="The day from which it will not be sold.")
+    default_parameters = serializers.DictField(allow_null=True, help_text="Default values of request parameters.")
+    knowledge_cutoff = serializers.DateField(allow_null=True, help_text="The last day that its knowledge covers.")
+    expiration_date = serializers.DateField(allow_null=True, help_text="The day from which it will no longer be sold.")
     links = LinksSerializer()
     endpoints = EndpointSerializer(many=True, help_text="All offers of the model, cheapest first.")
 
 
 class NoPagesSerializer(Serializer[object]):
-    next = fields.text("Always null: the list comes whole.", null=True)
+    next = fields.text("Always null: the list has one page.", null=True)
 
 
 class DropInListSerializer(Serializer[object]):
@@ -120,7 +122,7 @@ class DropInModelInDataSerializer(Serializer[object]):
 
 
 class CountSerializer(Serializer[object]):
-    count = fields.count("Rows of the list with the same parameters.")
+    count = fields.count("The number of rows of the list with the same parameters.")
 
 
 class DropInCountSerializer(Serializer[object]):
@@ -129,9 +131,9 @@ class DropInCountSerializer(Serializer[object]):
 
 class EndpointsSerializer(Serializer[object]):
     id = fields.text("The id of the row in the list.")
-    name = fields.text("For people.")
-    created = fields.count("Unix seconds.")
-    description = fields.text("The gateway's words.")
+    name = fields.text("The display name.")
+    created = fields.count("When the model was created, or if that is unknown, first listed here; in Unix seconds.")
+    description = fields.text("The gateway's description.")
     architecture = DropInArchitectureSerializer()
     endpoints = EndpointSerializer(many=True, help_text="All offers of the model, cheapest first.")
 
@@ -141,11 +143,11 @@ class EndpointListSerializer(Serializer[object]):
 
 
 class SellerSerializer(Serializer[object]):
-    name = fields.text("For people.")
-    slug = fields.text("What `tag` is in the endpoints of models.")
+    name = fields.text("The display name.")
+    slug = fields.text("The slug, as in `tag` of a model's endpoints.")
     privacy_policy_url = serializers.URLField(allow_null=True, help_text="Its privacy policy.")
     terms_of_service_url = serializers.URLField(allow_null=True, help_text="Its terms of service.")
-    status_page_url = serializers.URLField(allow_null=True, help_text="Where it tells of outages.")
+    status_page_url = serializers.URLField(allow_null=True, help_text="The page that reports its outages.")
     headquarters = fields.text("ISO code of the country of its headquarters.", null=True)
     datacenters = fields.words("Always null: it is unknown.", null=True)
 
@@ -156,13 +158,16 @@ class SellerListSerializer(Serializer[object]):
 
 LITELLM_MAP: Json = {
     "type": "object",
-    "description": "By LiteLLM's name of the model. Prices are US dollars; further ones stand beside, and abilities.",
+    "description": "Models by LiteLLM's name. Prices are US dollars; other prices and abilities have further keys.",
     "additionalProperties": {
         "type": "object",
         "required": ["litellm_provider", "input_cost_per_token"],
         "properties": {
             "litellm_provider": {"type": "string"},
-            "mode": {"type": "string", "description": "Only where it is known which interface the model answers."},
+            "mode": {
+                "type": "string",
+                "description": "The interface that the model answers; missing if it is unknown.",
+            },
             "input_cost_per_token": {"type": "number", "minimum": 0},
             "output_cost_per_token": {"type": "number", "minimum": 0},
             "max_input_tokens": {"type": "integer"},
@@ -172,4 +177,4 @@ LITELLM_MAP: Json = {
         "additionalProperties": {"type": ["number", "boolean", "string"]},
     },
 }
-"""Not a serializer: a serializer describes an object whose keys are known."""
+"""Not a serializer, because a serializer describes an object with fixed keys."""

@@ -8,5 +8,5 @@ from catalog.api.serializers.offers import OfferSerializer
 
 
 class ExportSerializer(StampSerializer):
-    data = OfferSerializer(many=True, help_text="By id and gateway.")
-    total = fields.count("Offers in `data`, which are all that match.")
+    data = OfferSerializer(many=True, help_text="Ordered by id and gateway.")
+    total = fields.count("The number of offers in `data`: all that match.")

@@ -33,8 +33,8 @@ def words(help_text: str, *, null: bool = False) -> serializers.ListField:
 
 def held_meters() -> serializers.ListField:
     return words(
-        "Meters of the workload whose price is held: the gateway reports another one, which is not believed yet. The "
-        "served one may be out of date, or unknown."
+        "Meters of the workload with a held price: the gateway reports another price that is not believed yet. The "
+        "served price may be out of date, or unknown."
     )
 
 

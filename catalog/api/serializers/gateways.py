@@ -10,27 +10,27 @@ from catalog.records import Source
 
 
 class GatewaySerializer(Serializer[object]):
-    slug = fields.text("The gateway's name in parameters.")
-    name = fields.text("As the vendor writes it.")
-    note = fields.text("The `note` of answers that show it alone.")
-    site_url = serializers.URLField(help_text="Its site.")
-    models = fields.count("Its offers that are not withdrawn.")
+    slug = fields.text("The gateway's slug, as parameters take it.")
+    name = fields.text("The name as the vendor writes it.")
+    note = fields.text("The `note` of answers that show only this gateway.")
+    site_url = serializers.URLField(help_text="The gateway's website.")
+    models = fields.count("The number of its offers that are not withdrawn.")
     source = fields.choice("Where its offers were read.", [source.value for source in Source], null=True)
-    recorded_at = serializers.DateField(allow_null=True, help_text="The day of the facts, if they are bundled.")
+    recorded_at = serializers.DateField(allow_null=True, help_text="The day of the data, if `source` is `bundled`.")
     state = fields.choice(
-        "`fresh` within two intervals of the last success, else `stale`; `failing` if the last run failed, `held` if "
-        "what it read was not believed and waits for a curator, `never` before the first success; `bundled` if its "
-        "offers come from the bundled file, and no API has been read since.",
+        "`fresh` within two intervals of the last success, then `stale`; `failing` if the last run failed; `held` if "
+        "its listing was not believed and waits for a curator; `never` before the first success; `bundled` if its "
+        "offers come from the bundled file, and its API has not been read since.",
         ["fresh", "stale", "held", "failing", "never", "bundled"],
     )
     last_checked = fields.moment("When the last run ended.", null=True)
-    last_success = fields.moment("When its listing was last read whole.", null=True)
-    age_seconds = fields.count("Since the last success.", null=True)
-    next_run = fields.moment("When it will be read again; null is as soon as possible.", null=True)
+    last_success = fields.moment("When its complete listing was last read.", null=True)
+    age_seconds = fields.count("The seconds since the last success.", null=True)
+    next_run = fields.moment("When it will be read again; null means as soon as possible.", null=True)
     last_outcome = fields.text("How the last run ended.", null=True)
     error = fields.text("Why the last run failed or is held.", null=True)
     rejected = fields.count("Rows that the last run could not use.")
-    held_prices = fields.count("Prices that wait for a curator; the ones before them are served meanwhile.")
+    held_prices = fields.count("Prices that wait for a decision; until then the earlier prices are served.")
 
 
 class GatewayListSerializer(Serializer[object]):

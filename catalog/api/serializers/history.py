@@ -15,7 +15,7 @@ from catalog.documents.differences import Kind
 def _conditions() -> serializers.ListField:
     return serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(), min_length=3, max_length=3),
-        help_text="Under which the price holds; none: the base price.",
+        help_text="The conditions under which the price applies; empty for the base price.",
     )
 
 
@@ -25,78 +25,83 @@ def _fields(help_text: str) -> serializers.DictField:
 
 class PriceChangeSerializer(Serializer[object]):
     pricing_key = fields.text("Its key in `pricing`.")
-    meter = fields.text("What it counts.")
-    unit = fields.text("What one of it is.")
+    meter = fields.text("What the price counts.")
+    unit = fields.text("The unit of the meter.")
     conditions = _conditions()
-    before = fields.money("US dollars for one unit; null where no price was known.")
-    after = fields.money("US dollars for one unit; null where no price is known.")
+    before = fields.money("US dollars per unit; null if no price was known.")
+    after = fields.money("US dollars per unit; null if no price is known.")
 
 
 class ChangeSerializer(Serializer[object]):
     """What one revision changed of one offer."""
 
     revision = fields.count("The revision that changed it.")
-    timestamp = fields.moment("When that was published.")
+    timestamp = fields.moment("When the revision was published.")
     gateway = fields.text("The gateway that sells it.")
     id = fields.text("The gateway's id of the offer.")
     kinds = serializers.ListField(
         child=serializers.ChoiceField([kind.value for kind in Kind]),
         min_length=1,
-        help_text="`removed` and `returned`: the gateway ceased to list it, and lists it again. `described`: another "
-        "name or description. `changed`: anything else. `rendered`: this service shows the same facts in another way.",
+        help_text="`removed`: the gateway no longer lists it. `returned`: the gateway lists it again. `described`: "
+        "another name or description. `changed`: any other field. `rendered`: this service shows the same facts in "
+        "another way.",
     )
-    origin = fields.choice("Whose word it follows.", ["gateway", "curator"])
-    before = _fields("The fields that changed, as they were; none of an added offer.")
-    after = _fields("The same fields as they are now; of an added or returned offer all but `canonical_model`.")
+    origin = fields.choice("Who caused the change.", ["gateway", "curator"])
+    before = _fields("The changed fields before the change; empty for an added offer.")
+    after = _fields(
+        "The changed fields after the change; for an added or returned offer, all fields but `canonical_model`."
+    )
     prices = PriceChangeSerializer(many=True, help_text="The prices that changed.")
 
 
 class ChangeListSerializer(StampSerializer):
-    data = ChangeSerializer(many=True, help_text="In the order in which they were published.")
+    data = ChangeSerializer(many=True, help_text="The changes in the order of their publication.")
     returned = fields.count("Changes in `data`.")
-    limit = fields.count("Changes asked for.")
-    gateway = fields.choice("The gateway asked for.", [*registry.GATEWAYS, "all"])
-    has_more = serializers.BooleanField(help_text="Whether `next` has, or may have, something to tell already.")
-    next = fields.text("Where to go on, relative to this address; there is always one.")
-    complete_since = fields.count("All changes after this revision are kept; 0: all there were.")
+    limit = fields.count("The requested number of changes.")
+    gateway = fields.choice("The requested gateway.", [*registry.GATEWAYS, "all"])
+    has_more = serializers.BooleanField(help_text="Whether `next` has, or may have, more changes already.")
+    next = fields.text("The address of the next changes, relative to this address; never null.")
+    complete_since = fields.count("All changes after this revision are kept; 0 means all changes ever.")
 
 
 class OfferThenSerializer(Serializer[object]):
     gateway = fields.text("The gateway that sells it.")
     offer = OfferSerializer(
-        allow_null=True, help_text="The offer as it stood in this revision; its `canonical_model` is the one of today."
+        allow_null=True, help_text="The offer in this revision; its `canonical_model` is the current one."
     )
-    reason = fields.text("Why there is none.", null=True)
+    reason = fields.text("Why there is no offer.", null=True)
 
 
 class DatedPriceSerializer(Serializer[object]):
-    gateway = fields.text("The gateway that asks it.")
+    gateway = fields.text("The gateway that charges it.")
     pricing_key = fields.text("Its key in `pricing`.")
-    meter = fields.text("What it counts.")
-    unit = fields.text("What one of it is.")
+    meter = fields.text("What the price counts.")
+    unit = fields.text("The unit of the meter.")
     conditions = _conditions()
-    amount = fields.money("Of one unit.")
-    currency = fields.text("`USD`.")
-    valid_from = fields.moment("From when on it held.")
-    valid_to = fields.moment("The time from which on it held no more; null: it holds.", null=True)
-    origin = fields.choice("Who reported it.", ["gateway", "curator"])
+    amount = fields.money("The price per unit.")
+    currency = fields.text("Always `USD`.")
+    valid_from = fields.moment("The time from which the price applies.")
+    valid_to = fields.moment("The time from which the price no longer applies; null if it applies now.", null=True)
+    origin = fields.choice("Who set the price.", ["gateway", "curator"])
     reported_since = fields.moment(
-        "When the gateway first reported the amount, where that was on an earlier day than it was served.", null=True
+        "When the gateway first reported the amount, if that was on an earlier day than `valid_from`.", null=True
     )
 
 
 class HistoryDataSerializer(Serializer[object]):
-    id = fields.text("The id asked for.")
-    offers = OfferThenSerializer(many=True, help_text="What each gateway offered under this id in this revision.")
-    prices = DatedPriceSerializer(many=True, help_text="Those in force first, then the newest first.")
-    prices_total = fields.count("Prices before paging.")
-    changes = ChangeSerializer(many=True, help_text="The newest first.")
-    changes_total = fields.count("Changes before paging.")
-    complete_since = fields.count("All changes after this revision are kept; 0: all there were.")
+    id = fields.text("The requested id.")
+    offers = OfferThenSerializer(many=True, help_text="The offer of each gateway under this id in this revision.")
+    prices = DatedPriceSerializer(many=True, help_text="The prices in force, then the earlier ones, newest first.")
+    prices_total = fields.count("The number of prices on all pages.")
+    changes = ChangeSerializer(many=True, help_text="The changes, newest first.")
+    changes_total = fields.count("The number of changes on all pages.")
+    complete_since = fields.count("All changes after this revision are kept; 0 means all changes ever.")
 
 
 class HistorySerializer(StampSerializer):
     data = HistoryDataSerializer()
-    offset = fields.count("Prices and changes skipped.")
-    limit = fields.count("Prices and changes asked for, of each.")
-    next = fields.text("The next page of both, relative to this address; null on the last.", null=True)
+    offset = fields.count("The number of prices that were skipped, and of changes.")
+    limit = fields.count("The requested number of prices, and of changes.")
+    next = fields.text(
+        "The next page of prices and changes, relative to this address; null on the last page.", null=True
+    )

@@ -19,13 +19,13 @@ class StampSerializer(Serializer[object]):
 
 
 class ListSerializer(StampSerializer):
-    total = fields.count("Rows after filtering, before paging.")
+    total = fields.count("The number of matching rows on all pages.")
     returned = fields.count("Rows in `data`.")
-    offset = fields.count("Rows skipped.")
-    limit = fields.count("Rows asked for.")
-    gateway = fields.choice("The gateway asked for.", [*registry.GATEWAYS, "all"])
-    note = fields.text("What the answer shows, in words.")
-    next = fields.text("The next page, relative to this address; null on the last.", null=True)
+    offset = fields.count("The number of rows that were skipped.")
+    limit = fields.count("The requested number of rows.")
+    gateway = fields.choice("The requested gateway.", [*registry.GATEWAYS, "all"])
+    note = fields.text("A description of the answer.")
+    next = fields.text("The next page, relative to this address; null on the last page.", null=True)
 
 
 class PickedOfferSerializer(OfferSerializer):
@@ -39,26 +39,26 @@ class PickedOfferSerializer(OfferSerializer):
 
 
 class FacetValueSerializer(Serializer[object]):
-    value = fields.text("The value, as the filter on this fact takes it.")
-    count = fields.count("The offers with it.")
+    value = fields.text("The value, in the form that the filter accepts.")
+    count = fields.count("The number of offers with this value.")
 
 
 class ModelListSerializer(ListSerializer):
     data = PickedOfferSerializer(many=True)
-    offset = fields.count("Rows skipped; null where a cursor says where to go on.", null=True)
+    offset = fields.count("The number of rows that were skipped; null if the page was requested by cursor.", null=True)
     next_cursor = fields.text(
-        "Where a walk by id and gateway goes on after this page; null on the last, and in another order.", null=True
+        "The `cursor` of the next page by id and gateway; null on the last page, and in another order.", null=True
     )
     facets = serializers.DictField(
         child=FacetValueSerializer(many=True),
         required=False,
-        help_text="Only where `facets` was asked for: the values of each fact, the most frequent ones first, at most "
-        "100. Each is counted as if the filters on that very fact were not there.",
+        help_text="Only if the request has `facets`: at most 100 values of each fact, the most frequent first. The "
+        "filters on a fact do not apply to its own counts.",
     )
     facet_sizes = serializers.DictField(
         child=serializers.IntegerField(),
         required=False,
-        help_text="Beside `facets`: how many different values each fact has, shown or not.",
+        help_text="Only with `facets`: the number of different values of each fact, shown or not.",
     )
 
 

@@ -14,13 +14,13 @@ _RUN, _PRICE = "run:", "price:"
 
 
 class Command(BaseCommand):
-    help = "Show what is held, release it or discard it."
+    help = "List, release or discard held runs and prices."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["list", "release", "discard"], nargs="?", default="list")
-        parser.add_argument("what", nargs="*", help="as `list` names them: run:12 price:34")
+        parser.add_argument("what", nargs="*", help="the holds to decide, as `list` names them: run:12 price:34")
         parser.add_argument(
-            "--questions", action="store_true", help="list served prices that something speaks against, instead"
+            "--questions", action="store_true", help="list served prices that something contradicts, instead"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         elif options["action"] == "list":
             self._list()
         elif not options["what"]:
-            raise CommandError("name what to decide, as `manage.py holds` lists it: run:12 price:34")
+            raise CommandError("name the holds to decide, as `manage.py holds` lists them: run:12 price:34")
         for name in options["what"]:
             try:
                 self._decide(options["action"], name)
@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
     def _list_questions(self, action: str) -> None:
         if action != "list":
-            raise CommandError("--questions only lists; there is nothing to release or to discard")
+            raise CommandError("--questions only lists; it cannot be combined with release or discard")
         questions = holds.open_questions()
         for question in questions:
             offer = question.offer
@@ -61,7 +61,7 @@ class Command(BaseCommand):
     def _decide(self, action: str, name: str) -> None:
         kind, _, number = name.partition(":")
         if f"{kind}:" not in {_RUN, _PRICE} or not number.isdecimal():
-            raise CommandError(f"{name} is not a hold; they look like run:12 or price:34")
+            raise CommandError(f"{name} is not a hold; a hold is named like run:12 or price:34")
         if f"{kind}:" == _RUN:
             self._decide_run(action, int(number))
         else:
@@ -71,7 +71,7 @@ class Command(BaseCommand):
     def _decide_run(self, action: str, number: int) -> None:
         held = SyncRun.objects.select_related("gateway").filter(pk=number).first()
         if held is None:
-            raise decisions.NothingToDecide("there is no such run")
+            raise decisions.NothingToDecide("this run does not exist")
         if action == "discard":
             decisions.discard(held)
             return
@@ -82,6 +82,6 @@ class Command(BaseCommand):
     def _decide_price(self, action: str, number: int) -> None:
         hold = PriceHold.objects.select_related("offer__gateway").filter(pk=number).first()
         if hold is None:
-            raise decisions.NothingToDecide("there is no such held price")
+            raise decisions.NothingToDecide("this held price does not exist")
         state = PriceHold.State.RELEASED if action == "release" else PriceHold.State.DISCARDED
         holds.decide_price_hold(hold, state=state, author=None, now=timezone.now())

@@ -10,7 +10,7 @@ from catalog import logos, registry
 
 
 class Command(BaseCommand):
-    help = "Unpack the logos of providers from the package of the icon set; `make logos` fetches and passes it."
+    help = "Install the logos of providers from the icon package, which `make logos` downloads."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,6 +22,6 @@ class Command(BaseCommand):
             missing = logos.install(options["package"], into=settings.LOGOS_DIR, icons=wanted)
         except (OSError, logos.WrongPackage) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{len(wanted) - len(missing)} logos are in {settings.LOGOS_DIR.name}/")
+        self.stdout.write(f"wrote {len(wanted) - len(missing)} logos to {settings.LOGOS_DIR.name}/")
         if missing:
-            self.stdout.write(f"the package has none for {', '.join(missing)}")
+            self.stdout.write(f"the package has no logo for {', '.join(missing)}")

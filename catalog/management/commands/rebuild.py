@@ -11,17 +11,19 @@ from catalog.sync.task import Report
 
 
 class Command(BaseCommand):
-    help = "Make the catalogue again from the accepted captures, the overrides and the holds."
+    help = "Rebuild the catalogue from the accepted captures, the holds and the overrides."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("gateways", nargs="*", metavar="gateway", help="default: all that have something accepted")
+        parser.add_argument("gateways", nargs="*", metavar="gateway", help="default: all gateways with an accepted run")
         parser.add_argument(
-            "--capture", metavar="SHA", help="publish what an earlier run read: the hash or its beginning"
+            "--capture",
+            metavar="SHA",
+            help="publish the listing of an earlier run: the hash of a capture, or its beginning",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if unknown := [slug for slug in options["gateways"] if slug not in registry.GATEWAYS]:
-            raise CommandError(f"unknown gateway {', '.join(unknown)}; known are {', '.join(registry.GATEWAYS)}")
+            raise CommandError(f"unknown gateway {', '.join(unknown)}; must be one of {', '.join(registry.GATEWAYS)}")
         try:
             if options["capture"] is not None:
                 self._report(decisions.publish_capture(options["capture"], say=self.stdout.write))

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--check", action="store_true", help="exit with 1 unless every gateway is fresh, or bundled by its setting"
+            "--check", action="store_true", help="exit with 1 unless each gateway is fresh, or set to be bundled"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -16,7 +16,7 @@ _SHOWN_REJECTIONS = 20
 
 
 class Command(BaseCommand):
-    help = "Read gateways now and publish what they list."
+    help = "Read gateways now and publish their listings."
 
     def add_arguments(self, parser: CommandParser) -> None:
         known = list(registry.GATEWAYS)
@@ -27,14 +27,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--only-unpublished",
             action="store_true",
-            help="publish the bundled catalogue of gateways that nothing was ever published of, and leave the others",
+            help="publish the bundled catalogue of gateways without published offers, and skip the others",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="report what would change, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         slugs = list(dict.fromkeys(options["gateways"])) or list(registry.GATEWAYS)
         if unknown := [slug for slug in slugs if slug not in registry.GATEWAYS]:
-            raise CommandError(f"unknown gateway {', '.join(unknown)}; known are {', '.join(registry.GATEWAYS)}")
+            raise CommandError(f"unknown gateway {', '.join(unknown)}; must be one of {', '.join(registry.GATEWAYS)}")
         reports: list[Report] = []
         failed: list[str] = []
         for slug in slugs:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
                 f"{slug}: row {rejection.position} {rejection.model_id or ''} rejected: {rejection.reason}"
             )
         if (more := len(report.rejections) - _SHOWN_REJECTIONS) > 0:
-            self.stdout.write(f"{slug}: and {more} more rejected rows, all of them in the admin")
+            self.stdout.write(f"{slug}: and {more} more rejected rows; the admin lists all of them")
 
 
 def _line(report: Report) -> str:

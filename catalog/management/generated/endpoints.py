@@ -16,6 +16,10 @@ from catalog.management.generated.parts import UnknownPart, Writer, table
 
 Json = Any
 
+_ALTERNATIVES = ("anyOf", "oneOf", "allOf")
+"""`allOf` too: drf-spectacular writes it with one part, to give a reference a description of its own."""
+_ANYTHING, _NULL = "anything", "null"
+
 
 def writers() -> dict[str, Writer]:
     """Return the writers of both kinds of tables."""
@@ -27,11 +31,11 @@ def _parameters(document: Json, operation_id: str) -> str:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     found = next((operation for operation in operations if operation.get("operationId") == operation_id), None)
     if found is None:
-        raise UnknownPart(f"there is no operation {operation_id}")
+        raise UnknownPart(f"the OpenAPI document has no operation {operation_id}")
     rows = [
         (
             f"`{parameter['name']}`",
-            _kind(document, parameter["schema"]) + (", needed" if parameter.get("required") else ""),
+            values_of(document, parameter["schema"]) + (", required" if parameter.get("required") else ""),
             parameter.get("description", ""),
         )
         for parameter in found.get("parameters", ())
@@ -42,42 +46,45 @@ def _parameters(document: Json, operation_id: str) -> str:
 
 def _fields(document: Json, shape: str) -> str:
     if shape not in document["components"]["schemas"]:
-        raise UnknownPart(f"there is no shape {shape}")
+        raise UnknownPart(f"the OpenAPI document has no schema {shape}")
     properties = document["components"]["schemas"][shape]["properties"]
-    rows = [(f"`{name}`", _kind(document, field), field.get("description", "")) for name, field in properties.items()]
+    rows = [
+        (f"`{name}`", values_of(document, field), field.get("description", "")) for name, field in properties.items()
+    ]
     return table(("field", "value", "what it is"), rows)
 
 
-def _kind(document: Json, schema: Json) -> str:
-    return ", ".join(_words(document, schema))
+def values_of(document: Json, schema: Json) -> str:
+    """Describe the values that a schema allows in a few words: "integer from 0 to 100 or null, default: `0`"."""
+    kinds = list(dict.fromkeys(_kinds(document, schema)))
+    named = " or ".join(sorted(kinds, key=lambda kind: kind == _NULL))
+    return named if schema.get("default") is None else f"{named}, default: `{schema['default']}`"
 
 
-def _words(document: Json, schema: Json) -> Iterator[str]:
-    """Describe the allowed values in a few words."""
-    shape = _resolved(document, schema)
-    kinds = shape.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if "enum" in shape:
-        yield "one of " + ", ".join(f"`{value}`" for value in shape["enum"] if value is not None)
-    elif "array" in kinds:
-        yield f"list: {_kind(document, shape['items'])}"
-    else:
-        yield shape.get("format") or next((kind for kind in kinds if kind != "null"), "anything")
-    if "minimum" in shape and "maximum" in shape:
-        yield f"{shape['minimum']} to {shape['maximum']}"
-    if shape.get("default") is not None:
-        yield f"else `{shape['default']}`"
-    if "null" in kinds:
-        yield "or null"
-
-
-def _resolved(document: Json, schema: Json) -> Json:
-    """Return the schema without references. Of several alternatives it uses the first that is not null."""
-    found = dict(schema)
-    for parts in ([found], found.pop("allOf", ()), found.pop("oneOf", ())):
+def _kinds(document: Json, schema: Json) -> Iterator[str]:
+    """Yield each alternative that the schema allows, in words. References are followed."""
+    if "$ref" in schema:
+        yield from _kinds(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    elif "enum" in schema:
+        yield "one of " + ", ".join(f"`{value}`" for value in schema["enum"] if value is not None)
+        if None in schema["enum"]:
+            yield _NULL
+    elif parts := [part for key in _ALTERNATIVES for part in schema.get(key, ())]:
         for part in parts:
-            if "$ref" in part and "properties" not in found:
-                name = part["$ref"].rpartition("/")[2]
-                target = document["components"]["schemas"][name]
-                found = {**target, **found} if "enum" in target else {"type": "object", **found}
-    return found
+            yield from _kinds(document, part)
+    else:
+        types = schema.get("type", _ANYTHING)
+        for name in [types] if isinstance(types, str) else types:
+            yield _of_type(document, schema, name)
+
+
+def _of_type(document: Json, schema: Json, name: str) -> str:
+    match name:
+        case "array":
+            return f"list: {values_of(document, schema['items'])}"
+        case "string":
+            return str(schema.get("format", name))
+        case "integer" | "number":
+            ends = [f"{word} {schema[end]}" for word, end in (("from", "minimum"), ("to", "maximum")) if end in schema]
+            return " ".join([name, *ends])
+    return name

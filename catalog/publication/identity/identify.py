@@ -83,7 +83,8 @@ def write(found: Decided, *, pks: Mapping[OfferKey, int]) -> bool:
     if decided is None:
         # Statements are checked when they are made. A later edit of the providers' spellings can still merge two names.
         logger.error(
-            "The statements about models contradict each other; offers keep their models", exc_info=found.contradiction
+            "The statements of curators contradict each other now; offers keep their models",
+            exc_info=found.contradiction,
         )
         links.forget()  # the next update must be a full one, for it has to resolve the offers of this publication too
         return False

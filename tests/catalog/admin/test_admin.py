@@ -221,7 +221,7 @@ def test_sync_now_makes_the_gateway_due(curator: Client) -> None:
         follow=True,
     )
 
-    assert b"Asked the worker to sync chutes" in answer.content
+    assert b"Requested a run of chutes" in answer.content
     assert gateway.next_run_at is not None
     assert Gateway.objects.get().next_run_at is None
 
@@ -238,8 +238,10 @@ def test_sync_now_names_the_gateway_that_is_being_published(curator: Client, mon
         follow=True,
     )
 
-    assert b"Could not ask for chutes: something is being published just now; try again soon." in answer.content
-    assert b"Asked the worker" not in answer.content
+    assert (
+        b"Could not request a run of chutes: something is being published just now; try again soon." in answer.content
+    )
+    assert b"Requested a run" not in answer.content
 
 
 def test_a_member_of_staff_who_may_only_look_cannot_sync_or_curate(client: Client) -> None:

@@ -137,7 +137,7 @@ def test_a_price_that_the_gateway_has_overtaken_is_refused_in_words(
 
     [message] = decide(client, action, held_price)
 
-    assert "the gateway has said something else since" in message
+    assert "the hold has ended in the meantime" in message
     assert published() == before
 
 

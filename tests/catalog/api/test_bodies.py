@@ -25,12 +25,12 @@ def test_a_repeated_key_is_found_without_comparing_every_key_with_every_other() 
     pairs = [*((Name(number), 0) for number in range(count)), (Name(count - 1), 1)]
     Name.compared = 0
 
-    with pytest.raises(ValueError, match=f"^has '{count - 1}' twice in one object$"):
+    with pytest.raises(ValueError, match=f"^has the key '{count - 1}' twice in one object$"):
         bodies.without_repetition(pairs)
 
     assert Name.compared < 10 * count
 
 
 def test_the_first_of_several_repeated_keys_is_named() -> None:
-    with pytest.raises(ValueError, match="^has 'a' twice in one object$"):
+    with pytest.raises(ValueError, match="^has the key 'a' twice in one object$"):
         bodies.without_repetition([("a", 1), ("b", 1), ("b", 2), ("a", 2)])

@@ -291,7 +291,7 @@ def test_a_process_that_is_behind_the_one_that_answered_before_waits_with_the_re
 # --- what is no longer kept ------------------------------------------------------------------------------------------
 
 
-def test_a_reader_of_what_is_no_longer_kept_is_told_so_and_where_to_go_on(
+def test_a_feed_from_a_deleted_revision_is_an_error_that_names_where_to_continue(
     client: Client, story: None, settings: Settings
 ) -> None:
     settings.KEEP_VERSIONS_DAYS = 1
@@ -300,7 +300,7 @@ def test_a_reader_of_what_is_no_longer_kept_is_told_so_and_where_to_go_on(
 
     problem = problem_of(client.get("/catalog/changes?since_revision=4"), status=410)
 
-    assert "go on from since_revision=5" in problem["detail"]
+    assert "read /catalog/models again and continue from since_revision=5" in problem["detail"]
     with time_machine.travel(START + 9 * HOUR):
         problem_of(client.get("/catalog/changes?since=2100-11-22T09:00:00Z"), status=410)
     problem_of(client.get("/catalog/changes?cursor=5-1"), status=410)

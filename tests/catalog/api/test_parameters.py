@@ -154,10 +154,10 @@ def test_what_is_no_time_is_no_time(client: Client, name: str, value: str) -> No
     assert refused(client, f"{name}={value}") == {name}
 
 
-def test_a_year_that_is_taken_for_no_time_is_told_why(client: Client) -> None:
+def test_the_error_for_a_year_explains_what_a_time_is(client: Client) -> None:
     [error] = refusal(client, "created_after=2025")["errors"]
 
-    assert "a year alone and a date without hyphens are none of these" in error["reason"]
+    assert "a year alone or a date without hyphens is not accepted" in error["reason"]
 
 
 @given(st.integers(dates.MIN_UNIX_SECONDS, dates.MAX_UNIX_SECONDS) | st.integers(-(10**9), 10**9))
@@ -297,7 +297,7 @@ def test_a_refusal_suggests_what_may_have_been_meant(client: Client, query: str,
     assert f'; did you mean "{meant}"?' in error["reason"]
 
 
-def test_of_very_many_wrong_parameters_the_first_are_named_and_the_rest_counted(client: Client) -> None:
+def test_the_first_of_many_wrong_parameters_are_listed_and_the_rest_counted(client: Client) -> None:
     problem = refusal(client, "&".join(f"key_{number}=1" for number in range(500)))
 
     assert [error["parameter"] for error in problem["errors"]] == [f"key_{number}" for number in range(100)]
@@ -315,7 +315,21 @@ def test_a_refusal_suggests_nothing_that_is_not_alike(client: Client, query: str
 def test_an_address_without_parameters_takes_none(client: Client, address: str) -> None:
     [error] = refusal(client, "limit=1", address=address)["errors"]
 
-    assert error == {"parameter": "limit", "value": "1", "reason": "is not a parameter here; this endpoint takes none"}
+    assert error == {"parameter": "limit", "value": "1", "reason": "unknown parameter; this endpoint takes none"}
+
+
+def test_the_detail_of_an_error_has_a_sentence_for_each_problem(client: Client) -> None:
+    problem = refusal(client, "limit=0&modle=x", address="/catalog/models/maker/one/history")
+
+    assert problem["detail"] == (
+        'limit must be between 1 and 1000; unknown parameter "modle"; this endpoint takes gateway, as_of, limit, offset'
+    )
+
+
+def test_the_detail_of_an_error_quotes_an_unknown_name(client: Client) -> None:
+    problem = refusal(client, "gatway=x", address="/catalog/models/maker/one")
+
+    assert problem["detail"] == 'unknown parameter "gatway"; did you mean "gateway"? This endpoint takes gateway'
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_relevance_without_a_question_is_refused(client: Client, query: str) -> 
 def test_relevance_without_a_question_is_told_to_need_one(client: Client) -> None:
     problem = problem_of(client.get("/catalog/models?sort=relevance"), status=400)
 
-    assert problem["detail"] == "sort needs q: it is the order of what is found"
+    assert problem["detail"] == "sort requires q: relevance orders what a search finds"
 
 
 @pytest.mark.usefixtures("three_models")

@@ -103,7 +103,7 @@ def test_every_row_of_featherless_is_an_offer_or_an_older_one_of_the_same_id(fea
         "m8than/Mistral-Nemo-Instruct-2407-lenient-chatfix",
         "yil384/Qwen3-0.6B-lora",
     ]
-    assert all(rejection.reason.endswith("was already listed; the first row stands") for rejection in found.rejections)
+    assert all(rejection.reason.endswith("was already listed; the first row is kept") for rejection in found.rejections)
     assert found.records["yil384/Qwen3-0.6B-lora"].created == 1772898325
     assert {"DeepMount00/Llama-3.1-8b-ITA", "DeepMount00/Llama-3.1-8b-Ita"} <= found.records.keys()
 

@@ -107,7 +107,7 @@ def test_of_many_rejected_rows_the_first_twenty_are_shown(fixtures_dir: Path, cr
     result = Result("chutes")
 
     assert result.stdout.count(" rejected: ") == 20
-    assert "chutes: and 5 more rejected rows, all of them in the admin" in result.stdout
+    assert "chutes: and 5 more rejected rows; the admin lists all of them" in result.stdout
 
 
 @pytest.mark.django_db
@@ -169,7 +169,7 @@ def test_a_gateway_that_another_run_holds_is_busy_and_the_others_are_read(shop: 
 def test_an_unknown_gateway_is_refused_before_any_is_read(two_gateways: None) -> None:
     result = Result("chutes", "acme")
 
-    assert result.failure == "unknown gateway acme; known are openrouter, chutes"
+    assert result.failure == "unknown gateway acme; must be one of openrouter, chutes"
     assert result.stdout == ""
     assert not SyncRun.objects.exists()
 

@@ -33,7 +33,7 @@ from tests.catalog.memory.generated import GATEWAYS, MODELS, SECONDS, SOME_TYPES
 from tests.factories import offer_facts, offer_record, per_token, served_row, snapshot_of
 
 Json = Any
-Asked = dict[str, str]
+Values = dict[str, str]
 OLD_SLUG = "old/merged"
 
 
@@ -113,11 +113,11 @@ def seconds(text: str | None) -> int | None:
 
 
 def any_of(*has: str | None) -> Callable[[str], bool]:
-    return lambda asked: not {word and word.casefold() for word in has}.isdisjoint(asked.casefold().split(","))
+    return lambda value: not {word and word.casefold() for word in has}.isdisjoint(value.casefold().split(","))
 
 
 def all_of(*has: str) -> Callable[[str], bool]:
-    return lambda asked: {word.casefold() for word in has} >= set(asked.casefold().split(","))
+    return lambda value: {word.casefold() for word in has} >= set(value.casefold().split(","))
 
 
 def in_range(value: Any, least: Any = None, most: Any = None, below: Any = None) -> bool:
@@ -143,86 +143,86 @@ def spelled_provider(text: str | None) -> str | None:
     return text and text.removeprefix("~").casefold()
 
 
-def has_modality(shown: Json, asked: str) -> bool:
+def has_modality(shown: Json, value: str) -> bool:
     return any(
         [set(side.split("+")) for side in (shown["architecture"]["modality"] or "").split("->")]
         == [set(side.split("+")) for side in notation.split("->")]
-        for notation in asked.split(",")
+        for notation in value.split(",")
     )
 
 
 HOLDS: dict[str, Callable[[Json, str], bool]] = {
-    "gateway": lambda shown, asked: asked in {"all", shown["source_gateway"]},
-    "provider": lambda shown, asked: any_of(spelled_provider(shown["provider_slug"]))(asked),
-    "host": lambda shown, asked: any_of(shown["host"])(asked),
-    "model_type": lambda shown, asked: any_of(shown["model_type"], shown["model_type"].replace(" ", "-"))(asked),
-    "tags": lambda shown, asked: all_of(*shown["tags"])(asked),
-    "tags_any": lambda shown, asked: any_of(*shown["tags"])(asked),
-    "input_modalities": lambda shown, asked: any_of(*shown["architecture"]["input_modalities"] or ())(asked),
-    "output_modalities": lambda shown, asked: any_of(*shown["architecture"]["output_modalities"] or ())(asked),
+    "gateway": lambda shown, value: value in {"all", shown["source_gateway"]},
+    "provider": lambda shown, value: any_of(spelled_provider(shown["provider_slug"]))(value),
+    "host": lambda shown, value: any_of(shown["host"])(value),
+    "model_type": lambda shown, value: any_of(shown["model_type"], shown["model_type"].replace(" ", "-"))(value),
+    "tags": lambda shown, value: all_of(*shown["tags"])(value),
+    "tags_any": lambda shown, value: any_of(*shown["tags"])(value),
+    "input_modalities": lambda shown, value: any_of(*shown["architecture"]["input_modalities"] or ())(value),
+    "output_modalities": lambda shown, value: any_of(*shown["architecture"]["output_modalities"] or ())(value),
     "modality": has_modality,
-    "supported_parameters": lambda shown, asked: all_of(*shown["supported_parameters"] or ())(asked),
-    "context_length_min": lambda shown, asked: in_range(shown["context_length"], least=int(asked)),
-    "context_length_max": lambda shown, asked: in_range(shown["context_length"], most=int(asked)),
-    "max_completion_tokens_min": lambda shown, asked: in_range(
-        shown["top_provider"]["max_completion_tokens"], least=int(asked)
+    "supported_parameters": lambda shown, value: all_of(*shown["supported_parameters"] or ())(value),
+    "context_length_min": lambda shown, value: in_range(shown["context_length"], least=int(value)),
+    "context_length_max": lambda shown, value: in_range(shown["context_length"], most=int(value)),
+    "max_completion_tokens_min": lambda shown, value: in_range(
+        shown["top_provider"]["max_completion_tokens"], least=int(value)
     ),
-    "prompt_price_min": lambda shown, asked: in_range(price(shown, "input"), least=Decimal(asked)),
-    "prompt_price_max": lambda shown, asked: in_range(price(shown, "input"), most=Decimal(asked)),
-    "completion_price_min": lambda shown, asked: in_range(price(shown, "output"), least=Decimal(asked)),
-    "completion_price_max": lambda shown, asked: in_range(price(shown, "output"), most=Decimal(asked)),
-    "hourly_rate_min": lambda shown, asked: in_range(rate(shown), least=Decimal(asked)),
-    "hourly_rate_max": lambda shown, asked: in_range(rate(shown), most=Decimal(asked)),
-    "price_tier": lambda shown, asked: any_of(shown["price_tier"])(asked),
-    "price_status": lambda shown, asked: any_of(shown["price_status"])(asked),
-    "price_basis": lambda shown, asked: any_of(shown["price_basis"])(asked),
-    "execution_mode": lambda shown, asked: any_of(shown["execution_mode"])(asked),
-    "is_free": lambda shown, asked: shown["price_status"] == {"true": "free", "false": "priced"}[asked],
-    "availability": lambda shown, asked: any_of(shown["availability"])(asked),
-    "created_after": lambda shown, asked: in_range(shown["created"], least=seconds(asked)),
-    "created_before": lambda shown, asked: in_range(shown["created"], below=seconds(asked)),
-    "first_seen_after": lambda shown, asked: in_range(seconds(shown["first_seen"]), least=seconds(asked)),
-    "expires_before": lambda shown, asked: in_range(seconds(shown["expires"]), below=seconds(asked)),
-    "canonical_model": lambda shown, asked: any_of(shown["canonical_model"])(
-        asked.casefold().replace(OLD_SLUG, MODELS[0])
+    "prompt_price_min": lambda shown, value: in_range(price(shown, "input"), least=Decimal(value)),
+    "prompt_price_max": lambda shown, value: in_range(price(shown, "input"), most=Decimal(value)),
+    "completion_price_min": lambda shown, value: in_range(price(shown, "output"), least=Decimal(value)),
+    "completion_price_max": lambda shown, value: in_range(price(shown, "output"), most=Decimal(value)),
+    "hourly_rate_min": lambda shown, value: in_range(rate(shown), least=Decimal(value)),
+    "hourly_rate_max": lambda shown, value: in_range(rate(shown), most=Decimal(value)),
+    "price_tier": lambda shown, value: any_of(shown["price_tier"])(value),
+    "price_status": lambda shown, value: any_of(shown["price_status"])(value),
+    "price_basis": lambda shown, value: any_of(shown["price_basis"])(value),
+    "execution_mode": lambda shown, value: any_of(shown["execution_mode"])(value),
+    "is_free": lambda shown, value: shown["price_status"] == {"true": "free", "false": "priced"}[value],
+    "availability": lambda shown, value: any_of(shown["availability"])(value),
+    "created_after": lambda shown, value: in_range(shown["created"], least=seconds(value)),
+    "created_before": lambda shown, value: in_range(shown["created"], below=seconds(value)),
+    "first_seen_after": lambda shown, value: in_range(seconds(shown["first_seen"]), least=seconds(value)),
+    "expires_before": lambda shown, value: in_range(seconds(shown["expires"]), below=seconds(value)),
+    "canonical_model": lambda shown, value: any_of(shown["canonical_model"])(
+        value.casefold().replace(OLD_SLUG, MODELS[0])
     ),
-    "variant": lambda shown, asked: any_of(shown["variant"])(asked),
-    "hugging_face_id": lambda shown, asked: any_of(shown["hugging_face_id"])(asked),
-    "source": lambda shown, asked: any_of(shown["source"])(asked),
-    "status": lambda shown, asked: asked in {"all", "active" if shown["withdrawn_at"] is None else "withdrawn"},
+    "variant": lambda shown, value: any_of(shown["variant"])(value),
+    "hugging_face_id": lambda shown, value: any_of(shown["hugging_face_id"])(value),
+    "source": lambda shown, value: any_of(shown["source"])(value),
+    "status": lambda shown, value: value in {"all", "active" if shown["withdrawn_at"] is None else "withdrawn"},
 }
-"""What each filter means: whether a document is to be shown, by the value as it is asked."""
+"""What each filter means: whether a document matches the value of the parameter."""
 
 
-def questions() -> st.SearchStrategy[Asked]:
+def questions() -> st.SearchStrategy[Values]:
     pairs = st.sampled_from(sorted(ASKED)).flatmap(lambda name: st.tuples(st.just(name), ASKED[name]))
     return st.lists(pairs, max_size=4).map(lambda drawn: with_ends_in_order(dict(drawn)))
 
 
-def with_ends_in_order(asked: Asked) -> Asked:
+def with_ends_in_order(values: Values) -> Values:
     """The question with the two ends of each range sorted: a range that ends before it begins is refused."""
     for low, high in RANGES:
-        if low in asked and high in asked and in_numbers(asked[low]) > in_numbers(asked[high]):
-            asked = asked | {low: asked[high], high: asked[low]}
-    return asked
+        if low in values and high in values and in_numbers(values[low]) > in_numbers(values[high]):
+            values = values | {low: values[high], high: values[low]}
+    return values
 
 
 def in_numbers(end: str) -> Decimal:
     return Decimal(end) if end.replace(".", "").isdecimal() else Decimal(seconds(end) or 0)
 
 
-def read(asked: Asked) -> OfferFilterSet:
-    return OfferFilterSet(QueryDict(urlencode(asked)))
+def read(values: Values) -> OfferFilterSet:
+    return OfferFilterSet(QueryDict(urlencode(values)))
 
 
 def served(rows: Iterable[Row]) -> Selection:
     return Selection.of(replace(snapshot_of(*rows), redirects={OLD_SLUG: MODELS[0]}))
 
 
-def plainly(rows: Iterable[Row], asked: Asked) -> list[Json]:
+def plainly(rows: Iterable[Row], values: Values) -> list[Json]:
     shown = [orjson.loads(row.document) for row in rows]
-    asked = {"status": "active"} | asked
-    found = [each for each in shown if all(HOLDS[name](each, value) for name, value in asked.items())]
+    values = {"status": "active"} | values
+    found = [each for each in shown if all(HOLDS[name](each, value) for name, value in values.items())]
     return sorted(found, key=lambda each: (each["id"], each["source_gateway"]))
 
 
@@ -240,15 +240,15 @@ def test_every_filter_has_its_predicate() -> None:
 
 
 @given(catalogues(), st.fixed_dictionaries(ASKED))
-def test_a_filter_keeps_what_its_predicate_keeps(rows: list[Row], values: Asked) -> None:
+def test_a_filter_keeps_what_its_predicate_keeps(rows: list[Row], values: Values) -> None:
     selection = served(rows)
     for name, value in values.items():
         assert (name, shown(read({name: value}).narrowed(selection).rows)) == (name, plainly(rows, {name: value}))
 
 
 @given(catalogues(), questions())
-def test_filters_together_keep_what_all_their_predicates_keep(rows: list[Row], asked: Asked) -> None:
-    assert shown(read(asked).narrowed(served(rows)).rows) == plainly(rows, asked)
+def test_filters_together_keep_what_all_their_predicates_keep(rows: list[Row], values: Values) -> None:
+    assert shown(read(values).narrowed(served(rows)).rows) == plainly(rows, values)
 
 
 def test_a_modality_is_read_with_a_plus_that_was_not_encoded_too() -> None:
@@ -329,7 +329,7 @@ NOT_ASKED = {
     "top_provider.context_length": "`context_length_min` asks for the model's own",
     "top_provider.is_moderated": "one gateway tells it",
     "per_request_limits": "no gateway tells it",
-    "default_parameters": "values of parameters, which nobody chooses an offer by",
+    "default_parameters": "values of parameters, by which no client chooses an offer",
     "provider_site_url": "it follows from the provider",
     "model_logo_url": "it follows from the provider",
     "recorded_at": "it follows from `source`",
@@ -351,11 +351,11 @@ def test_every_field_of_a_document_can_be_asked_for_or_has_its_reason() -> None:
     assert set(ASKED_BY.values()) <= NarrowingFilterSet.parameters().keys()
 
 
-# --- one question, one wording ---------------------------------------------------------------------------------------
+# --- the canonical query ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("spellings", "question"),
+    ("spellings", "expected"),
     [
         (["prompt_price_max=1.50", "prompt_price_max=1.5", "prompt_price_max=01.5"], "prompt_price_max=1.5"),
         (["hourly_rate_min=0.0", "hourly_rate_min=0"], "hourly_rate_min=0"),
@@ -391,24 +391,24 @@ def test_every_field_of_a_document_can_be_asked_for_or_has_its_reason() -> None:
         (["canonical_model=A/b,c", "canonical_model=C&canonical_model=a/B"], "canonical_model=a%2Fb%2Cc"),
     ],
 )
-def test_equal_questions_have_one_wording(spellings: list[str], question: str | None) -> None:
+def test_equal_queries_have_one_canonical_query(spellings: list[str], expected: str | None) -> None:
     meant = {canonical_query("/catalog/models", spelling) for spelling in spellings}
 
     assert len(meant) == 1
     assert None not in meant
-    assert question is None or meant == {question}
+    assert expected is None or meant == {expected}
 
 
-def test_the_lists_of_other_services_take_a_gateways_words_for_modalities_too() -> None:
-    asked = DropInFilterSet(QueryDict("output_modalities=Embeddings,speech,transcription,all&input_modalities=Image"))
+def test_drop_in_lists_accept_the_modality_names_of_gateways() -> None:
+    query = DropInFilterSet(QueryDict("output_modalities=Embeddings,speech,transcription,all&input_modalities=Image"))
 
-    assert asked.values["output_modalities"] == ["embedding", "audio", "text", "all"]
-    assert asked.values["input_modalities"] == ["image"]
+    assert query.values["output_modalities"] == ["embedding", "audio", "text", "all"]
+    assert query.values["input_modalities"] == ["image"]
 
 
 @given(catalogues(), questions())
-def test_the_one_wording_asks_for_the_same_and_is_its_own(rows: list[Row], asked: Asked) -> None:
-    before = read(asked)
+def test_the_canonical_query_selects_the_same_offers_and_is_canonical(rows: list[Row], values: Values) -> None:
+    before = read(values)
 
     after = OfferFilterSet(QueryDict(before.canonical()))
 
@@ -421,22 +421,22 @@ def test_the_one_wording_asks_for_the_same_and_is_its_own(rows: list[Row], asked
 
 
 @given(catalogues(), questions(), st.sampled_from(COUNTED))
-def test_a_facet_counts_what_all_other_filters_leave(rows: list[Row], asked: Asked, facet: str) -> None:
-    query = read(asked)
+def test_a_facet_counts_what_all_other_filters_leave(rows: list[Row], values: Values, facet: str) -> None:
+    query = read(values)
     own = {"tags": {"tags", "tags_any"}, "price_status": {"price_status", "is_free"}}.get(facet, {facet})
 
     found = counted(query.narrowed(served(rows), without=query.filters_on(facet)), facet)
 
-    left = plainly(rows, {name: value for name, value in asked.items() if name not in own})
-    values = Counter(value for each in left for value in set(FACETS[facet](each)))
+    left = plainly(rows, {name: value for name, value in values.items() if name not in own})
+    counts = Counter(value for each in left for value in set(FACETS[facet](each)))
     assert {value.casefold(): count for value, count in found.values} == {
-        value.casefold(): count for value, count in values.items()
+        value.casefold(): count for value, count in counts.items()
     }
-    assert [count for _, count in found.values] == sorted(values.values(), reverse=True)
-    assert found.size == len(values)
+    assert [count for _, count in found.values] == sorted(counts.values(), reverse=True)
+    assert found.size == len(counts)
 
 
-def test_of_very_many_values_the_most_frequent_are_shown_and_their_number_is_said() -> None:
+def test_a_facet_shows_its_most_frequent_values_and_counts_all() -> None:
     rows = [
         served_row(offer_record(f"{number}/{copy}", tags=(f"tag-{number:03}",)))
         for number in range(MOST_VALUES + 20)
@@ -464,7 +464,7 @@ def publications() -> st.SearchStrategy[list[list[Row]]]:
 
 
 @given(catalogues(), publications(), st.integers(1, 4))
-def test_a_walk_shows_what_is_there_all_the_while_exactly_once(
+def test_a_walk_shows_each_offer_that_exists_throughout_exactly_once(
     rows: list[Row], news: list[list[Row]], limit: int
 ) -> None:
     index, cursor = Index.of(rows), "start"
@@ -472,8 +472,7 @@ def test_a_walk_shows_what_is_there_all_the_while_exactly_once(
     throughout = {(row.id, row.gateway) for row in served(rows).rows}
     coming = iter(news)
     while cursor:
-        held = replace(snapshot_of(), index=index)
-        listed = Selection.of(held)
+        listed = Selection.of(replace(snapshot_of(), index=index))
         throughout &= {(row.id, row.gateway) for row in listed.rows}
         page = page_of(listed, OfferFilterSet(QueryDict(f"cursor={cursor}&limit={limit}")).values)
         seen += [(row.id, row.gateway) for row in page.rows]
@@ -486,7 +485,7 @@ def test_a_walk_shows_what_is_there_all_the_while_exactly_once(
 
 
 @given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
-def test_whatever_is_sent_as_a_cursor_is_one_or_is_refused(sent: str) -> None:
+def test_any_text_is_a_cursor_or_an_error_of_the_parameter(sent: str) -> None:
     try:
         query = OfferFilterSet(QueryDict(urlencode({"cursor": sent})))
     except InvalidParameters as error:
@@ -498,15 +497,15 @@ def test_whatever_is_sent_as_a_cursor_is_one_or_is_refused(sent: str) -> None:
     assert named == ["cursor"]
 
 
-def test_no_order_but_that_of_ids_tells_a_cursor() -> None:
+def test_only_the_order_by_id_has_a_next_cursor() -> None:
     listed = served([served_row(offer_record("a")), served_row(offer_record("b"))])
 
-    told = {
+    has_cursor = {
         sort: page_of(listed.sorted_by(sort), OfferFilterSet(QueryDict("limit=1")).values).next_cursor is not None
         for sort in (sign + name for name in SORTS for sign in ("", "-"))
     }
 
-    assert [sort for sort, has_cursor in told.items() if has_cursor] == ["id"]
+    assert [sort for sort, found in has_cursor.items() if found] == ["id"]
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------
@@ -536,7 +535,7 @@ def test_an_order_is_by_its_value_with_unknown_ones_last_and_ties_by_id_and_gate
             assert shown(selection.sorted_by(sort).rows) == known + unknown
 
 
-def test_a_day_stands_for_its_beginning() -> None:
+def test_a_date_means_its_beginning() -> None:
     rows = [served_row(offer_record(expires=date(2026, 11, 22)))]
 
     before = {day: len(read({"expires_before": day}).narrowed(served(rows))) for day in ("2026-11-22", "2026-11-23")}

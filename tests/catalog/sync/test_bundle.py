@@ -129,7 +129,7 @@ def test_portkeys_catalogue_has_every_price_of_the_files_and_no_words(openrouter
     told = command("portkey", "--answers", str(answers), "--on", DAY)
 
     found = written(openrouter, "portkey")
-    assert told == "17 rows are in portkey_catalog.json\n"
+    assert told == "wrote 17 rows to portkey_catalog.json\n"
     assert found["@openai/heron-5"] == HERON
     assert found["@openai/atlas"] == {
         "id": "@openai/atlas",
@@ -176,7 +176,7 @@ def test_a_missing_answer_leaves_the_catalogue_as_it_was(openrouter: Path, answe
 
     with pytest.raises(CommandError, match="answers lacks answers of Portkey"):
         command("portkey", "--answers", str(answers), "--on", DAY)
-    with pytest.raises(CommandError, match="--answers and --on go together"):
+    with pytest.raises(CommandError, match="--answers and --on must be given together"):
         command("portkey", "--answers", str(answers))
 
     assert (openrouter / "portkey_catalog.json").read_text() == before

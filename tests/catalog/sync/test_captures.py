@@ -476,7 +476,7 @@ def test_what_was_never_accepted_cannot_be_rebuilt(fixtures_dir: Path) -> None:
 
 
 def test_a_gateway_that_there_is_not_cannot_be_rebuilt(two_gateways: None) -> None:
-    with pytest.raises(CommandError, match="unknown gateway acme; known are openrouter, chutes"):
+    with pytest.raises(CommandError, match="unknown gateway acme; must be one of openrouter, chutes"):
         manage("rebuild", "acme")
 
 

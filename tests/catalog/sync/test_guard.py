@@ -138,7 +138,7 @@ def test_a_listing_in_which_too_many_offers_lost_a_fact_is_held_until_a_person_b
 
     assert (held is not None) == (Decimal(lost) / had > Decimal(percent) / 100)
     if held is not None:
-        assert str(held) == f"{lost} of {had} offers that told a price tell none any more, more than {percent} %"
+        assert str(held) == f"{lost} of {had} offers with a price have none any more, more than {percent} %"
         assert held.missing == frozenset()
 
 

@@ -399,8 +399,8 @@ def test_only_what_is_held_can_be_decided(decide: str, outcome: str, ten: Path) 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        ("run:999", "there is no such run"),
-        ("price:999", "there is no such held price"),
+        ("run:999", "this run does not exist"),
+        ("price:999", "this held price does not exist"),
         ("run:x", "is not a hold"),
         ("run:", "is not a hold"),
         ("run:-1", "is not a hold"),
@@ -416,7 +416,7 @@ def test_what_is_no_hold_is_refused_by_name(action: str, what: str, reason: str)
 
 @pytest.mark.parametrize("action", ["release", "discard"])
 def test_nothing_is_decided_unless_it_is_named(action: str) -> None:
-    with pytest.raises(CommandError, match="name what to decide"):
+    with pytest.raises(CommandError, match="name the holds to decide"):
         manage("holds", action)
 
 

@@ -35,7 +35,7 @@ def test_of_rows_with_one_id_the_first_stands_and_each_other_is_rejected() -> No
 
     assert found.records["a/1"].name == "first"
     assert [(rejection.position, rejection.model_id) for rejection in found.rejections] == [(2, "a/1"), (3, "a/1")]
-    assert {rejection.reason for rejection in found.rejections} == {"id: a/1 was already listed; the first row stands"}
+    assert {rejection.reason for rejection in found.rejections} == {"id: a/1 was already listed; the first row is kept"}
 
 
 def test_ids_that_differ_by_case_are_two_offers() -> None:
