@@ -30,9 +30,9 @@ Json = Any
 
 ROOT: Path = settings.BASE_DIR
 THREE_FILES = {
-    "acme.py": "catalog/gateways/acme.py",
-    "acme_catalog.json": "fixtures/acme_catalog.json",
-    "acme-2026.json": "fixtures/payloads/acme-2026.json",
+    "nimbus.py": "catalog/gateways/nimbus.py",
+    "nimbus_catalog.json": "fixtures/nimbus_catalog.json",
+    "nimbus-2026.json": "fixtures/payloads/nimbus-2026.json",
 }
 SECONDS = 60
 PUBLISH = """
@@ -43,7 +43,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "gatewayz.settings"
 django.setup()
 call_command("makemigrations", check=True, dry_run=True)
 call_command("migrate", verbosity=0)
-call_command("sync", "chutes", "acme", source="bundled")
+call_command("sync", "chutes", "nimbus", source="bundled")
 """
 """Fill a new database, which needs no new migration."""
 
@@ -173,7 +173,7 @@ def test_a_new_gateway_is_three_files(copy: Copy) -> None:
     finished(expected)
     check_documents(copy)
 
-    suite = copy.start("-m", "pytest", "-n0", "-q", "tests/catalog/gateways/test_contract.py", "-k", "acme")
+    suite = copy.start("-m", "pytest", "-n0", "-q", "tests/catalog/gateways/test_contract.py", "-k", "nimbus")
     copy.run("-c", PUBLISH)
     check_answers(copy.serve())
     assert "passed" in finished(suite)
@@ -186,28 +186,28 @@ def check_documents(copy: Copy) -> None:
     assert changed <= generated
     for name in changed:
         assert hand_written((ROOT / name).read_text(encoding="utf-8")) == hand_written(copy.text(name))
-    assert "| **Acme** | 3 models as of 1 November 2026 | At once. |" in copy.text("README.md")
-    assert "ACME_API_BASE=https://api.acme.example\n" in copy.text(".env.example")
-    assert "  ACME_SOURCE:\n" in copy.text("docker-compose.yml")
-    assert "| `acme` | `ACME_SOURCE`, `ACME_API_KEY`, `ACME_API_BASE` |" in copy.text("docs/operating.md")
-    assert "`acme_catalog.json`" in copy.text("fixtures/SOURCES.md")
-    assert "`chutes`, `acme`, `all`" in copy.text("docs/api/models.md")
+    assert "| **Nimbus** | 3 models as of 1 November 2026 | At once. |" in copy.text("README.md")
+    assert "NIMBUS_API_BASE=https://api.nimbus.example\n" in copy.text(".env.example")
+    assert "  NIMBUS_SOURCE:\n" in copy.text("docker-compose.yml")
+    assert "| `nimbus` | `NIMBUS_SOURCE`, `NIMBUS_API_KEY`, `NIMBUS_API_BASE` |" in copy.text("docs/operating.md")
+    assert "`nimbus_catalog.json`" in copy.text("fixtures/SOURCES.md")
+    assert "`chutes`, `nimbus`, `all`" in copy.text("docs/api/models.md")
 
 
 def check_answers(site: Site) -> None:
-    listed = site.json("/catalog/models?gateway=acme")
-    assert (listed["note"], listed["total"]) == ("Acme catalog", 3)
-    assert ids(site.json("/catalog/models?gateway=acme&model_type=Embeddings")) == ["acme/parrot-embed"]
-    assert site.json("/catalog/models?limit=1")["note"].endswith("Featherless, Chutes, and Acme catalog")
-    assert "acme" in {gateway["slug"] for gateway in site.json("/catalog/gateways")["data"]}
+    listed = site.json("/catalog/models?gateway=nimbus")
+    assert (listed["note"], listed["total"]) == ("Nimbus catalog", 3)
+    assert ids(site.json("/catalog/models?gateway=nimbus&model_type=Embeddings")) == ["nimbus/parrot-embed"]
+    assert site.json("/catalog/models?limit=1")["note"].endswith("Featherless, Chutes, and Nimbus catalog")
+    assert "nimbus" in {gateway["slug"] for gateway in site.json("/catalog/gateways")["data"]}
 
     tied = site.json("/catalog/canonical/deepseek-ai/DeepSeek-R1")
-    assert tied["data"]["gateways"] == ["acme", "chutes"]
+    assert tied["data"]["gateways"] == ["chutes", "nimbus"]
 
-    assert "acme/parrot-1" in ids(site.json("/v1/models"))
-    assert "acme/acme/parrot-1" in site.json("/litellm/model_prices.json")
+    assert "nimbus/parrot-1" in ids(site.json("/v1/models"))
+    assert "nimbus/nimbus/parrot-1" in site.json("/litellm/model_prices.json")
 
     document = site.json("/catalog/schema")
     parameters = document["paths"]["/catalog/models"]["get"]["parameters"]
     [gateway] = [each for each in parameters if each["name"] == "gateway"]
-    assert "acme" in gateway["schema"]["enum"]
+    assert "nimbus" in gateway["schema"]["enum"]

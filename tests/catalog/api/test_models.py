@@ -111,7 +111,7 @@ def test_without_parameters_all_gateways_are_shown_in_one_page(client: Client, c
 
     assert (answer["total"], answer["returned"], answer["offset"], answer["limit"]) == (104, 104, 0, 250)
     assert (answer["gateway"], answer["next"]) == ("all", None)
-    assert answer["note"] == "Combined OpenRouter, Portkey, Featherless, and Chutes catalog"
+    assert answer["note"] == registry.combined_note(registry.GATEWAYS.values())
     assert read(client, "/catalog/models?gateway=all") == answer
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from catalog.memory import snapshot
 from catalog.memory.snapshot import Snapshot
+from catalog.registry import GATEWAYS
 from catalog.reports.statistics import COUNTED, PERCENTILES, PRICES, nearest_rank
 from tests.catalog.api.reading import read
 from tests.factories import hourly, offer_record, per_token, publish
@@ -60,7 +61,9 @@ def test_figures_are_those_of_the_rows_that_the_list_shows(client: Client, bundl
     assert sum(figures["counts"]["provider"].values()) == sum(row["provider_slug"] is not None for row in rows)
     sellers = Counter(model for model, _ in {(row["canonical_model"], row["source_gateway"]) for row in rows})
     assert figures["models"]["total"] == len(sellers)
-    assert figures["models"]["by_gateways"] == {str(n): list(sellers.values()).count(n) for n in range(1, 5)}
+    assert figures["models"]["by_gateways"] == {
+        str(n): list(sellers.values()).count(n) for n in range(1, len(GATEWAYS) + 1)
+    }
     assert figures["prices"]["prompt_per_million"] == distribution(rows, "input")
     for gateway, prices in figures["prices_by_gateway"].items():
         mine = [row for row in rows if row["source_gateway"] == gateway]

@@ -206,5 +206,5 @@ def test_so_many_bundled_rows_have_a_context_and_none_has_the_words_of_others() 
     rows = {slug: bundle.bundled_rows(GATEWAYS[slug], fixtures=FIXTURES) for slug in GATEWAYS}
 
     counts = {slug: sum("context_length" in row for row in found) for slug, found in rows.items()}
-    assert counts == {"openrouter": 357, "portkey": 308, "featherless": 250, "chutes": 31}
+    assert counts.items() >= {"openrouter": 357, "portkey": 308, "featherless": 250, "chutes": 31}.items()
     assert not any("description" in row for found in rows.values() for row in found)

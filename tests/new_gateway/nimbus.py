@@ -1,6 +1,6 @@
-"""Acme: a gateway that does not exist. https://docs.acme.example/models
+"""Nimbus: a gateway that does not exist. https://docs.nimbus.example/models
 
-Listing: GET https://api.acme.example/v1/models, without a key; `{data}`, one page.
+Listing: GET https://api.nimbus.example/v1/models, without a key; `{data}`, one page.
 Unit of its prices: US dollars per **million tokens**. A zero is no evidence of a free model.
 Changes at every reading and carries no information: `load`.
 """
@@ -37,17 +37,17 @@ class Row(BaseModel):
     moderated: fields.Flag = None
 
 
-class Acme(Gateway):
+class Nimbus(Gateway):
     rank = 50
-    slug = "acme"
-    name = "Acme"
-    site_url = "https://acme.example"
-    docs_url = "https://docs.acme.example/models"
-    hosts = {"api": "https://api.acme.example"}
+    slug = "nimbus"
+    name = "Nimbus"
+    site_url = "https://nimbus.example"
+    docs_url = "https://docs.nimbus.example/models"
+    hosts = {"api": "https://api.nimbus.example"}
     auth = Auth()
     explained = {"api": "Serves /v1/models."}
     requests = "`/v1/models`"
-    foreign_names = {"litellm": "acme"}
+    foreign_names = {"litellm": "nimbus"}
     bundled_on = date(2026, 11, 1)
     bundled_facts = "prices and limits"
     bundled_from = "invented"
@@ -56,7 +56,7 @@ class Acme(Gateway):
     def walk(self, config: Config) -> Walk:
         page = yield Request(host="api", path="/v1/models")
         if not isinstance(page.payload, dict) or not isinstance(page.payload.get("data"), list):
-            raise BadPayload("Acme's answer has no list of models under data")
+            raise BadPayload("Nimbus's answer has no list of models under data")
         return Listing(rows=sorted(page.payload["data"], key=lambda row: self.row_id(row) or ""), is_complete=True)
 
     def essence(self, row: Json) -> Json:
