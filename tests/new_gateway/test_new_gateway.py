@@ -202,7 +202,7 @@ def check_answers(site: Site) -> None:
     assert "nimbus" in {gateway["slug"] for gateway in site.json("/catalog/gateways")["data"]}
 
     tied = site.json("/catalog/canonical/deepseek-ai/DeepSeek-R1")
-    assert tied["data"]["gateways"] == ["nimbus", "chutes"]
+    assert tied["data"]["gateways"] == ["chutes", "nimbus"]
 
     assert "nimbus/parrot-1" in ids(site.json("/v1/models"))
     assert "nimbus/nimbus/parrot-1" in site.json("/litellm/model_prices.json")

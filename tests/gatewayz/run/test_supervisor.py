@@ -22,7 +22,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError
 from django.utils import timezone
 
+from catalog.adapter import settings as of_gateway
 from catalog.models import Revision
+from catalog.registry import GATEWAYS
 from gatewayz.run import supervisor
 from gatewayz.run.supervisor import Address, Refusal, choose_commands
 from tests import clock
@@ -61,9 +63,8 @@ def environment_of(data_dir: Path, **changes: str) -> dict[str, str]:
         "DATA_DIR": str(data_dir),
         "PORT": str(find_free_port()),
         "WEB_WORKERS": "1",
-        "OPENROUTER_API_BASE": "http://127.0.0.1:9",  # nothing answers there: the worker asks no machine but this one
-        "FEATHERLESS_API_BASE": "http://127.0.0.1:9",
-        "PORTKEY_PRICING_BASE": "http://127.0.0.1:9",
+        # Nothing answers there: the worker asks no machine but this one.
+        **{base.name: "http://127.0.0.1:9" for each in GATEWAYS.values() for base in of_gateway.bases(each)},
         "FETCH_ATTEMPTS": "1",  # further attempts take seconds
         **changes,
     }
@@ -179,7 +180,10 @@ def test_it_prints_the_pages_to_open_and_they_exist(running: Supervised) -> None
 
 
 def test_it_serves_the_bundled_catalogues_without_a_network(running: Supervised) -> None:
-    assert running.json_of("/catalog/models?limit=1")["total"] == 357 + 1039 + 250 + 104
+    files = [settings.FIXTURES_DIR / f"{slug}_catalog.json" for slug in GATEWAYS]
+    assert running.json_of("/catalog/models?limit=1")["total"] == sum(
+        len(json.loads(file.read_bytes())) for file in files
+    )
     counts = (("openrouter", 357, 0), ("portkey", 1039, 11), ("featherless", 250, 0), ("chutes", 104, 0))
     for gateway, models, held in counts:
         assert re.search(rf"^{gateway} +bundled +{models} +{held}  bundled ", running.output, flags=re.MULTILINE)
