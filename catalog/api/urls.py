@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from catalog.api import canonical, compare, drop_in, estimate, export, feed, history, stats, sync, views
+from catalog.api import canonical, compare, estimate, export, feed, formats, history, stats, sync, views
 from catalog.api.metrics import metrics
 
 
@@ -14,13 +14,13 @@ def _list(address: str, view: type[views.CatalogView]) -> list[URLPattern]:
 
 def _drop_in(prefix: str) -> list[URLPattern]:
     return [
-        path(f"{prefix}/models", drop_in.Models.as_view()),
-        path(f"{prefix}/models/user", drop_in.ModelsOfUser.as_view()),
-        path(f"{prefix}/models/count", drop_in.ModelCount.as_view()),
-        path(f"{prefix}/models/<path:model_id>/endpoints", drop_in.Endpoints.as_view()),
-        path(f"{prefix}/models/<path:model_id>", drop_in.Model.as_view()),
-        path(f"{prefix}/model/<path:model_id>", drop_in.ModelInData.as_view()),
-        path(f"{prefix}/providers", drop_in.Providers.as_view()),
+        path(f"{prefix}/models", formats.Models.as_view()),
+        path(f"{prefix}/models/user", formats.ModelsOfUser.as_view()),
+        path(f"{prefix}/models/count", formats.ModelCount.as_view()),
+        path(f"{prefix}/models/<path:model_id>/endpoints", formats.Endpoints.as_view()),
+        path(f"{prefix}/models/<path:model_id>", formats.Model.as_view()),
+        path(f"{prefix}/model/<path:model_id>", formats.ModelInData.as_view()),
+        path(f"{prefix}/providers", formats.Providers.as_view()),
     ]
 
 
@@ -47,7 +47,7 @@ urlpatterns = [
     path("catalog/sync/<str:gateway>", sync.SyncStart.as_view()),
     *_drop_in("api/v1"),
     *_drop_in("v1"),
-    path("litellm/model_prices.json", drop_in.LiteLLMPrices.as_view()),
+    path("litellm/model_prices.json", formats.LiteLLMPrices.as_view()),
     path("catalog/schema", views.Schema.as_view(), name="schema"),
     path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),

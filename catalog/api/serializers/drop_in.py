@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog.api.serializers import fields
-from catalog.formats.drop_in import PRICING
+from catalog.formats.model_list import PRICING
 
 Json = Any
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.formats import drop_in, litellm_map
+from catalog.formats import litellm, model_list
 from catalog.memory import snapshot
 from catalog.parameters import filters
 
@@ -29,14 +29,14 @@ class Models(CatalogView):
         rows = [orjson.Fragment(model.body) for model in found]
         return _public({"object": "list", "data": rows, "total_count": len(rows), "links": {"next": None}})
 
-    def found(self, request: Request) -> Sequence[drop_in.Model]:
+    def found(self, request: Request) -> Sequence[model_list.Model]:
         asked = self.query(request).values
         wanted = {
             "supported_parameters": asked["supported_parameters"] or (),
             "input_modalities": asked["input_modalities"] or (),
             "output_modalities": asked["output_modalities"] or ("text",),
         }
-        listing = drop_in.listing_of(snapshot.current())
+        listing = model_list.listing_of(snapshot.current())
         return [model for model in listing.models.values() if model.is_asked_for(**wanted)]
 
 
@@ -90,7 +90,7 @@ class Endpoints(CatalogView):
     )
     def get(self, request: Request, model_id: str) -> HttpResponse:
         self.query(request)
-        return _public({"data": drop_in.endpoints(_model(model_id))})
+        return _public({"data": model_list.endpoints(_model(model_id))})
 
 
 class Providers(CatalogView):
@@ -101,7 +101,7 @@ class Providers(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public({"data": drop_in.listing_of(snapshot.current()).sellers})
+        return _public({"data": model_list.listing_of(snapshot.current()).sellers})
 
 
 class LiteLLMPrices(CatalogView):
@@ -112,11 +112,11 @@ class LiteLLMPrices(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public(orjson.Fragment(litellm_map.map_of(snapshot.current()).body))
+        return _public(orjson.Fragment(litellm.map_of(snapshot.current()).body))
 
 
-def _model(model_id: str) -> drop_in.Model:
-    found = drop_in.find(snapshot.current(), model_id)
+def _model(model_id: str) -> model_list.Model:
+    found = model_list.find(snapshot.current(), model_id)
     if found is None:
         raise Http404(
             "No model of this list has the id. What it leaves out, for want of a price per token or of a fact that "

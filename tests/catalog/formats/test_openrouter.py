@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from catalog.documents import rendering
-from catalog.formats import drop_in
+from catalog.formats import model_list
 from catalog.memory import snapshot
 from catalog.memory.index import Identity, Row
 from catalog.memory.snapshot import Snapshot
@@ -70,7 +70,7 @@ def row(record: OfferRecord, *, gateway: str = "openrouter", model: str = "deeps
 
 
 def listed(*rows: Row) -> list[Json]:
-    return [orjson.loads(model.body) for model in drop_in.listing_of(snapshot_of(*rows)).models.values()]
+    return [orjson.loads(model.body) for model in model_list.listing_of(snapshot_of(*rows)).models.values()]
 
 
 def nulls(value: Json, where: str = "") -> Iterator[str]:
@@ -126,13 +126,13 @@ def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer_with_free_a
     for model in rows:
         for endpoint in model["endpoints"]:
             asked = endpoint["model_id"]
-            found = drop_in.find(bundled, asked)
+            found = model_list.find(bundled, asked)
             assert found is not None
             assert found.id == model["id"]
-            bare = drop_in.find(bundled, asked.removesuffix(":free"))
+            bare = model_list.find(bundled, asked.removesuffix(":free"))
             assert bare is not None
             assert asked in ids or bare.id == model["id"]
-        always = drop_in.find(bundled, f"{model['id'].removesuffix(':free')}:free")
+        always = model_list.find(bundled, f"{model['id'].removesuffix(':free')}:free")
         assert always is not None
         assert always.id == model["id"]
         assert read(client, f"/v1/models/{quote(model['canonical_slug'], safe='')}")["id"] == model["id"]
@@ -255,12 +255,12 @@ def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier_at_the_price_
 def test_a_row_gives_up_an_id_that_openrouter_takes() -> None:
     ours, theirs = row(told("r1"), gateway="chutes"), row(told("deepseek-ai/DeepSeek-R1"), model="maker/other")
     before = snapshot_of(ours)
-    assert list(drop_in.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
+    assert list(model_list.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
 
     after = snapshot_of(ours, theirs)
-    drop_in.listing_of.carry_on(before, after)
+    model_list.listing_of.carry_on(before, after)
 
-    assert list(drop_in.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]
+    assert list(model_list.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from django.test import Client
 
 from catalog.documents import rendering
-from catalog.formats import litellm_map
+from catalog.formats import litellm
 from catalog.memory.index import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -34,7 +34,7 @@ def row(record: OfferRecord, gateway: str = "openrouter") -> Row:
 
 
 def entries(*rows: Row) -> Json:
-    return json.loads(litellm_map.map_of(snapshot_of(*rows)).body, parse_float=Decimal)
+    return json.loads(litellm.map_of(snapshot_of(*rows)).body, parse_float=Decimal)
 
 
 def by_litellm(script: str, argument: str, *, home: Path, **settings: str) -> Json:
