@@ -34,12 +34,16 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROXY_AUTHORIZATION")
 PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
 """What may depend on who asks. From every other request the credentials are taken away, so nothing can."""
-LIMITED = ("/catalog/", "/api/", "/v1/", "/litellm/")
-"""Not the probes, the metrics and the admin: operators must always get through."""
 
 
 class Cacheable(Protocol):
-    """What the door asks of the application behind it: which answers may be kept, and until when."""
+    """What the door asks of the application behind it: which answers may be kept until when, and what is limited."""
+
+    def is_limited(self, path: str) -> bool:
+        """Whether requests to this address count against the limits.
+
+        Probes, metrics and the admin never do: operators must always get through.
+        """
 
     def identity(self) -> object | None:
         """Answers are kept as long as this is the same object. None: nothing is served yet."""
@@ -98,7 +102,7 @@ class Front:
         if environ["REQUEST_METHOD"] == "OPTIONS" and cors.is_preflight(environ):
             reply.send("204 No Content", cors.preflight_headers(path))
             return "preflight", []
-        if path.startswith(LIMITED) and (refusal := self._refusal(environ, reply)) is not None:
+        if self._cacheable.is_limited(path) and (refusal := self._refusal(environ, reply)) is not None:
             return "refused", _refuse(environ, reply, refusal)
         if not path.startswith(PERSONAL):
             for header in CREDENTIALS:

@@ -1,129 +1,100 @@
-"""The addresses that clients of OpenRouter, OpenAI and LiteLLM call, with answers in the formats that they parse."""
+"""The addresses of all registered formats. Each route of a format becomes one view; no format has a view of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from functools import cache
+from typing import Any, ClassVar
 
-import orjson
 from django.http import Http404, HttpResponse
+from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.views import CatalogView
-from catalog.formats import litellm, model_list
+from catalog.formats.contract import ID, Format, Query, Route
+from catalog.formats.registry import FORMATS
 from catalog.memory import snapshot
-from catalog.parameters import filters
+from catalog.parameters import cacheable
+
+Json = Any
 
 
-class Models(CatalogView):
-    filterset_class = filters.DropInFilterSet
+class FormatView(CatalogView):
+    """Answers one route of a format, which the subclass names."""
 
-    @extend_schema(
-        operation_id="list_models_as_openrouter",
-        summary="One row for each model, as OpenRouter and OpenAI list them; under /v1 too",
-        responses=serializers.DropInListSerializer,
-    )
-    def get(self, request: Request) -> HttpResponse:
-        found = self.found(request)
-        rows = [orjson.Fragment(model.body) for model in found]
-        return _public({"object": "list", "data": rows, "total_count": len(rows), "links": {"next": None}})
+    format: ClassVar[Format]
+    route: ClassVar[Route]
 
-    def found(self, request: Request) -> Sequence[model_list.Model]:
-        asked = self.query(request).values
-        wanted = {
-            "supported_parameters": asked["supported_parameters"] or (),
-            "input_modalities": asked["input_modalities"] or (),
-            "output_modalities": asked["output_modalities"] or ("text",),
-        }
-        listing = model_list.listing_of(snapshot.current())
-        return [model for model in listing.models.values() if model.is_asked_for(**wanted)]
+    def answer(self, request: Request, model_id: str) -> HttpResponse:
+        query = Query(values=self.query(request).values, id=model_id)
+        body = self.format.answer(self.route, snapshot.current(), query)
+        if body is None:
+            raise Http404(self.format.not_found)
+        return answers.response(body, self.route.media_type, cache_control=answers.PUBLIC)
 
 
-class ModelsOfUser(Models):
-    @extend_schema(
-        operation_id="list_models_of_user_as_openrouter",
-        summary="The same list: nobody has models of their own here",
-        responses=serializers.DropInListSerializer,
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return super().get(request)
+def urlpatterns() -> list[URLPattern]:
+    return [
+        path(address.removeprefix("/").replace(ID, "<path:model_id>"), _view_of(of, route).as_view())
+        for address, of, route in _addresses()
+    ]
 
 
-class ModelCount(Models):
-    @extend_schema(
-        operation_id="count_models_as_openrouter",
-        summary="How many rows the list has",
-        responses=serializers.DropInCountSerializer,
-    )
-    def get(self, request: Request) -> HttpResponse:
-        return _public({"data": {"count": len(self.found(request))}})
-
-
-class Model(CatalogView):
-    @extend_schema(
-        operation_id="read_model_as_openai",
-        summary="One row of the list, by its id or by that of any offer of the model",
-        responses=serializers.DropInModelSerializer,
-    )
-    def get(self, request: Request, model_id: str) -> HttpResponse:
-        self.query(request)
-        return _public(orjson.Fragment(_model(model_id).body))
-
-
-class ModelInData(CatalogView):
-    @extend_schema(
-        operation_id="read_model_as_openrouter",
-        summary="The same under `data`, as OpenRouter has it",
-        responses=serializers.DropInModelInDataSerializer,
-    )
-    def get(self, request: Request, model_id: str) -> HttpResponse:
-        self.query(request)
-        return _public({"data": orjson.Fragment(_model(model_id).body)})
-
-
-class Endpoints(CatalogView):
-    @extend_schema(
-        operation_id="list_endpoints_as_openrouter",
-        summary="All offers of a model, cheapest first",
-        responses=serializers.EndpointListSerializer,
-    )
-    def get(self, request: Request, model_id: str) -> HttpResponse:
-        self.query(request)
-        return _public({"data": model_list.endpoints(_model(model_id))})
-
-
-class Providers(CatalogView):
-    @extend_schema(
-        operation_id="list_providers_as_openrouter",
-        summary="Who serves the models: gateways, and the hosts that they lead to",
-        responses=serializers.SellerListSerializer,
-    )
-    def get(self, request: Request) -> HttpResponse:
-        self.query(request)
-        return _public({"data": model_list.listing_of(snapshot.current()).sellers})
-
-
-class LiteLLMPrices(CatalogView):
-    @extend_schema(
-        operation_id="read_litellm_prices",
-        summary="LiteLLM's map of models and prices",
-        responses={200: serializers.LITELLM_MAP},
-    )
-    def get(self, request: Request) -> HttpResponse:
-        self.query(request)
-        return _public(orjson.Fragment(litellm.map_of(snapshot.current()).body))
-
-
-def _model(model_id: str) -> model_list.Model:
-    found = model_list.find(snapshot.current(), model_id)
-    if found is None:
-        raise Http404(
-            "No model of this list has the id. What it leaves out, for want of a price per token or of a fact that "
-            "its clients need, /catalog/resolve?id= finds."
+def cacheable_endpoints() -> list[cacheable.Endpoint]:
+    return [
+        cacheable.Endpoint(
+            re.compile(re.escape(address).replace(re.escape(ID), ".+"), re.DOTALL), route.filterset, route.media_type
         )
-    return found
+        for address, _, route in _addresses()
+    ]
 
 
-def _public(body: answers.Json) -> HttpResponse:
-    return answers.json_response(body, cache_control=answers.PUBLIC)
+def prefixes() -> set[str]:
+    """Return the first parts of all addresses, such as `/v1/`."""
+    return {f"/{address.split('/')[1]}/" for address, _, _ in _addresses()}
+
+
+def with_shapes(result: Json, **options: object) -> Json:
+    """Add the shapes of all formats to the components of the OpenAPI document."""
+    for each in FORMATS.values():
+        result["components"]["schemas"].update(each.shapes)
+    return result
+
+
+def _addresses() -> list[tuple[str, Format, Route]]:
+    """Return all addresses, those first that are more specific: an id may contain anything, as in `models/count`."""
+    found = [
+        (address, each, route) for each in FORMATS.values() for route in each.routes for address in route.addresses
+    ]
+    return sorted(found, key=lambda address: (ID in address[0], -len(address[0].partition(ID)[2]), address[0]))
+
+
+@cache
+def _view_of(of: Format, route: Route) -> type[FormatView]:
+    described = extend_schema(
+        operation_id=route.operation_id, summary=route.summary, responses={(200, route.media_type): route.shape}
+    )
+
+    def get(self: FormatView, request: Request, model_id: str = "") -> HttpResponse:
+        return self.answer(request, model_id)
+
+    members = {
+        "name": route.summary,  # what OPTIONS answers
+        "format": of,
+        "route": route,
+        "filterset_class": route.filterset,
+        "renderer_classes": [_renderer_of(route.media_type)],
+        "get": described(get),
+    }
+    return type(f"{type(of).__name__}View", (FormatView,), members)
+
+
+@cache
+def _renderer_of(media_type: str) -> type[BaseRenderer]:
+    """Return what DRF negotiates by. The formats render their answers themselves."""
+    if media_type == JSONRenderer.media_type:
+        return JSONRenderer
+    return type("FormatRenderer", (BaseRenderer,), {"media_type": media_type})

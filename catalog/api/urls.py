@@ -12,18 +12,6 @@ def _list(address: str, view: type[views.CatalogView]) -> list[URLPattern]:
     return [path(address, view.as_view()), path(f"{address}/", view.as_view())]
 
 
-def _drop_in(prefix: str) -> list[URLPattern]:
-    return [
-        path(f"{prefix}/models", formats.Models.as_view()),
-        path(f"{prefix}/models/user", formats.ModelsOfUser.as_view()),
-        path(f"{prefix}/models/count", formats.ModelCount.as_view()),
-        path(f"{prefix}/models/<path:model_id>/endpoints", formats.Endpoints.as_view()),
-        path(f"{prefix}/models/<path:model_id>", formats.Model.as_view()),
-        path(f"{prefix}/model/<path:model_id>", formats.ModelInData.as_view()),
-        path(f"{prefix}/providers", formats.Providers.as_view()),
-    ]
-
-
 urlpatterns = [
     *_list("catalog/models", views.ModelList),
     # Before the models: a path that ends in `/history` is always the history, never a model's id.
@@ -45,9 +33,7 @@ urlpatterns = [
     path("catalog/changes.atom", feed.ChangeFeed.as_view()),
     path("catalog/sync/runs/<int:run_id>", sync.SyncRunDetail.as_view()),
     path("catalog/sync/<str:gateway>", sync.SyncStart.as_view()),
-    *_drop_in("api/v1"),
-    *_drop_in("v1"),
-    path("litellm/model_prices.json", formats.LiteLLMPrices.as_view()),
+    *formats.urlpatterns(),
     path("catalog/schema", views.Schema.as_view(), name="schema"),
     path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),

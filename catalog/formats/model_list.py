@@ -1,87 +1,36 @@
-"""Models in the shape of OpenRouter's list, for existing clients of that list. Pure over a snapshot.
+"""The list of models that the formats of OpenRouter and of OpenAI show: one row for each model that is sold. Pure.
 
 These clients parse the whole list or fail: one null in place of a required value, and they show none of its models.
-So a model with missing facts stays out of the list; no fact is invented to get it in.
+So a model with missing facts stays out of the list.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
 from catalog import registry
+from catalog.formats.contract import Query
+from catalog.formats.model_rows import OPENROUTER, Model, is_listable, model_of, seller_of
 from catalog.memory import derived
 from catalog.memory.index import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.memory.unhurried import unhurried
 from catalog.pricing import billing
-from catalog.reports import comparison
 from catalog.reports.canonical import models_of
-from catalog.reports.comparison import Compared
 
 Json = Any
 
-OPENROUTER = "openrouter"
-"""The gateway whose ids and terms the clients of this list expect."""
-PRICING = (
-    "prompt",
-    "completion",
-    "request",
-    "image",
-    "image_token",
-    "image_output",
-    "audio",
-    "audio_output",
-    "input_audio_cache",
-    "web_search",
-    "internal_reasoning",
-    "input_cache_read",
-    "input_cache_write",
-    "input_cache_write_1h",
+NOT_FOUND = (
+    "No model of this list has the id. What it leaves out, for want of a price per token or of a fact that "
+    "its clients need, /catalog/resolve?id= finds."
 )
-"""The keys of `pricing` that OpenRouter has too."""
-_NEEDED = (
-    "context_length",
-    "supported_parameters",
-    "architecture.modality",
-    "architecture.input_modalities",
-    "architecture.output_modalities",
-    "top_provider.is_moderated",
-)
-"""The fields that a row requires, besides a price."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A row of the list."""
-
-    id: str
-    body: bytes
-    """The finished JSON of the row."""
-    input_modalities: frozenset[str]
-    output_modalities: frozenset[str]
-    supported_parameters: frozenset[str]
-
-    def is_asked_for(
-        self,
-        *,
-        supported_parameters: Collection[str],
-        input_modalities: Collection[str],
-        output_modalities: Collection[str],
-    ) -> bool:
-        """Whether the model takes all of the parameters and inputs, and gives one of the outputs; `all` means any."""
-        return (
-            self.supported_parameters.issuperset(supported_parameters)
-            and self.input_modalities.issuperset(input_modalities)
-            and ("all" in output_modalities or not self.output_modalities.isdisjoint(output_modalities))
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,28 +45,45 @@ class Listing:
     """Every canonical model that was considered, by its slug, including those that are not in the list."""
 
 
-def find(held: Snapshot, asked: str) -> Model | None:
+def list_body(snapshot: Snapshot, query: Query) -> bytes:
+    """Return the rows of the models that the query asks for."""
+    rows = [orjson.Fragment(model.body) for model in wanted(snapshot, query)]
+    return orjson.dumps({"object": "list", "data": rows, "total_count": len(rows), "links": {"next": None}})
+
+
+def row_body(snapshot: Snapshot, query: Query) -> bytes | None:
+    """Return the row that the query's id means."""
+    found = find(snapshot, query.id)
+    return None if found is None else found.body
+
+
+def wanted(snapshot: Snapshot, query: Query) -> Sequence[Model]:
+    """Return the models that take the query's parameters and inputs. Without `output_modalities` they put out text."""
+    values = query.values
+    parameters, inputs = values.get("supported_parameters") or (), values.get("input_modalities") or ()
+    outputs = values.get("output_modalities") or ("text",)
+    return [
+        model
+        for model in listing_of(snapshot).models.values()
+        if model.is_asked_for(supported_parameters=parameters, input_modalities=inputs, output_modalities=outputs)
+    ]
+
+
+def find(snapshot: Snapshot, asked: str) -> Model | None:
     """Return the row that an id means: a row's own id, or any unambiguous id or name of an offer of its model."""
-    listing = listing_of(held)
+    listing = listing_of(snapshot)
     plain = unquote(asked)  # some clients encode an id that their user has already encoded
     spellings = dict.fromkeys((asked, plain, plain.removesuffix(":free")))
     for spelling in spellings:
         if (found := listing.models.get(spelling)) is not None:
             return found
     for spelling in spellings:
-        meant = models_of(held).meant_by(spelling)
+        meant = models_of(snapshot).meant_by(spelling)
         if len(meant.models) == 1 and meant.is_sure:
             return listing.by_slug.get(meant.models[0])
     return None
 
 
-def endpoints(model: Model) -> Json:
-    """Return the fields of OpenRouter's answer about a model's endpoints."""
-    row = orjson.loads(model.body)
-    return {name: row[name] for name in ("id", "name", "created", "description", "architecture", "endpoints")}
-
-
-# --- making the list -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     """What was computed from the offers of one canonical model."""
@@ -130,10 +96,10 @@ class _Made:
 
 
 @derived.Once
-def listing_of(held: Snapshot, last: Listing | None) -> Listing:
+def listing_of(snapshot: Snapshot, last: Listing | None) -> Listing:
     offers: dict[str, list[Row]] = defaultdict(list)
     openrouter: set[str] = set()
-    for row in unhurried(Selection.of(held).having("execution_mode", billing.STANDARD).rows):
+    for row in unhurried(Selection.of(snapshot).having("execution_mode", billing.STANDARD).rows):
         if row.identity is not None:
             offers[row.identity.model].append(row)
         if row.gateway == OPENROUTER:
@@ -151,7 +117,7 @@ def listing_of(held: Snapshot, last: Listing | None) -> Listing:
     return Listing(
         models={model.id: model for model in sorted(by_slug.values(), key=lambda model: model.id)},
         by_slug=by_slug,
-        sellers=[_told_of_seller(held, *seller) for seller in sorted(sellers)],
+        sellers=[_seller_row(snapshot, *seller) for seller in sorted(sellers)],
         made=made,
     )
 
@@ -161,192 +127,19 @@ def _made_of(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> _Made:
     return _Made(
         rows=rows,
         is_slug_taken=is_slug_taken,
-        model=_model(slug, rows, is_slug_taken=is_slug_taken) if _is_listable(documents) else None,
-        sellers=frozenset(map(_seller, documents)),
+        model=model_of(slug, rows, is_slug_taken=is_slug_taken) if is_listable(documents) else None,
+        sellers=frozenset(map(seller_of, documents)),
     )
 
 
-def _is_listable(documents: Sequence[Json]) -> bool:
-    """Whether the offers have the required fields. Checked before the comparison, which takes far longer."""
-    return any(document["price_basis"] == "token" for document in documents) and all(
-        _told(documents, path) is not None for path in _NEEDED
-    )
-
-
-def _model(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | None:
-    """Return the row of a model; None if none of its offers can be compared by token prices."""
-    offers = comparison.compared(rows, comparison.usual_workload(rows))
-    if (priced := _priced(offers)) is None:
-        return None
-    main = _main(offers, priced)
-    # The first known value wins: other offers fill in what the main offer lacks.
-    documents = [main.document, *(offer.document for offer in offers if offer is not main)]
-    row = _row(_id(main, slug, is_slug_taken=is_slug_taken), slug, documents) | {
-        "pricing": _pricing_of_row(priced.document),
-        "endpoints": [_endpoint(offer) for offer in offers],
-    }
-    return Model(
-        id=row["id"],
-        body=orjson.dumps(row),
-        input_modalities=frozenset(row["architecture"]["input_modalities"]),
-        output_modalities=frozenset(row["architecture"]["output_modalities"]),
-        supported_parameters=frozenset(row["supported_parameters"]),
-    )
-
-
-def _priced(offers: Iterable[Compared]) -> Compared | None:
-    """Return the offer whose prices the row shows: the cheapest that is not a free tier, if there is one.
-
-    A free tier is for trying a model: it allows a number of requests a day, then none. As the model's price, 0 would
-    mislead.
-    """
-    comparable = [offer for offer in offers if offer.cost is not None]
-    return next((offer for offer in comparable if not _is_free_tier(offer)), next(iter(comparable), None))
-
-
-def _main(offers: Sequence[Compared], priced: Compared) -> Compared:
-    """Return the offer whose id and texts the row shows: OpenRouter's, if possible without a variant, else `priced`.
-
-    OpenRouter's free tier is chosen only if the price is a free tier's too, or its id would promise another price.
-    """
-    own = [
-        offer for offer in offers if offer.row.gateway == OPENROUTER and _is_free_tier(offer) <= _is_free_tier(priced)
-    ]
-    return min(own, key=lambda offer: (_variant(offer.row) or "", offer.row.id), default=priced)
-
-
-def _is_free_tier(offer: Compared) -> bool:
-    return offer.row.id.endswith(":free")
-
-
-def _id(main: Compared, slug: str, *, is_slug_taken: bool) -> str:
-    """Return OpenRouter's id if it sells the model, as clients send the id on; else the slug, unless it is taken."""
-    if main.row.gateway == OPENROUTER:
-        return main.row.id
-    return slug if not is_slug_taken else f"{main.row.gateway}/{main.row.id}"
-
-
-def _row(model_id: str, slug: str, documents: Sequence[Json]) -> Json:
-    main = documents[0]
-    return {
-        "id": model_id,
-        "object": "model",
-        "owned_by": _told(documents, "provider_slug") or slug.partition("/")[0],
-        "canonical_slug": slug,
-        "hugging_face_id": _told(documents, "hugging_face_id"),
-        "name": main["name"],
-        "created": _created(documents),
-        "description": main["description"],
-        "context_length": _told(documents, "context_length"),
-        "architecture": _architecture(documents),
-        "top_provider": {
-            name: _told(documents, f"top_provider.{name}")
-            for name in ("context_length", "max_completion_tokens", "is_moderated")
-        },
-        "per_request_limits": None,
-        "supported_parameters": _told(documents, "supported_parameters"),
-        "default_parameters": _told(documents, "default_parameters"),
-        "knowledge_cutoff": _told(documents, "knowledge_cutoff"),
-        "expiration_date": main["expires"],
-        "links": {"details": f"/api/v1/models/{model_id}/endpoints"},
-    }
-
-
-def _created(documents: Iterable[Json]) -> int:
-    """Return when the model was created, else when the catalogue first had an offer of it, in Unix seconds.
-
-    Both are facts.
-    """
-    told = _told(documents, "created")
-    if told is not None:
-        return int(told)
-    return int(min(datetime.fromisoformat(document["first_seen"]) for document in documents).timestamp())
-
-
-def _architecture(documents: Iterable[Json]) -> Json:
-    """Leave out `tokenizer` if it is unknown: it is never null at OpenRouter."""
-    names = ("modality", "input_modalities", "output_modalities", "instruct_type", "tokenizer")
-    told = {name: _told(documents, f"architecture.{name}") for name in names}
-    return {name: value for name, value in told.items() if value is not None or name == "instruct_type"}
-
-
-def _endpoint(offer: Compared) -> Json:
-    """Return one gateway's offer. Unknown values are null where OpenRouter allows null, and are left out otherwise."""
-    document = offer.document
-    slug, name = _seller(document)
-    endpoint = {
-        "name": f"{name} | {document['id']}",
-        "model_id": document["id"],
-        "model_name": document["name"],
-        "source_gateway": document["source_gateway"],
-        "variant": _variant(offer.row),
-        "provider_name": name,
-        "tag": slug,
-        "max_completion_tokens": document["top_provider"]["max_completion_tokens"],
-        "max_prompt_tokens": None,
-        "quantization": document["quantization"] or "unknown",
-        "pricing": _pricing(document),
-        "uptime_last_5m": None,
-        "uptime_last_30m": None,
-        "uptime_last_1d": None,
-        "latency_last_30m": None,
-        "throughput_last_30m": None,
-    }
-    told = {
-        "context_length": document["context_length"],
-        "supported_parameters": document["supported_parameters"],
-        # 0 is "normal". Only OpenRouter measures the other states of its scale.
-        "status": 0 if document["availability"] == "online" else None,
-    }
-    return endpoint | {name: value for name, value in told.items() if value is not None}
-
-
-def _pricing_of_row(document: Json) -> Json:
-    """Return prices of both input and output, as OpenRouter's list always does: embeddings have 0 for their output.
-
-    Only an embedding model can lack an output price here, because any other model would have no cost.
-    """
-    return {"completion": "0"} | _pricing(document)
-
-
-def _pricing(document: Json) -> Json:
-    """Return the known prices, but never the per-token conversion of an hourly rate."""
-    told = document["pricing"] if document["price_basis"] != "hourly" else {}
-    return {key: told[key] for key in PRICING if told.get(key) is not None}
-
-
-def _seller(document: Json) -> tuple[str, str]:
-    """Return slug and name of the service that runs an offer: the gateway's host, else the gateway itself."""
-    host = document["host"]
-    if host is None:
-        gateway = document["source_gateway"]
-        return gateway, registry.GATEWAYS[gateway].name if gateway in registry.GATEWAYS else gateway
-    known = registry.PROVIDERS.of(host)
-    return host, known.name if known else host
-
-
-def _told_of_seller(held: Snapshot, slug: str, name: str) -> Json:
-    told = held.providers.get(registry.PROVIDERS.key(slug)) or ProviderRow()
+def _seller_row(snapshot: Snapshot, slug: str, name: str) -> Json:
+    facts = snapshot.providers.get(registry.PROVIDERS.key(slug)) or ProviderRow()
     return {
         "name": name,
         "slug": slug,
-        "privacy_policy_url": told.privacy_url or None,
-        "terms_of_service_url": told.terms_url or None,
-        "status_page_url": told.status_page_url or None,
-        "headquarters": told.headquarters or None,
+        "privacy_policy_url": facts.privacy_url or None,
+        "terms_of_service_url": facts.terms_url or None,
+        "status_page_url": facts.status_page_url or None,
+        "headquarters": facts.headquarters or None,
         "datacenters": None,
     }
-
-
-def _variant(row: Row) -> str | None:
-    return row.identity.variant or None if row.identity else None
-
-
-def _told(documents: Iterable[Json], path: str) -> Json:
-    """Return the first value at this path that is not null."""
-    for value in documents:
-        for part in path.split("."):
-            value = value[part]
-        if value is not None:
-            return value
-    return None
