@@ -87,6 +87,8 @@ class Gateway(ABC):
     """The gateway's name, as the vendor writes it."""
     site_url: ClassVar[str]
     docs_url: ClassVar[str]
+    completions_url: ClassVar[str] = ""
+    """The base address of its OpenAI-compatible API, where clients send their requests. Empty if it has none."""
     note: ClassVar[str]
     """The `note` of responses that show only this gateway."""
     hosts: ClassVar[Mapping[str, str]]

@@ -236,6 +236,7 @@ class Chutes(Gateway):
     name = "Chutes.ai"
     site_url = "https://chutes.ai"
     docs_url = "https://chutes.ai/docs"
+    completions_url = "https://llm.chutes.ai/v1"
     note = "Chutes.ai catalog"
     hosts = {"api": "https://api.chutes.ai", "llm": "https://llm.chutes.ai"}
     auth = Auth()

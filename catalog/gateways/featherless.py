@@ -138,6 +138,7 @@ class Featherless(Gateway):
     name = "Featherless"
     site_url = "https://featherless.ai"
     docs_url = "https://featherless.ai/docs/api-reference-models"
+    completions_url = "https://api.featherless.ai/v1"
     note = "Featherless catalog"
     hosts = {"api": "https://api.featherless.ai"}
     auth = Auth()

@@ -265,6 +265,7 @@ class OpenRouter(Gateway):
     name = "OpenRouter"
     site_url = "https://openrouter.ai"
     docs_url = "https://openrouter.ai/docs/api_reference/models"
+    completions_url = "https://openrouter.ai/api/v1"
     note = "OpenRouter catalog"
     hosts = {"api": "https://openrouter.ai"}
     auth = Auth()

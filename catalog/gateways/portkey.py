@@ -241,6 +241,7 @@ class Portkey(Gateway):
     name = "Portkey"
     site_url = "https://portkey.ai"
     docs_url = "https://portkey.ai/docs"
+    completions_url = "https://api.portkey.ai/v1"
     note = "Portkey catalog"
     hosts = {"api": "https://api.portkey.ai", "pricing": "https://configs.portkey.ai"}
     auth = Auth(header="x-portkey-api-key", scheme="", hosts=("api",))
