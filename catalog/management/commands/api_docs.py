@@ -1,13 +1,15 @@
-"""Generates the tables of docs/api from the OpenAPI document, between two markers that name the content.
+"""Generates the tables of docs/api and docs/formats, between two markers that name the content.
 
 `<!-- parameters: list_models -->` … `<!-- end -->` is the table of an operation's query parameters.
 `<!-- fields: Offer -->` … `<!-- end -->` is the table of a shape's fields.
+`<!-- formats: index -->` … `<!-- end -->` is the table of the formats of other services.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from drf_spectacular.generators import SchemaGenerator
 
+from catalog.management.generated import formats
+
 Json = Any
 
-_MARKED = re.compile(r"(<!-- (parameters|fields): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- (parameters|fields|formats): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 class Command(BaseCommand):
-    help = "Write the generated tables of docs/api anew."
+    help = "Write the generated tables of docs/api and docs/formats."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,7 +33,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
-        for page in sorted((Path(settings.BASE_DIR) / "docs" / "api").glob("*.md")):
+        docs = Path(settings.BASE_DIR) / "docs"
+        for page in sorted([*docs.glob("api/*.md"), *docs.glob("formats/*.md")]):
             text = page.read_text()
             current = with_tables(text, document)
             if current != text and options["check"]:
@@ -41,11 +46,15 @@ class Command(BaseCommand):
 
 def with_tables(text: str, document: Json) -> str:
     """Return the page with its current tables. Raises CommandError for a marker with an unknown name."""
-    tables: dict[str, Callable[[Json, str], str]] = {"parameters": _parameters, "fields": _fields}
+    tables: dict[str, Callable[[str], str]] = {
+        "parameters": partial(_parameters, document),
+        "fields": partial(_fields, document),
+        "formats": formats.index,
+    }
 
     def filled(mark: re.Match[str]) -> str:
         begin, kind, name, _, end = mark.groups()
-        return f"{begin}{tables[kind](document, name)}\n{end}"
+        return f"{begin}{tables[kind](name)}\n{end}"
 
     return _MARKED.sub(filled, text)
 
