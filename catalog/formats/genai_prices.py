@@ -46,6 +46,7 @@ from catalog.formats.standard_prices import (
 from catalog.memory import derived
 from catalog.memory.index import Row
 from catalog.memory.snapshot import Snapshot
+from catalog.memory.unhurried import unhurried
 from catalog.pricing import meters
 from catalog.pricing.quantities import EXACT
 
@@ -200,10 +201,10 @@ class Prices:
 @derived.Once
 def prices_of(snapshot: Snapshot, last: Prices | None) -> Prices:
     entries = entries_of(snapshot, None if last is None else last.entries, _entry_of)
-    names = Counter(map(_name, (row for row, entry in entries.values() if entry is not None)))
+    names = Counter(_name(row) for row, entry in unhurried(entries.values()) if entry is not None)
     ambiguous = frozenset(name for name, count in names.items() if count > 1)
     models: dict[str, list[orjson.Fragment]] = {slug: [] for slug in registry.GATEWAYS}
-    for row, entry in entries.values():
+    for row, entry in unhurried(entries.values()):
         if isinstance(entry, orjson.Fragment) and _name(row) not in ambiguous:
             models[row.gateway].append(entry)
     listed = [_provider(registry.GATEWAYS[slug], found) for slug, found in models.items() if found]

@@ -37,6 +37,7 @@ from catalog.formats.standard_prices import (
 from catalog.memory import derived
 from catalog.memory.index import Row
 from catalog.memory.snapshot import Snapshot
+from catalog.memory.unhurried import unhurried
 from catalog.pricing import meters
 
 Json = Any
@@ -155,7 +156,7 @@ class Models:
 def models_of(snapshot: Snapshot, last: Models | None) -> Models:
     entries = entries_of(snapshot, None if last is None else last.entries, _entry_of)
     models: dict[str, dict[str, orjson.Fragment]] = {slug: {} for slug in registry.GATEWAYS}
-    for row, entry in entries.values():
+    for row, entry in unhurried(entries.values()):
         if isinstance(entry, orjson.Fragment):
             models[row.gateway][row.id] = entry
     listed = {slug: _provider(registry.GATEWAYS[slug], found) for slug, found in models.items() if found}

@@ -62,7 +62,8 @@ def _page(file: Path, folder: str) -> str:
 
 @cache
 def _contents(folder: str) -> str:
-    parts = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
+    named = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
+    parts = [part for part in named if part[2]]
     return render_to_string("web/contents.html", {"title": FOLDERS.get(folder, "Documents"), "parts": parts})
 
 
