@@ -35,12 +35,16 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROXY_AUTHORIZATION")
 PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
-LIMITED = ("/catalog/", "/api/", "/v1/", "/litellm/")
-"""Probes, metrics and the admin have no limit: operators must always get through."""
 
 
 class Cacheable(Protocol):
-    """What the front asks of the application behind it: which answers may be cached, and until when."""
+    """What the front asks of the application behind it: which answers may be cached until when, and what is limited."""
+
+    def is_limited(self, path: str) -> bool:
+        """Whether requests to this address count against the limits.
+
+        Probes, metrics and the admin never do: operators must always get through.
+        """
 
     def identity(self) -> object | None:
         """Return the object that the cached answers belong to; a new object drops them. None: nothing is served yet."""
@@ -100,7 +104,7 @@ class Front:
             reply.cors_headers = cors.preflight_headers(path)
             reply("204 No Content", [])
             return Source.PREFLIGHT, []
-        if path.startswith(LIMITED) and (refusal := self._refusal(environ, reply)) is not None:
+        if self._cacheable.is_limited(path) and (refusal := self._refusal(environ, reply)) is not None:
             return Source.REFUSED, _refuse(environ, reply, refusal)
         if not path.startswith(PERSONAL):
             for header in CREDENTIALS:

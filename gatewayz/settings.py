@@ -247,10 +247,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATION_PARAMETERS": False,
     "TAGS": [{"name": "catalogue"}, {"name": "drop-in"}, {"name": "health"}],  # in this order on the page
-    "PREPROCESSING_HOOKS": ["catalog.api.schema.without_trailing_slashes", "catalog.api.schema.without_second_prefix"],
+    "PREPROCESSING_HOOKS": [
+        "catalog.api.schema.without_trailing_slashes",
+        "catalog.api.schema.without_further_prefixes",
+    ],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "catalog.api.schema.with_security_schemes",
+        "catalog.api.formats.with_shapes",
     ],
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",

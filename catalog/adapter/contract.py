@@ -92,6 +92,8 @@ class Gateway(ABC):
     """The name in a list of all gateways, if it is another one."""
     site_url: ClassVar[str]
     docs_url: ClassVar[str]
+    completions_url: ClassVar[str] = ""
+    """The base address of its OpenAI-compatible API, where clients send their requests. Empty if it has none."""
     hosts: ClassVar[Mapping[str, str]]
     """The base address of each host, without the paths of requests. The setting `<SLUG>_<HOST>_BASE` replaces it."""
     auth: ClassVar[Auth]

@@ -10,9 +10,10 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api.serializers.problems import DropInProblemSerializer, ProblemSerializer
+from catalog.formats.contract import Route
+from catalog.parameters import cacheable
 from catalog.parameters.filterset import SelectionFilterSet
 from catalog.parameters.kinds import Parameter
-from front.front import LIMITED
 from front.problems import DROP_IN
 
 Json = Any
@@ -35,7 +36,7 @@ class CatalogSchema(AutoSchema):
         return [] if filterset is None else [_documented(name, p) for name, p in filterset.parameters().items()]
 
     def get_tags(self) -> list[str]:
-        if self.path.startswith((*DROP_IN, "/litellm/")):
+        if _route_of(self.view) is not None:
             return ["drop-in"]
         return ["catalogue" if self.path.startswith("/catalog") else "health"]
 
@@ -56,7 +57,7 @@ class CatalogSchema(AutoSchema):
         expected = {"400": "A parameter is wrong; `errors` lists each one.", "503": "The service is not ready."}
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
-        if self.path.startswith(LIMITED):
+        if cacheable.is_limited(self.path):
             expected["401"] = "The key is wrong, or a key is required and missing."
             expected["429"] = "Too many requests; `Retry-After` gives the seconds to wait."
         if self._needs_key():
@@ -68,7 +69,7 @@ class CatalogSchema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Keys are optional everywhere that has a limit, and required for operations that change something."""
-        if not self.path.startswith(LIMITED):
+        if not cacheable.is_limited(self.path):
             return []
         known: list[dict[str, list[str]]] = [{name: []} for name in KEY_SCHEMES]
         return [*known, {"session": []}] if self._needs_key() else [{}, *known]
@@ -86,9 +87,16 @@ def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:
     return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
 
 
-def without_second_prefix(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """List each address once: everything under `/api/v1` answers under `/v1` too."""
-    return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/v1/")]
+def without_further_prefixes(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """List each route of a format once: OpenRouter's answer under `/api/v1` and most of them under `/v1` too."""
+    routes = [(endpoint, _route_of(endpoint[3].cls)) for endpoint in endpoints]
+    return [endpoint for endpoint, route in routes if route is None or endpoint[0] == route.addresses[0]]
+
+
+def _route_of(view: object) -> Route | None:
+    """Return the route of a view that answers one of a format."""
+    route: Route | None = getattr(view, "route", None)
+    return route
 
 
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:

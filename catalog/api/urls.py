@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from catalog.api import canonical, compare, drop_in, estimate, export, feed, history, stats, sync, views
+from catalog.api import canonical, compare, estimate, export, feed, formats, history, stats, sync, views
 from catalog.api.metrics import metrics
 
 
 def _list(address: str, view: type[views.CatalogView]) -> list[URLPattern]:
     return [path(address, view.as_view()), path(f"{address}/", view.as_view())]
-
-
-def _drop_in(prefix: str) -> list[URLPattern]:
-    return [
-        path(f"{prefix}/models", drop_in.Models.as_view()),
-        path(f"{prefix}/models/user", drop_in.ModelsOfUser.as_view()),
-        path(f"{prefix}/models/count", drop_in.ModelCount.as_view()),
-        path(f"{prefix}/models/<path:model_id>/endpoints", drop_in.Endpoints.as_view()),
-        path(f"{prefix}/models/<path:model_id>", drop_in.Model.as_view()),
-        path(f"{prefix}/model/<path:model_id>", drop_in.ModelInData.as_view()),
-        path(f"{prefix}/providers", drop_in.Providers.as_view()),
-    ]
 
 
 urlpatterns = [
@@ -45,9 +33,7 @@ urlpatterns = [
     path("catalog/changes.atom", feed.ChangeFeed.as_view()),
     path("catalog/sync/runs/<int:run_id>", sync.SyncRunDetail.as_view()),
     path("catalog/sync/<str:gateway>", sync.SyncStart.as_view()),
-    *_drop_in("api/v1"),
-    *_drop_in("v1"),
-    path("litellm/model_prices.json", drop_in.LiteLLMPrices.as_view()),
+    *formats.urlpatterns(),
     path("catalog/schema", views.Schema.as_view(), name="schema"),
     path("catalog/docs", views.Docs.as_view(url_name="schema")),
     path("healthz", views.Alive.as_view()),

@@ -140,6 +140,7 @@ class Featherless(Gateway):
     name = "Featherless"
     site_url = "https://featherless.ai"
     docs_url = "https://featherless.ai/docs/api-reference-models"
+    completions_url = "https://api.featherless.ai/v1"
     hosts = {"api": "https://api.featherless.ai"}
     auth = Auth()
     explained = {"api": "Serves /v1/models."}

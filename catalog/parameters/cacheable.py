@@ -6,7 +6,7 @@ Their answers depend only on the snapshot, or on what the database has stored up
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.core.exceptions import SuspiciousOperation
@@ -27,7 +27,7 @@ class Endpoint(NamedTuple):
     """The media type of the endpoint's answers."""
 
 
-ENDPOINTS: Sequence[Endpoint] = (
+ENDPOINTS: list[Endpoint] = [
     Endpoint(re.compile(r"/catalog/models/?"), offer_filters.OfferFilterSet),
     Endpoint(re.compile(r"/catalog/providers?/?"), filters.ProviderFilterSet),
     Endpoint(re.compile(r"/catalog/providers/.+", re.DOTALL), filters.OfferOfIdFilterSet),
@@ -42,16 +42,25 @@ ENDPOINTS: Sequence[Endpoint] = (
     Endpoint(re.compile(r"/catalog/export\.csv"), offer_filters.NarrowingFilterSet, "text/csv"),
     Endpoint(re.compile(r"/catalog/changes/?"), filters.ChangeFilterSet),
     Endpoint(re.compile(r"/catalog/changes\.atom"), filters.ChangeFeedFilterSet, "application/atom+xml"),
-    Endpoint(re.compile(r"(/api)?/v1/models(/count|/user)?"), filters.DropInFilterSet),
-    Endpoint(re.compile(r"(/api)?/v1/(models?/.+|providers)", re.DOTALL), filters.NoParameters),
-    Endpoint(re.compile(r"/litellm/model_prices\.json"), filters.NoParameters),
     # These answers change only with a new version of the service.
     Endpoint(re.compile(r"/catalog/schema"), filters.NoParameters, "application/vnd.oai.openapi+json"),
     Endpoint(re.compile(r"/catalog/docs"), filters.NoParameters, "text/html"),
     Endpoint(re.compile(r"/catalog/logos/.+\.svg", re.DOTALL), filters.NoParameters, "image/svg+xml"),
     Endpoint(re.compile(r"/docs/.*", re.DOTALL), filters.NoParameters, "text/html"),
-)
-"""The first match holds."""
+]
+"""The first match holds. `register` adds those of the formats, which are above this floor."""
+_limited: list[str] = ["/catalog/"]
+
+
+def register(endpoints: Iterable[Endpoint], *, prefixes: Iterable[str]) -> None:
+    """Add addresses, and the prefixes below which requests count against the limits."""
+    ENDPOINTS.extend(endpoints)
+    _limited.extend(prefixes)
+
+
+def is_limited(path: str) -> bool:
+    """Whether requests to this address count against the limits."""
+    return path.startswith(tuple(_limited))
 
 
 def identity() -> object | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import time
 from fractions import Fraction
+from typing import TypeVar
 
 from catalog.normalize import dates
 from catalog.pricing.meters import COMPUTE_HOUR, METERS
@@ -21,6 +22,7 @@ EXECUTION_MODES = (STANDARD, "batch", "flex", "priority", "fast")
 machine."""
 
 _DAY_MINUTES = 24 * 60
+_Price = TypeVar("_Price", PriceRecord, UnclearPrice, PriceRecord | UnclearPrice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,15 @@ def not_sold_by(prices: Iterable[PriceRecord]) -> frozenset[str]:
     if not any(price.amount for price in billed(listed)):
         return frozenset()
     return frozenset(price.meter for price in listed) - {price.meter for price in listed if price.amount}
+
+
+def in_force(prices: Iterable[_Price], circumstances: Circumstances) -> dict[str, _Price]:
+    """Return the price of each meter under these circumstances, known or unclear.
+
+    Raises ValueError for an unknown condition.
+    """
+    holding = [price for price in prices if holds(price.conditions, circumstances)]
+    return {price.meter: price for price in sorted(holding, key=lambda price: precedence(price.conditions))}
 
 
 def holds(conditions: Iterable[Condition], circumstances: Circumstances) -> bool | None:

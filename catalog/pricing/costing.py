@@ -26,7 +26,7 @@ from catalog.pricing.quantities import EXACT, exact_sum
 from catalog.pricing.workloads import Workload
 from catalog.records import Condition, PriceRecord, UnclearPrice
 
-_ORDINARY = {
+ORDINARY = {
     meters.INPUT_TEXT_CACHE_READ: meters.INPUT_TEXT,
     meters.INPUT_TEXT_CACHE_WRITE_1H: meters.INPUT_TEXT_CACHE_WRITE,
     meters.INPUT_TEXT_CACHE_WRITE: meters.INPUT_TEXT,
@@ -168,8 +168,7 @@ def _chosen(
 
     Raises ValueError for an unknown condition.
     """
-    holding = [price for price in prices if billing.holds(price.conditions, circumstances)]
-    found = {price.meter: price for price in sorted(holding, key=lambda price: billing.precedence(price.conditions))}
+    found = billing.in_force(prices, circumstances)
     known = {meter: price for meter, price in found.items() if isinstance(price, PriceRecord)}
     return known, frozenset(found.keys() - known.keys())
 
@@ -247,7 +246,7 @@ def _bill_as_ordinary(quantities: dict[str, Decimal], chosen: _Chosen, unclear: 
     is kept for an hour usually costs more."""
     written, priced = meters.INPUT_TEXT_CACHE_WRITE_1H, {*chosen, *unclear}
     is_hour_unpriced = written in quantities and written not in priced
-    for meter, ordinary in _ORDINARY.items():
+    for meter, ordinary in ORDINARY.items():
         if meter in quantities and meter not in priced:
             quantities[ordinary] = exact_sum((quantities.pop(meter), quantities.get(ordinary, 0)))
     billed_as = next((meter for meter in (meters.INPUT_TEXT_CACHE_WRITE, meters.INPUT_TEXT) if meter in priced), None)
@@ -297,7 +296,7 @@ def _with_holds(
 def _wanted_meters(workload: Workload, billed: Collection[str]) -> set[str]:
     """Return the meters whose prices decide what the workload costs, known or not."""
     wanted = {*_stated(workload), *billed}
-    for meter, ordinary in _ORDINARY.items():
+    for meter, ordinary in ORDINARY.items():
         if meter in wanted and meter not in billed:
             wanted.add(ordinary)
     if billed and meters.COMPUTE_HOUR not in billed:

@@ -1,4 +1,5 @@
-"""The documents of the API as pages: `docs/api/*.md`, and `docs/problems/*.md`, which an error's `type` links to."""
+"""The documents of the API as pages: `docs/api/*.md`, `docs/formats/*.md`, and `docs/problems/*.md`, which an error's
+`type` links to."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 from catalog.web import markdown
 from catalog.web.pages import Page
 
-FOLDERS = {"api": "The API", "problems": "Errors"}
+FOLDERS = {"api": "The API", "formats": "Formats of other services", "problems": "Errors"}
 HEADERS = {
     "Cache-Control": "public, max-age=3600",
     # Only the page itself and our own style are allowed: no script, no frame, no form.
@@ -61,7 +62,8 @@ def _page(file: Path, folder: str) -> str:
 
 @cache
 def _contents(folder: str) -> str:
-    parts = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
+    named = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
+    parts = [part for part in named if part[2]]
     return render_to_string("web/contents.html", {"title": FOLDERS.get(folder, "Documents"), "parts": parts})
 
 

@@ -1,4 +1,4 @@
-"""docs/api: every example is executed."""
+"""docs/api and docs/formats: every example is executed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from catalog.memory.snapshot import Snapshot
 
 Json = Any
 
-PAGES = sorted((Path(settings.BASE_DIR) / "docs" / "api").glob("*.md"))
+DOCS = Path(settings.BASE_DIR) / "docs"
+PAGES = sorted([*DOCS.glob("api/*.md"), *DOCS.glob("formats/*.md")])
 _EXAMPLE = re.compile(
     r"```console\n\$ (?P<command>curl .*?)\n```\s*```(?P<kind>json|text)\n(?P<answer>.*?)\n```", re.DOTALL
 )

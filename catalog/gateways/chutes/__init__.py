@@ -55,6 +55,7 @@ class Chutes(Gateway):
     short_name = "Chutes"
     site_url = "https://chutes.ai"
     docs_url = "https://chutes.ai/docs"
+    completions_url = "https://llm.chutes.ai/v1"
     hosts = {"api": "https://api.chutes.ai", "llm": "https://llm.chutes.ai"}
     auth = Auth()
     explained = {

@@ -56,6 +56,7 @@ class OpenRouter(Gateway):
     name = "OpenRouter"
     site_url = "https://openrouter.ai"
     docs_url = "https://openrouter.ai/docs/api_reference/models"
+    completions_url = "https://openrouter.ai/api/v1"
     hosts = {"api": "https://openrouter.ai"}
     auth = Auth()
     explained = {"api": "Serves /api/v1/models and /api/v1/providers."}

@@ -61,6 +61,7 @@ class Portkey(Gateway):
     name = "Portkey"
     site_url = "https://portkey.ai"
     docs_url = "https://portkey.ai/docs"
+    completions_url = "https://api.portkey.ai/v1"
     hosts = {"api": "https://api.portkey.ai", "pricing": "https://configs.portkey.ai"}
     auth = Auth(header="x-portkey-api-key", scheme="", hosts=("api",))
     options = {

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog.management.generated import endpoints, gateways
+from catalog.management.generated import endpoints, formats, gateways
 from catalog.management.generated.parts import UnknownPart, Writer, with_parts
 
 FILES = ("README.md", ".env.example", "docker-compose.yml", "fixtures/SOURCES.md", "docs/**/*.md")
@@ -34,7 +34,11 @@ class Command(BaseCommand):
 def changes(root: Path) -> dict[str, str]:
     """Return the new texts of the files below `root` whose generated parts lag, by their names. Raises CommandError if
     a marker names an unknown part."""
-    writers: Mapping[str, Writer] = {**endpoints.writers(), "gateways": gateways.writer(fixtures=root / "fixtures")}
+    writers: Mapping[str, Writer] = {
+        **endpoints.writers(),
+        "formats": formats.index,
+        "gateways": gateways.writer(fixtures=root / "fixtures"),
+    }
     found = {}
     for path in sorted(path for pattern in FILES for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from catalog.documents import reading, rendering
-from catalog.formats import litellm_map
+from catalog.formats import litellm
 from catalog.memory import snapshot
 from catalog.memory.index import Row
 from catalog.pricing import meters
@@ -121,7 +121,7 @@ def document(*held: PriceRecord, **fields: Any) -> Json:
 def entry(*held: PriceRecord, **fields: Any) -> Json:
     """Return the entry of LiteLLM's map for an offer with these held prices, or None if the map leaves it out."""
     row = Row.of(orjson.dumps(document(*held, **fields)))
-    found = json.loads(litellm_map.map_of(snapshot_of(row)).body, parse_float=Decimal)
+    found = json.loads(litellm.map_of(snapshot_of(row)).body, parse_float=Decimal)
     return found.get("openrouter/maker/model")
 
 

@@ -34,6 +34,7 @@ from catalog.models import Revision, SyncRun
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
 from tests.catalog.api.reading import Response, problem_of, read
+from tests.catalog.formats.routes import answers_of_formats
 from tests.catalog.syncing import sync, sync_rows
 from tests.factories import offer_record, per_token, publish
 from tests.front.web import Web
@@ -109,25 +110,7 @@ ANSWERED = {
     ("/catalog/changes.atom", "400"): "/catalog/changes.atom?since=2026-11-22",
     ("/catalog/gateways", "200"): "/catalog/gateways",
     ("/catalog/gateways", "400"): "/catalog/gateways?limit=1",
-    ("/api/v1/models", "200"): "/api/v1/models",
-    ("/api/v1/models", "400"): "/api/v1/models?category=programming",
-    ("/api/v1/models/user", "200"): "/api/v1/models/user",
-    ("/api/v1/models/user", "400"): "/api/v1/models/user?category=programming",
-    ("/api/v1/models/count", "200"): "/api/v1/models/count",
-    ("/api/v1/models/count", "400"): "/api/v1/models/count?category=programming",
-    ("/api/v1/models/{model_id}", "200"): "/api/v1/models/deepseek-ai/DeepSeek-R1",
-    ("/api/v1/models/{model_id}", "400"): "/api/v1/models/deepseek-ai/DeepSeek-R1?limit=1",
-    ("/api/v1/models/{model_id}", "404"): "/api/v1/models/nobody/nothing",
-    ("/api/v1/model/{model_id}", "200"): "/api/v1/model/deepseek-ai/DeepSeek-R1",
-    ("/api/v1/model/{model_id}", "400"): "/api/v1/model/deepseek-ai/DeepSeek-R1?limit=1",
-    ("/api/v1/model/{model_id}", "404"): "/api/v1/model/nobody/nothing",
-    ("/api/v1/models/{model_id}/endpoints", "200"): "/api/v1/models/deepseek-ai/DeepSeek-R1/endpoints",
-    ("/api/v1/models/{model_id}/endpoints", "400"): "/api/v1/models/deepseek-ai/DeepSeek-R1/endpoints?limit=1",
-    ("/api/v1/models/{model_id}/endpoints", "404"): "/api/v1/models/nobody/nothing/endpoints",
-    ("/api/v1/providers", "200"): "/api/v1/providers",
-    ("/api/v1/providers", "400"): "/api/v1/providers?limit=1",
-    ("/litellm/model_prices.json", "200"): "/litellm/model_prices.json",
-    ("/litellm/model_prices.json", "400"): "/litellm/model_prices.json?limit=1",
+    **answers_of_formats(),
     ("/healthz", "200"): "/healthz",
     ("/healthz", "400"): "/healthz?limit=1",
     ("/readyz", "200"): "/readyz",
@@ -159,14 +142,7 @@ UNREADY = {
     ("/catalog/provider", "503"): "/catalog/provider",
     ("/catalog/providers", "503"): "/catalog/providers",
     ("/catalog/gateways", "503"): "/catalog/gateways",
-    ("/api/v1/models", "503"): "/api/v1/models",
-    ("/api/v1/models/user", "503"): "/api/v1/models/user",
-    ("/api/v1/models/count", "503"): "/api/v1/models/count",
-    ("/api/v1/models/{model_id}", "503"): "/api/v1/models/deepseek-ai/DeepSeek-R1",
-    ("/api/v1/model/{model_id}", "503"): "/api/v1/model/deepseek-ai/DeepSeek-R1",
-    ("/api/v1/models/{model_id}/endpoints", "503"): "/api/v1/models/deepseek-ai/DeepSeek-R1/endpoints",
-    ("/api/v1/providers", "503"): "/api/v1/providers",
-    ("/litellm/model_prices.json", "503"): "/litellm/model_prices.json",
+    **{(path, "503"): address for (path, status), address in answers_of_formats().items() if status == "200"},
     ("/readyz", "503"): "/readyz",
 }
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from catalog.documents import reading, rendering
-from catalog.formats import drop_in, litellm_map
+from catalog.formats import litellm, model_rows
 from catalog.pricing import costing, meters, workloads
 from catalog.publication.overlay import overlay
 from catalog.records import Condition, OfferRecord, PriceRecord, UnclearPrice
@@ -162,11 +162,11 @@ def test_litellm_is_given_no_offer_with_an_unclear_price(conditions: tuple[Condi
     for record, count in ((offer(), 1), (offer(unclear(meters.INPUT_TEXT_CACHE_READ, *conditions)), 0)):
         snapshot = snapshot_of(served_row(record, gateway="openrouter"))
 
-        assert len(orjson.loads(litellm_map.map_of(snapshot).body)) == count
+        assert len(orjson.loads(litellm.map_of(snapshot).body)) == count
 
 
 def test_clients_of_openrouters_list_get_no_null() -> None:
-    assert drop_in._pricing(shown(offer(unclear(meters.INPUT_TEXT_CACHE_READ)))) == {
+    assert model_rows.pricing_of(shown(offer(unclear(meters.INPUT_TEXT_CACHE_READ)))) == {
         "prompt": "0.000001",
         "completion": "0.000002",
     }

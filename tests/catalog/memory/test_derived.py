@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.formats import drop_in, litellm_map
+from catalog.formats import litellm, model_list
 from catalog.memory import derived, index
 from catalog.memory.index import Row
 from catalog.memory.snapshot import Snapshot
@@ -28,7 +28,7 @@ def told_of_models(models: canonical.Models) -> object:
     return [(models.meant_by(asked), models.rows_of(asked)) for asked in ASKED]
 
 
-def told_of_listing(listing: drop_in.Listing) -> object:
+def told_of_listing(listing: model_list.Listing) -> object:
     return list(listing.models.items()), listing.by_slug, listing.sellers
 
 
@@ -38,8 +38,8 @@ def told_of_tariffs(tariffs: tariffs.Tariffs) -> object:
 
 TOLD: Mapping[derived.Once[Snapshot, Any], Callable[[Any], object]] = {
     canonical.models_of: told_of_models,
-    drop_in.listing_of: told_of_listing,
-    litellm_map.map_of: lambda made: made.body,
+    model_list.listing_of: told_of_listing,
+    litellm.map_of: lambda made: made.body,
     tariffs.tariffs_of: told_of_tariffs,
 }
 made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "drop-in list", "LiteLLM's map", "tariffs"])

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.web import markdown
+from catalog.web.documents import FOLDERS
 from front.problems import KINDS
 from tests.catalog.api.reading import problem_of
 
-DOCUMENTS = sorted(settings.DOCS_DIR.glob("api/*.md")) + sorted(settings.DOCS_DIR.glob("problems/*.md"))
-ADDRESSES = ["/docs/", "/docs/api/", "/docs/problems/"]
+DOCUMENTS = [file for folder in FOLDERS for file in sorted(settings.DOCS_DIR.glob(f"{folder}/*.md"))]
+ADDRESSES = ["/docs/", *(f"/docs/{folder}/" for folder in FOLDERS)]
 ADDRESSES += [f"/docs/{file.parent.name}/{file.stem}" for file in DOCUMENTS]
 
 

@@ -15,7 +15,7 @@ import pytest
 from django.test import Client
 
 from catalog.documents import rendering
-from catalog.formats import litellm_map
+from catalog.formats import litellm
 from catalog.memory.index import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -34,7 +34,7 @@ def row(record: OfferRecord, gateway: str = "openrouter") -> Row:
 
 
 def entries(*rows: Row) -> Json:
-    return json.loads(litellm_map.map_of(snapshot_of(*rows)).body, parse_float=Decimal)
+    return json.loads(litellm.map_of(snapshot_of(*rows)).body, parse_float=Decimal)
 
 
 def by_litellm(script: str, argument: str, *, home: Path, **settings: str) -> Json:
@@ -115,7 +115,7 @@ def test_keys_are_those_that_litellm_calls_a_model_by() -> None:
     assert "output_cost_per_token" not in found["embed-v3"]
 
 
-def test_conditions_sizes_and_abilities_are_told_in_litellms_words() -> None:
+def test_conditions_sizes_and_abilities_have_litellms_names() -> None:
     def dearer(amount: str, *conditions: Condition) -> PriceRecord:
         return PriceRecord(meter="input.text", amount=Decimal(amount), conditions=conditions)
 
@@ -175,8 +175,8 @@ SIDES = "input_cost_per_token", "output_cost_per_token"
 ASKED = [(tier, size) for tier in (None, "_flex", "_priority", "_batches") for size in (None, 128, 200, 256, 272)]
 
 def expected(entry, tier, size):
-    told = f"_above_{size}k_tokens" if size else ""
-    costs = [entry.get(side + told + (tier or "")) for side in SIDES]
+    suffix = f"_above_{size}k_tokens" if size else ""
+    costs = [entry.get(side + suffix + (tier or "")) for side in SIDES]
     return None if None in costs else costs
 
 def reckoned(key, entry, tier, size):
@@ -241,8 +241,8 @@ def test_litellm_reckons_with_the_prices_of_every_entry_and_asks_where_it_did(
     client: Client, bundled: Snapshot, tmp_path: Path
 ) -> None:
     conditional = entries(row(in_all_modes("gpt-5.4"), "portkey"), row(in_all_modes("unheard-of"), "portkey"))
-    told = orjson.loads(client.get(ADDRESS).content) | conditional
-    (tmp_path / "prices.json").write_bytes(orjson.dumps(told, default=float))
+    prices = orjson.loads(client.get(ADDRESS).content) | conditional
+    (tmp_path / "prices.json").write_bytes(orjson.dumps(prices, default=float))
 
     reckoned_with, wrong, renamed = by_litellm(
         REGISTERED_WITH_LITELLM, str(tmp_path / "prices.json"), home=tmp_path, LITELLM_LOCAL_MODEL_COST_MAP="True"
@@ -258,7 +258,7 @@ import json, sys
 import litellm
 from litellm.litellm_core_utils.get_model_cost_map import get_model_cost_map_source_info
 
-def told(model):
+def known(model):
     info = litellm.get_model_info(model)
     costs = litellm.cost_per_token(model=model, prompt_tokens=1000, completion_tokens=1000)
     return [info["litellm_provider"], info["max_input_tokens"], info["supports_function_calling"], sum(costs)]
@@ -266,7 +266,7 @@ def told(model):
 fetched = get_model_cost_map_source_info()["source"], len(litellm.model_cost)
 litellm.model_cost = {}
 litellm.register_model(json.loads(sys.argv[1]))
-json.dump([fetched, told("openrouter/deepseek/deepseek-r1"), told("gemini/gemini-2.5-pro")], sys.stdout)
+json.dump([fetched, known("openrouter/deepseek/deepseek-r1"), known("gemini/gemini-2.5-pro")], sys.stdout)
 """
 
 

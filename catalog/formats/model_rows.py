@@ -1,29 +1,20 @@
-"""Models in the shape of OpenRouter's list, for existing clients of that list. Pure over a snapshot.
+"""Makes the row of one model from its offers, in the shape of OpenRouter's list. Pure.
 
-These clients parse the whole list or fail: one null in place of a required value, and they show none of its models.
-So a model with missing facts stays out of the list; no fact is invented to get it in.
+No fact is invented to get a model into the list: clients show none of its models if one value is null.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
 from catalog import registry
-from catalog.memory import derived
 from catalog.memory.index import Row
-from catalog.memory.selection import Selection
-from catalog.memory.snapshot import ProviderRow, Snapshot
-from catalog.memory.unhurried import unhurried
-from catalog.pricing import billing
 from catalog.reports import comparison
-from catalog.reports.canonical import models_of
 from catalog.reports.comparison import Compared
 
 Json = Any
@@ -84,96 +75,14 @@ class Model:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    models: dict[str, Model]
-    """The models by the id of their row, in the order of the ids."""
-    by_slug: dict[str, Model]
-    """The models by the slug of their canonical model."""
-    sellers: list[Json]
-    """The services that run the models; OpenRouter calls them providers."""
-    made: Mapping[str, _Made]
-    """Every canonical model that was considered, by its slug, including those that are not in the list."""
-
-
-def find(held: Snapshot, asked: str) -> Model | None:
-    """Return the row that an id means: a row's own id, or any unambiguous id or name of an offer of its model."""
-    listing = listing_of(held)
-    plain = unquote(asked)  # some clients encode an id that their user has already encoded
-    spellings = dict.fromkeys((asked, plain, plain.removesuffix(":free")))
-    for spelling in spellings:
-        if (found := listing.models.get(spelling)) is not None:
-            return found
-    for spelling in spellings:
-        meant = models_of(held).meant_by(spelling)
-        if len(meant.models) == 1 and meant.is_sure:
-            return listing.by_slug.get(meant.models[0])
-    return None
-
-
-def endpoints(model: Model) -> Json:
-    """Return the fields of OpenRouter's answer about a model's endpoints."""
-    row = orjson.loads(model.body)
-    return {name: row[name] for name in ("id", "name", "created", "description", "architecture", "endpoints")}
-
-
-# --- making the list -------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """What was computed from the offers of one canonical model."""
-
-    rows: Sequence[Row]
-    is_slug_taken: bool
-    """Whether OpenRouter has an offer of another id that equals the model's slug."""
-    model: Model | None
-    sellers: frozenset[tuple[str, str]]
-
-
-@derived.Once
-def listing_of(held: Snapshot, last: Listing | None) -> Listing:
-    offers: dict[str, list[Row]] = defaultdict(list)
-    openrouter: set[str] = set()
-    for row in unhurried(Selection.of(held).having("execution_mode", billing.STANDARD).rows):
-        if row.identity is not None:
-            offers[row.identity.model].append(row)
-        if row.gateway == OPENROUTER:
-            openrouter.add(row.id)
-    known = last.made if last is not None else {}
-    made: dict[str, _Made] = {}
-    for slug, rows in unhurried(offers.items()):
-        before, is_slug_taken = known.get(slug), slug in openrouter
-        if before is not None and before.rows == rows and before.is_slug_taken == is_slug_taken:
-            made[slug] = before
-        else:
-            made[slug] = _made_of(slug, rows, is_slug_taken=is_slug_taken)
-    by_slug = {slug: each.model for slug, each in made.items() if each.model is not None}
-    sellers = frozenset[tuple[str, str]]().union(*(each.sellers for each in made.values()))
-    return Listing(
-        models={model.id: model for model in sorted(by_slug.values(), key=lambda model: model.id)},
-        by_slug=by_slug,
-        sellers=[_told_of_seller(held, *seller) for seller in sorted(sellers)],
-        made=made,
-    )
-
-
-def _made_of(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> _Made:
-    documents = [orjson.loads(row.document) for row in rows]
-    return _Made(
-        rows=rows,
-        is_slug_taken=is_slug_taken,
-        model=_model(slug, rows, is_slug_taken=is_slug_taken) if _is_listable(documents) else None,
-        sellers=frozenset(map(_seller, documents)),
-    )
-
-
-def _is_listable(documents: Sequence[Json]) -> bool:
+def is_listable(documents: Sequence[Json]) -> bool:
     """Whether the offers have the required fields. Checked before the comparison, which takes far longer."""
     return any(document["price_basis"] == "token" for document in documents) and all(
-        _told(documents, path) is not None for path in _NEEDED
+        _first_known(documents, path) is not None for path in _NEEDED
     )
 
 
-def _model(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | None:
+def model_of(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | None:
     """Return the row of a model; None if none of its offers can be compared by token prices."""
     offers = comparison.compared(rows, comparison.usual_workload(rows))
     if (priced := _priced(offers)) is None:
@@ -231,22 +140,22 @@ def _row(model_id: str, slug: str, documents: Sequence[Json]) -> Json:
     return {
         "id": model_id,
         "object": "model",
-        "owned_by": _told(documents, "provider_slug") or slug.partition("/")[0],
+        "owned_by": _first_known(documents, "provider_slug") or slug.partition("/")[0],
         "canonical_slug": slug,
-        "hugging_face_id": _told(documents, "hugging_face_id"),
+        "hugging_face_id": _first_known(documents, "hugging_face_id"),
         "name": main["name"],
         "created": _created(documents),
         "description": main["description"],
-        "context_length": _told(documents, "context_length"),
+        "context_length": _first_known(documents, "context_length"),
         "architecture": _architecture(documents),
         "top_provider": {
-            name: _told(documents, f"top_provider.{name}")
+            name: _first_known(documents, f"top_provider.{name}")
             for name in ("context_length", "max_completion_tokens", "is_moderated")
         },
         "per_request_limits": None,
-        "supported_parameters": _told(documents, "supported_parameters"),
-        "default_parameters": _told(documents, "default_parameters"),
-        "knowledge_cutoff": _told(documents, "knowledge_cutoff"),
+        "supported_parameters": _first_known(documents, "supported_parameters"),
+        "default_parameters": _first_known(documents, "default_parameters"),
+        "knowledge_cutoff": _first_known(documents, "knowledge_cutoff"),
         "expiration_date": main["expires"],
         "links": {"details": f"/api/v1/models/{model_id}/endpoints"},
     }
@@ -257,23 +166,23 @@ def _created(documents: Iterable[Json]) -> int:
 
     Both are facts.
     """
-    told = _told(documents, "created")
-    if told is not None:
-        return int(told)
+    created = _first_known(documents, "created")
+    if created is not None:
+        return int(created)
     return int(min(datetime.fromisoformat(document["first_seen"]) for document in documents).timestamp())
 
 
 def _architecture(documents: Iterable[Json]) -> Json:
     """Leave out `tokenizer` if it is unknown: it is never null at OpenRouter."""
     names = ("modality", "input_modalities", "output_modalities", "instruct_type", "tokenizer")
-    told = {name: _told(documents, f"architecture.{name}") for name in names}
-    return {name: value for name, value in told.items() if value is not None or name == "instruct_type"}
+    known = {name: _first_known(documents, f"architecture.{name}") for name in names}
+    return {name: value for name, value in known.items() if value is not None or name == "instruct_type"}
 
 
 def _endpoint(offer: Compared) -> Json:
     """Return one gateway's offer. Unknown values are null where OpenRouter allows null, and are left out otherwise."""
     document = offer.document
-    slug, name = _seller(document)
+    slug, name = seller_of(document)
     endpoint = {
         "name": f"{name} | {document['id']}",
         "model_id": document["id"],
@@ -285,20 +194,20 @@ def _endpoint(offer: Compared) -> Json:
         "max_completion_tokens": document["top_provider"]["max_completion_tokens"],
         "max_prompt_tokens": None,
         "quantization": document["quantization"] or "unknown",
-        "pricing": _pricing(document),
+        "pricing": pricing_of(document),
         "uptime_last_5m": None,
         "uptime_last_30m": None,
         "uptime_last_1d": None,
         "latency_last_30m": None,
         "throughput_last_30m": None,
     }
-    told = {
+    maybe_missing = {
         "context_length": document["context_length"],
         "supported_parameters": document["supported_parameters"],
         # 0 is "normal". Only OpenRouter measures the other states of its scale.
         "status": 0 if document["availability"] == "online" else None,
     }
-    return endpoint | {name: value for name, value in told.items() if value is not None}
+    return endpoint | {name: value for name, value in maybe_missing.items() if value is not None}
 
 
 def _pricing_of_row(document: Json) -> Json:
@@ -306,16 +215,16 @@ def _pricing_of_row(document: Json) -> Json:
 
     Only an embedding model can lack an output price here, because any other model would have no cost.
     """
-    return {"completion": "0"} | _pricing(document)
+    return {"completion": "0"} | pricing_of(document)
 
 
-def _pricing(document: Json) -> Json:
+def pricing_of(document: Json) -> Json:
     """Return the known prices, but never the per-token conversion of an hourly rate."""
-    told = document["pricing"] if document["price_basis"] != "hourly" else {}
-    return {key: told[key] for key in PRICING if told.get(key) is not None}
+    shown = document["pricing"] if document["price_basis"] != "hourly" else {}
+    return {key: shown[key] for key in PRICING if shown.get(key) is not None}
 
 
-def _seller(document: Json) -> tuple[str, str]:
+def seller_of(document: Json) -> tuple[str, str]:
     """Return slug and name of the service that runs an offer: the gateway's host, else the gateway itself."""
     host = document["host"]
     if host is None:
@@ -325,24 +234,11 @@ def _seller(document: Json) -> tuple[str, str]:
     return host, known.name if known else host
 
 
-def _told_of_seller(held: Snapshot, slug: str, name: str) -> Json:
-    told = held.providers.get(registry.PROVIDERS.key(slug)) or ProviderRow()
-    return {
-        "name": name,
-        "slug": slug,
-        "privacy_policy_url": told.privacy_url or None,
-        "terms_of_service_url": told.terms_url or None,
-        "status_page_url": told.status_page_url or None,
-        "headquarters": told.headquarters or None,
-        "datacenters": None,
-    }
-
-
 def _variant(row: Row) -> str | None:
     return row.identity.variant or None if row.identity else None
 
 
-def _told(documents: Iterable[Json], path: str) -> Json:
+def _first_known(documents: Iterable[Json], path: str) -> Json:
     """Return the first value at this path that is not null."""
     for value in documents:
         for part in path.split("."):

@@ -1,4 +1,4 @@
-"""The offers in the format of LiteLLM's map of models and prices. Pure over a snapshot.
+"""LiteLLM's map of models and prices.
 
 LiteLLM takes a missing price for 0. So the map contains an offer only if LiteLLM's keys can express all of the prices
 for its ordinary use, and all of these are known: an unknown price would be free there.
@@ -16,11 +16,12 @@ import orjson
 
 from catalog import registry
 from catalog.documents import reading
+from catalog.formats.contract import Format, Query, Route
+from catalog.formats.entries import Entries, entries_of
+from catalog.formats.shapes import count, mapping, price, record, text
 from catalog.memory import derived
 from catalog.memory.index import Row
-from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
-from catalog.memory.unhurried import unhurried
 from catalog.pricing import billing, meters
 from catalog.pricing.costing import HeldKey
 from catalog.pricing.meters import METERS
@@ -115,27 +116,55 @@ _BY_INPUT = {
 class PriceMap:
     body: bytes
     """The whole map as JSON."""
-    entries: Mapping[int, tuple[Row, _Entry | None]]
-    """By position: an offer, and its key and value, or None if it is not in the map."""
+    entries: Entries[_Entry | None]
+    """The key and value of each offer, or None if it is not in the map."""
+
+
+_MODEL = record(
+    {"litellm_provider": text("LiteLLM's name of the provider."), "input_cost_per_token": price("US dollars.")},
+    optional={
+        "mode": text("The interface that the model answers, if it is known."),
+        "output_cost_per_token": price("US dollars."),
+        "max_input_tokens": count("The context length, in tokens."),
+        "max_output_tokens": count("The most tokens of one answer."),
+        "max_tokens": count("The same as `max_output_tokens`."),
+    },
+) | {"additionalProperties": {"type": ["number", "boolean", "string"]}}
+
+
+class LiteLLM(Format):
+    slug = "litellm"
+    name = "LiteLLM"
+    docs_url = "https://docs.litellm.ai/docs/completion/token_usage"
+    routes = (
+        Route(
+            path="model_prices.json",
+            prefixes=("/litellm",),
+            operation_id="read_litellm_prices",
+            summary="LiteLLM's map of models and prices",
+            shape=mapping(
+                _MODEL, description="By LiteLLM's name of the model: prices in US dollars, limits and abilities."
+            ),
+        ),
+    )
+
+    def answer(self, route: Route, snapshot: Snapshot, query: Query) -> bytes:
+        return map_of(snapshot).body
 
 
 @derived.Once
-def map_of(held: Snapshot, last: PriceMap | None) -> PriceMap:
-    known = last.entries if last is not None else {}
-    entries: dict[int, tuple[Row, _Entry | None]] = {}
-    for position in unhurried(Selection.of(held).having("execution_mode", billing.STANDARD).members):
-        row, before = held.index.rows[position], known.get(position)
-        entries[position] = before if before is not None and before[0] is row else (row, _entry_of(row))
-    told = dict(entry for _, entry in entries.values() if entry is not None)
+def map_of(snapshot: Snapshot, last: PriceMap | None) -> PriceMap:
+    entries = entries_of(snapshot, None if last is None else last.entries, _entry_of)
+    listed = dict(entry for _, entry in entries.values() if entry is not None)
     # Longer ids first: once `litellm.register_model` knows `o1-mini`, it takes `o1-mini-2024-09-12` for that model, and
     # would overwrite the price of `o1-mini` with the other one.
-    return PriceMap(body=orjson.dumps({key: told[key] for key in sorted(told, reverse=True)}), entries=entries)
+    return PriceMap(body=orjson.dumps({key: listed[key] for key in sorted(listed, reverse=True)}), entries=entries)
 
 
 def _entry_of(row: Row) -> _Entry | None:
     document = orjson.loads(row.document)
     provider, held = _provider(document), reading.held_keys(document)
-    if provider is None or not _is_sayable(document) or any(_is_needed(*price) for price in held):
+    if provider is None or not _is_expressible(document) or any(_is_needed(*price) for price in held):
         return None
     document["pricing"] = _without(held, document["pricing"])
     key = document["slug"] if provider in _BARE else f"{provider}/{_model(document)}"
@@ -155,7 +184,7 @@ def _model(document: Json) -> str:
     return str(document["slug"] if document["host"] is not None else document["id"])
 
 
-def _is_sayable(document: Json) -> bool:
+def _is_expressible(document: Json) -> bool:
     """Whether LiteLLM would bill what the gateway does: per token, with all prices known, and no further charge."""
     pricing, mode = document["pricing"], _MODES.get(document["model_type"])
     sides = ("prompt",) if mode == "embedding" else ("prompt", "completion")
@@ -198,7 +227,7 @@ def _without(held: Collection[HeldKey], pricing: Json) -> Json:
 
 def _entry(document: Json, provider: str) -> Json:
     context, most = document["context_length"], document["top_provider"]["max_completion_tokens"]
-    told = {
+    facts = {
         "litellm_provider": provider,
         "mode": _mode(document),
         "max_input_tokens": context,
@@ -206,7 +235,7 @@ def _entry(document: Json, provider: str) -> Json:
         "max_tokens": most if most is not None else context,
         "deprecation_date": document["expires"],
     }
-    known = {name: value for name, value in told.items() if value is not None}
+    known = {name: value for name, value in facts.items() if value is not None}
     return known | dict(_costs(document["pricing"])) | dict(_abilities(document))
 
 
@@ -254,11 +283,11 @@ def _above(tokens: int) -> str:
 
 def _abilities(document: Json) -> Iterator[tuple[str, bool]]:
     """Yield the abilities that are known. A missing ability is left out, because no source denies it."""
-    told = document["architecture"]
+    architecture = document["architecture"]
     found = {
         *(_BY_PARAMETER.get(name) for name in document["supported_parameters"] or ()),
-        *(_BY_INPUT.get(name) for name in told["input_modalities"] or ()),
-        "supports_audio_output" if "audio" in (told["output_modalities"] or ()) else None,
+        *(_BY_INPUT.get(name) for name in architecture["input_modalities"] or ()),
+        "supports_audio_output" if "audio" in (architecture["output_modalities"] or ()) else None,
         "supports_prompt_caching" if "input_cache_read" in document["pricing"] else None,
     }
     return ((name, True) for name in sorted(filter(None, found)))

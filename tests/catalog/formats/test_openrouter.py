@@ -1,35 +1,34 @@
-"""Models as the clients of OpenRouter and OpenAI read them: nothing made up, no null that would cost them the list."""
+"""OpenRouter's list: no fact is invented, and no null makes its clients drop the list."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import openai
 import orjson
 import pytest
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import Settings
 
-from catalog.documents import rendering
-from catalog.formats import drop_in
-from catalog.memory import snapshot
-from catalog.memory.index import Identity, Row
+from catalog.formats import model_list
+from catalog.memory.index import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.records import Availability, OfferRecord
 from catalog.reports import comparison
 from catalog.reports.canonical import models_of
-from tests.catalog.api.reading import problem_of, read
-from tests.catalog.api.web_server import serving
-from tests.factories import hourly, offer_facts, offer_record, per_token, snapshot_of
+from tests.catalog.api.reading import read
+from tests.catalog.formats import offers
+from tests.catalog.formats.offers import offer
+from tests.factories import hourly, offer_facts, per_token, snapshot_of
 
 Json = Any
 
+R1_ID = "deepseek/deepseek-r1"
 ALL = "/api/v1/models?output_modalities=all"
 NULL_AT_OPENROUTER = {
     "hugging_face_id",
@@ -52,25 +51,11 @@ NULL_AT_OPENROUTER = {
 """Where its own answers have nulls, so that its clients can read them."""
 
 
-def told(model_id: str = "deepseek/deepseek-r1", **fields: Any) -> OfferRecord:
-    """An offer that everything is known of."""
-    own: dict[str, Any] = {
-        "prices": per_token(prompt="7E-7", completion="2.5E-6"),
-        "context_length": 64_000,
-        "supported_parameters": ("tools",),
-        "is_moderated": False,
-        "created": 1_737_381_095,
-    }
-    return offer_record(model_id, **(own | fields))
-
-
-def row(record: OfferRecord, *, gateway: str = "openrouter", model: str = "deepseek-ai/DeepSeek-R1") -> Row:
-    document = orjson.dumps(rendering.build(record, offer_facts(gateway=gateway)))
-    return Row.of(document, Identity(model=model, variant="", rule="hugging_face_id", evidence="its id"))
+row = partial(offers.row, model="deepseek-ai/DeepSeek-R1")
 
 
 def listed(*rows: Row) -> list[Json]:
-    return [orjson.loads(model.body) for model in drop_in.listing_of(snapshot_of(*rows)).models.values()]
+    return [orjson.loads(model.body) for model in model_list.listing_of(snapshot_of(*rows)).models.values()]
 
 
 def nulls(value: Json, where: str = "") -> Iterator[str]:
@@ -92,7 +77,7 @@ def texts_of_prices(model: Json) -> Iterator[Json]:
 # --- the bundled catalogues ------------------------------------------------------------------------------------------
 
 
-def test_no_row_has_a_null_where_openrouter_has_none_and_every_price_is_plain_text(
+def test_rows_have_nulls_only_where_openrouter_has_them_and_prices_are_plain_text(
     client: Client, bundled: Snapshot
 ) -> None:
     rows = read(client, ALL)["data"]
@@ -103,7 +88,7 @@ def test_no_row_has_a_null_where_openrouter_has_none_and_every_price_is_plain_te
     assert all({"prompt", "completion"} <= model["pricing"].keys() for model in rows)
 
 
-def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_no_free_tier(client: Client, bundled: Snapshot) -> None:
+def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_not_a_free_tier(client: Client, bundled: Snapshot) -> None:
     for model in read(client, ALL)["data"]:
         offers = comparison.compared(models_of(bundled).rows_of(model["canonical_slug"]), comparison.DEFAULT_WORKLOAD)
         comparable = [offer for offer in offers if offer.cost is not None]
@@ -117,22 +102,20 @@ def test_a_row_has_the_prices_of_the_cheapest_offer_that_is_no_free_tier(client:
         assert model["id"].endswith(":free") <= (not lasting)
 
 
-def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer_with_free_and_without(
-    client: Client, bundled: Snapshot
-) -> None:
+def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer(client: Client, bundled: Snapshot) -> None:
     rows = read(client, ALL)["data"]
     assert len({model["id"] for model in rows}) == len(rows)
     ids = {model["id"] for model in rows}
     for model in rows:
         for endpoint in model["endpoints"]:
             asked = endpoint["model_id"]
-            found = drop_in.find(bundled, asked)
+            found = model_list.find(bundled, asked)
             assert found is not None
             assert found.id == model["id"]
-            bare = drop_in.find(bundled, asked.removesuffix(":free"))
+            bare = model_list.find(bundled, asked.removesuffix(":free"))
             assert bare is not None
             assert asked in ids or bare.id == model["id"]
-        always = drop_in.find(bundled, f"{model['id'].removesuffix(':free')}:free")
+        always = model_list.find(bundled, f"{model['id'].removesuffix(':free')}:free")
         assert always is not None
         assert always.id == model["id"]
         assert read(client, f"/v1/models/{quote(model['canonical_slug'], safe='')}")["id"] == model["id"]
@@ -158,12 +141,12 @@ def test_the_count_is_that_of_the_list_and_both_prefixes_answer_alike(client: Cl
 def test_every_offer_leads_to_a_seller_of_the_list_of_providers(client: Client, bundled: Snapshot) -> None:
     sellers = {seller["slug"]: seller["name"] for seller in read(client, "/api/v1/providers")["data"]}
 
-    told = {(each["tag"], each["provider_name"]) for row in read(client, ALL)["data"] for each in row["endpoints"]}
-    assert told <= sellers.items()
+    shown = {(each["tag"], each["provider_name"]) for row in read(client, ALL)["data"] for each in row["endpoints"]}
+    assert shown <= sellers.items()
     assert {"openrouter", "portkey", "featherless", "chutes"} - sellers.keys() == {"portkey"}  # it leads to its hosts
 
 
-def test_the_database_is_not_asked(
+def test_reading_sends_no_query_to_the_database(
     client: Client, bundled: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):
@@ -184,13 +167,13 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(KNOWN) | {"prices": (hourly("22"),)}
 
 
 @given(st.lists(st.sets(st.sampled_from(sorted(KNOWN))), min_size=1, max_size=3))
-def test_a_model_is_listed_if_its_offers_tell_all_that_is_needed_and_nothing_else_is_in_its_row(
+def test_a_model_is_listed_if_its_offers_together_have_the_required_facts(
     knowing: list[set[str]],
 ) -> None:
     """Each offer, of another gateway, knows some of it."""
     gateways = ("openrouter", "featherless", "chutes")
     records = [
-        told("maker/one", **{name: (KNOWN if name in known else UNKNOWN)[name] for name in KNOWN}) for known in knowing
+        offer("maker/one", **{name: (KNOWN if name in known else UNKNOWN)[name] for name in KNOWN}) for known in knowing
     ]
 
     rows = listed(*(row(record, gateway=gateway) for record, gateway in zip(records, gateways, strict=False)))
@@ -214,32 +197,32 @@ def _in(gateways: tuple[str, ...]) -> Any:
 @pytest.mark.parametrize(
     "record",
     [
-        told(prices=()),
-        told(prices=(), is_dynamic=True),
-        told(prices=per_token(prompt="1E-6")),
-        told(prices=per_token(prompt="0", completion="0"), zero_is_free=False),
-        told(input_modalities=None, output_modalities=None),
+        offer(R1_ID, prices=()),
+        offer(R1_ID, prices=(), is_dynamic=True),
+        offer(R1_ID, prices=per_token(prompt="1E-6")),
+        offer(R1_ID, prices=per_token(prompt="0", completion="0"), zero_is_free=False),
+        offer(R1_ID, input_modalities=None, output_modalities=None),
     ],
 )
-def test_what_has_no_comparable_price_or_no_modalities_is_not_listed(record: OfferRecord) -> None:
+def test_a_model_without_a_comparable_price_or_modalities_is_not_listed(record: OfferRecord) -> None:
     assert listed(row(record)) == []
 
 
-def test_without_a_time_of_the_model_it_is_created_when_the_catalogue_first_had_it() -> None:
-    [model] = listed(row(told(created=None)))
+def test_created_defaults_to_the_time_when_the_catalogue_first_had_the_model() -> None:
+    [model] = listed(row(offer(R1_ID, created=None)))
 
     assert model["created"] == int(offer_facts().first_seen_at.timestamp())
 
 
-def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier_at_the_price_of_another_offer() -> None:
-    free = told("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"))
-    elsewhere = told("@host/deepseek-ai/DeepSeek-R1", host="host", availability=Availability.ONLINE)
+def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier() -> None:
+    free = offer("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"), zero_is_free=True)
+    elsewhere = offer("@host/deepseek-ai/DeepSeek-R1", host="host", availability=Availability.ONLINE)
 
     [only_free] = listed(row(free))
-    [free_and_paid] = listed(row(free), row(told()))
+    [free_and_paid] = listed(row(free), row(offer(R1_ID)))
     [free_and_elsewhere] = listed(row(free), row(elsewhere, gateway="portkey"))
     rivals = listed(
-        row(elsewhere, gateway="portkey", model="maker/taken"), row(told("maker/taken"), model="maker/other")
+        row(elsewhere, gateway="portkey", model="maker/taken"), row(offer("maker/taken"), model="maker/other")
     )
 
     assert (only_free["id"], only_free["pricing"]["prompt"]) == ("deepseek/deepseek-r1:free", "0")
@@ -252,93 +235,12 @@ def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier_at_the_price_
     assert [endpoint.get("status") for endpoint in free_and_elsewhere["endpoints"]] == [None, 0]
 
 
-def test_a_row_gives_up_an_id_that_openrouter_takes() -> None:
-    ours, theirs = row(told("r1"), gateway="chutes"), row(told("deepseek-ai/DeepSeek-R1"), model="maker/other")
+def test_a_row_loses_an_id_that_openrouter_begins_to_use() -> None:
+    ours, theirs = row(offer("r1"), gateway="chutes"), row(offer("deepseek-ai/DeepSeek-R1"), model="maker/other")
     before = snapshot_of(ours)
-    assert list(drop_in.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
+    assert list(model_list.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
 
     after = snapshot_of(ours, theirs)
-    drop_in.listing_of.carry_on(before, after)
+    model_list.listing_of.carry_on(before, after)
 
-    assert list(drop_in.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]
-
-
-# --- refusals --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("address", "status", "kind", "param"),
-    [
-        ("/v1/models?category=programming", 400, "invalid_request_error", "category"),
-        ("/api/v1/models?supported_parameters=", 400, "invalid_request_error", "supported_parameters"),
-        ("/api/v1/models/nobody/nothing", 404, "not_found_error", None),
-        ("/v1/nowhere", 404, "not_found_error", None),
-    ],
-)
-def test_a_refusal_says_it_once_more_for_clients_of_openai(
-    client: Client, monkeypatch: pytest.MonkeyPatch, address: str, status: int, kind: str, param: str | None
-) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(told())))
-
-    problem = problem_of(client.get(address), status=status)
-
-    assert problem["error"] == {"message": problem["detail"], "type": kind, "param": param, "code": status}
-    assert "error" not in problem_of(client.get("/catalog/nowhere"), status=404)
-
-
-# --- the client of OpenAI --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def base_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    free = told("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"))
-    other = row(told("openai/gpt-4o"), model="openai/gpt-4o")
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(told()), row(free), other))
-    with serving() as address:
-        yield f"{address}/v1"
-
-
-def test_the_openai_client_lists_and_retrieves_with_whatever_key_it_has(base_url: str) -> None:
-    with openai.OpenAI(base_url=base_url, api_key="sk-unknown", max_retries=0) as client:
-        models = list(client.models.list())
-        found = [
-            client.models.retrieve(asked)
-            for asked in (
-                "deepseek/deepseek-r1",
-                "deepseek%2Fdeepseek-r1",
-                "deepseek/deepseek-r1:free",
-                "deepseek-ai/DeepSeek-R1",
-            )
-        ]
-        with pytest.raises(openai.NotFoundError) as refused:
-            client.models.retrieve("nobody/nothing")
-
-    assert [(model.id, model.object, model.owned_by) for model in models] == [
-        ("deepseek/deepseek-r1", "model", "maker"),
-        ("openai/gpt-4o", "model", "maker"),
-    ]
-    assert [model.created for model in models] == [1_737_381_095] * 2
-    assert found == [models[0]] * 4
-    assert refused.value.type == "not_found_error"
-    assert isinstance(refused.value.body, dict)
-    assert refused.value.body["message"].startswith("No model of this list has the id.")
-
-
-def test_the_limit_of_requests_holds_here_too_and_the_openai_client_understands_it(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(told())))
-    settings.RATE_LIMIT_PER_MINUTE = 1
-
-    def ask_on(client: openai.OpenAI) -> None:
-        for _ in range(3):  # two of them at least within one minute of the clock
-            client.models.list()
-
-    with (
-        serving() as address,
-        openai.OpenAI(base_url=f"{address}/v1", api_key="x", max_retries=0) as client,
-        pytest.raises(openai.RateLimitError) as refused,
-    ):
-        ask_on(client)
-
-    assert refused.value.type == "rate_limit_error"
+    assert list(model_list.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]
