@@ -11,8 +11,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers
+from catalog.api.base import CatalogView
 from catalog.api.canonical import asked_quantities, workload
-from catalog.api.views import CatalogView
 from catalog.memory import snapshot
 from catalog.parameters import filters
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem

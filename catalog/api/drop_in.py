@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers
-from catalog.api.views import CatalogView
+from catalog.api.base import CatalogView
 from catalog.formats import drop_in, litellm_map
 from catalog.memory import snapshot
 from catalog.parameters import filters

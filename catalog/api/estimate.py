@@ -12,8 +12,8 @@ from pyroaring import BitMap
 from rest_framework.request import Request
 
 from catalog.api import answers, bodies, estimate_body, serializers
+from catalog.api.base import CatalogView
 from catalog.api.compare import named_models
-from catalog.api.views import CatalogView
 from catalog.memory import snapshot
 from catalog.memory.selection import Selection
 from catalog.pricing import costing, meters, money

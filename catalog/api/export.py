@@ -9,7 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers, spreadsheet
-from catalog.api.views import CatalogView
+from catalog.api.base import CatalogView
 from catalog.memory import snapshot
 from catalog.memory.selection import Selection
 from catalog.parameters import offer_filters

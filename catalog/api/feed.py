@@ -22,8 +22,8 @@ from rest_framework.request import Request
 
 from catalog import registry
 from catalog.api import answers
+from catalog.api.base import CatalogView
 from catalog.api.history import wanted
-from catalog.api.views import CatalogView
 from catalog.documents.differences import DESCRIBING, PRICED, Kind, PriceChange
 from catalog.history import feed
 from catalog.history.versions import Change

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers
-from catalog.api.views import CatalogView
+from catalog.api.base import CatalogView
 from catalog.documents import rendering
 from catalog.documents.differences import PriceChange
 from catalog.history import feed, offers

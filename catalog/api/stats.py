@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers
-from catalog.api.views import CatalogView
+from catalog.api.base import CatalogView
 from catalog.memory import snapshot
 from catalog.memory.selection import Selection
 from catalog.parameters import offer_filters

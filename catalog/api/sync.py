@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from catalog import queries, registry
 from catalog.api import answers, bodies, errors, serializers
 from catalog.api.authentication import AUTHENTICATION, MaySync
-from catalog.api.views import CatalogView
+from catalog.api.base import CatalogView
 from catalog.models import SyncRun
 from catalog.normalize import dates
 from catalog.sync import schedule
