@@ -67,8 +67,8 @@ def length_of(request: Request) -> int:
     """Return 0 if there is no body. Raise Unmeasured for a body in chunks, because nothing of it would be read."""
     if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise Unmeasured
-    told = str(request.META.get("CONTENT_LENGTH") or "")
-    return int(told) if re.fullmatch(r"[0-9]{1,18}", told, re.ASCII) else 0
+    length = str(request.META.get("CONTENT_LENGTH") or "")
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length, re.ASCII) else 0
 
 
 def _is_json(content_type: str) -> bool:

@@ -10,14 +10,18 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from catalog.api import answers, serializers
-from catalog.api.base import CatalogView
+from catalog.api.base import CatalogView, current, to_django
 from catalog.formats import drop_in, litellm_map
-from catalog.memory import snapshot
 from catalog.parameters import filters
+from catalog.parameters.endpoints import Endpoint
 
 
-class Models(CatalogView):
-    filterset_class = filters.DropInFilterSet
+class DropInView(CatalogView):
+    endpoint = Endpoint(is_cacheable=True)
+
+
+class Models(DropInView):
+    endpoint = Endpoint(is_cacheable=True, filterset=filters.DropInFilterSet)
 
     @extend_schema(
         operation_id="list_models_as_openrouter",
@@ -36,7 +40,7 @@ class Models(CatalogView):
             "input_modalities": asked["input_modalities"] or (),
             "output_modalities": asked["output_modalities"] or ("text",),
         }
-        listing = drop_in.listing_of(snapshot.current())
+        listing = drop_in.listing_of(current())
         return [model for model in listing.models.values() if model.is_asked_for(**wanted)]
 
 
@@ -60,7 +64,7 @@ class ModelCount(Models):
         return _public({"data": {"count": len(self.found(request))}})
 
 
-class Model(CatalogView):
+class Model(DropInView):
     @extend_schema(
         operation_id="read_model_as_openai",
         summary="One row of the list, by its id or by that of any offer of the model",
@@ -71,7 +75,7 @@ class Model(CatalogView):
         return _public(orjson.Fragment(_model(model_id).body))
 
 
-class ModelInData(CatalogView):
+class ModelInData(DropInView):
     @extend_schema(
         operation_id="read_model_as_openrouter",
         summary="The same under `data`, as OpenRouter has it",
@@ -82,7 +86,7 @@ class ModelInData(CatalogView):
         return _public({"data": orjson.Fragment(_model(model_id).body)})
 
 
-class Endpoints(CatalogView):
+class Endpoints(DropInView):
     @extend_schema(
         operation_id="list_endpoints_as_openrouter",
         summary="All offers of a model, cheapest first",
@@ -93,7 +97,7 @@ class Endpoints(CatalogView):
         return _public({"data": drop_in.endpoints(_model(model_id))})
 
 
-class Providers(CatalogView):
+class Providers(DropInView):
     @extend_schema(
         operation_id="list_providers_as_openrouter",
         summary="Who serves the models: gateways, and the hosts that they lead to",
@@ -101,10 +105,10 @@ class Providers(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public({"data": drop_in.listing_of(snapshot.current()).sellers})
+        return _public({"data": drop_in.listing_of(current()).sellers})
 
 
-class LiteLLMPrices(CatalogView):
+class LiteLLMPrices(DropInView):
     @extend_schema(
         operation_id="read_litellm_prices",
         summary="LiteLLM's map of models and prices",
@@ -112,11 +116,11 @@ class LiteLLMPrices(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public(orjson.Fragment(litellm_map.map_of(snapshot.current()).body))
+        return _public(orjson.Fragment(litellm_map.map_of(current()).body))
 
 
 def _model(model_id: str) -> drop_in.Model:
-    found = drop_in.find(snapshot.current(), model_id)
+    found = drop_in.find(current(), model_id)
     if found is None:
         raise Http404(
             "No model of this list has the id. What it leaves out, for want of a price per token or of a fact that "
@@ -126,4 +130,4 @@ def _model(model_id: str) -> drop_in.Model:
 
 
 def _public(body: answers.Json) -> HttpResponse:
-    return answers.json_response(body, cache_control=answers.PUBLIC)
+    return to_django(answers.json_answer(body, cache_control=answers.PUBLIC))

@@ -92,8 +92,8 @@ class WorkloadBody(bodies.Body):
 
 
 def _one_or_several(parameter: Parameter) -> Json:
-    told = parameter.openapi()
-    return {"anyOf": [told, told["items"]]} if parameter.takes_several else told
+    schema = parameter.openapi()
+    return {"anyOf": [schema, schema["items"]]} if parameter.takes_several else schema
 
 
 _FILTERS = {
@@ -127,8 +127,8 @@ class EstimateBody(bodies.Body):
 
 def given(body: WorkloadBody) -> dict[str, str]:
     """Return the quantities of the request, as text in plain notation."""
-    told = body.model_dump(exclude_unset=True, exclude_none=True)
-    return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in told.items()}
+    sent = body.model_dump(exclude_unset=True, exclude_none=True)
+    return {name: money.plain(value) if isinstance(value, Decimal) else value for name, value in sent.items()}
 
 
 def workload(body: WorkloadBody) -> workloads.Workload:

@@ -1,62 +1,75 @@
-"""The offers of models: the list, and all offers of one id."""
+"""The offers of models: the list, all offers of one id, and the history of that id."""
 
 from __future__ import annotations
 
-from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
+from typing import Any
 
 from catalog import registry
 from catalog.api import answers, serializers
-from catalog.api.base import CatalogView
-from catalog.memory import facets, snapshot
+from catalog.api.base import CatalogViewSet, read
+from catalog.api.history import read_model_history
 from catalog.memory.selection import Selection
-from catalog.parameters import filters, filterset, offer_filters, pages
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters import filters, offer_filters, pages
+from catalog.parameters.endpoints import NotFound, Query
+from catalog.reports import facets
+from front.answers import Answer
+
+Json = Any
 
 
-class ModelList(CatalogView):
-    filterset_class = offer_filters.OfferFilterSet
-
-    @extend_schema(operation_id="list_models", summary="Offers of models", responses=serializers.ModelListSerializer)
-    def get(self, request: Request) -> HttpResponse:
-        query = self.query(request)
-        selection = query.narrowed(Selection.of(snapshot.current()))
-        page = pages.page_of(selection, query.values)
-        fields = query.values["fields"]
-        data = answers.picked(page.rows, set(fields)) if fields else answers.fragments(page.rows)
-        more: dict[str, object] = {"offset": page.offset, "next_cursor": page.next_cursor}
-        if page.offset is None:
-            more["next"] = page.following and answers.next_page(request, query, cursor=page.following)
-        if query.values["facets"]:
-            more |= _facets(selection, query)
-        return answers.listing(request, selection.snapshot, data, total=len(selection), query=query, more=more)
+def list_models(snapshot: Snapshot, query: Query) -> Answer:
+    values = query.values
+    selection = query.filters.narrowed(Selection.of(snapshot))
+    page = pages.page_of(selection, values)
+    fields = values["fields"]
+    data = answers.picked(page.rows, set(fields)) if fields else answers.fragments(page.rows)
+    more: dict[str, Json] = {"offset": page.offset, "next_cursor": page.next_cursor}
+    if page.offset is None:
+        more["next"] = page.following and query.address(cursor=page.following)
+    if values["facets"]:
+        more |= _facets(selection, query)
+    return answers.listing(snapshot, query, data, total=len(selection), more=more)
 
 
-class ModelDetail(CatalogView):
-    filterset_class = filters.OfferOfIdFilterSet
+def read_model(snapshot: Snapshot, query: Query) -> Answer:
+    gateway = query.values["gateway"]
+    rows = [row for row in snapshot.rows_of_id(query.id) if gateway in {"all", row.gateway}]
+    if not rows:
+        where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
+        raise NotFound(f"There is no model of this id at {where}.")
+    offers = answers.fragments(rows)
+    return answers.published(snapshot, {"data": offers[0], "offers": offers})
 
-    @extend_schema(
-        operation_id="read_model",
+
+class Models(CatalogViewSet):
+    prefix = "catalog/models"
+    lookup_url_kwarg, lookup_value_converter = "model_id", "path"
+
+    list = read(
+        list_models,
+        offer_filters.OfferFilterSet,
+        summary="Offers of models",
+        responses=serializers.ModelListSerializer,
+    )
+    retrieve = read(
+        read_model,
+        filters.OfferOfIdFilterSet,
         summary="One model and all its offers of that id, withdrawn ones too",
         responses=serializers.ModelDetailSerializer,
     )
-    def get(self, request: Request, model_id: str) -> HttpResponse:
-        gateway = self.query(request).values["gateway"]
-        held = snapshot.current()
-        rows = [row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}]
-        if not rows:
-            where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
-            raise Http404(f"There is no model of this id at {where}.")
-        offers = answers.fragments(rows)
-        return answers.published(held, {"data": offers[0], "offers": offers})
+    history = read(
+        read_model_history,
+        filters.HistoryFilterSet,
+        detail=True,
+        reads_tables=True,
+        summary="What one model cost and how it changed, at each gateway that sells it; or how it stood at some time",
+        responses=serializers.HistorySerializer,
+    )
 
 
-def _facets(selection: Selection, query: filterset.SelectionFilterSet) -> dict[str, object]:
-    """Count each facet without the filters on it, or a list to choose from would contain only the chosen values."""
-    found = {
-        name: facets.counted(query.narrowed(selection, without=query.filters_on(name)), name)
-        for name in sorted(set(query.values["facets"]))
-    }
+def _facets(selection: Selection, query: Query) -> dict[str, Json]:
+    found = facets.counted(selection, query.filters)
     return {
         "facets": {
             name: [{"value": value, "count": count} for value, count in facet.values] for name, facet in found.items()

@@ -7,32 +7,28 @@ from functools import cache
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
-from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
-from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.api import answers
-from catalog.api.base import CatalogView
-from catalog.parameters import filters
+from catalog.api.base import CatalogView, to_django
+from catalog.parameters.endpoints import Endpoint
 
 
 class Schema(CatalogView):
-    """The OpenAPI document, in one form whatever of JSON is asked for."""
+    """The OpenAPI document. It has one form, whichever of JSON's media types a client accepts."""
 
-    renderer_classes = (OpenApiJsonRenderer, JSONRenderer)
+    endpoint = Endpoint(media_type=OpenApiJsonRenderer.media_type, is_cacheable=True)
+    schema = None
 
-    @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return HttpResponse(
-            _openapi(), content_type=OpenApiJsonRenderer.media_type, headers={"Cache-Control": answers.PUBLIC}
-        )
+        return to_django(answers.answer(_openapi(), self.endpoint.media_type, cache_control=answers.PUBLIC))
 
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        return {"Allow": ", ".join(self.allowed_methods)}  # no Vary: the bytes are the same for all clients
+    def get_renderers(self) -> list[BaseRenderer]:
+        return [*super().get_renderers(), JSONRenderer()]
 
 
 @cache
@@ -52,11 +48,12 @@ class AnyRenderer(TemplateHTMLRenderer):
 class Docs(SpectacularSwaggerView):
     """The page of the OpenAPI document."""
 
+    endpoint = Endpoint(media_type="text/html", is_cacheable=True)
+    schema = None
     renderer_classes = [AnyRenderer]
 
-    @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        filters.NoParameters(request.query_params)
+        self.endpoint.filterset(request.query_params)
         response: Response = super().get(request)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
         # The page is the same for all readers: a token would set a cookie, and would not be valid for other readers.
         response.data["csrf_token"] = ""

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api import serializers
-from catalog.parameters.filterset import SelectionFilterSet
+from catalog.parameters.endpoints import Endpoint
 from catalog.parameters.kinds import Parameter
 from front.front import LIMITED
 from front.problems import DROP_IN
@@ -23,16 +23,38 @@ KEY_SCHEMES: dict[str, Json] = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY_WORDS},
 }
 
-Endpoint = tuple[str, str, str, Any]
+Operation = tuple[str, str, str, Any]
 """Path, pattern, method and view, in the form that drf-spectacular passes to its hooks."""
 
 
 class CatalogSchema(AutoSchema):
-    """Takes the query parameters from the view's FilterSet, and adds the possible errors to every operation."""
+    """Describes an operation as its endpoint is declared, and adds the possible errors to every operation."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        found: Endpoint = self.view.endpoint  # type: ignore[attr-defined]  # every view of the API declares one
+        return found
+
+    def get_operation_id(self) -> str:
+        return self.endpoint.name
+
+    def get_summary(self) -> str:
+        return self.endpoint.summary
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        return ""  # not the docstrings, which are for readers of the code
+
+    def get_request_serializer(self) -> Any:
+        return self.endpoint.request
+
+    def get_response_serializers(self) -> Any:
+        return self.endpoint.responses
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return False  # the rows of a list are in `data`
 
     def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
-        filterset: type[SelectionFilterSet] | None = getattr(self.view, "filterset_class", None)
-        return [] if filterset is None else [_documented(name, p) for name, p in filterset.parameters().items()]
+        return [_documented(name, parameter) for name, parameter in self.endpoint.filterset.parameters().items()]
 
     def get_tags(self) -> list[str]:
         if self.path.startswith((*DROP_IN, "/litellm/")):
@@ -81,14 +103,14 @@ def with_security_schemes(result: Json, **options: object) -> Json:
     return result
 
 
-def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:
+def without_trailing_slashes(endpoints: list[Operation]) -> list[Operation]:
     """List each address once: lists answer with a trailing slash too."""
-    return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
+    return [operation for operation in endpoints if not operation[0].endswith("/")]
 
 
-def without_second_prefix(endpoints: list[Endpoint]) -> list[Endpoint]:
+def without_second_prefix(endpoints: list[Operation]) -> list[Operation]:
     """List each address once: everything under `/api/v1` answers under `/v1` too."""
-    return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/v1/")]
+    return [operation for operation in endpoints if not operation[0].startswith("/v1/")]
 
 
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:

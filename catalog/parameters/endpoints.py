@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.filters import NoParameters
@@ -68,9 +68,3 @@ class Endpoint:
     """The body of a request, as drf-spectacular describes it."""
     responses: Any = None
     """The answers by status, as drf-spectacular describes them; a single one is that of status 200."""
-
-
-class Declares(Protocol):
-    """A view, or an action of a viewset, that declares its endpoint."""
-
-    endpoint: Endpoint
