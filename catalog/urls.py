@@ -1,4 +1,4 @@
-"""The addresses of the catalogue's faces."""
+"""All addresses of the catalogue: of the API and of the pages."""
 
 from __future__ import annotations
 

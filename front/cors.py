@@ -50,8 +50,11 @@ def preflight_headers(path: str) -> Headers:
 
 def _methods(path: str) -> list[str]:
     try:
-        view = getattr(resolve(path).func, "view_class", None)
+        view: object = resolve(path).func
     except (Resolver404, UnicodeError):
         view = None  # the script may still read the 404
-    methods = ["GET", "HEAD", "OPTIONS"] if view is None or hasattr(view, "get") else ["OPTIONS"]
-    return [*methods, "POST"] if hasattr(view, "post") else methods
+    # A viewset has an action for each method, the class of a view a method of that name; nothing else is written to.
+    actions, view_class = getattr(view, "actions", None), getattr(view, "view_class", None)
+    known = dir(view_class) if actions is None else actions
+    methods = ["GET", "HEAD", "OPTIONS"] if "get" in known or (actions is view_class is None) else ["OPTIONS"]
+    return [*methods, "POST"] if "post" in known else methods

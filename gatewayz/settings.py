@@ -249,7 +249,7 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [{"name": "catalogue"}, {"name": "drop-in"}, {"name": "health"}],  # in this order on the page
     "PREPROCESSING_HOOKS": [
         "catalog.api.schema.without_trailing_slashes",
-        "catalog.api.schema.without_further_prefixes",
+        "catalog.api.schema.without_aliases",
     ],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -19,7 +19,7 @@ django_application = get_wsgi_application()
 call_command("check", stdout=io.StringIO())
 
 from catalog.memory import snapshot  # noqa: E402  the apps must be loaded first
-from catalog.parameters import cacheable  # noqa: E402  likewise
+from catalog.routes import cacheable  # noqa: E402  likewise
 from front.counts import counts  # noqa: E402  likewise
 from front.front import Front  # noqa: E402  likewise
 

@@ -101,6 +101,12 @@ def offer_facts(**fields: Any) -> rendering.OfferFacts:
     return rendering.OfferFacts(**(own | fields))
 
 
+def token_priced_record(model_id: str = "maker/model", **fields: Any) -> OfferRecord:
+    """An offer that the lists for other services' clients show too: they leave out all that is sold otherwise."""
+    facts = {"context_length": 64_000, "supported_parameters": ("tools",), "is_moderated": False}
+    return offer_record(model_id, **{**facts, "prices": per_token(prompt="7E-7", completion="2.5E-6"), **fields})
+
+
 def publish(
     *records: OfferRecord,
     gateway: str = "chutes",

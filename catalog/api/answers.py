@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
-from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
 from catalog.memory.index import Row
-from catalog.memory.snapshot import NotReady, Snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.normalize import dates
-from catalog.parameters.filterset import SelectionFilterSet
+from catalog.parameters.endpoints import JSON, Query
+from front.answers import Answer, Headers
 
 Json = Any
 
@@ -29,15 +27,6 @@ def fragments(rows: Sequence[Row]) -> list[orjson.Fragment]:
     return [orjson.Fragment(row.document) for row in rows]
 
 
-@contextmanager
-def reading_tables() -> Iterator[None]:
-    """For views that need the database: answer 503 if the database does not respond."""
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        raise NotReady("the database does not answer, which alone can tell this") from error
-
-
 def picked(rows: Sequence[Row], names: Collection[str]) -> list[Json]:
     """Return the rows' documents with these fields only, in the documents' own order."""
     documents = (orjson.loads(row.document) for row in rows)
@@ -45,14 +34,13 @@ def picked(rows: Sequence[Row], names: Collection[str]) -> list[Json]:
 
 
 def listing(
-    request: HttpRequest,
     snapshot: Snapshot,
+    query: Query,
     data: Sequence[Json],
     *,
     total: int,
-    query: SelectionFilterSet,
     more: Mapping[str, Json] | None = None,
-) -> HttpResponse:
+) -> Answer:
     """Return a page of a list. `data` is the page, `total` counts the whole list, `more` overrides the usual keys."""
     offset, limit, gateway = (query.values[name] for name in ("offset", "limit", "gateway"))
     return published(
@@ -65,31 +53,24 @@ def listing(
             "limit": limit,
             "gateway": gateway,
             "note": COMBINED_NOTE if gateway == "all" else registry.GATEWAYS[gateway].note,
-            # The address is relative: with a host, it would poison caches that several host names share.
-            "next": next_page(request, query, offset=offset + limit) if offset + limit < total else None,
+            "next": query.address(offset=offset + limit) if offset + limit < total else None,
             **(more or {}),
         },
     )
 
 
-def next_page(request: HttpRequest, query: SelectionFilterSet, **changes: Json) -> str:
-    return f"{request.path}?{query.canonical(**changes)}"
-
-
-def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC) -> HttpResponse:
+def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC, headers: Headers = ()) -> Answer:
     """Return an answer that shows the published revision and contains its number."""
     stamp = {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
-    return json_response(body | stamp, cache_control=cache_control)
+    return json_answer(body | stamp, cache_control=cache_control, headers=headers)
 
 
-def json_response(body: Json, *, status: int = 200, cache_control: str = PRIVATE) -> HttpResponse:
-    return response(orjson.dumps(body), "application/json", status=status, cache_control=cache_control)
+def json_answer(body: Json, *, status: int = 200, cache_control: str = PRIVATE, headers: Headers = ()) -> Answer:
+    return answer(orjson.dumps(body), JSON, status=status, cache_control=cache_control, headers=headers)
 
 
-def response(body: bytes, content_type: str, *, status: int = 200, cache_control: str = PRIVATE) -> HttpResponse:
-    return HttpResponse(
-        body,
-        status=status,
-        content_type=content_type,
-        headers={"Cache-Control": cache_control},
-    )
+def answer(
+    body: bytes, content_type: str, *, status: int = 200, cache_control: str = PRIVATE, headers: Headers = ()
+) -> Answer:
+    """Return an answer. `headers` are those besides the type of the content and how long it may be cached."""
+    return Answer(status, (("Content-Type", content_type), ("Cache-Control", cache_control), *headers), body)

@@ -20,6 +20,7 @@ from access.keys import NotRead
 from catalog.history.feed import Forgotten
 from catalog.memory.snapshot import NotReady
 from catalog.models.patience import Busy
+from catalog.parameters.endpoints import NotFound
 from catalog.parameters.filterset import InvalidParameters
 from front.problems import ASKED_PATH, instance_of, problem_document
 
@@ -37,7 +38,7 @@ def answer_exception(error: Exception, context: dict[str, Any]) -> HttpResponse 
     match error:
         case InvalidParameters():
             return _invalid_parameters(request, error)
-        case Http404():
+        case Http404() | NotFound():
             return problem(request, 404, detail=str(error))
         case Forgotten():
             start = f"continue from since_revision={error.complete_since}"

@@ -6,29 +6,59 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from pyroaring import BitMap
 from rest_framework.request import Request
 
 from catalog.api import answers, bodies, estimate_body, serializers
-from catalog.api.compare import named_models
-from catalog.api.views import CatalogView
-from catalog.memory import snapshot
+from catalog.api.base import CatalogViewSet, current, operation
+from catalog.api.estimate_body import EstimateBody
 from catalog.memory.selection import Selection
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import Query
 from catalog.pricing import costing, meters, money
 from catalog.reports import estimates
+from catalog.reports.asked import named_models
 from catalog.reports.canonical import models_of
 from catalog.reports.estimates import Estimated
+from front.answers import Answer
 
 Json = Any
 
 
-class Estimate(CatalogView):
-    @extend_schema(
-        operation_id="estimate_cost",
+def estimate_cost(snapshot: Snapshot, body: EstimateBody) -> Answer:
+    workload = estimate_body.workload(body.workload)
+    selection = _selection(Selection.of(snapshot), body)
+    found = estimates.estimate(selection, workload)
+    page = found.page(found.costed, offset=body.offset, limit=body.limit)
+    uncosted = found.page(found.uncosted, offset=body.uncosted_offset, limit=body.uncosted_limit)
+    return answers.published(
+        snapshot,
+        {
+            "data": [_costed(offer) for offer in page],
+            "total": len(found.costed),
+            "returned": len(page),
+            "offset": body.offset,
+            "limit": body.limit,
+            "matched": len(selection),
+            "uncosted": {
+                "total": len(found.uncosted),
+                "reasons": [{"reason": reason, "offers": count} for reason, count in found.reasons],
+                "offers": [_uncosted(offer) for offer in uncosted],
+            },
+            "workload": estimate_body.given(body.workload),
+        },
+        cache_control=answers.PRIVATE,
+    )
+
+
+class Estimates(CatalogViewSet):
+    prefix = "catalog/estimate"
+
+    @operation(
+        "estimate_cost",
         summary="What a workload costs at every offer, cheapest first, with every line of the sum",
-        request={bodies.MEDIA_TYPE: estimate_body.EstimateBody.model_json_schema()},
+        request={bodies.MEDIA_TYPE: EstimateBody.model_json_schema()},
         responses={
             200: serializers.EstimateSerializer,
             **{
@@ -39,35 +69,12 @@ class Estimate(CatalogView):
             },
         },
     )
-    def post(self, request: Request) -> HttpResponse:
-        self.query(request)
-        body = bodies.read(request, estimate_body.EstimateBody)
-        workload = estimate_body.workload(body.workload)
-        selection = _selection(Selection.of(snapshot.current()), body)
-        found = estimates.estimate(selection, workload)
-        page = found.page(found.costed, offset=body.offset, limit=body.limit)
-        uncosted = found.page(found.uncosted, offset=body.uncosted_offset, limit=body.uncosted_limit)
-        return answers.published(
-            selection.snapshot,
-            {
-                "data": [_costed(offer) for offer in page],
-                "total": len(found.costed),
-                "returned": len(page),
-                "offset": body.offset,
-                "limit": body.limit,
-                "matched": len(selection),
-                "uncosted": {
-                    "total": len(found.uncosted),
-                    "reasons": [{"reason": reason, "offers": count} for reason, count in found.reasons],
-                    "offers": [_uncosted(offer) for offer in uncosted],
-                },
-                "workload": estimate_body.given(body.workload),
-            },
-            cache_control=answers.PRIVATE,
-        )
+    def create(self, request: Request, query: Query) -> Answer:
+        body = bodies.read(request, EstimateBody)
+        return estimate_cost(current(), body)
 
 
-def _selection(everything: Selection, body: estimate_body.EstimateBody) -> Selection:
+def _selection(everything: Selection, body: EstimateBody) -> Selection:
     selection = estimate_body.filterset(body.filters).narrowed(everything)
     if body.ids is None:
         return selection

@@ -5,31 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.utils.feedgenerator import Atom1Feed
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
-from rest_framework.request import Request
 
 from catalog import registry
 from catalog.api import answers
+from catalog.api.base import CatalogViewSet, read
 from catalog.api.history import wanted
-from catalog.api.views import CatalogView
 from catalog.documents.differences import DESCRIBING, PRICED, Kind, PriceChange
 from catalog.history import feed
 from catalog.history.versions import Change
-from catalog.memory import snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
+from catalog.parameters.endpoints import Query
 from catalog.pricing.meters import METERS
+from front.answers import Answer
 
 MEDIA_TYPE = "application/atom+xml"
 
@@ -47,42 +43,31 @@ WORDS = {
 }
 
 
-class AddressNamesFormat(BaseContentNegotiation):
-    """Feed readers accept many formats, and get the one that the address names."""
+def read_change_feed(snapshot: Snapshot, query: Query) -> Answer:
+    founded_at = feed.founded_at()
+    chosen = wanted(query)
+    # A new rendering of all offers would push everything else out of a feed of the newest changes.
+    chosen = replace(chosen, has_rendered=Kind.RENDERED in chosen.kinds)
+    changes = feed.newest_changes(until=snapshot.revision, wanted=chosen, limit=query.values["limit"])
+    atom = Feed(query.address().rstrip("?"), founded_at=founded_at)
+    for change in changes:
+        atom.add(change)
+    return answers.answer(atom.writeString("utf-8").encode(), MEDIA_TYPE, cache_control=answers.PUBLIC)
 
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
 
+class ChangeFeed(CatalogViewSet):
+    prefix = "catalog"
 
-class ChangeFeed(CatalogView):
-    filterset_class = filters.ChangeFeedFilterSet
-    content_negotiation_class = AddressNamesFormat
-    renderer_classes = [JSONRenderer]  # never used: the view returns finished bytes
-
-    @extend_schema(
-        operation_id="read_change_feed",
+    atom = read(
+        read_change_feed,
+        filters.ChangeFeedFilterSet,
+        detail=False,
+        url_path="changes.atom",
+        media_type=MEDIA_TYPE,
+        reads_tables=True,
         summary="The newest changes as an Atom feed",
-        responses={(200, MEDIA_TYPE): OpenApiTypes.STR},
+        responses=OpenApiTypes.STR,
     )
-    def get(self, request: Request) -> HttpResponse:
-        query = self.query(request)
-        held = snapshot.current()
-        with answers.reading_tables():
-            founded_at = feed.founded_at()
-            chosen = wanted(query)
-            # A new rendering of all offers would push everything else out of a feed of the newest changes.
-            chosen = replace(chosen, has_rendered=Kind.RENDERED in chosen.kinds)
-            changes = feed.newest_changes(until=held.revision, wanted=chosen, limit=query.values["limit"])
-        atom = Feed(f"{request.path}?{query.canonical()}".rstrip("?"), founded_at=founded_at)
-        for change in changes:
-            atom.add(change)
-        return HttpResponse(
-            atom.writeString("utf-8"),
-            content_type=MEDIA_TYPE,
-            headers={"Cache-Control": answers.PUBLIC},
-        )
 
 
 class Feed(Atom1Feed):
@@ -126,13 +111,13 @@ class Feed(Atom1Feed):
 
 
 def _summary(change: Change) -> SafeString:
-    told = change.difference
-    is_added = Kind.ADDED in told.kinds
-    described = told.after if is_added else told.before  # `after` of a returned offer has unchanged fields too
-    others = [field for field in told.before if field not in PRICED | DESCRIBING]
+    found = change.difference
+    is_added = Kind.ADDED in found.kinds
+    described = found.after if is_added else found.before  # `after` of a returned offer has unchanged fields too
+    others = [field for field in found.before if field not in PRICED | DESCRIBING]
     parts = [
-        *(_price_line(price, is_first=is_added) for price in told.prices),
-        *(format_html("{}: {}", field, told.after[field]) for field in ("name", "description") if field in described),
+        *(_price_line(price, is_first=is_added) for price in found.prices),
+        *(format_html("{}: {}", field, found.after[field]) for field in ("name", "description") if field in described),
         *([format_html("Also changed: {}", ", ".join(others))] if others else []),
         *(["By a curator of this catalogue."] if change.is_curated else []),
     ]

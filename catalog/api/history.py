@@ -6,24 +6,24 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from django.http import Http404, HttpResponse
-from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 
 from catalog.api import answers, serializers
-from catalog.api.views import CatalogView
+from catalog.api.base import CatalogViewSet, read
 from catalog.documents import rendering
 from catalog.documents.differences import PriceChange
 from catalog.history import feed, offers
 from catalog.history.offers import OfferThen
 from catalog.history.versions import Change, Position, Wanted
-from catalog.memory import snapshot
 from catalog.memory.index import Row
+from catalog.memory.snapshot import Snapshot
 from catalog.models import Price
 from catalog.normalize import dates
-from catalog.parameters import filters, filterset
+from catalog.parameters import filters
+from catalog.parameters.endpoints import NotFound, Query
+from catalog.parameters.filterset import InvalidParameters
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
+from front.answers import Answer
 
 Json = Any
 
@@ -31,83 +31,71 @@ BEGINNINGS = ("since_revision", "since", "cursor")
 """The parameters that set the start of the changes."""
 
 
-class ModelHistory(CatalogView):
-    filterset_class = filters.HistoryFilterSet
+def read_model_history(snapshot: Snapshot, query: Query) -> Answer:
+    gateway, as_of, offset, limit = (query.values[name] for name in ("gateway", "as_of", "offset", "limit"))
+    rows = {row.gateway: row for row in snapshot.rows_of_id(query.id) if gateway in {"all", row.gateway}}
+    if not rows:
+        raise NotFound("There is no model of this id here.")
+    found = offers.history_of(query.id, gateways=rows, until=snapshot.revision, as_of=as_of, offset=offset, limit=limit)
+    has_more = offset + limit < max(found.prices_total, found.changes_total)
+    body = {
+        "data": {
+            "id": query.id,
+            "offers": [_offer(then, rows[then.gateway]) for then in found.offers],
+            "prices": [_dated_price(price) for price in found.prices],
+            "prices_total": found.prices_total,
+            "changes": [_change(change) for change in found.changes],
+            "changes_total": found.changes_total,
+            "complete_since": found.complete_since,
+        },
+        "offset": offset,
+        "limit": limit,
+        "next": query.address(offset=offset + limit) if has_more else None,
+    }
+    stamp = {"revision": found.revision.number, "timestamp": dates.iso(found.revision.published_at)}
+    return answers.json_answer(body | stamp, cache_control=answers.PUBLIC)
 
-    @extend_schema(
-        operation_id="read_model_history",
-        summary="What one model cost and how it changed, at each gateway that sells it; or how it stood at some time",
-        responses=serializers.HistorySerializer,
+
+def list_changes(snapshot: Snapshot, query: Query) -> Answer:
+    page = _page(query, until=snapshot.revision)
+    begin = dict.fromkeys(BEGINNINGS) | _beginning(page.end)
+    return answers.published(
+        snapshot,
+        {
+            "data": [_change(change) for change in page.changes],
+            "returned": len(page.changes),
+            "limit": query.values["limit"],
+            "gateway": query.values["gateway"],
+            "has_more": page.has_more,
+            "next": query.address(**begin),
+            "complete_since": page.complete_since,
+        },
     )
-    def get(self, request: Request, model_id: str) -> HttpResponse:
-        query = self.query(request)
-        gateway, as_of, offset, limit = (query.values[name] for name in ("gateway", "as_of", "offset", "limit"))
-        held = snapshot.current()
-        rows = {row.gateway: row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}}
-        if not rows:
-            raise Http404("There is no model of this id here.")
-        with answers.reading_tables():
-            found = offers.history_of(
-                model_id, gateways=rows, until=held.revision, as_of=as_of, offset=offset, limit=limit
-            )
-        has_more = offset + limit < max(found.prices_total, found.changes_total)
-        body = {
-            "data": {
-                "id": model_id,
-                "offers": [_offer(then, rows[then.gateway]) for then in found.offers],
-                "prices": [_dated_price(price) for price in found.prices],
-                "prices_total": found.prices_total,
-                "changes": [_change(change) for change in found.changes],
-                "changes_total": found.changes_total,
-                "complete_since": found.complete_since,
-            },
-            "offset": offset,
-            "limit": limit,
-            "next": _next(request, query.canonical(offset=offset + limit)) if has_more else None,
-        }
-        stamp = {"revision": found.revision.number, "timestamp": dates.iso(found.revision.published_at)}
-        return answers.json_response(body | stamp, cache_control=answers.PUBLIC)
 
 
-class ChangeList(CatalogView):
-    filterset_class = filters.ChangeFilterSet
+class Changes(CatalogViewSet):
+    prefix = "catalog/changes"
 
-    @extend_schema(
-        operation_id="list_changes",
+    list = read(
+        list_changes,
+        filters.ChangeFilterSet,
+        reads_tables=True,
         summary="What changed, in order and without a gap; `next` goes on where an answer ends, at once or later",
         responses={
             200: serializers.ChangeListSerializer,
             (410, "application/problem+json"): serializers.ProblemSerializer,
         },
     )
-    def get(self, request: Request) -> HttpResponse:
-        query = self.query(request)
-        held = snapshot.current()
-        with answers.reading_tables():
-            page = _page(query, until=held.revision)
-        begin = dict.fromkeys(BEGINNINGS) | _beginning(page.end)
-        return answers.published(
-            held,
-            {
-                "data": [_change(change) for change in page.changes],
-                "returned": len(page.changes),
-                "limit": query.values["limit"],
-                "gateway": query.values["gateway"],
-                "has_more": page.has_more,
-                "next": _next(request, query.canonical(**begin)),
-                "complete_since": page.complete_since,
-            },
-        )
 
 
-def wanted(query: filterset.SelectionFilterSet) -> Wanted:
+def wanted(query: Query) -> Wanted:
     gateway = query.values["gateway"]
     return Wanted(
         gateway=None if gateway == "all" else gateway, id=query.values["id"], kinds=query.values["kind"] or ()
     )
 
 
-def _page(query: filterset.SelectionFilterSet, *, until: int) -> feed.Page:
+def _page(query: Query, *, until: int) -> feed.Page:
     given = [name for name in BEGINNINGS if query.values[name] is not None]
     if len(given) > 1:
         raise _invalid(query, given[1], f"cannot be given together with {given[0]}")
@@ -119,7 +107,7 @@ def _page(query: filterset.SelectionFilterSet, *, until: int) -> feed.Page:
         ) from error
 
 
-def _start(query: filterset.SelectionFilterSet) -> Position | None:
+def _start(query: Query) -> Position | None:
     since_revision, since, cursor = (query.values[name] for name in BEGINNINGS)
     if cursor is not None:
         return Position(*cursor)
@@ -135,14 +123,8 @@ def _beginning(position: Position) -> Json:
     return {"since_revision": position.revision - 1}
 
 
-def _invalid(query: filterset.SelectionFilterSet, name: str, reason: str) -> filterset.InvalidParameters:
-    value = query.parameters()[name].spelled(query.values[name])
-    return filterset.InvalidParameters([filterset.ParameterProblem(name, value, reason)])
-
-
-def _next(request: Request, query: str) -> str:
-    """Return a relative address: with a host, it would poison caches that several host names share."""
-    return f"{request.path}?{query}"
+def _invalid(query: Query, name: str, reason: str) -> InvalidParameters:
+    return InvalidParameters([query.filters.problem(name, reason)])
 
 
 def _offer(then: OfferThen, row: Row) -> Json:
@@ -156,13 +138,13 @@ def _offer(then: OfferThen, row: Row) -> Json:
 
 
 def _dated_price(price: Price) -> Json:
-    told = PriceRecord(meter=price.meter, amount=Decimal(price.amount))
+    record = PriceRecord(meter=price.meter, amount=Decimal(price.amount))
     ended_at = price.ended_at  # type: ignore[attr-defined]  # `history` adds it
     return {
         "gateway": price.offer.gateway.slug,
         **_meter(price.meter),
         "conditions": orjson.loads(price.conditions_key),
-        "amount": rendering.amount_text(told),
+        "amount": rendering.amount_text(record),
         "currency": price.currency,
         "valid_from": dates.iso(price.valid_from),
         "valid_to": None if ended_at is None else dates.iso(ended_at),

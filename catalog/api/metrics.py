@@ -21,7 +21,9 @@ from prometheus_client.registry import Collector
 from catalog import queries
 from catalog import registry as gateways
 from catalog.api import errors
+from catalog.api.base import current
 from catalog.memory import snapshot
+from catalog.memory.snapshot import NotReady
 from front.counts import BOUNDS_SECONDS, counts
 
 FIGURES_SECONDS = 10.0
@@ -89,8 +91,8 @@ def _of_snapshot() -> Iterator[Metric]:
     failing = snapshot.is_failing()
     yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
     try:
-        served = snapshot.current()
-    except snapshot.NotReady:
+        served = current()
+    except NotReady:
         return
     age = (timezone.now() - served.published_at).total_seconds()
     yield GaugeMetricFamily("gatewayz_snapshot_revision", "The revision that is served.", served.revision)
@@ -122,8 +124,8 @@ def _of_tables() -> Iterator[Metric]:
         of_gateways.add_metric([slug, state.state], 1)
     yield of_gateways
     try:
-        lag = published - snapshot.current().revision
-    except snapshot.NotReady:
+        lag = published - current().revision
+    except NotReady:
         return
     yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", max(0, lag))
 

@@ -9,10 +9,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
+from catalog.api.limits import is_limited
 from catalog.api.serializers.problems import DropInProblemSerializer, ProblemSerializer
-from catalog.formats.contract import Route
-from catalog.parameters import cacheable
-from catalog.parameters.filterset import SelectionFilterSet
+from catalog.parameters.endpoints import Endpoint
 from catalog.parameters.kinds import Parameter
 from front.problems import DROP_IN
 
@@ -24,21 +23,41 @@ KEY_SCHEMES: dict[str, Json] = {
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY_WORDS},
 }
 
-Endpoint = tuple[str, str, str, Any]
+Operation = tuple[str, str, str, Any]
 """Path, pattern, method and view, in the form that drf-spectacular passes to its hooks."""
 
 
 class CatalogSchema(AutoSchema):
-    """Takes the query parameters from the view's FilterSet, and adds the possible errors to every operation."""
+    """Describes an operation as its endpoint is declared, and adds the possible errors to every operation."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        found: Endpoint = self.view.endpoint  # type: ignore[attr-defined]  # every view of the API declares one
+        return found
+
+    def get_operation_id(self) -> str:
+        return self.endpoint.name
+
+    def get_summary(self) -> str:
+        return self.endpoint.summary
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        return ""  # not the docstrings, which are for readers of the code
+
+    def get_request_serializer(self) -> Any:
+        return self.endpoint.request
+
+    def get_response_serializers(self) -> Any:
+        return self.endpoint.responses
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return False  # the rows of a list are in `data`
 
     def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
-        filterset: type[SelectionFilterSet] | None = getattr(self.view, "filterset_class", None)
-        return [] if filterset is None else [_documented(name, p) for name, p in filterset.parameters().items()]
+        return [_documented(name, parameter) for name, parameter in self.endpoint.filterset.parameters().items()]
 
     def get_tags(self) -> list[str]:
-        if _route_of(self.view) is not None:
-            return ["drop-in"]
-        return ["catalogue" if self.path.startswith("/catalog") else "health"]
+        return [self.endpoint.tag or ("catalogue" if self.path.startswith("/catalog") else "health")]
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
@@ -57,7 +76,7 @@ class CatalogSchema(AutoSchema):
         expected = {"400": "A parameter is wrong; `errors` lists each one.", "503": "The service is not ready."}
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
-        if cacheable.is_limited(self.path):
+        if is_limited(self.path):
             expected["401"] = "The key is wrong, or a key is required and missing."
             expected["429"] = "Too many requests; `Retry-After` gives the seconds to wait."
         if self._needs_key():
@@ -69,7 +88,7 @@ class CatalogSchema(AutoSchema):
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Keys are optional everywhere that has a limit, and required for operations that change something."""
-        if not cacheable.is_limited(self.path):
+        if not is_limited(self.path):
             return []
         known: list[dict[str, list[str]]] = [{name: []} for name in KEY_SCHEMES]
         return [*known, {"session": []}] if self._needs_key() else [{}, *known]
@@ -82,21 +101,19 @@ def with_security_schemes(result: Json, **options: object) -> Json:
     return result
 
 
-def without_trailing_slashes(endpoints: list[Endpoint]) -> list[Endpoint]:
+def without_trailing_slashes(endpoints: list[Operation]) -> list[Operation]:
     """List each address once: lists answer with a trailing slash too."""
-    return [endpoint for endpoint in endpoints if not endpoint[0].endswith("/")]
+    return [operation for operation in endpoints if not operation[0].endswith("/")]
 
 
-def without_further_prefixes(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """List each route of a format once: OpenRouter's answer under `/api/v1` and most of them under `/v1` too."""
-    routes = [(endpoint, _route_of(endpoint[3].cls)) for endpoint in endpoints]
-    return [endpoint for endpoint, route in routes if route is None or endpoint[0] == route.addresses[0]]
+def without_aliases(endpoints: list[Operation]) -> list[Operation]:
+    """Leave out the addresses at which a documented endpoint answers too: OpenRouter's list has two prefixes."""
+    return [operation for operation in endpoints if not _endpoint_of(operation[3]).is_alias]
 
 
-def _route_of(view: object) -> Route | None:
-    """Return the route of a view that answers one of a format."""
-    route: Route | None = getattr(view, "route", None)
-    return route
+def _endpoint_of(callback: Any) -> Endpoint:
+    found: Endpoint | None = callback.initkwargs.get("endpoint")
+    return found or Endpoint()
 
 
 def _documented(name: str, parameter: Parameter) -> OpenApiParameter:

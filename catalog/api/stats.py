@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
-
 from catalog.api import answers, serializers
-from catalog.api.views import CatalogView
-from catalog.memory import snapshot
+from catalog.api.base import CatalogViewSet, read
 from catalog.memory.selection import Selection
-from catalog.parameters import offer_filters
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import Query
+from catalog.parameters.offer_filters import NarrowingFilterSet
 from catalog.reports.statistics import statistics
+from front.answers import Answer
 
 
-class Stats(CatalogView):
-    filterset_class = offer_filters.NarrowingFilterSet
+def read_stats(snapshot: Snapshot, query: Query) -> Answer:
+    return answers.published(snapshot, {"data": statistics(query.filters.narrowed(Selection.of(snapshot)))})
 
-    @extend_schema(
-        operation_id="read_stats",
+
+class Stats(CatalogViewSet):
+    prefix = "catalog/stats"
+
+    list = read(
+        read_stats,
+        NarrowingFilterSet,
         summary="How many offers of what, and how their prices are distributed",
         responses=serializers.StatsSerializer,
     )
-    def get(self, request: Request) -> HttpResponse:
-        selection = self.query(request).narrowed(Selection.of(snapshot.current()))
-        return answers.published(selection.snapshot, {"data": statistics(selection)})

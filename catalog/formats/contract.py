@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import JSON, Query
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
 
@@ -37,21 +38,11 @@ class Route:
     """The JSON Schema of the answer. It may refer to the format's `shapes` by `shapes.ref`."""
     filterset: type[SelectionFilterSet] = NoParameters
     """The query parameters that the route takes."""
-    media_type: str = "application/json"
+    media_type: str = JSON
 
     @property
     def addresses(self) -> list[str]:
         return [f"{prefix}/{self.path}" for prefix in self.prefixes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """One request to a route."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """The values of the route's filter set."""
-    id: str = ""
-    """The text at the place of `ID`, decoded once."""
 
 
 class Format(ABC):

@@ -16,12 +16,13 @@ import orjson
 
 from catalog import registry
 from catalog.documents import reading
-from catalog.formats.contract import Format, Query, Route
+from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
 from catalog.formats.shapes import count, mapping, price, record, text
 from catalog.memory import derived
 from catalog.memory.index import Row
 from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import Query
 from catalog.pricing import billing, meters
 from catalog.pricing.costing import HeldKey
 from catalog.pricing.meters import METERS

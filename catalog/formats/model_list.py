@@ -15,13 +15,13 @@ from urllib.parse import unquote
 import orjson
 
 from catalog import registry
-from catalog.formats.contract import Query
 from catalog.formats.model_rows import OPENROUTER, Model, is_listable, model_of, seller_of
 from catalog.memory import derived
 from catalog.memory.index import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.memory.unhurried import unhurried
+from catalog.parameters.endpoints import Query
 from catalog.pricing import billing
 from catalog.reports.canonical import models_of
 

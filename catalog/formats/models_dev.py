@@ -22,7 +22,7 @@ import orjson
 from catalog import registry
 from catalog.adapter.contract import Gateway
 from catalog.formats import shapes
-from catalog.formats.contract import Format, Query, Route
+from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
 from catalog.formats.standard_prices import (
     BASE,
@@ -38,6 +38,7 @@ from catalog.memory import derived
 from catalog.memory.index import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.unhurried import unhurried
+from catalog.parameters.endpoints import Query
 from catalog.pricing import meters
 
 Json = Any

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from catalog.formats import model_list, model_shapes
-from catalog.formats.contract import Format, Query, Route
+from catalog.formats.contract import Format, Route
 from catalog.formats.shapes import ref
 from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import Query
 from catalog.parameters.filters import DropInFilterSet
 
 _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {

@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from catalog.formats import model_list, model_shapes
-from catalog.formats.contract import Format, Query, Route
+from catalog.formats.contract import Format, Route
 from catalog.formats.shapes import array, count, record, ref, text, words
 from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import Query
 from catalog.parameters.filters import DropInFilterSet
 
 Json = Any

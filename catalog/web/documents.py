@@ -14,8 +14,9 @@ from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
 from rest_framework.request import Request
 
+from catalog.parameters.endpoints import Endpoint
 from catalog.web import markdown
-from catalog.web.pages import Page
+from catalog.web.pages import HTML, Page
 
 FOLDERS = {"api": "The API", "formats": "Formats of other services", "problems": "Errors"}
 HEADERS = {
@@ -28,7 +29,13 @@ HEADERS = {
 }
 
 
-class Document(Page):
+class CachedPage(Page):
+    """A page that changes only with a new version of the service."""
+
+    endpoint = Endpoint(media_type=HTML, is_cacheable=True)
+
+
+class Document(CachedPage):
     def get(self, request: Request, folder: str, name: str) -> HttpResponse:
         self.check_parameters(request)
         file = _files().get(f"{folder}/{name}")
@@ -37,7 +44,7 @@ class Document(Page):
         return HttpResponse(_page(file, folder), headers=HEADERS)
 
 
-class Contents(Page):
+class Contents(CachedPage):
     """A list of all documents, or of those in one folder."""
 
     def get(self, request: Request, folder: str = "") -> HttpResponse:

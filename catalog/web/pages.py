@@ -7,7 +7,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from catalog.parameters.filters import NoParameters
+from catalog.parameters.endpoints import Endpoint
+
+HTML = "text/html"
 
 
 class AnyRenderer(BaseRenderer):
@@ -17,8 +19,9 @@ class AnyRenderer(BaseRenderer):
 
 
 class Page(APIView):
-    """A page that is not in the OpenAPI document."""
+    """A page that is not in the OpenAPI document. Its `endpoint` declares its parameters and whether it is cached."""
 
+    endpoint = Endpoint(media_type=HTML)
     schema = None
     renderer_classes = (AnyRenderer,)
 
@@ -26,8 +29,8 @@ class Page(APIView):
         return HttpResponse()
 
     def check_parameters(self, request: Request) -> None:
-        """Reject all parameters. Raise InvalidParameters if there are any."""
-        NoParameters(request.query_params)
+        """Raise InvalidParameters if the request has other parameters than the declared ones."""
+        self.endpoint.filterset(request.query_params)
 
 
 class Redirect(Page):

@@ -19,24 +19,23 @@ from access import keys
 from access.models import ApiKey
 from catalog.memory import snapshot
 from front.front import CREDENTIALS, PERSONAL
-from tests.factories import offer_record, publish
+from tests.catalog.addresses import ONE_EACH, declared
+from tests.factories import offer_record, publish, token_priced_record
 from tests.front.web import Answered, Web
 
 pytestmark = pytest.mark.usefixtures("one_connection")
 
 LIST = "/catalog/models"
-READS = [
-    *(LIST, "/catalog/models/maker/model", "/catalog/providers", "/catalog/resolve", "/catalog/schema"),
-    *("/catalog/docs", "/catalog/logos/maker.svg", "/docs/problems/not-found", "/catalog/gateways", "/healthz"),
-]
-QUERIES = {"/catalog/resolve": "id=model"}
+PATHS = [address.path() for address in ONE_EACH]
+QUERIES = {address.path(): address.query() for address in ONE_EACH}
+WRITES = [address.path() for address in declared() if address.method == "POST"]
 
 
 @pytest.fixture
 def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 5
     settings.API_KEY_RATE_LIMIT_PER_MINUTE = 7
-    publish(offer_record(), offer_record("maker/other"))
+    publish(token_priced_record(), offer_record("maker/other"))
     snapshot.refresh()
     keys.refresh()
     return Web()
@@ -246,7 +245,7 @@ def test_no_secret_is_stored(db: None) -> None:
 # --- cookies and foreign tokens --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "credentials",
     [
@@ -295,8 +294,8 @@ def preflight(web: Web, path: str, *, method: str = "GET") -> Answered:
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        *((path, "GET, HEAD, OPTIONS") for path in (*READS, "/catalog/models/unknown/model", "/nowhere", "/%ff")),
-        ("/catalog/sync/chutes", "OPTIONS, POST"),
+        *((path, "GET, HEAD, OPTIONS") for path in (*PATHS, "/catalog/models/unknown/model", "/nowhere", "/%ff")),
+        *((path, "OPTIONS, POST") for path in WRITES),
     ],
 )
 def test_a_preflight_is_answered_before_django_and_has_no_limit(
@@ -316,7 +315,7 @@ def test_a_preflight_is_answered_before_django_and_has_no_limit(
 
 
 @pytest.mark.parametrize(
-    "path", [*READS, "/nowhere", "/catalog/models/unknown/model", "/catalog/sync/chutes", "/static/web/pages.css"]
+    "path", [*PATHS, "/nowhere", "/catalog/models/unknown/model", "/catalog/sync/chutes", "/static/web/pages.css"]
 )
 def test_a_script_may_read_every_answer_and_its_headers_but_never_with_a_cookie(web: Web, path: str) -> None:
     for method in ("GET", "HEAD", "OPTIONS"):
@@ -327,7 +326,7 @@ def test_a_script_may_read_every_answer_and_its_headers_but_never_with_a_cookie(
         assert answer["Access-Control-Allow-Credentials"] is None
 
 
-@pytest.mark.parametrize("path", [*READS, "/nowhere", "/catalog/sync/chutes", "/static/web/pages.css"])
+@pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/catalog/sync/chutes", "/static/web/pages.css"])
 def test_only_the_front_sets_headers_of_cors(db: None, client: Client, path: str) -> None:
     response = client.get(path)
     response.close()
@@ -344,7 +343,7 @@ def test_no_script_of_another_site_reads_the_admin(web: Web, path: str) -> None:
 # --- in every answer -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", [*READS, "/nowhere", "/", "/catalog/models/unknown/model", "/admin/login/"])
+@pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/", "/catalog/models/unknown/model", "/admin/login/"])
 def test_a_head_has_the_headers_of_a_get_and_no_body(web: Web, path: str) -> None:
     with time_machine.travel(timezone.now(), tick=False):  # Expires of the admin has the second of the answer
         get, head = (Web().ask(path, QUERIES.get(path, ""), method=method) for method in ("GET", "HEAD"))

@@ -23,39 +23,16 @@ from front import access_log
 from front.counts import Source
 from front.response_cache import OVERHEAD_BYTES
 from gatewayz.settings import LOGGING
-from tests.factories import hourly, offer_record, publish
+from tests.catalog.addresses import CACHED, ONE_EACH, READS, Address
+from tests.factories import hourly, offer_record, publish, token_priced_record
 from tests.front.web import Web
 
 LIST = "/catalog/models"
-CACHED = [
-    LIST,
-    "/catalog/models/",
-    "/catalog/models/maker/model",
-    "/catalog/models/maker/model/history",
-    "/catalog/changes",
-    "/catalog/changes.atom",
-    "/catalog/providers",
-    "/catalog/provider",
-    "/catalog/providers/maker",
-    "/catalog/canonical/maker/model",
-    "/catalog/resolve",
-    "/catalog/schema",
-    "/catalog/docs",
-    "/catalog/logos/maker.svg",
-    "/catalog/stats",
-    "/catalog/export.json",
-    "/catalog/export.ndjson",
-    "/catalog/export.csv",
-    "/docs/",
-    "/docs/api/http",
-    "/docs/problems/not-found",
-    "/v1/models",
-    "/api/v1/models/count",
-    "/api/v1/providers",
-    "/litellm/model_prices.json",
+LISTED_EVERYWHERE = "maker/token"
+NEVER = [
+    *(address.path() for address in READS if not address.endpoint.is_cacheable),
+    *("/metrics", "/nowhere", "/admin/login/"),
 ]
-QUERIES = {"/catalog/resolve": "id=model"}
-NEVER = ["/catalog/gateways", "/healthz", "/readyz", "/metrics", "/nowhere", "/admin/login/"]
 pytestmark = pytest.mark.usefixtures("one_connection")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
@@ -72,11 +49,33 @@ def web(db: None, settings: Settings) -> Web:
 # --- a hit is Django's answer ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", CACHED)
+@pytest.fixture
+def listed_everywhere(web: Web) -> None:
+    publish(token_priced_record(LISTED_EVERYWHERE), gateway="openrouter")
+    snapshot.refresh()
+
+
+@pytest.mark.parametrize("address", CACHED, ids=lambda address: address.route)
+def test_every_answer_that_is_declared_cacheable_is_cached(web: Web, listed_everywhere: None, address: Address) -> None:
+    path, query = address.path(model=LISTED_EVERYWHERE), address.query(model=LISTED_EVERYWHERE)
+
+    answers = [web.ask(path, query) for _ in range(2)]
+
+    assert web.asked_django == [path]
+    assert {answer.status for answer in answers} == {"200 OK"}
+    assert str(answers[0]["Content-Type"]).partition(";")[0] == address.endpoint.media_type
+
+
+@pytest.mark.parametrize(
+    "address", [address for address in ONE_EACH if address in CACHED], ids=lambda address: address.route
+)
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_second_answer_is_the_first_one_without_django(web: Web, path: str, encoding: str, method: str) -> None:
-    query = QUERIES.get(path, "")
+def test_the_second_answer_is_the_first_one_without_django(
+    web: Web, listed_everywhere: None, address: Address, encoding: str, method: str
+) -> None:
+    path, query = address.path(model=LISTED_EVERYWHERE), address.query(model=LISTED_EVERYWHERE)
+
     first, second = (web.ask(path, query, method=method, HTTP_ACCEPT_ENCODING=encoding) for _ in range(2))
 
     assert web.asked_django == [path]

@@ -14,7 +14,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
-from catalog.parameters import cacheable
+from catalog.routes import cacheable
 from front.counts import Counts
 from front.front import Application, Front
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from catalog.memory import snapshot
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters import cacheable
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord
+from catalog.routes import cacheable
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import hourly, offer_record, per_token, publish
 

@@ -12,28 +12,10 @@ from pytest_django import Settings
 
 from catalog.memory import snapshot
 from catalog.memory.snapshot import Snapshot
+from tests.catalog.addresses import ONE_EACH
 from tests.catalog.api.reading import Response, problem_of
 
-ENDPOINTS = [
-    "/catalog/models",
-    "/catalog/models/",
-    "/catalog/models/maker/model",
-    "/catalog/provider",
-    "/catalog/providers",
-    "/catalog/compare",
-    "/catalog/stats",
-    "/catalog/export.json",
-    "/catalog/gateways",
-    "/catalog/schema",
-    "/catalog/docs",
-    "/catalog/logos/deepseek.svg",
-    "/docs/",
-    "/docs/problems/not-found",
-    "/",
-    "/admin",
-    "/healthz",
-    "/readyz",
-]
+ENDPOINTS = [*(address.path(model="deepseek-ai/DeepSeek-R1") for address in ONE_EACH), "/", "/admin"]
 STATIC = ["/static/web/pages.css", "/static/nothing"]
 over_all_endpoints = pytest.mark.parametrize("address", ENDPOINTS)
 over_all_addresses = pytest.mark.parametrize("address", [*ENDPOINTS, *STATIC])

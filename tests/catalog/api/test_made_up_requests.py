@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters import cacheable
+from catalog.routes import cacheable
 from front.counts import Counts
 from front.front import Front
 

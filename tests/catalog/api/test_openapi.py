@@ -33,10 +33,11 @@ from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision, SyncRun
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
+from catalog.routes import declared_endpoint
+from tests.catalog.addresses import declared
 from tests.catalog.api.reading import Response, problem_of, read
-from tests.catalog.formats.routes import answers_of_formats
 from tests.catalog.syncing import sync, sync_rows
-from tests.factories import offer_record, per_token, publish
+from tests.factories import offer_record, per_token, publish, token_priced_record
 from tests.front.web import Web
 
 Json = Any
@@ -60,8 +61,10 @@ EXAMPLE_PATHS = {
     "run_id": "1",
     "provider": "DeepSeek",
 }
-NEEDED = {"/catalog/compare": {"ids": "deepseek-ai/DeepSeek-R1"}}
-"""Parameters without which an address answers nothing."""
+REQUIRED = {
+    (path, parameter["name"]): "deepseek-ai/DeepSeek-R1" for path, parameter in PARAMETERS if parameter.get("required")
+}
+"""Parameters without which an address answers nothing; all of them name models."""
 WORKLOAD = {"workload": {"input_tokens": 1_000_000, "hours": 1}, "uncosted_limit": 5}
 
 ASKED_BESIDE = {("sort", "relevance"): {"q": "deepseek"}}
@@ -71,89 +74,36 @@ OF_THE_FRONT = {"401", "429"}
 OF_SYNC = {path for path in DOCUMENT["paths"] if path.startswith("/catalog/sync/")}
 """Addresses that need a key: tried apart."""
 
-ANSWERED = {
-    # every answer that the document promises, and a request that gets it
-    ("/catalog/models", "200"): "/catalog/models",
-    ("/catalog/models", "400"): "/catalog/models?limit=0&bogus=1&bogus=2",
-    ("/catalog/models/{model_id}", "200"): "/catalog/models/deepseek-ai/DeepSeek-R1",
-    ("/catalog/models/{model_id}", "400"): "/catalog/models/deepseek-ai/DeepSeek-R1?gateway=bogus",
-    ("/catalog/models/{model_id}", "404"): "/catalog/models/nobody/nothing",
-    ("/catalog/provider", "200"): "/catalog/provider?gateway=chutes",
-    ("/catalog/provider", "400"): "/catalog/provider?offset=-1",
-    ("/catalog/providers", "200"): "/catalog/providers",
-    ("/catalog/providers", "400"): "/catalog/providers?sort=id",
-    ("/catalog/providers/{provider}", "200"): "/catalog/providers/DeepSeek",
-    ("/catalog/providers/{provider}", "400"): "/catalog/providers/DeepSeek?gateway=bogus",
-    ("/catalog/providers/{provider}", "404"): "/catalog/providers/nobody",
-    ("/catalog/canonical/{slug}", "200"): "/catalog/canonical/deepseek-ai/DeepSeek-R1",
-    ("/catalog/canonical/{slug}", "400"): "/catalog/canonical/deepseek-ai/DeepSeek-R1?cached_percent=101",
-    ("/catalog/canonical/{slug}", "404"): "/catalog/canonical/nobody/nothing",
-    ("/catalog/resolve", "200"): "/catalog/resolve?id=deepseek-r1",
-    ("/catalog/resolve", "400"): "/catalog/resolve",
-    ("/catalog/compare", "200"): "/catalog/compare?ids=deepseek-ai/DeepSeek-R1",
-    ("/catalog/compare", "400"): "/catalog/compare",
-    ("/catalog/stats", "200"): "/catalog/stats",
-    ("/catalog/stats", "400"): "/catalog/stats?limit=1",
-    ("/catalog/export.json", "200"): "/catalog/export.json",
-    ("/catalog/export.json", "400"): "/catalog/export.json?limit=1",
-    ("/catalog/export.ndjson", "200"): "/catalog/export.ndjson",
-    ("/catalog/export.ndjson", "400"): "/catalog/export.ndjson?limit=1",
-    ("/catalog/export.csv", "200"): "/catalog/export.csv",
-    ("/catalog/export.csv", "400"): "/catalog/export.csv?limit=1",
-    ("/catalog/models/{model_id}/history", "200"): "/catalog/models/deepseek-ai/DeepSeek-R1/history",
-    ("/catalog/models/{model_id}/history", "400"): "/catalog/models/deepseek-ai/DeepSeek-R1/history?as_of=2999-01-01",
-    ("/catalog/models/{model_id}/history", "404"): "/catalog/models/nobody/nothing/history",
-    ("/catalog/changes", "200"): "/catalog/changes",
-    ("/catalog/changes", "400"): "/catalog/changes?since_revision=1&since=2026-11-22",
-    ("/catalog/changes", "410"): "/catalog/changes?since_revision=0",
-    ("/catalog/changes.atom", "200"): "/catalog/changes.atom",
-    ("/catalog/changes.atom", "400"): "/catalog/changes.atom?since=2026-11-22",
-    ("/catalog/gateways", "200"): "/catalog/gateways",
-    ("/catalog/gateways", "400"): "/catalog/gateways?limit=1",
-    **answers_of_formats(),
-    ("/healthz", "200"): "/healthz",
-    ("/healthz", "400"): "/healthz?limit=1",
-    ("/readyz", "200"): "/readyz",
-    ("/readyz", "400"): "/readyz?limit=1",
-}
 POSTED = {
-    # the same of addresses that are sent a body; None is one in chunks
+    # every answer to a body that the document promises, and a body that gets it; None is one in chunks
     ("/catalog/estimate", "200"): WORKLOAD,
     ("/catalog/estimate", "400"): {"workload": {}},
     ("/catalog/estimate", "411"): None,
     ("/catalog/estimate", "413"): {"workload": {}, "filters": {"provider": "x" * 70_000}},
     ("/catalog/estimate", "415"): "a=1",
 }
-UNREADY = {
-    # the same before any revision was read, while the database is down
-    ("/catalog/models", "503"): "/catalog/models",
-    ("/catalog/models/{model_id}", "503"): "/catalog/models/deepseek-ai/DeepSeek-R1",
-    ("/catalog/providers/{provider}", "503"): "/catalog/providers/DeepSeek",
-    ("/catalog/canonical/{slug}", "503"): "/catalog/canonical/deepseek-ai/DeepSeek-R1",
-    ("/catalog/resolve", "503"): "/catalog/resolve?id=deepseek-r1",
-    ("/catalog/compare", "503"): "/catalog/compare?ids=deepseek-ai/DeepSeek-R1",
-    ("/catalog/stats", "503"): "/catalog/stats",
-    ("/catalog/export.json", "503"): "/catalog/export.json",
-    ("/catalog/export.ndjson", "503"): "/catalog/export.ndjson",
-    ("/catalog/export.csv", "503"): "/catalog/export.csv",
-    ("/catalog/models/{model_id}/history", "503"): "/catalog/models/deepseek-ai/DeepSeek-R1/history",
-    ("/catalog/changes", "503"): "/catalog/changes",
-    ("/catalog/changes.atom", "503"): "/catalog/changes.atom",
-    ("/catalog/provider", "503"): "/catalog/provider",
-    ("/catalog/providers", "503"): "/catalog/providers",
-    ("/catalog/gateways", "503"): "/catalog/gateways",
-    **{(path, "503"): address for (path, status), address in answers_of_formats().items() if status == "200"},
-    ("/readyz", "503"): "/readyz",
-}
+
+ALONE = {("/catalog/changes", "410"): "/catalog/changes?since_revision=0"}
+"""Requests for answers that only one address has."""
+NEVER_GIVEN = {("/healthz", "503")}
+"""Answers that drf-spectacular adds to every operation."""
+PROMISED = {
+    (path, status)
+    for (path, method), operation in OPERATIONS.items()
+    for status in operation["responses"].keys() - OF_THE_FRONT
+    if method == "get" and path not in OF_SYNC
+} - NEVER_GIVEN
+"""Every answer to a GET that the document promises."""
+ANSWERED = sorted((path, status) for path, status in PROMISED if status != "503")
+UNREADY = sorted(path for path, status in PROMISED if status == "503")
+"""The addresses that cannot answer before any revision was read, while the database is down."""
 
 
 @pytest.fixture
 def catalogue(catalogue: Snapshot) -> Snapshot:
     """The catalogue with an offer billed by tokens: the addresses of other services' clients show nothing else."""
-    prices = per_token(prompt="7E-7", completion="2.5E-6")
-    told = {"context_length": 64_000, "supported_parameters": ("tools",), "is_moderated": False, "prices": prices}
-    record = offer_record(
-        "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1", **told
+    record = token_priced_record(
+        "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1"
     )
     publish(record, gateway="openrouter")
     snapshot.refresh()
@@ -206,7 +156,8 @@ def example_path(path: str) -> str:
 
 
 def example_address(path: str, **parameters: str) -> str:
-    return f"{example_path(path)}?{urlencode(NEEDED.get(path, {}) | parameters)}"
+    required = {name: example for (address, name), example in REQUIRED.items() if address == path}
+    return f"{example_path(path)}?{urlencode(required | parameters)}"
 
 
 def post(client: Client, path: str, body: Json) -> Response:
@@ -254,16 +205,25 @@ def test_a_schema_says_which_fields_are_always_there(name: str) -> None:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_answer_of_the_document_is_tried() -> None:
+def request_for(path: str, status: str) -> str:
+    """Return a request that gets an answer of this status."""
+    match status:
+        case "400":
+            return f"{example_path(path)}?bogus=1&bogus=2"
+        case "404":
+            return path.format(**dict.fromkeys(EXAMPLE_PATHS, "nobody/nothing"))
+    return ALONE.get((path, status)) or example_address(path)
+
+
+def test_every_answer_to_a_body_is_tried() -> None:
     promised = {
         (path, status)
-        for (path, _), operation in OPERATIONS.items()
+        for (path, method), operation in OPERATIONS.items()
         for status in operation["responses"].keys() - OF_THE_FRONT
-        if path not in OF_SYNC
+        if method == "post" and path not in OF_SYNC
     }
-    never_given = {("/healthz", "503")}  # drf-spectacular gives every operation its errors
 
-    assert promised - never_given == ANSWERED.keys() | POSTED.keys() | UNREADY.keys() | {("/catalog/estimate", "503")}
+    assert promised == POSTED.keys() | {("/catalog/estimate", "503")}
 
 
 @pytest.mark.parametrize(("path", "status"), ANSWERED)
@@ -271,7 +231,7 @@ def test_an_answer_is_as_the_document_says(client: Client, catalogue: Snapshot, 
     if status == "410":
         Revision.objects.update(is_forgotten=True)
 
-    response = client.get(ANSWERED[path, status])
+    response = client.get(request_for(path, status))
 
     assert str(response.status_code) == status
     assert complaints(path, response) == []
@@ -294,15 +254,15 @@ def test_an_estimate_while_nothing_can_be_served_is_as_the_document_says(client:
     assert complaints("/catalog/estimate", response) == []
 
 
-@pytest.mark.parametrize(("path", "status"), UNREADY)
+@pytest.mark.parametrize("path", UNREADY)
 def test_an_answer_while_nothing_can_be_served_is_as_the_document_says(
-    client: Client, break_database: Callable[[Exception], None], path: str, status: str
+    client: Client, break_database: Callable[[Exception], None], path: str
 ) -> None:
     break_database(OperationalError("connection refused"))
 
-    response = client.get(UNREADY[path, status])
+    response = client.get(example_address(path))
 
-    assert str(response.status_code) == status
+    assert response.status_code == 503
     assert complaints(path, response) == []
 
 
@@ -475,9 +435,18 @@ def test_a_row_has_exactly_the_fields_of_its_serializer_at_every_depth(client: C
 
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_the_documented_parameters_are_the_declared_ones(path: str) -> None:
-    view = resolve(example_path(path)).func.view_class  # type: ignore[attr-defined]  # Django puts it on the function
+    [method] = DOCUMENT["paths"][path]
+    endpoint = declared_endpoint(resolve(example_path(path)).func, method=method)
 
-    assert sorted(query_names(path)) == sorted(view.filterset_class.parameters())
+    assert endpoint is not None
+    assert sorted(query_names(path)) == sorted(endpoint.filterset.parameters())
+
+
+def test_every_declared_endpoint_is_in_the_document_once() -> None:
+    named = Counter(operation["operationId"] for operation in OPERATIONS.values())
+
+    assert set(named.values()) == {1}
+    assert {address.endpoint.name for address in declared()} - {""} <= named.keys()
 
 
 def allowed_values(schema: Json) -> Iterator[str]:
@@ -544,7 +513,7 @@ def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
 ) -> None:
     for name, schema in parameters_of(path):
         # What names a model is not made up.
-        allowed = [NEEDED[path][name]] if name in NEEDED.get(path, {}) else allowed_values(schema)
+        allowed = [REQUIRED[path, name]] if (path, name) in REQUIRED else allowed_values(schema)
         for value in allowed:
             asked = {name: value} | ASKED_BESIDE.get((name, value), {})
             status = client.get(example_address(path, **asked)).status_code

@@ -10,7 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from django.core.wsgi import get_wsgi_application
 
-from catalog.parameters import cacheable
+from catalog.routes import cacheable
 from front.counts import Counts
 from front.front import Front
 

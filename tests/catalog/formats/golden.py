@@ -8,8 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from catalog.formats.contract import ID, Format, Query, Route
+from catalog.formats.contract import ID, Format, Route
+from catalog.parameters.endpoints import Query
 from tests.catalog.formats.offers import golden_snapshot
+from tests.catalog.formats.routes import query_of
 
 Json = Any
 
@@ -40,4 +42,5 @@ def requests(of: Format) -> Iterator[tuple[Route, Query, str]]:
     ids = of.ids(golden_snapshot())
     for route in of.routes:
         model_id = ids[0] if ID in route.path else ""
-        yield route, Query(id=model_id), route.addresses[0].replace(ID, model_id)
+        query = query_of(route, id=model_id)
+        yield route, query, query.path

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from django.http import QueryDict
+
 from catalog.formats.contract import ID, Format, Route
 from catalog.formats.registry import FORMATS
+from catalog.parameters.endpoints import Query
 
 ROUTES: list[tuple[Format, Route]] = [(each, route) for each in FORMATS.values() for route in each.routes]
-EXAMPLE_ID = "deepseek-ai/DeepSeek-R1"
 
 
-def answers_of_formats() -> dict[tuple[str, str], str]:
-    """Return a request for each path and status of the OpenAPI document, as far as both are a format's."""
-    found: dict[tuple[str, str], str] = {}
-    for _, route in ROUTES:
-        path = route.addresses[0]
-        address = path.replace(ID, EXAMPLE_ID)
-        found |= {(path, "200"): address, (path, "400"): f"{address}?bogus=1"}
-        if ID in path:
-            found[path, "404"] = path.replace(ID, "acme/nothing")
-    return found
+def query_of(route: Route, *, id: str = "", text: str = "") -> Query:
+    """Return the query of a request to the route's first address."""
+    return Query(path=route.addresses[0].replace(ID, id), filters=route.filterset(QueryDict(text)), id=id)

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from catalog.formats.contract import ID, Format, Query, Route
+from catalog.formats.contract import ID, Format, Route
 from catalog.formats.registry import FORMATS
 from catalog.memory import derived, snapshot
 from catalog.memory.index import Row
@@ -29,7 +29,7 @@ from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of
 from tests.catalog.formats import golden
 from tests.catalog.formats.offers import AWKWARD, UNCERTAIN, golden_snapshot
-from tests.catalog.formats.routes import ROUTES
+from tests.catalog.formats.routes import ROUTES, query_of
 from tests.catalog.memory import generated
 from tests.factories import snapshot_of
 from tests.front.web import Web
@@ -56,7 +56,7 @@ def answer(of: Format, route: Route, served: Snapshot) -> bytes | None:
     ids = of.ids(served)
     if ID in route.path and not ids:
         return None
-    body = of.answer(route, served, Query(id=ids[0] if ID in route.path else ""))
+    body = of.answer(route, served, query_of(route, id=ids[0] if ID in route.path else ""))
     assert body is not None
     return body
 
@@ -108,8 +108,8 @@ def test_every_id_of_the_format_is_answered_by_its_routes_and_others_are_not(of:
 
     assert bool(of.ids(served)) == bool(routes)
     for route in routes:
-        assert all(of.answer(route, served, Query(id=model_id)) for model_id in of.ids(served))
-        assert of.answer(route, served, Query(id="acme/nothing")) is None
+        assert all(of.answer(route, served, query_of(route, id=model_id)) for model_id in of.ids(served))
+        assert of.answer(route, served, query_of(route, id="acme/nothing")) is None
 
 
 # --- equal bytes -----------------------------------------------------------------------------------------------------

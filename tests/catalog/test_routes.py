@@ -1,25 +1,18 @@
-"""Which answers may be kept, and what all spellings of one question have in common."""
+"""Which answers may be cached, and what all spellings of one query have in common."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.http import QueryDict
-from django.urls import resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.memory.selection import Selection
-from catalog.parameters import cacheable
-from catalog.parameters.cacheable import canonical_query
 from catalog.parameters.offer_filters import OfferFilterSet
+from catalog.routes import cacheable
 from tests.factories import offer_record, served_row, snapshot_of
-
-HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
-
-# --- encodings -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -33,7 +26,7 @@ HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("
     ],
 )
 def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], question: str | None) -> None:
-    meant = {canonical_query("/catalog/models", wording) for wording in wordings}
+    meant = {cacheable.canonical_query("/catalog/models", wording) for wording in wordings}
 
     assert len(meant) == 1
     assert question is None or meant == {question}
@@ -55,33 +48,7 @@ def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], q
     ],
 )
 def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None:
-    assert canonical_query(path, query) is None
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/catalog/models",
-        "/catalog/models/",
-        "/catalog/models/a/b",
-        "/catalog/providers",
-        "/catalog/provider/",
-        "/catalog/canonical/a/b",
-        "/catalog/resolve",
-        "/catalog/compare/",
-        "/catalog/stats",
-        "/catalog/export.json",
-        "/catalog/export.ndjson",
-        "/catalog/export.csv",
-    ],
-)
-def test_every_endpoint_reads_the_parameters_that_its_view_reads(path: str) -> None:
-    endpoint = cacheable.endpoint_of(path)
-
-    view: Any = resolve(path).func.view_class  # type: ignore[attr-defined]  # Django puts it on the function
-    assert endpoint is not None
-    assert view.filterset_class is endpoint.filterset
-    assert [renderer.media_type for renderer in view.renderer_classes] == [endpoint.media_type]
+    assert cacheable.canonical_query(path, query) is None
 
 
 @given(
@@ -91,7 +58,7 @@ def test_every_endpoint_reads_the_parameters_that_its_view_reads(path: str) -> N
     )
 )
 def test_the_canonical_query_asks_for_the_same_and_is_its_own(asked: dict[str, str]) -> None:
-    canonical = canonical_query("/catalog/models", urlencode(asked))
+    canonical = cacheable.canonical_query("/catalog/models", urlencode(asked))
     if canonical is None:
         return
     records = [offer_record(f"{n}/x", provider_slug=("Qwen", "q")[n % 2], tags=("Hot",) * (n % 3)) for n in range(9)]

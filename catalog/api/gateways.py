@@ -1,0 +1,50 @@
+"""The gateways, and how fresh the data of each is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from catalog import queries
+from catalog.api import answers, serializers
+from catalog.api.base import CatalogViewSet, read
+from catalog.memory.snapshot import Snapshot
+from catalog.normalize import dates
+from catalog.parameters.endpoints import Query
+from catalog.reports.gateways import GatewayReport, gateways
+from front.answers import Answer
+
+Json = Any
+
+
+def list_gateways(snapshot: Snapshot, query: Query) -> Answer:
+    data = gateways(now=timezone.now(), interval=timedelta(minutes=settings.SYNC_INTERVAL_MINUTES))
+    return answers.json_answer(
+        {
+            "data": [_gateway(gateway) for gateway in data],
+            "total": len(data),
+            "returned": len(data),
+            "serving_revision": snapshot.revision,
+            "published_revision": queries.newest_revision().number,
+        }
+    )
+
+
+class Gateways(CatalogViewSet):
+    prefix = "catalog/gateways"
+
+    list = read(
+        list_gateways,
+        is_cacheable=False,
+        reads_tables=True,
+        summary="The gateways, how old what we know of them is, and how their last run went",
+        responses=serializers.GatewayListSerializer,
+    )
+
+
+def _gateway(gateway: GatewayReport) -> Json:
+    return {name: dates.iso(value) if isinstance(value, datetime) else value for name, value in asdict(gateway).items()}

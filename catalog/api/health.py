@@ -1,0 +1,55 @@
+"""The probes: whether the process lives, and whether it serves a published revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from catalog.api import answers, serializers
+from catalog.api.base import CatalogView, current, to_django
+from catalog.memory import snapshot
+from catalog.memory.snapshot import NotReady
+from catalog.parameters.endpoints import Endpoint
+from front.answers import Answer
+
+Json = Any
+
+
+class Alive(CatalogView):
+    endpoint = Endpoint(name="healthz", summary="The process lives", responses=serializers.HealthSerializer)
+
+    def get(self, request: Request) -> HttpResponse:
+        self.query(request)
+        return to_django(answers.json_answer({"status": "ok"}))
+
+
+class Ready(CatalogView):
+    endpoint = Endpoint(
+        name="readyz",
+        summary="The database answers, and a published revision is served",
+        responses={200: serializers.ReadySerializer, 503: serializers.ReadySerializer},
+    )
+
+    def get(self, request: Request) -> HttpResponse:
+        self.query(request)
+        return to_django(_readiness())
+
+
+def _readiness() -> Answer:
+    # The database is not queried here: a silent one would block the few threads, and with them cached answers.
+    found: dict[str, Json] = {"serving_revision": None, "published_revision": snapshot.published_revision()}
+    problems = []
+    try:
+        found["serving_revision"] = current().revision
+    except NotReady as error:
+        problems.append(str(error))
+    if found["published_revision"] is None:
+        problems.append("the database does not answer")
+    if snapshot.is_failing() and found["serving_revision"] is not None:
+        problems.append("the newest revision cannot be read; the last one that could stays served")
+    if found["published_revision"] == 0:
+        problems.append("nothing has been published yet; the first sync does it")
+    body = {"status": "not ready" if problems else "ok", "problems": problems, **found}
+    return answers.json_answer(body, status=503 if problems else 200)

@@ -1,0 +1,14 @@
+"""The addresses whose requests count against the limits of clients."""
+
+from __future__ import annotations
+
+from catalog.formats.registry import FORMATS
+
+_PREFIXES = {prefix for each in FORMATS.values() for route in each.routes for prefix in route.prefixes}
+LIMITED = ("/catalog/", *sorted({f"/{prefix.split('/')[1]}/" for prefix in _PREFIXES}))
+"""Not the probes, the metrics and the admin: operators must always get through."""
+
+
+def is_limited(path: str) -> bool:
+    """Whether requests to this address count against the limits."""
+    return path.startswith(LIMITED)

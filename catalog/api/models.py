@@ -1,0 +1,78 @@
+"""The offers of models: the list, all offers of one id, and the history of that id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog import registry
+from catalog.api import answers, serializers
+from catalog.api.base import CatalogViewSet, read
+from catalog.api.history import read_model_history
+from catalog.memory.selection import Selection
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters import filters, offer_filters, pages
+from catalog.parameters.endpoints import NotFound, Query
+from catalog.reports import facets
+from front.answers import Answer
+
+Json = Any
+
+
+def list_models(snapshot: Snapshot, query: Query) -> Answer:
+    values = query.values
+    selection = query.filters.narrowed(Selection.of(snapshot))
+    page = pages.page_of(selection, values)
+    fields = values["fields"]
+    data = answers.picked(page.rows, set(fields)) if fields else answers.fragments(page.rows)
+    more: dict[str, Json] = {"offset": page.offset, "next_cursor": page.next_cursor}
+    if page.offset is None:
+        more["next"] = page.following and query.address(cursor=page.following)
+    if values["facets"]:
+        more |= _facets(selection, query)
+    return answers.listing(snapshot, query, data, total=len(selection), more=more)
+
+
+def read_model(snapshot: Snapshot, query: Query) -> Answer:
+    gateway = query.values["gateway"]
+    rows = [row for row in snapshot.rows_of_id(query.id) if gateway in {"all", row.gateway}]
+    if not rows:
+        where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
+        raise NotFound(f"There is no model of this id at {where}.")
+    offers = answers.fragments(rows)
+    return answers.published(snapshot, {"data": offers[0], "offers": offers})
+
+
+class Models(CatalogViewSet):
+    prefix = "catalog/models"
+    lookup_url_kwarg, lookup_value_converter = "model_id", "path"
+
+    list = read(
+        list_models,
+        offer_filters.OfferFilterSet,
+        summary="Offers of models",
+        responses=serializers.ModelListSerializer,
+    )
+    retrieve = read(
+        read_model,
+        filters.OfferOfIdFilterSet,
+        summary="One model and all its offers of that id, withdrawn ones too",
+        responses=serializers.ModelDetailSerializer,
+    )
+    history = read(
+        read_model_history,
+        filters.HistoryFilterSet,
+        detail=True,
+        reads_tables=True,
+        summary="What one model cost and how it changed, at each gateway that sells it; or how it stood at some time",
+        responses=serializers.HistorySerializer,
+    )
+
+
+def _facets(selection: Selection, query: Query) -> dict[str, Json]:
+    found = facets.counted(selection, query.filters)
+    return {
+        "facets": {
+            name: [{"value": value, "count": count} for value, count in facet.values] for name, facet in found.items()
+        },
+        "facet_sizes": {name: facet.size for name, facet in found.items()},
+    }

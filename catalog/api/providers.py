@@ -1,0 +1,64 @@
+"""The providers of models, with their figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from catalog import registry
+from catalog.api import answers, serializers
+from catalog.api.base import CatalogViewSet, read
+from catalog.memory.selection import Selection
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters import filters
+from catalog.parameters.endpoints import NotFound, Query
+from catalog.reports import providers
+from front.answers import Answer
+
+
+def list_providers(snapshot: Snapshot, query: Query) -> Answer:
+    selection = query.filters.narrowed(Selection.of(snapshot))
+    keys = providers.provider_keys(selection)
+    start = query.values["offset"]
+    page = [asdict(providers.figures(selection, key)) for key in keys[start : start + query.values["limit"]]]
+    return answers.listing(snapshot, query, page, total=len(keys))
+
+
+def list_provider(snapshot: Snapshot, query: Query) -> Answer:
+    return list_providers(snapshot, query)
+
+
+def read_provider(snapshot: Snapshot, query: Query) -> Answer:
+    selection = query.filters.narrowed(Selection.of(snapshot))
+    key = registry.PROVIDERS.key(query.id)
+    if not selection.having("provider", key).members:
+        raise NotFound("There is no provider of this name here; /catalog/providers lists them.")
+    return answers.published(snapshot, {"data": asdict(providers.figures(selection, key))})
+
+
+class Providers(CatalogViewSet):
+    prefix = "catalog/providers"
+    lookup_url_kwarg, lookup_value_converter = "provider", "path"
+
+    list = read(
+        list_providers,
+        filters.ProviderFilterSet,
+        summary="Who made the models",
+        responses=serializers.ProviderListSerializer,
+    )
+    retrieve = read(
+        read_provider,
+        filters.OfferOfIdFilterSet,
+        summary="One provider with its figures, by any of its spellings",
+        responses=serializers.ProviderDetailSerializer,
+    )
+
+
+class ProvidersAsFirstNamed(CatalogViewSet):
+    prefix = "catalog/provider"
+
+    list = read(
+        list_provider,
+        filters.ProviderFilterSet,
+        summary="The same as /catalog/providers, at its first address",
+        responses=serializers.ProviderListSerializer,
+    )

@@ -1,0 +1,74 @@
+"""What an endpoint is: a function of the snapshot and of one query, with all that others need to know about it.
+
+An endpoint is declared once, at its view. The URL patterns lead to the views, so the addresses whose answers may be
+cached, the OpenAPI document and the tables of the tests follow from the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters.filters import NoParameters
+from catalog.parameters.filterset import SelectionFilterSet
+from front.answers import Answer
+
+JSON = "application/json"
+
+
+class NotFound(Exception):
+    """Nothing has the id that the address names. The message says so, and what the client can do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What one request asks of an endpoint."""
+
+    path: str
+    filters: SelectionFilterSet
+    id: str = ""
+    """The variable part of the path, decoded; empty if the address has none."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values of all parameters by name, default values included."""
+        return self.filters.values
+
+    def address(self, **changes: Any) -> str:
+        """Return the address of this query with other values of these parameters, relative to the host.
+
+        With a host in it, an answer would poison caches that several host names share.
+        """
+        return f"{self.path}?{self.filters.canonical(**changes)}"
+
+
+Answering = Callable[[Snapshot, Query], Answer]
+"""Answers a query. May raise InvalidParameters and NotFound; an endpoint that reads tables, errors of the database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One operation at an address."""
+
+    name: str = ""
+    """The id of the operation in the OpenAPI document."""
+    summary: str = ""
+    tag: str = ""
+    """The group of the operation in the OpenAPI document; by default it follows from the address."""
+    is_alias: bool = False
+    """Whether the OpenAPI document leaves it out, because the same endpoint is documented at another address."""
+    filterset: type[SelectionFilterSet] = NoParameters
+    media_type: str = JSON
+    """The media type of the answers, except errors."""
+    is_cacheable: bool = False
+    """Whether its answers depend only on the snapshot, or on what the database has stored up to its revision."""
+    answer: Answering | None = None
+    """None if the view must answer: because of the body, of who asks, or of the state of this process."""
+    reads_tables: bool = False
+    """Whether `answer` queries the database. If not, it also works without Django's request and settings."""
+    request: Any = None
+    """The body of a request, as drf-spectacular describes it."""
+    responses: Any = None
+    """The answers by status, as drf-spectacular describes them; a single one is that of status 200."""

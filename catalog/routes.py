@@ -1,0 +1,92 @@
+"""The addresses whose answers may be cached while a snapshot is served: what `front` asks the catalogue.
+
+They follow from the URL patterns: a view, or the action of a viewset, declares its endpoint and whether it may be
+cached.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import QueryDict
+from django.urls import URLPattern, URLResolver
+
+from catalog.api.limits import is_limited
+from catalog.memory import snapshot
+from catalog.parameters.endpoints import Endpoint
+from catalog.parameters.filterset import InvalidParameters
+from catalog.urls import urlpatterns
+
+_PERSONAL = ("authentication_classes", "permission_classes", "throttle_classes")
+
+
+class CacheableRoutes:
+    """Implements `front.Cacheable`. Paths are as the server has them: each character is a byte."""
+
+    def __init__(self, urlpatterns: Sequence[URLPattern | URLResolver]) -> None:
+        """Answers below an `include` are not cached."""
+        patterns = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern)]
+        self._endpoints = [cacheable_endpoint(pattern.callback) for pattern in patterns]
+        # All patterns in their order, so that an address belongs to the endpoint to which Django routes it. Groups must
+        # be unnamed: only the one around each pattern counts, and `lastindex` is its place.
+        unnamed = (re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern.regex.pattern) for pattern in patterns)
+        self._pattern = re.compile("/(?:" + "|".join(f"({regex.removeprefix('^')})" for regex in unnamed) + ")")
+
+    def endpoint_of(self, path: str) -> Endpoint | None:
+        """Return the endpoint of the address; None if its answers may not be cached."""
+        found = self._pattern.match(path)
+        return None if found is None or found.lastindex is None else self._endpoints[found.lastindex - 1]
+
+    def identity(self) -> object | None:
+        """Return the identity of the snapshot that is served now; None if there is none yet."""
+        try:
+            return snapshot.current().identity
+        except snapshot.NotReady:
+            return None
+
+    def is_limited(self, path: str) -> bool:
+        """Whether requests to this address count against the limits of clients."""
+        return is_limited(path)
+
+    def media_type_of(self, path: str) -> str | None:
+        """Return the media type of the address's answers; None if they may not be cached."""
+        found = self.endpoint_of(path)
+        return None if found is None else found.media_type
+
+    def canonical_query(self, path: str, query: str) -> str | None:
+        """Return one query string for all that ask the same of this address.
+
+        Return None if only Django may answer: answers of the address may not be cached, or the query is invalid.
+        """
+        endpoint = self.endpoint_of(path)
+        if endpoint is None:
+            return None
+        try:
+            return endpoint.filterset(QueryDict(query.encode("latin-1"))).canonical()
+        except (InvalidParameters, SuspiciousOperation, UnicodeError):
+            return None
+
+
+def declared_endpoint(view: Any, *, method: str = "get") -> Endpoint | None:
+    """Return the endpoint that a view of a URL pattern declares; None if it is no view of an endpoint."""
+    cls, actions = getattr(view, "cls", None), getattr(view, "actions", None)
+    if not (hasattr(cls, method) if actions is None else method in actions):
+        return None
+    declaring = cls if actions is None else getattr(cls, actions[method])
+    found: Endpoint | None = view.initkwargs.get("endpoint") or getattr(declaring, "endpoint", None)
+    return found
+
+
+def cacheable_endpoint(view: Any) -> Endpoint | None:
+    """Return the endpoint of a view whose answers may be cached: never of one whose answers depend on who asks."""
+    endpoint = declared_endpoint(view)
+    if endpoint is None or not endpoint.is_cacheable:
+        return None
+    policies = (view.initkwargs.get(name, getattr(view.cls, name)) for name in _PERSONAL)
+    return None if any(policies) else endpoint
+
+
+cacheable = CacheableRoutes(urlpatterns)

@@ -1,0 +1,108 @@
+"""How many files a new endpoint and a new filter are: the tests add them to a copy of the product, and ask it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.catalog.extended import ask, copy_of_the_product, insert
+
+ENDPOINT = '''"""How many offers each gateway has."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from catalog.api import answers
+from catalog.api.base import CatalogViewSet, read
+from catalog.memory.selection import Selection
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import NotFound, Query
+from catalog.parameters.offer_filters import NarrowingFilterSet
+from front.answers import Answer
+
+
+class SizesSerializer(serializers.Serializer[object]):
+    sizes = serializers.DictField(child=serializers.IntegerField(help_text="Offers."))
+
+
+def read_sizes(snapshot: Snapshot, query: Query) -> Answer:
+    selection = query.filters.narrowed(Selection.of(snapshot))
+    return answers.published(snapshot, {"sizes": selection.counts("gateway")})
+
+
+def read_size(snapshot: Snapshot, query: Query) -> Answer:
+    sizes = query.filters.narrowed(Selection.of(snapshot)).counts("gateway")
+    if query.id not in sizes:
+        raise NotFound("There is no such gateway.")
+    return answers.published(snapshot, {"sizes": {query.id: sizes[query.id]}})
+
+
+class Sizes(CatalogViewSet):
+    prefix = "catalog/models/sizes"
+    lookup_url_kwarg = "gateway"
+
+    list = read(read_sizes, NarrowingFilterSet, summary="Offers by gateway", responses=SizesSerializer)
+    retrieve = read(read_size, NarrowingFilterSet, summary="Offers of one gateway", responses=SizesSerializer)
+'''
+
+
+def test_a_new_endpoint_is_one_file(tmp_path: Path) -> None:
+    copy = copy_of_the_product(tmp_path)
+    (copy / "catalog/api/sizes.py").write_text(ENDPOINT)
+
+    first, again, slash, one, missing, wrong, schema = ask(
+        copy,
+        "/catalog/models/sizes?model_type=LLM&gateway=all",
+        "/catalog/models/sizes?gateway=all&model_type=llm",
+        "/catalog/models/sizes/",
+        "/catalog/models/sizes/chutes",
+        "/catalog/models/sizes/acme",
+        "/catalog/models/sizes?modle_type=LLM",
+        "/catalog/schema",
+    )
+
+    assert (first.status, first.is_from_django) == (200, True)
+    assert 0 < first.json["sizes"]["chutes"] < slash.json["sizes"]["chutes"]
+    assert (again.status, again.body, again.is_from_django) == (200, first.body, False)
+    assert one.json["sizes"] == slash.json["sizes"]
+    assert (missing.status, missing.json["detail"]) == (404, "There is no such gateway.")
+    assert wrong.status == 400
+    assert 'did you mean "model_type"?' in wrong.json["errors"][0]["reason"]
+    documented = schema.json["paths"]["/catalog/models/sizes"]["get"]
+    like = schema.json["paths"]["/catalog/stats"]["get"]
+    assert (documented["operationId"], documented["summary"]) == ("read_sizes", "Offers by gateway")
+    assert documented["parameters"] == like["parameters"]
+    assert documented["responses"].keys() == like["responses"].keys()
+    assert "Sizes" in schema.json["components"]["schemas"]
+
+
+def test_a_new_filter_is_two_files(tmp_path: Path) -> None:
+    copy = copy_of_the_product(tmp_path)
+    fact = '    "full_name": lambda shown: _folded(shown["name"]),'
+    label = '"Only offers with any of these full names."'
+    parameter = f'    full_name = Names({label}, narrow="having_any", of="full_name", example="DeepSeek-R1")'
+    insert(copy / "catalog/memory/index.py", line=fact, below="FACETS: ")
+    insert(copy / "catalog/parameters/offer_filters.py", line=parameter, below="    gateway = gateway_parameter()")
+
+    everything, one, again, stats, table, wrong, schema = ask(
+        copy,
+        "/catalog/models?limit=1000",
+        "/catalog/models?full_name=DeepSeek-R1",
+        "/catalog/models?full_name=deepseek-r1&limit=250",
+        "/catalog/stats?full_name=deepseek-r1",
+        "/catalog/export.csv?full_name=deepseek-r1",
+        "/catalog/models?fullname=x",
+        "/catalog/schema",
+    )
+
+    expected = [row["id"] for row in everything.json["data"] if row["name"].casefold() == "deepseek-r1"]
+    assert [row["id"] for row in one.json["data"]] == expected
+    assert 0 < len(expected) < everything.json["total"]
+    assert (again.body, again.is_from_django) == (one.body, False)
+    assert stats.json["data"]["offers"] == len(expected)
+    assert len(table.body.splitlines()) == 1 + len(expected)
+    assert 'did you mean "full_name"?' in wrong.json["errors"][0]["reason"]
+    filters = schema.json["paths"]["/catalog/estimate"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert "full_name" in filters["properties"]["filters"]["properties"]
+    for path in ("/catalog/models", "/catalog/stats", "/catalog/export.json"):
+        assert "full_name" in {known["name"] for known in schema.json["paths"][path]["get"]["parameters"]}
