@@ -185,7 +185,7 @@ def _reading_tables() -> Iterator[None]:
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
-        raise NotReady("the database does not answer, which alone can tell this") from error
+        raise NotReady("the database does not answer, and this answer requires it") from error
 
 
 @cache

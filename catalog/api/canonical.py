@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 from django.utils.encoding import iri_to_uri
 
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.canonical import CanonicalSerializer, ResolveSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
 from catalog.parameters.endpoints import NotFound, Query
@@ -72,8 +73,8 @@ class Canonical(CatalogViewSet):
     retrieve = read(
         read_canonical_model,
         filters.WorkloadFilterSet,
-        summary="One model and all its offers, cheapest first for a workload; a merged model's slug leads on (308)",
-        responses=serializers.CanonicalSerializer,
+        summary="One model and all its offers, cheapest first for a workload; a merged model's slug redirects (308)",
+        responses=CanonicalSerializer,
     )
 
 
@@ -83,8 +84,8 @@ class Resolve(CatalogViewSet):
     list = read(
         resolve_id,
         filters.ResolveFilterSet,
-        summary="The model that an id means, in whatever spelling a person has it",
-        responses=serializers.ResolveSerializer,
+        summary="The model that an id or a name means, in any spelling",
+        responses=ResolveSerializer,
     )
 
 

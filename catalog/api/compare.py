@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import chain
 
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.costs import CompareSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
 from catalog.parameters.filters import CompareFilterSet
@@ -42,6 +43,6 @@ class Compare(CatalogViewSet):
     list = read(
         compare_models,
         CompareFilterSet,
-        summary="Up to ten models side by side, each at its cheapest offer for a workload",
-        responses=serializers.CompareSerializer,
+        summary="Up to ten models side by side, each with its cheapest offer for a workload",
+        responses=CompareSerializer,
     )

@@ -10,9 +10,11 @@ from drf_spectacular.utils import OpenApiResponse
 from pyroaring import BitMap
 from rest_framework.request import Request
 
-from catalog.api import answers, bodies, estimate_body, serializers
+from catalog.api import answers, bodies, estimate_body
 from catalog.api.base import CatalogViewSet, current, operation
 from catalog.api.estimate_body import EstimateBody
+from catalog.api.shapes.costs import EstimateSerializer
+from catalog.api.shapes.problems import ProblemSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
@@ -57,13 +59,13 @@ class Estimates(CatalogViewSet):
 
     @operation(
         "estimate_cost",
-        summary="What a workload costs at every offer, cheapest first, with every line of the sum",
+        summary="What a workload costs at each offer, cheapest first, with each line of the sum",
         request={bodies.MEDIA_TYPE: EstimateBody.model_json_schema()},
         responses={
-            200: serializers.EstimateSerializer,
+            200: EstimateSerializer,
             **{
                 (refusal.status_code, "application/problem+json"): OpenApiResponse(
-                    serializers.ProblemSerializer, description=refusal.default_detail
+                    ProblemSerializer, description=refusal.default_detail
                 )
                 for refusal in bodies.REFUSALS
             },

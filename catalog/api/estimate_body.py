@@ -12,7 +12,7 @@ from django.http import QueryDict
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from catalog.api import bodies
-from catalog.api.serializers.fields import MONEY
+from catalog.api.shapes.fields import MONEY
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem
 from catalog.parameters.kinds import LONGEST_VALUE, Parameter
 from catalog.parameters.offer_filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet

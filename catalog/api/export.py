@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from drf_spectacular.types import OpenApiTypes
 
-from catalog.api import answers, serializers, spreadsheet
+from catalog.api import answers, spreadsheet
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.exports import ExportSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
@@ -41,7 +42,7 @@ class Exports(CatalogViewSet):
         detail=False,
         url_path="export.json",
         summary="All offers that match, in one JSON document",
-        responses=serializers.ExportSerializer,
+        responses=ExportSerializer,
     )
     ndjson = read(
         export_ndjson,

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from catalog import queries
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.gateways import GatewayListSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.normalize import dates
 from catalog.parameters.endpoints import Query
@@ -41,8 +42,8 @@ class Gateways(CatalogViewSet):
         list_gateways,
         is_cacheable=False,
         reads_tables=True,
-        summary="The gateways, how old what we know of them is, and how their last run went",
-        responses=serializers.GatewayListSerializer,
+        summary="The gateways, how fresh their data is, and how their last run ended",
+        responses=GatewayListSerializer,
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogView, current, to_django
+from catalog.api.shapes.gateways import HealthSerializer, ReadySerializer
 from catalog.memory import snapshot
 from catalog.memory.snapshot import NotReady
 from catalog.parameters.endpoints import Endpoint
@@ -18,7 +19,7 @@ Json = Any
 
 
 class Alive(CatalogView):
-    endpoint = Endpoint(name="healthz", summary="The process lives", responses=serializers.HealthSerializer)
+    endpoint = Endpoint(name="healthz", summary="The process is alive", responses=HealthSerializer)
 
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
@@ -29,7 +30,7 @@ class Ready(CatalogView):
     endpoint = Endpoint(
         name="readyz",
         summary="The database answers, and a published revision is served",
-        responses={200: serializers.ReadySerializer, 503: serializers.ReadySerializer},
+        responses={200: ReadySerializer, 503: ReadySerializer},
     )
 
     def get(self, request: Request) -> HttpResponse:

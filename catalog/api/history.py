@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.history import ChangeListSerializer
+from catalog.api.shapes.problems import ProblemSerializer
 from catalog.documents import rendering
 from catalog.documents.differences import PriceChange
 from catalog.history import feed, offers
@@ -80,10 +82,10 @@ class Changes(CatalogViewSet):
         list_changes,
         filters.ChangeFilterSet,
         reads_tables=True,
-        summary="What changed, in order and without a gap; `next` goes on where an answer ends, at once or later",
+        summary="All changes in order, without a gap; `next` continues, now or later",
         responses={
-            200: serializers.ChangeListSerializer,
-            (410, "application/problem+json"): serializers.ProblemSerializer,
+            200: ChangeListSerializer,
+            (410, "application/problem+json"): ProblemSerializer,
         },
     )
 

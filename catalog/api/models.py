@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from catalog import registry
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
 from catalog.api.history import read_model_history
+from catalog.api.shapes.history import HistorySerializer
+from catalog.api.shapes.lists import ModelDetailSerializer, ModelListSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters, offer_filters, pages
@@ -50,21 +52,21 @@ class Models(CatalogViewSet):
         list_models,
         offer_filters.OfferFilterSet,
         summary="Offers of models",
-        responses=serializers.ModelListSerializer,
+        responses=ModelListSerializer,
     )
     retrieve = read(
         read_model,
         filters.OfferOfIdFilterSet,
         summary="One model and all its offers of that id, withdrawn ones too",
-        responses=serializers.ModelDetailSerializer,
+        responses=ModelDetailSerializer,
     )
     history = read(
         read_model_history,
         filters.HistoryFilterSet,
         detail=True,
         reads_tables=True,
-        summary="What one model cost and how it changed, at each gateway that sells it; or how it stood at some time",
-        responses=serializers.HistorySerializer,
+        summary="Prices and changes of one model at each gateway, now or at an earlier time",
+        responses=HistorySerializer,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from catalog import registry
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.providers import ProviderDetailSerializer, ProviderListSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
@@ -42,14 +43,14 @@ class Providers(CatalogViewSet):
     list = read(
         list_providers,
         filters.ProviderFilterSet,
-        summary="Who made the models",
-        responses=serializers.ProviderListSerializer,
+        summary="The providers of models",
+        responses=ProviderListSerializer,
     )
     retrieve = read(
         read_provider,
         filters.OfferOfIdFilterSet,
         summary="One provider with its figures, by any of its spellings",
-        responses=serializers.ProviderDetailSerializer,
+        responses=ProviderDetailSerializer,
     )
 
 
@@ -59,6 +60,6 @@ class ProvidersAsFirstNamed(CatalogViewSet):
     list = read(
         list_provider,
         filters.ProviderFilterSet,
-        summary="The same as /catalog/providers, at its first address",
-        responses=serializers.ProviderListSerializer,
+        summary="The same as /catalog/providers, at its earlier address",
+        responses=ProviderListSerializer,
     )

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
 from catalog.api.limits import is_limited
-from catalog.api.serializers.problems import DropInProblemSerializer, ProblemSerializer
+from catalog.api.shapes.problems import DropInProblemSerializer, ProblemSerializer
 from catalog.parameters.endpoints import Endpoint
 from catalog.parameters.kinds import Parameter
 from front.problems import DROP_IN

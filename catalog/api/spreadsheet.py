@@ -20,7 +20,7 @@ import orjson
 from rest_framework.fields import BooleanField, CharField, DictField, Field, IntegerField, ListField, RegexField
 from rest_framework.serializers import ListSerializer, Serializer
 
-from catalog.api.serializers.offers import OfferSerializer
+from catalog.api.shapes.offers import OfferSerializer
 
 Json = Any
 

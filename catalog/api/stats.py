@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.api import answers, serializers
+from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.shapes.costs import StatsSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
@@ -22,6 +23,6 @@ class Stats(CatalogViewSet):
     list = read(
         read_stats,
         NarrowingFilterSet,
-        summary="How many offers of what, and how their prices are distributed",
-        responses=serializers.StatsSerializer,
+        summary="Numbers of offers and the distribution of their prices",
+        responses=StatsSerializer,
     )

@@ -10,9 +10,10 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from catalog import queries, registry
-from catalog.api import answers, bodies, errors, serializers
+from catalog.api import answers, bodies, errors
 from catalog.api.authentication import AUTHENTICATION, MaySync
 from catalog.api.base import CatalogViewSet, operation
+from catalog.api.shapes.sync import RunAnswerSerializer
 from catalog.models import SyncRun
 from catalog.normalize import dates
 from catalog.parameters.endpoints import NotFound, Query
@@ -34,8 +35,8 @@ class Syncs(SyncViewSet):
 
     @operation(
         "start_sync",
-        summary="Have a gateway read as soon as possible; while a run waits to begin, it is that one",
-        responses={202: serializers.RunAnswerSerializer},
+        summary="Request a run of a gateway; a waiting run is returned instead of a new one",
+        responses={202: RunAnswerSerializer},
     )
     def start(self, request: Request, query: Query) -> Answer | HttpResponse:
         if bodies.length_of(request) and request.body.strip() not in {b"", b"{}"}:
@@ -56,7 +57,7 @@ class SyncRuns(SyncViewSet):
     prefix = "catalog/sync/runs"
     lookup_url_kwarg, lookup_value_converter = "run_id", "int"
 
-    @operation("read_sync_run", summary="How a run goes, or went", responses=serializers.RunAnswerSerializer)
+    @operation("read_sync_run", summary="The state and outcome of a run", responses=RunAnswerSerializer)
     def retrieve(self, request: Request, query: Query) -> Answer:
         run = queries.sync_run(int(query.id))
         if run is None:

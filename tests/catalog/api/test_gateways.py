@@ -223,7 +223,7 @@ def test_without_a_database_only_this_answer_fails_and_models_are_still_served(
 
     problem = problem_of(client.get("/catalog/gateways"), status=503)
 
-    assert problem["detail"] == "the database does not answer, which alone can tell this"
+    assert problem["detail"] == "the database does not answer, and this answer requires it"
     assert read(client, "/catalog/models")["total"] == 104
     assert read(client, "/catalog/providers")["total"] == 28
     assert read(client, "/catalog/models/iLustMix")["data"]["provider_slug"] == "chutes"

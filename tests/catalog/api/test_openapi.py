@@ -27,7 +27,7 @@ from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Se
 from access import keys
 from access.models import ApiKey
 from catalog import registry
-from catalog.api.serializers.offers import OfferSerializer
+from catalog.api.shapes.offers import OfferSerializer
 from catalog.memory import snapshot
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision, SyncRun

@@ -283,7 +283,7 @@ class TestOtherFacts:
 
 
 def test_every_key_of_pricing_is_declared() -> None:
-    from catalog.api.serializers.offers import PricingOverrideSerializer, PricingSerializer
+    from catalog.api.shapes.offers import PricingOverrideSerializer, PricingSerializer
 
     keys = {meter.pricing_key for meter in METERS.values()}
     assert PricingSerializer().fields.keys() == keys | {"overrides"}
@@ -291,7 +291,7 @@ def test_every_key_of_pricing_is_declared() -> None:
 
 
 def test_every_key_of_a_document_is_declared() -> None:
-    from catalog.api.serializers.offers import OfferSerializer
+    from catalog.api.shapes.offers import OfferSerializer
 
     assert document().keys() == OfferSerializer().fields.keys()
 

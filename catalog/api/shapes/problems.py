@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework.serializers import Serializer
 
-from catalog.api.serializers import fields
+from catalog.api.shapes import fields
 
 
 class ParameterProblemSerializer(Serializer[object]):

@@ -9,8 +9,8 @@ from rest_framework.fields import Field
 from rest_framework.serializers import Serializer
 
 from catalog import registry
-from catalog.api.serializers import fields
-from catalog.api.serializers.offers import OfferSerializer
+from catalog.api.shapes import fields
+from catalog.api.shapes.offers import OfferSerializer
 
 
 class StampSerializer(Serializer[object]):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
-from catalog.api.serializers import fields
-from catalog.api.serializers.lists import ListSerializer, StampSerializer
+from catalog.api.shapes import fields
+from catalog.api.shapes.lists import ListSerializer, StampSerializer
 
 
 class ProviderSerializer(Serializer[object]):

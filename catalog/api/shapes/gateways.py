@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
-from catalog.api.serializers import fields
+from catalog.api.shapes import fields
 from catalog.records import Source
 
 

@@ -6,9 +6,9 @@ from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog import registry
-from catalog.api.serializers import fields
-from catalog.api.serializers.canonical import CheapestSerializer, WorkloadSerializer
-from catalog.api.serializers.lists import StampSerializer
+from catalog.api.shapes import fields
+from catalog.api.shapes.canonical import CheapestSerializer, WorkloadSerializer
+from catalog.api.shapes.lists import StampSerializer
 from catalog.pricing import meters, money
 from catalog.records import ModelType
 
