@@ -69,6 +69,8 @@ def _kinds(document: Json, schema: Json) -> Iterator[str]:
         yield "one of " + ", ".join(f"`{value}`" for value in schema["enum"] if value is not None)
         if None in schema["enum"]:
             yield _NULL
+    elif "const" in schema:
+        yield f"`{schema['const']}`"
     elif parts := [part for key in _ALTERNATIVES for part in schema.get(key, ())]:
         for part in parts:
             yield from _kinds(document, part)
