@@ -15,7 +15,11 @@ ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py \
          tests/catalog/memory/test_index.py tests/catalog/parameters/test_filters.py tests/catalog/memory/test_search.py \
          tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
-         tests/catalog/api/test_made_up_requests.py
+         tests/catalog/api/test_made_up_requests.py tests/clients
+
+# Other people's clients, each with pins of its own: those that pip installs, and those that npm installs.
+CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in))
+NODE_CLIENTS = $(patsubst %/package.json,%,$(wildcard tests/clients/*/package.json))
 
 .PHONY: help run test coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
@@ -92,6 +96,11 @@ lock: $(VENV)/dev.stamp  ## pin the requirements of pyproject.toml again
 	    --no-strip-extras --custom-compile-command "make lock" --group dev pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --custom-compile-command "make lock" --constraint requirements.txt --group bench -o requirements-bench.txt
+	@for client in $(CLIENTS); do \
+	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	        --custom-compile-command "make lock" $$client/requirements.in -o $$client/requirements.txt || exit; \
+	done
+	@for client in $(NODE_CLIENTS); do npm install --silent --package-lock-only --prefix $$client || exit; done
 
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("# Made by make; .env.example explains every setting.\nSECRET_KEY=" + secrets.token_urlsafe(64))' > $@

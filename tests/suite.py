@@ -1,7 +1,8 @@
 """The tests on SQLite, then those that use data on PostgreSQL: `python -m tests.suite [options of pytest]`.
 
 Servers named in TEST_DATABASE_URL and TEST_REDIS_URL are used. If they are not set, servers are started, and stopped at
-the end. The exit status is pytest's. A banner at the end lists what did not run because no server was available.
+the end. The exit status is pytest's. A banner at the end lists what did not run because no server was available, or
+because the environment of a client could not be made (tests/clients).
 
 The half on PostgreSQL starts at another date than today, so that no test depends on the date. TEST_CLOCK sets the start
 of both halves (tests/clock).
@@ -13,9 +14,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import NoReturn
 
 from gatewayz.run.children import end_with_parent
@@ -39,7 +42,9 @@ def run_suite(options: Sequence[str]) -> int:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         offer("TEST_REDIS_URL", services.redis_server, stack=stack, environment=environment, missing=missing)
         offer("TEST_DATABASE_URL", services.postgresql, stack=stack, environment=environment, missing=missing)
-        status = run_halves(options, environment)
+        report = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "not-run.txt"
+        status = run_halves(options, environment | {"TEST_NOT_RUN": str(report)})
+        missing += sorted(set(report.read_text().splitlines())) if report.exists() else []
     if missing:
         say(banner(missing))
     return status

@@ -127,6 +127,21 @@ def test_without_redis_both_halves_run_and_a_banner_says_so(
     assert "NOT RUN: what needs TEST_REDIS_URL (it does not start)" in capsys.readouterr().out
 
 
+def test_a_banner_lists_the_clients_whose_environment_could_not_be_made(
+    halves: Halves, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def skip_a_client(name: str, options: Sequence[str], environment: dict[str, str]) -> int:
+        with Path(environment["TEST_NOT_RUN"]).open("a") as file:
+            file.write("the client openai: no network\n")
+        return 0
+
+    monkeypatch.setattr(suite, "run_half", skip_a_client)
+
+    assert suite.run_suite([]) == 0
+
+    assert capsys.readouterr().out.count("NOT RUN: what needs the client openai: no network") == 1
+
+
 @pytest.mark.parametrize("start", [services.postgresql, services.redis_server])
 def test_a_machine_without_any_program_is_told_so(
     start: Callable[[], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch

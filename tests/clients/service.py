@@ -1,0 +1,88 @@
+"""The service that clients call: the product's own web server, on the bundled catalogues, in a database of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from gatewayz.children import end_with_parent
+from gatewayz.probe import answers_ok
+from gatewayz.supervisor import Address, choose_commands
+from tests import clock
+from tests.services import find_free_port
+
+Json = Any
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60.0
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Publish the bundled catalogues into a database in this empty folder, and yield the address of a server of it."""
+    address = Address(bind="127.0.0.1", port=find_free_port())
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "DATA_DIR": str(folder),
+        "PUBLIC_URL": address.url("").removesuffix("/"),
+        "LOG_LEVEL": "warning",
+        "RATE_LIMIT_PER_MINUTE": "0",
+        **clock.environment(),
+    }
+    for command in (["migrate", "--verbosity", "0"], ["sync", "--source", "bundled"]):
+        done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+    [web] = (command for command in choose_commands(address, web_workers=1) if command.name == "web")
+    server = subprocess.Popen(
+        [sys.executable, *web.arguments],
+        cwd=ROOT,
+        env=environment,
+        preexec_fn=end_with_parent(os.getpid(), signal.SIGTERM),
+    )
+    try:
+        _wait_until_ready(address)
+        yield f"http://{address.host}:{address.port}"
+    finally:
+        server.terminate()
+        server.wait(START_SECONDS)
+
+
+def _wait_until_ready(address: Address) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    while not answers_ok("/readyz", host=address.host, port=address.port):
+        assert time.monotonic() < give_up_at, "the server does not answer"
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    headers: Message
+    """The names of headers may be written in any case."""
+    body: bytes
+
+    @property
+    def json(self) -> Json:
+        return json.loads(self.body)
+
+
+def ask(address: str, target: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
+    """Send one request; in the names of headers, `_` is written for `-`."""
+    with closing(http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)) as connection:
+        connection.request(method, target, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        return Answer(status=response.status, headers=response.headers, body=response.read())
