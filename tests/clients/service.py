@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from gatewayz.children import end_with_parent
-from gatewayz.probe import answers_ok
-from gatewayz.supervisor import Address, choose_commands
+
+from gatewayz.run.probe import answers_ok
+from gatewayz.run.supervisor import Address, choose_commands
 from tests import clock
 from tests.services import find_free_port
 
