@@ -170,7 +170,7 @@ def bare_bulk_load() -> float:
     """Read the finished rows of a first ingest, and load them again into the emptied tables."""
     from django.db import transaction
 
-    from catalog.models import IdentityLink, Offer, OfferVersion, Price
+    from catalog.models import IdentityLink, Offer, OfferVersion, Price, PriceHold
 
     tables = (Offer, OfferVersion, Price, IdentityLink)
     finished = {table: list(table.objects.order_by("pk")) for table in tables}
@@ -181,7 +181,7 @@ def bare_bulk_load() -> float:
                 table.objects.bulk_create(finished[table], batch_size=500)
 
     with transaction.atomic():
-        for table in reversed(tables):
+        for table in (PriceHold, *reversed(tables)):  # holds refer to offers, and no load brings them back
             table.objects.all()._raw_delete("default")
     seconds, _ = _timed(load)
     _settle()
@@ -208,6 +208,7 @@ def empty() -> None:
         Offer,
         OfferVersion,
         Price,
+        PriceHold,
         Provider,
         Revision,
         RunPage,
@@ -215,7 +216,7 @@ def empty() -> None:
     )
 
     Gateway.objects.update(accepted_run=None)
-    for table in (IdentityLink, Price, OfferVersion, Offer, Provider, RunPage, Capture):
+    for table in (IdentityLink, PriceHold, Price, OfferVersion, Offer, Provider, RunPage, Capture):
         table.objects.all()._raw_delete("default")
     Revision.objects.exclude(number=0).delete()
     SyncRun.objects.all().delete()
