@@ -2,6 +2,7 @@
 
 `<!-- parameters: list_models -->` … `<!-- end -->` is the table of an operation's query parameters.
 `<!-- fields: Offer -->` … `<!-- end -->` is the table of a shape's fields.
+`<!-- endpoints: catalogue -->` … `<!-- end -->` is the table of the endpoints with a tag.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from drf_spectacular.generators import SchemaGenerator
 
+from catalog.management.generated import index
+
 Json = Any
 
-_MARKED = re.compile(r"(<!-- (parameters|fields): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_MARKED = re.compile(r"(<!-- (parameters|fields|endpoints): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 class Command(BaseCommand):
@@ -41,7 +44,11 @@ class Command(BaseCommand):
 
 def with_tables(text: str, document: Json) -> str:
     """Return the page with its current tables. Raises CommandError for a marker with an unknown name."""
-    tables: dict[str, Callable[[Json, str], str]] = {"parameters": _parameters, "fields": _fields}
+    tables: dict[str, Callable[[Json, str], str]] = {
+        "parameters": _parameters,
+        "fields": _fields,
+        "endpoints": _endpoints,
+    }
 
     def filled(mark: re.Match[str]) -> str:
         begin, kind, name, _, end = mark.groups()
@@ -73,6 +80,13 @@ def _fields(document: Json, shape: str) -> str:
     properties = document["components"]["schemas"][shape]["properties"]
     rows = [(f"`{name}`", _kind(document, told), told.get("description", "")) for name, told in properties.items()]
     return _table(("field", "value", "what it is"), rows)
+
+
+def _endpoints(document: Json, name: str) -> str:
+    rows = list(index.rows(document, tag=name.replace("_", "-")))
+    if not rows:
+        raise CommandError(f"the OpenAPI document has no tag {name}")
+    return _table(index.HEAD, rows)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
