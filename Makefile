@@ -38,7 +38,7 @@ coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reac
 	@COVERAGE=1 $(BIN)/python -m tests.suite
 
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, new examples, all tests at other times
-	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.suite $(PROVEN) $(PROVE_OPTIONS)
+	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.prove $(PROVEN) $(PROVE_OPTIONS)
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK=2027-03-01T00:30 $(BIN)/python -m tests.suite
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK=2031-12-31T23:58 $(BIN)/python -m tests.suite
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK= TZ=Pacific/Auckland $(BIN)/python -m tests.suite

@@ -1,7 +1,8 @@
 """Measures how fast reads are, as ratios within one run: `make bench-reads`. It needs the system's wrk and nginx.
 
 All contenders serve the same catalogues, made from the bundled ones, from two processes on this machine. They are
-measured in turns, and the result is the median of several rounds. Only the ratios mean something elsewhere.
+measured in turns, and the result is the median of several rounds, in docs/measured/reads.md. Only the ratios mean
+something elsewhere.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen  # noqa: TID251  of servers that this program has started
+
+from benchmarks import measured
 
 HERE = Path(__file__).parent
 SIZES = (0, 104, 5_000, 20_000, 100_000)
@@ -259,19 +262,36 @@ RATIOS = (
     ("never repeated, 100,000 / 20,000", "never repeated, ours at 100,000", "never repeated, ours", "at least 0.8"),
     ("p99 with syncs / without", "p99 with syncs", "p99 without syncs", "at most 3"),
 )  # fmt: skip
+MEMORY = "memory of a worker at 20,000 offers, above an empty catalogue"
 
 
-def report(bench: Bench) -> None:
-    say("\n| ratio | measured | wanted |\n|---|---|---|")
-    for name, ours_name, other, wanted in RATIOS:
-        say(f"| {name} | {bench.median(ours_name) / bench.median(other):.2f} | {wanted} |")
+def report(bench: Bench) -> str:
+    return measured.write(
+        "reads",
+        title="Reads, measured",
+        command="make bench-reads",
+        conditions={"rounds": f"{bench.rounds} of {bench.seconds} seconds each"},
+        tables=[ratios(bench), figures(bench)],
+    )
+
+
+def ratios(bench: Bench) -> measured.Table:
+    rows = [
+        (name, f"{bench.median(ours_name) / bench.median(other):.2f}", wanted)
+        for name, ours_name, other, wanted in RATIOS
+    ]
     memory = bench.median("memory, 20000") - bench.median("memory, 0")
-    say(f"| memory of a worker at 20,000 offers, above an empty catalogue | {memory:.0f} MB | at most 60 MB |")
-    say("\n| figure | median | lowest | highest |\n|---|---|---|---|")
+    rows.append((MEMORY, f"{memory:.0f} MB", "at most 60 MB"))
+    return measured.Table(("ratio", "measured", "wanted"), rows)
+
+
+def figures(bench: Bench) -> measured.Table:
+    rows = []
     for name, found in bench.figures.items():
         unit = " MB" if name.startswith("memory") else " ms" if name.startswith("p99") else "/s"
         shown = (f"{figure:,.1f}{unit}" for figure in (statistics.median(found), min(found), max(found)))
-        say(f"| {name} | {' | '.join(shown)} |")
+        rows.append((name, *shown))
+    return measured.Table(("figure", "median", "lowest", "highest"), rows)
 
 
 def say(line: str) -> None:
@@ -295,7 +315,7 @@ def main() -> None:
         bench = Bench(folder, int(options.seconds), options.rounds)
         make_catalogues(folder)
         measure_all(bench)
-        report(bench)
+        say(report(bench))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The default database is SQLite. Rows are made like OpenRouter's from the bundled catalogue, each with its own id, price
 and text. The benchmark measures `sync.run.perform`, from the first byte of the answer to the last commit; only the
-network is replaced.
+network is replaced. docs/measured has the results.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import measured
+
 Json = Any
 GATEWAY = "openrouter"
 
@@ -34,17 +36,27 @@ def main() -> None:
         _read_until_stopped(options.read_from)
         return
     _set_up(options.database_url)
-    _say(f"{options.rows} rows on {_vendor()}, {options.repeat} repeats, medians\n")
+    _say(_report(options))
+
+
+def _report(options: argparse.Namespace) -> str:
     figures = _figures(options.rows, options.repeat)
-    for name, seconds in figures.items():
-        _say(f"{name:<58} {seconds:9.3f} s")
-    _say("")
-    for name, ratio, wanted in _ratios(figures):
-        _say(f"{name:<58} {ratio:9.2f}   wanted {wanted}")
-    _say(f"{'longest read during a publication':<58} {_longest_read(options.rows) * 1000:9.1f} ms")
-    _say(f"{'peak memory above the idle worker':<58} {_memory(options):9.0f} MB   wanted at most 300")
+    seconds = [(name, f"{value:.3f}") for name, value in figures.items()]
+    ratios = [(name, f"{ratio:.2f}", wanted) for name, ratio, wanted in _ratios(figures)]
+    ratios.append(("longest read during a publication", f"{_longest_read(options.rows) * 1000:.1f} ms", ""))
+    ratios.append(("peak memory above the idle worker", f"{_memory(options):.0f} MB", "at most 300"))
     if options.per_row:
-        _say(f"{'cost of a row at 100,000 against 10,000':<58} {_cost_per_row():9.2f}   wanted at most 1.3")
+        ratios.append(("cost of a row at 100,000 against 10,000", f"{_cost_per_row():.2f}", "at most 1.3"))
+    return measured.write(
+        f"sync-{_vendor()}",
+        title=f"Syncs on {_vendor()}, measured",
+        command="make bench-sync",
+        conditions={"rows": f"{options.rows:,}", "repeats": f"{options.repeat}, medians"},
+        tables=[
+            measured.Table(("ratio", "measured", "wanted"), ratios),
+            measured.Table(("run", "seconds"), seconds),
+        ],
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -170,7 +182,7 @@ def bare_bulk_load() -> float:
     """Read the finished rows of a first ingest, and load them again into the emptied tables."""
     from django.db import transaction
 
-    from catalog.models import IdentityLink, Offer, OfferVersion, Price
+    from catalog.models import IdentityLink, Offer, OfferVersion, Price, PriceHold
 
     tables = (Offer, OfferVersion, Price, IdentityLink)
     finished = {table: list(table.objects.order_by("pk")) for table in tables}
@@ -181,7 +193,7 @@ def bare_bulk_load() -> float:
                 table.objects.bulk_create(finished[table], batch_size=500)
 
     with transaction.atomic():
-        for table in reversed(tables):
+        for table in (PriceHold, *reversed(tables)):  # holds refer to offers, and no load brings them back
             table.objects.all()._raw_delete("default")
     seconds, _ = _timed(load)
     _settle()
@@ -208,6 +220,7 @@ def empty() -> None:
         Offer,
         OfferVersion,
         Price,
+        PriceHold,
         Provider,
         Revision,
         RunPage,
@@ -215,7 +228,7 @@ def empty() -> None:
     )
 
     Gateway.objects.update(accepted_run=None)
-    for table in (IdentityLink, Price, OfferVersion, Offer, Provider, RunPage, Capture):
+    for table in (IdentityLink, PriceHold, Price, OfferVersion, Offer, Provider, RunPage, Capture):
         table.objects.all()._raw_delete("default")
     Revision.objects.exclude(number=0).delete()
     SyncRun.objects.all().delete()

@@ -5,7 +5,7 @@ the end. The exit status is pytest's. A banner at the end lists what did not run
 because the environment of a client could not be made (tests/clients).
 
 The half on PostgreSQL starts at another date than today, so that no test depends on the date. TEST_CLOCK sets the start
-of both halves (tests/clock).
+of both halves (tests/clock). TEST_REPORTS names a folder for a report of each half, in JUnit's format.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ def run_halves(options: Sequence[str], environment: dict[str, str]) -> int:
 
 
 def run_half(name: str, options: Sequence[str], environment: dict[str, str]) -> int:
+    if folder := environment.get("TEST_REPORTS"):
+        options = [*options, f"--junit-xml={folder}/{name}.xml"]
     say(f"\n=== The tests on {name}")
     started_at = time.monotonic()
     process = subprocess.Popen(

@@ -202,7 +202,16 @@ def test_all_wrong_settings_are_named_at_once() -> None:
     assert all(name in result.stderr for name in wrong)
 
 
-@pytest.mark.parametrize("document", ["docs/operating.md", "SECURITY.md", "README.md"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        "docs/operating.md",
+        "docs/holds.md",
+        "docs/reading.md",
+        "SECURITY.md",
+        "README.md",
+    ],
+)
 def test_the_documents_name_no_setting_that_does_not_exist(document: str) -> None:
     quoted = re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", (ROOT / document).read_text())
 

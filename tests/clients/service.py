@@ -17,8 +17,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from gatewayz.children import end_with_parent
-
+from gatewayz.run.children import end_with_parent
 from gatewayz.run.probe import answers_ok
 from gatewayz.run.supervisor import Address, choose_commands
 from tests import clock

@@ -1,6 +1,6 @@
 """The tables of docs/api, from the OpenAPI document.
 
-`<!-- parameters: list_models -->` is the table of an operation's query parameters, `<!-- fields: Offer -->` that of a
+`<!-- endpoints: catalogue -->` is the table of the operations with a tag, `<!-- parameters: list_models -->` is the table of an operation's query parameters, `<!-- fields: Offer -->` that of a
 shape's fields.
 """
 
@@ -22,9 +22,26 @@ _ANYTHING, _NULL = "anything", "null"
 
 
 def writers() -> dict[str, Writer]:
-    """Return the writers of both kinds of tables."""
+    """Return the writers of the three kinds of tables."""
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
-    return {"parameters": partial(_parameters, document), "fields": partial(_fields, document)}
+    return {
+        "endpoints": partial(_endpoints, document),
+        "parameters": partial(_parameters, document),
+        "fields": partial(_fields, document),
+    }
+
+
+def _endpoints(document: Json, name: str) -> str:
+    """Return the table of the operations with a tag; a marker writes `_` for its `-`."""
+    rows = [
+        (f"`{method.upper()} {path}`", operation["summary"])
+        for path, operations in sorted(document["paths"].items())
+        for method, operation in operations.items()
+        if name.replace("_", "-") in operation["tags"]
+    ]
+    if not rows:
+        raise UnknownPart(f"the OpenAPI document has no tag {name}")
+    return table(("request", "what it answers"), rows)
 
 
 def _parameters(document: Json, operation_id: str) -> str:

@@ -1,0 +1,33 @@
+"""The list of endpoints in docs/api has every operation of the OpenAPI document once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
+
+from catalog.management.generated import index
+
+PAGE = Path(settings.BASE_DIR) / "docs" / "api" / "endpoints.md"
+
+
+def test_every_operation_is_listed_once() -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+
+    listed = re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", PAGE.read_text(), flags=re.MULTILINE)
+
+    operations = [(method, path) for path, methods in document["paths"].items() for method in methods]
+    assert sorted(listed) == sorted(f"{method.upper()} {path}" for method, path in operations)
+
+
+def test_only_endpoints_with_the_tag_are_listed() -> None:
+    document = {
+        "paths": {
+            "/b": {"get": {"tags": ["health"], "summary": "B."}, "post": {"tags": ["other"], "summary": "C."}},
+            "/a": {"get": {"tags": ["health"], "summary": "A."}},
+        }
+    }
+
+    assert list(index.rows(document, tag="health")) == [("`GET /a`", "A."), ("`GET /b`", "B.")]
