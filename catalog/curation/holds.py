@@ -26,7 +26,7 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
         offer = locks.lock_offer(hold.offer)
         waiting = PriceHold.objects.deciding().filter(pk=hold.pk)
         if not waiting.update(state=state, decided_at=now, decided_by=author):
-            raise AlreadyDecided("the gateway has said something else since; there is nothing to decide")
+            raise AlreadyDecided("the gateway has reported another price since; there is nothing to decide")
         return apply.republish_offer(offer, author=author)
 
 

@@ -17,7 +17,9 @@ class CanonicalModel(models.Model):
     """A model under the one slug that it keeps forever."""
 
     slug = models.CharField(max_length=MAX_SLUG, unique=True)
-    key = models.CharField(max_length=MAX_SLUG, unique=True, help_text="The slug in lower case: no two differ by it.")
+    key = models.CharField(
+        max_length=MAX_SLUG, unique=True, help_text="In lower case: no two slugs differ only by case."
+    )
     born = models.PositiveBigIntegerField(
         help_text="The revision after which it was named: of two that merge the older stays."
     )
@@ -27,7 +29,7 @@ class CanonicalModel(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The model that the rules made one with it.",
+        help_text="The model that the rules merged it into.",
     )
     redirect = models.ForeignKey(
         "self",
@@ -75,8 +77,8 @@ class IdentityStatement(models.Model):
 
     class Kind(models.TextChoices):
         TIE = "tie", "the offer is of this model"
-        SPLIT = "split", "the offer is not of this model, or without one, of none but its own"
-        ALIAS = "alias", "what goes by this spelling is this model"
+        SPLIT = "split", "the offer is not of this model, or, without a model, only of its own"
+        ALIAS = "alias", "offers with this spelling are of this model"
 
     kind = models.CharField(max_length=5, choices=Kind.choices)
     offer = models.ForeignKey(

@@ -47,7 +47,7 @@ class Offer(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         verbose_name="model by itself",
-        help_text="What it is of without what curators said, for the day on which that is taken back.",
+        help_text="Its model without the statements of curators, for the day on which they are withdrawn.",
     )
     apart_from = models.ForeignKey(
         CanonicalModel,
@@ -65,24 +65,24 @@ class Offer(models.Model):
     identified_in = models.PositiveBigIntegerField(
         default=0, db_index=True, help_text="The revision in which its model last changed."
     )
-    upstream = models.TextField(help_text="The gateway's last accepted record, before anything a curator said.")
-    fingerprint = models.CharField(max_length=64, help_text="Hash of all that the gateway says; equal means unchanged.")
+    upstream = models.TextField(help_text="The gateway's last accepted record, without holds and overrides.")
+    fingerprint = models.CharField(max_length=64, help_text="Hash of all reported facts; equal means unchanged.")
     row_print = models.CharField(
         max_length=64, blank=True, help_text="Hash of the row that was read; an equal row need not be read again."
     )
     source = models.CharField(max_length=10, choices=[(source.value, source.value) for source in Source])
-    recorded_on = models.DateField(null=True, blank=True, help_text="The day of the facts, where they are bundled.")
+    recorded_on = models.DateField(null=True, blank=True, help_text="The day of the facts, if they are bundled.")
     first_seen_at = models.DateTimeField("first seen")
     withdrawn_at = models.DateTimeField("withdrawn", null=True, blank=True)
     missed_runs = models.PositiveIntegerField(
-        default=0, help_text="Complete listings in a row that did not have it; it is withdrawn after some."
+        default=0, help_text="Consecutive complete listings without it; after some it is withdrawn."
     )
 
     rejected_since = models.DateTimeField(
         "row rejected since",
         null=True,
         blank=True,
-        help_text="The first of the runs in a row that could not use its row: what is served is older.",
+        help_text="When the first of several consecutive runs could not use its row: what is served is older.",
     )
 
     class Meta:
@@ -103,7 +103,7 @@ class OfferVersion(models.Model):
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="versions")
     from_revision = models.PositiveBigIntegerField()
     to_revision = models.PositiveBigIntegerField(null=True, blank=True)
-    record = models.TextField(help_text="The record with what curators said laid over it.")
+    record = models.TextField(help_text="The record with holds and overrides applied.")
     document = models.TextField(help_text="The finished JSON of the row in /catalog/models.")
 
     objects = OfferVersionQuerySet.as_manager()

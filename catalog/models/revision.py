@@ -25,19 +25,19 @@ class Revision(models.Model):
         null=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="The curator, where a curator published it.",
+        help_text="The curator, if a curator published it.",
     )
     is_curated = models.BooleanField(
         "curated",
         default=False,
-        help_text="It shows what a curator said of an offer, not what a gateway says.",
+        help_text="It shows the decision of a curator about an offer, not a report of a gateway.",
     )
     is_forgotten = models.BooleanField(
         "forgotten", default=False, help_text="Not all of the versions that it began or ended are kept any more."
     )
     renderer = models.PositiveIntegerField(default=0, help_text="The version of the renderer of its documents.")
     is_rendered = models.BooleanField(
-        "rendered anew", default=False, help_text="Only our rendering changed, nothing that anybody reported."
+        "rendered again", default=False, help_text="Only our rendering changed, no reported fact."
     )
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)

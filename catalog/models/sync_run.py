@@ -27,7 +27,7 @@ class SyncRun(models.Model):
     """One attempt to read one gateway."""
 
     class Outcome(models.TextChoices):
-        WAITING = "waiting", "asked for, waits to begin"
+        WAITING = "waiting", "requested, waits to begin"
         RUNNING = "running"
         PUBLISHED = "published"
         UNCHANGED = "unchanged"
@@ -36,12 +36,12 @@ class SyncRun(models.Model):
         DISCARDED = "discarded", "held, then discarded"
         OVERTAKEN = "overtaken", "held, then overtaken by a newer listing"
         FAILED = "failed"
-        LOST = "lost", "lost: its process ended without a word"
+        LOST = "lost", "lost: its process ended without a result"
 
     class Trigger(models.TextChoices):
         SCHEDULE = "schedule"
         COMMAND = "command"
-        REQUEST = "request", "asked for by a client or in the admin"
+        REQUEST = "request", "requested by a client or in the admin"
         RELEASE = "release", "release of a held run"
         REBUILD = "rebuild", "rebuild from captures"
 
@@ -54,7 +54,7 @@ class SyncRun(models.Model):
     started_at = models.DateTimeField("started")
     finished_at = models.DateTimeField("finished", null=True, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
-    error = models.TextField(blank=True, help_text="Why it failed or is held, or what is odd about it.")
+    error = models.TextField(blank=True, help_text="Why it failed or is held, or what is unusual about it.")
     reader = models.CharField(
         max_length=60,
         blank=True,
@@ -63,7 +63,7 @@ class SyncRun(models.Model):
     missing_key = models.CharField(
         max_length=64,
         blank=True,
-        help_text="Hash of the offers that were missing, where the run is held for them alone.",
+        help_text="Hash of the offers that were missing, if the run is held only because of them.",
     )
     seen = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)
@@ -98,7 +98,7 @@ class RejectedRow(models.Model):
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="rejected_rows")
     position = models.PositiveIntegerField(help_text="Counted from 1, in the order of the listing.")
-    model_id = models.CharField("id", max_length=MAX_ID, blank=True, help_text="As far as the row tells it.")
+    model_id = models.CharField("id", max_length=MAX_ID, blank=True, help_text="Empty if the row has no usable id.")
     reason = models.TextField()
     raw = models.TextField(help_text="The row as JSON, cut where it is very long.")
 

@@ -137,7 +137,7 @@ def test_a_price_that_the_gateway_has_overtaken_is_refused_in_words(
 
     [said] = decide(client, action, held_price)
 
-    assert "the gateway has said something else since" in said
+    assert "the gateway has reported another price since" in said
     assert published() == before
 
 

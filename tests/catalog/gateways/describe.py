@@ -47,7 +47,7 @@ def captured_tables() -> str:
 
 
 def sorted_rows(gateway: Gateway, listing: Listing) -> Sorted:
-    return sort_rows(gateway, listing, reader="", known={})
+    return sort_rows(gateway, listing, reader="", accepted={})
 
 
 def tables(columns: dict[str, Sorted]) -> str:

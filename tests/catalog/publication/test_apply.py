@@ -71,7 +71,7 @@ def test_a_listing_in_which_most_offers_lost_their_price_or_context_is_held() ->
 
     for lost in ({"prices": ()}, {"context_length": None}):
         losing = {"context_length": 1_000} | lost
-        with pytest.raises(NotBelieved, match="4 of 10 offers that told a (price|context length) tell none any more"):
+        with pytest.raises(NotBelieved, match="4 of 10 offers with a (price|context length) have none any more"):
             publish(
                 *(offer_record(f"a/{number}", **losing) for number in range(4)),
                 *(offer_record(f"a/{number}", context_length=1_000) for number in range(4, 10)),

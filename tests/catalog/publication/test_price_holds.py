@@ -307,7 +307,7 @@ def test_what_the_gateway_has_overtaken_cannot_be_decided(held: Path) -> None:
     list_at(held, "3")
     before = stored()
 
-    with pytest.raises(CommandError, match="the gateway has said something else since"):
+    with pytest.raises(CommandError, match="the gateway has reported another price since"):
         call_command("holds", "release", f"price:{PriceHold.objects.get().pk}")
     with pytest.raises(AlreadyDecided):
         decide(State.DISCARDED)

@@ -137,7 +137,7 @@ def test_a_listing_is_held_where_a_price_cannot_be_read_any_more_of_many_offers_
 
     assert (run.outcome == Outcome.HELD) == is_held
     if is_held:
-        assert run.error.startswith("10 of 20 offers that told a price tell none any more, more than 30 %")
+        assert run.error.startswith("10 of 20 offers with a price have none any more, more than 30 %")
 
 
 def test_a_listing_is_held_where_one_side_of_the_price_has_another_name(network: Network, settings: Any) -> None:
@@ -150,7 +150,7 @@ def test_a_listing_is_held_where_one_side_of_the_price_has_another_name(network:
     run = sync("openrouter").run
 
     assert (run.outcome, run.rejected) == (Outcome.HELD, 0)
-    assert run.error == "20 of 20 offers that told a price of input.text tell none any more, more than 30 %"
+    assert run.error == "20 of 20 offers with a price of input.text have none any more, more than 30 %"
 
 
 def list_openrouter(network: Network, *rows: Json) -> None:
@@ -172,7 +172,7 @@ def test_while_a_window_hides_the_other_hours_what_is_published_stays_and_a_new_
 
     run = sync("openrouter").run
 
-    assert (run.rejected, run.error) == (0, "2 offers were told only in part")
+    assert (run.rejected, run.error) == (0, "2 offers were listed only in part")
     assert served()["a/known"] == before
     assert served()["a/new"]["pricing"] == {"prompt": None, "completion": None}
     list_openrouter(network, openrouter_row("a/known", pricing=by_day), openrouter_row("a/new", pricing=by_day))

@@ -26,7 +26,7 @@ def strict(*, seen: int = 100, rejected: int = 0, limits: Limits | None = None) 
 
 def compared(*, known: int, missing: int) -> Comparison:
     ids = frozenset(f"a/{number}" for number in range(missing))
-    return Comparison(known=known, missing=ids)
+    return Comparison(published=known, missing=ids)
 
 
 def losing(lost: int, *, of: int, percent: int = 30) -> NotBelieved | None:
@@ -138,7 +138,7 @@ def test_a_listing_in_which_too_many_offers_lost_a_fact_is_held_until_a_person_b
 
     assert (held is not None) == (Decimal(lost) / had > Decimal(percent) / 100)
     if held is not None:
-        assert str(held) == f"{lost} of {had} offers that told a price tell none any more, more than {percent} %"
+        assert str(held) == f"{lost} of {had} offers with a price have none any more, more than {percent} %"
         assert held.missing == frozenset()
 
 

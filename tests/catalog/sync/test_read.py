@@ -20,7 +20,7 @@ from catalog.gateways.chutes import Chutes
 from catalog.gateways.openrouter import OpenRouter
 from catalog.records import Source
 from catalog.sync import read
-from catalog.sync.captures import KnownPage
+from catalog.sync.captures import AcceptedPage
 from tests.catalog.syncing import Shop
 from tests.factories import write_listing
 
@@ -90,7 +90,7 @@ def test_the_bundled_catalogue_is_a_complete_listing_of_one_page(tmp_path: Path)
 
 def test_a_bundled_catalogue_that_is_the_accepted_one_is_not_parsed_again(tmp_path: Path) -> None:
     write_listing(tmp_path, b"no JSON")
-    accepted = [KnownPage(request=Request(host="bundled", path="chutes_catalog.json"), sha256=sha256(b"no JSON"))]
+    accepted = [AcceptedPage(request=Request(host="bundled", path="chutes_catalog.json"), sha256=sha256(b"no JSON"))]
 
     assert read.read_bundled(Chutes(), fixtures=tmp_path, accepted=accepted).listing is None
 
@@ -138,9 +138,9 @@ class Shelf:
             raise Unreachable(f"no page {number}")
         return self.bodies[number]
 
-    def known(self) -> list[KnownPage]:
+    def known(self) -> list[AcceptedPage]:
         return [
-            KnownPage(request=Request(host="api", path="/models", query={"page": number}), sha256=sha256(body))
+            AcceptedPage(request=Request(host="api", path="/models", query={"page": number}), sha256=sha256(body))
             for number, body in self.bodies.items()
         ]
 
@@ -155,7 +155,7 @@ def shelf(*rows: Json) -> Shelf:
     )
 
 
-def read_shop(fetch: Shelf, *, accepted: Sequence[KnownPage] = ()) -> read.Reading:
+def read_shop(fetch: Shelf, *, accepted: Sequence[AcceptedPage] = ()) -> read.Reading:
     return read.read_api(Shop(), fetch=fetch, config=Config(has_key=False), accepted=accepted)
 
 

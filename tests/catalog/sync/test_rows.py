@@ -17,7 +17,7 @@ Json = Any
 
 def sort(*listed: Json) -> rows.Sorted:
     payload = decoded(json.dumps(listed).encode())
-    return rows.sort_rows(Chutes(), Listing(rows=payload, is_complete=True), reader="", known={})
+    return rows.sort_rows(Chutes(), Listing(rows=payload, is_complete=True), reader="", accepted={})
 
 
 def test_a_bad_row_is_set_aside_with_its_place_and_the_others_stand() -> None:
@@ -35,7 +35,7 @@ def test_of_rows_with_one_id_the_first_stands_and_each_other_is_rejected() -> No
 
     assert found.records["a/1"].name == "first"
     assert [(rejection.position, rejection.model_id) for rejection in found.rejections] == [(2, "a/1"), (3, "a/1")]
-    assert {rejection.reason for rejection in found.rejections} == {"id: a/1 was already listed; the first row stands"}
+    assert {rejection.reason for rejection in found.rejections} == {"id: a/1 was already listed; the first row is used"}
 
 
 def test_ids_that_differ_by_case_are_two_offers() -> None:
@@ -73,7 +73,7 @@ def test_a_rejection_can_be_stored_whatever_the_row_is(row: Json) -> None:
 def test_a_number_of_thousands_of_digits_spoils_its_own_price_alone() -> None:
     text = json.dumps([chutes_row("a/1"), chutes_row("a/2", pricing_per_hour=0)]).replace(": 0,", f": {'7' * 5_000},")
 
-    found = rows.sort_rows(Chutes(), Listing(rows=decoded(text.encode()), is_complete=True), reader="", known={})
+    found = rows.sort_rows(Chutes(), Listing(rows=decoded(text.encode()), is_complete=True), reader="", accepted={})
 
     assert [(key, len(record.prices)) for key, record in found.records.items()] == [("a/1", 1), ("a/2", 0)]
     assert found.records["a/2"].unclear[0].reason.startswith("its amount must be a decimal number")
