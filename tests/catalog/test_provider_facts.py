@@ -20,7 +20,7 @@ SPELLING = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", re.ASCII)
 ICON = re.compile(r"[a-z0-9]+", re.ASCII)
 
 
-def test_makers_stand_one_per_line_in_order() -> None:
+def test_providers_are_one_per_line_in_order() -> None:
     lines = PROVIDERS.read_text(encoding="utf-8").splitlines()
     slugs = [maker["slug"].casefold() for maker in FACTS]
 

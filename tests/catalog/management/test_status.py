@@ -71,7 +71,7 @@ def test_a_new_installation_has_never_read_anything() -> None:
     check(fails_for="openrouter, chutes")
 
 
-def test_a_gateway_that_was_read_says_when_how_and_what_comes_next(both_read: Path) -> None:
+def test_a_gateway_that_was_read_shows_when_how_and_what_comes_next(both_read: Path) -> None:
     with at(NOW + HOUR):
         found = status()
         check()
@@ -91,7 +91,7 @@ def test_without_check_nothing_is_a_failure(both_read: Path) -> None:
         check(fails_for="openrouter")
 
 
-def test_a_file_that_stands_in_for_the_api_is_not_what_the_check_wants(both_read: Path) -> None:
+def test_a_file_that_replaces_the_api_does_not_pass_the_check(both_read: Path) -> None:
     write_listing(both_read, openrouter_rows(3), slug="openrouter")
     with at(NOW + HOUR):
         sync("openrouter", source="bundled")

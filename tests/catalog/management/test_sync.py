@@ -49,7 +49,7 @@ def hold(slug: str) -> None:
 
 
 @pytest.mark.django_db
-def test_the_sync_says_what_it_does_and_what_came_of_it() -> None:
+def test_the_sync_prints_its_progress_and_its_result() -> None:
     result = Result("--source", "bundled")
 
     assert result.failure is None
@@ -77,7 +77,7 @@ def test_the_sync_says_what_it_does_and_what_came_of_it() -> None:
 
 
 @pytest.mark.django_db
-def test_the_table_tells_every_count_and_the_revision_before_and_after(fixtures_dir: Path) -> None:
+def test_the_table_shows_every_count_and_the_revision_before_and_after(fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, [chutes_row(f"a/{number}") for number in (1, 2, 3, 4)])
     kept = [chutes_row("a/2"), chutes_row("a/3")]
     rows = [chutes_row("a/1", name="renamed"), *kept, chutes_row("a/5"), chutes_row("a/6", type="?")]
@@ -91,7 +91,7 @@ def test_the_table_tells_every_count_and_the_revision_before_and_after(fixtures_
 
 
 @pytest.mark.django_db
-def test_a_dry_run_tells_the_same_counts_and_changes_nothing() -> None:
+def test_a_dry_run_shows_the_same_counts_and_changes_nothing() -> None:
     result = Result("--dry-run", "--source", "bundled")
 
     assert result.failure is None
@@ -111,7 +111,7 @@ def test_of_many_rejected_rows_the_first_twenty_are_shown(fixtures_dir: Path, cr
 
 
 @pytest.mark.django_db
-def test_what_a_row_says_cannot_steer_the_operators_terminal(fixtures_dir: Path, credulous: None) -> None:
+def test_the_text_of_a_row_cannot_steer_the_operators_terminal(fixtures_dir: Path, credulous: None) -> None:
     escape, csi = "\x1b[2J", "\x9b2J"
     write_listing(
         fixtures_dir, [chutes_row(), *[chutes_row(f"a/{odd}", type=odd, name=odd) for odd in (escape, csi, "\n$ rm")]]

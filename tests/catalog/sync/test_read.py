@@ -70,7 +70,7 @@ def holds_float(value: Json) -> bool:
     ],
     ids=lambda part: getattr(part, "slug", str(part)),
 )
-def test_the_setting_tells_where_a_gateway_is_read(
+def test_the_setting_decides_where_a_gateway_is_read(
     gateway: Gateway, setting: str, has_key: bool, source: Source
 ) -> None:
     assert read.choose_source(gateway, setting=setting, has_key=has_key) is source
@@ -181,7 +181,7 @@ def test_pages_that_are_all_the_accepted_ones_are_fetched_and_not_parsed() -> No
 
 
 @pytest.mark.parametrize("changed", [1, 2, 3])
-def test_from_the_first_page_that_differs_on_the_walk_decides_and_no_page_is_asked_for_twice(changed: int) -> None:
+def test_from_the_first_different_page_on_the_walk_decides_and_asks_for_no_page_twice(changed: int) -> None:
     before = shelf("a", "b", "c")
     now = shelf(*["x" if number == changed else row for number, row in enumerate("abc", start=1)])
 
@@ -313,7 +313,7 @@ def test_a_number_is_read_exactly_and_never_as_a_float(number: str) -> None:
         max_leaves=5,
     )
 )
-def test_whatever_json_says_holds_no_float(value: Json) -> None:
+def test_no_json_is_decoded_to_a_float(value: Json) -> None:
     assert not holds_float(read.decoded(json.dumps(value).encode()))
 
 
