@@ -1,4 +1,4 @@
-"""Database queries for the API, the pages and the commands. The most frequent reads come from `catalog/serving`."""
+"""Database queries for the API, the pages and the commands. The most frequent reads come from `catalog/memory`."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class GatewayState:
 
 def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
     """Return the state of each gateway. Each takes a few queries, independently of the number of offers."""
-    known = {gateway.slug: gateway for gateway in Gateway.objects.select_related("accepted_run").order_by("slug")}
+    stored = {gateway.slug: gateway for gateway in Gateway.objects.select_related("accepted_run").order_by("slug")}
     # A gateway that was never run has no row yet; an unsaved one gives it the state `never`.
-    gateways = [known.get(slug, Gateway(slug=slug)) for slug in slugs]
+    gateways = [stored.get(slug, Gateway(slug=slug)) for slug in slugs]
     return {gateway.slug: gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
 
 

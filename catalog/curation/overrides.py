@@ -88,11 +88,11 @@ def _doubt(offer: Offer, field: str, value: Json) -> str | None:
     if field not in PRICED_FIELDS:
         return None
     others = dict(Override.objects.filter(offer=offer).values_list("field", "value"))
-    stands = overlay(records.load(offer.upstream), others).amount(PRICED_FIELDS[field])
+    before = overlay(records.load(offer.upstream), others).amount(PRICED_FIELDS[field])
     price = price_of(field, value)
-    if doubt := doubt_of_change(stands, price.amount):
+    if doubt := doubt_of_change(before, price.amount):
         return f"{doubt} US dollars per {METERS[price.meter].unit}"
-    return None if price.amount == stands else plausible.doubt(price, _bounds())
+    return None if price.amount == before else plausible.doubt(price, _bounds())
 
 
 def _bounds() -> plausible.Bounds:

@@ -74,13 +74,13 @@ def history_of(
 
 def _revision_at(moment: datetime | None, *, until: int) -> Revision:
     """Return the revision that was served at the end of this second, but none later than `until`."""
-    known = Revision.objects.filter(number__lte=until)
+    served = Revision.objects.filter(number__lte=until)
     if moment is None:
-        return known.order_by("-number")[:1].get()
+        return served.order_by("-number")[:1].get()
     # Responses show times to the second: a client that sends one of them means the revision with that time.
-    before = known.filter(published_at__lt=moment.replace(microsecond=0) + _SECOND)
+    before = served.filter(published_at__lt=moment.replace(microsecond=0) + _SECOND)
     # Revision 0, which is empty, represents all the time before it.
-    return before.order_by("-published_at", "-number").first() or known.get(number=0)
+    return before.order_by("-published_at", "-number").first() or served.get(number=0)
 
 
 def _offers_in(then: Revision, offers: Sequence[Offer], *, complete_since: int) -> list[OfferThen]:
@@ -117,7 +117,7 @@ def _prices_at(offers: Sequence[Offer], moment: datetime) -> QuerySet[Price]:
 def _with_offers(prices: Iterable[Price], offers: Iterable[Offer]) -> list[Price]:
     """Attach the offers to the prices. This avoids a join, which the order of the prices would make slow."""
     found = list(prices)
-    known = {offer.pk: offer for offer in offers}
+    by_key = {offer.pk: offer for offer in offers}
     for price in found:
-        price.offer = known[price.offer_id]
+        price.offer = by_key[price.offer_id]
     return found

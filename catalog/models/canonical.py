@@ -17,7 +17,9 @@ class CanonicalModel(models.Model):
     """A model under the one slug that it keeps forever."""
 
     slug = models.CharField(max_length=MAX_SLUG, unique=True)
-    key = models.CharField(max_length=MAX_SLUG, unique=True, help_text="The slug in lower case: no two differ by it.")
+    key = models.CharField(
+        max_length=MAX_SLUG, unique=True, help_text="In lower case: no two slugs differ only by case."
+    )
     born = models.PositiveBigIntegerField(
         help_text="The revision after which it was named: of two that merge the older stays."
     )
@@ -27,7 +29,7 @@ class CanonicalModel(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The model that the rules made one with it.",
+        help_text="The model that the rules merged it into.",
     )
     redirect = models.ForeignKey(
         "self",

@@ -15,9 +15,9 @@ _DISK_IS_BROKEN = ("58030", "SQLITE_IOERR")
 def line_of(error: Error) -> str:
     cause = error.__cause__
     code = str(getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or "")
-    said = " ".join(str(error).split())
+    reason = " ".join(str(error).split())
     if code in _DISK_IS_FULL:
-        return f"the disk of the database is full ({said})"
+        return f"the disk of the database is full ({reason})"
     if code.startswith(_DISK_IS_BROKEN):
-        return f"the database cannot write to its disk ({said})"
-    return f"the database failed ({said})"
+        return f"the database cannot write to its disk ({reason})"
+    return f"the database failed ({reason})"

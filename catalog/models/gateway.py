@@ -19,11 +19,11 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
         return self.filter(Q(next_run_at__isnull=True) | Q(next_run_at__lte=now)).order_by("slug")
 
     def free(self, *, now: datetime) -> GatewayQuerySet:
-        """Return the gateways that no live run holds."""
+        """Return the gateways without a live run."""
         return self.filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
 
     def take_lease(self, *, slug: str, now: datetime, until: datetime) -> int | None:
-        """Return the fencing token of a new lease, or None while another run holds the gateway.
+        """Return the fencing token of a new lease, or None while another run has one.
 
         It is one conditional UPDATE, so that only one of two simultaneous runs gets the lease. The token is read before
         another run can take the next one.
@@ -34,7 +34,7 @@ class GatewayQuerySet(models.QuerySet["Gateway"]):
                 return None
             return mine.values_list("lease_token", flat=True).get()
 
-    def holding(self, *, slug: str, token: int) -> GatewayQuerySet:
+    def with_lease(self, *, slug: str, token: int) -> GatewayQuerySet:
         """Return the gateway if the lease with this token is still its newest."""
         return self.filter(slug=slug, lease_token=token)
 
@@ -62,7 +62,7 @@ class Gateway(models.Model):
     lease_token = models.PositiveBigIntegerField(
         default=0, help_text="Grows with every run; a run with an older token may no longer publish."
     )
-    lease_expires_at = models.DateTimeField("run holds it until", null=True, blank=True)
+    lease_expires_at = models.DateTimeField("leased until", null=True, blank=True)
 
     objects = GatewayQuerySet.as_manager()
 

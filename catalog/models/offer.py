@@ -75,14 +75,14 @@ class Offer(models.Model):
     first_seen_at = models.DateTimeField("first seen")
     withdrawn_at = models.DateTimeField("withdrawn", null=True, blank=True)
     missed_runs = models.PositiveIntegerField(
-        default=0, help_text="Complete listings in a row that did not have it; it is withdrawn after some."
+        default=0, help_text="Consecutive complete listings without it; after some it is withdrawn."
     )
 
     rejected_since = models.DateTimeField(
         "row rejected since",
         null=True,
         blank=True,
-        help_text="The first of the runs in a row that could not use its row: what is served is older.",
+        help_text="When the first of several consecutive runs could not use its row: what is served is older.",
     )
 
     class Meta:

@@ -97,7 +97,7 @@ class PriceHold(models.Model):
         default=0, help_text="Holds of this price before it, which ended because the gateway reported something else."
     )
     is_interrupted = models.BooleanField(
-        default=False, help_text="A run that counts for nothing overtook it, so the next hold goes on counting."
+        default=False, help_text="A run that is no evidence ended it, so the next hold continues the count."
     )
     decided_at = models.DateTimeField("decided", null=True, blank=True)
     decided_by = models.ForeignKey(

@@ -25,7 +25,7 @@ class Revision(models.Model):
         null=True,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="The curator, where a curator published it.",
+        help_text="The curator, if a curator published it.",
     )
     is_curated = models.BooleanField(
         "curated",

@@ -63,7 +63,7 @@ class SyncRun(models.Model):
     missing_key = models.CharField(
         max_length=64,
         blank=True,
-        help_text="Hash of the offers that were missing, where the run is held for them alone.",
+        help_text="Hash of the offers that were missing, if the run is held only because of them.",
     )
     seen = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(default=0)

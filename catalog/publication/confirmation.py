@@ -36,19 +36,19 @@ class Confirmed:
 def count_reading(
     run: SyncRun, *, unread: Collection[str], judge: PriceJudge, rules: Rules, is_edited: bool
 ) -> Confirmed:
-    """Count a complete reading of the gateway's API for each of its held prices, and believe the prices that are due.
+    """Count a complete reading of the gateway's API for each hold on its prices, and believe the prices that are due.
 
     Call this only for runs whose listing counts as evidence (`AcceptedListing.is_evidence`). A run that read equal
     bytes counts as well. `unread` are the ids of rows that could not be used. `is_edited`: other people edit the file
     that the prices come from. Prices that fell to zero, and prices that a curator discarded, are counted but never
     believed. Raises LeaseLost and ClockMoved.
     """
-    if not _held(run.gateway).exists():
+    if not _counted_holds(run.gateway).exists():
         return Confirmed(prices=0, offers=0, revision_after=revision.current().number)
     with transaction.atomic():
         gateway = locks.lock_gateway_of_run(run.gateway.slug, lease_token=run.lease_token)
         now = clock.publication_time()
-        holds = [hold for hold in _held(gateway).order_by("pk") if hold.offer.model_id not in set(unread)]
+        holds = [hold for hold in _counted_holds(gateway).order_by("pk") if hold.offer.model_id not in set(unread)]
         for hold in holds:
             hold.readings += 1
             hold.first_read_at = hold.first_read_at or now
@@ -63,10 +63,10 @@ def count_reading(
     return Confirmed(prices=believed, offers=len(offers) if after != before else 0, revision_after=after)
 
 
-def _held(gateway: Gateway) -> PriceHoldQuerySet:
-    """Return the held prices of offers that the gateway's API lists now."""
-    held = PriceHold.objects.filter(state__in=[PriceHold.State.OPEN, PriceHold.State.DISCARDED])
-    return held.filter(
+def _counted_holds(gateway: Gateway) -> PriceHoldQuerySet:
+    """Return the holds on prices of offers that the gateway's API lists now: waiting, or discarded by a curator."""
+    holds = PriceHold.objects.filter(state__in=[PriceHold.State.OPEN, PriceHold.State.DISCARDED])
+    return holds.filter(
         offer__gateway=gateway, offer__withdrawn_at=None, offer__missed_runs=0, offer__source=Source.API
     ).select_related("offer__gateway", "offer__canonical")
 

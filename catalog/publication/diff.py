@@ -84,7 +84,7 @@ class Effects:
 
     @property
     def listed(self) -> int:
-        """Number of offers that the listing has, read or known to be unchanged."""
+        """Number of offers in the listing, including those that are unchanged."""
         return len(self.groups.new) + len(self.groups.differing) + len(self.groups.unchanged)
 
     @property
@@ -160,4 +160,4 @@ def _is_gone(offer: Stored, listing: AcceptedListing, terms: Terms) -> bool:
 def _comparison(stored: Mapping[str, Stored], found: Groups, source: Source) -> Comparison:
     """Compare with offers of the same source only: a bundled catalogue need not resemble the API that replaces it."""
     of_source = {key for key, offer in stored.items() if not offer.is_withdrawn and offer.source == source}
-    return Comparison(known=len(of_source), missing=found.absent & of_source, is_complete=found.is_complete)
+    return Comparison(published=len(of_source), missing=found.absent & of_source, is_complete=found.is_complete)

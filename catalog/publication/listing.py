@@ -49,7 +49,7 @@ class AcceptedListing:
 class Comparison:
     """A listing compared with the published offers of its gateway, as far as they come from the same source."""
 
-    known: int
+    published: int
     """Number of published offers of this source that are not withdrawn."""
     missing: frozenset[str]
     """Ids of those offers that the listing lacks, even if only because it is incomplete."""

@@ -26,7 +26,7 @@ def lock_all_gateways() -> None:
 
 def lock_gateway_of_run(slug: str, *, lease_token: int) -> Gateway:
     """Lock and return the gateway, if the run with this token may still publish. Raises LeaseLost."""
-    gateway = Gateway.objects.select_for_update().holding(slug=slug, token=lease_token).first()
+    gateway = Gateway.objects.select_for_update().with_lease(slug=slug, token=lease_token).first()
     if gateway is None:
         raise LeaseLost(f"another run of {slug} has begun since this one took its lease")
     return gateway

@@ -16,12 +16,12 @@ _FACTS = ("name", "headquarters", "status_page_url", "terms_url", "privacy_url")
 def ensure(spellings: Iterable[str]) -> dict[str, Provider]:
     """Return the provider of each spelling, by key; unknown providers are created."""
     wanted = {model_ids.provider_key(spelling): spelling for spelling in sorted(spellings, reverse=True)}
-    known = {
+    stored = {
         provider.key: provider
         for batch in batches(sorted(wanted))
         for provider in Provider.objects.filter(key__in=batch)
     }
-    new = [Provider(key=key, slug=wanted[key]) for key in sorted(wanted.keys() - known.keys())]
+    new = [Provider(key=key, slug=wanted[key]) for key in sorted(wanted.keys() - stored.keys())]
     # Another gateway's run may create the same providers at the same time.
     Provider.objects.bulk_create(new, ignore_conflicts=True)
     made = {
@@ -29,20 +29,20 @@ def ensure(spellings: Iterable[str]) -> dict[str, Provider]:
         for batch in batches([provider.key for provider in new])
         for provider in Provider.objects.filter(key__in=batch)
     }
-    return known | made
+    return stored | made
 
 
-def save_facts(told: Sequence[ProviderRecord]) -> bool:
+def save_facts(reported: Sequence[ProviderRecord]) -> bool:
     """Write the facts that the gateway reports about providers. Return whether this changes served data.
 
     Facts of providers without a model are stored as well. Another gateway can list one of their models later, and an
     equal response must then change nothing.
     """
-    facts = {model_ids.provider_key(record.slug): record for record in told}
-    known = ensure(record.slug for record in told)
+    facts = {model_ids.provider_key(record.slug): record for record in reported}
+    stored = ensure(record.slug for record in reported)
     changed = []
     for key in sorted(facts):
-        provider = known[key]
+        provider = stored[key]
         before = [getattr(provider, name) for name in _FACTS]
         after = [getattr(facts[key], name) or "" for name in _FACTS]
         if before != after:

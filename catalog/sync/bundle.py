@@ -41,12 +41,12 @@ def bundled_rows(adapter: Gateway, *, fixtures: Path) -> list[Json]:
 
 def answered_rows(adapter: Gateway, *, folder: Path, on: date, before: Iterable[Json]) -> list[Json]:
     """Return the rows of a listing whose responses are files in `folder`. Raises GatewayError if a file is missing."""
-    known = {adapter.row_id(row): row for row in before}
+    bundled = {adapter.row_id(row): row for row in before}
     config = Config(has_key=False, options=adapter.options)
     listing = read.read_api(adapter, fetch=_answers(folder, on), config=config, accepted=[]).listing
     if listing is None or not listing.is_complete:
         raise BadPayload(f"{folder.name} lacks answers of {adapter.name}; a bundled catalogue is a complete listing")
-    return [_bundled_row(adapter, row, before=known.get(adapter.row_id(row))) for row in listing.rows]
+    return [_bundled_row(adapter, row, before=bundled.get(adapter.row_id(row))) for row in listing.rows]
 
 
 def with_contexts(adapter: Gateway, rows: Iterable[Json], *, fixtures: Path) -> Iterator[Json]:

@@ -35,7 +35,7 @@ class RawPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownPage:
+class AcceptedPage:
     """A request of an earlier run, and the hash of its response."""
 
     request: Request
@@ -47,8 +47,8 @@ def store(run: SyncRun, pages: Sequence[RawPage], *, now: datetime) -> None:
     if not pages:
         return
     hashes = [page.sha256 for page in pages]
-    known = set(Capture.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
-    new = {key: page for key, page in zip(hashes, pages, strict=True) if key not in known}
+    stored = set(Capture.objects.filter(sha256__in=hashes).values_list("sha256", flat=True))
+    new = {key: page for key, page in zip(hashes, pages, strict=True) if key not in stored}
     Capture.objects.bulk_create(
         [
             Capture(sha256=key, body=zstd.compress(page.body, _LEVEL), size=len(page.body), captured_at=now)
@@ -63,9 +63,9 @@ def store(run: SyncRun, pages: Sequence[RawPage], *, now: datetime) -> None:
     )
 
 
-def known_pages(run: SyncRun) -> list[KnownPage]:
+def accepted_pages(run: SyncRun) -> list[AcceptedPage]:
     rows = RunPage.objects.filter(run=run).order_by("position").values_list("request", "capture__sha256")
-    return [KnownPage(request=_request(text), sha256=sha256) for text, sha256 in rows]
+    return [AcceptedPage(request=_request(text), sha256=sha256) for text, sha256 in rows]
 
 
 def stored_pages(run: SyncRun) -> list[RawPage]:

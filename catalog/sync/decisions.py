@@ -46,8 +46,8 @@ def rebuild(slug: str, *, say: Say = silently) -> Report:
 
 def rebuildable() -> list[str]:
     """Return the slugs of the gateways that have an accepted run."""
-    known = Gateway.objects.exclude(accepted_run=None).values_list("slug", flat=True)
-    return [slug for slug in registry.GATEWAYS if slug in set(known)]
+    accepted = Gateway.objects.exclude(accepted_run=None).values_list("slug", flat=True)
+    return [slug for slug in registry.GATEWAYS if slug in set(accepted)]
 
 
 def publish_capture(sha256: str, *, say: Say = silently) -> Report:
@@ -70,7 +70,7 @@ def _read_again(run: SyncRun, *, trigger: str, is_vouched: bool, author: User | 
             adapter=adapter,
             source=Source(run.source),
             trigger=trigger,
-            held=run,
+            replayed=run,
             is_vouched=is_vouched,
             author=author,
             say=say,

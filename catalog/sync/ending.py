@@ -23,12 +23,12 @@ logger = logging.getLogger(__name__)
 Outcome = SyncRun.Outcome
 
 
-def hold(task: Task, report: Report, held: NotBelieved) -> None:
-    if task.held is not None:  # an attempt to release a held run must not create a second held run
-        fail(report, str(held))
+def hold(task: Task, report: Report, error: NotBelieved) -> None:
+    if task.replayed is not None:  # an attempt to release a held run must not create a second held run
+        fail(report, str(error))
         return
-    report.run.outcome, report.run.error = Outcome.HELD, str(held)
-    report.run.missing_key = key_of(held.missing)
+    report.run.outcome, report.run.error = Outcome.HELD, str(error)
+    report.run.missing_key = key_of(error.missing)
 
 
 def fail(report: Report, error: str) -> None:
@@ -65,11 +65,11 @@ def _store(task: Task, report: Report, *, rejections: Sequence[rows.Rejection]) 
     run, now = report.run, report.run.finished_at or timezone.now()
     with transaction.atomic():
         run.save()
-        if not report.has_failed and task.held is None:
+        if not report.has_failed and task.replayed is None:
             older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
             older.update(outcome=Outcome.OVERTAKEN)
         RejectedRow.objects.bulk_create([_rejected_row(run, row) for row in rejections], batch_size=500)
-        mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
+        mine = Gateway.objects.with_lease(slug=run.gateway.slug, token=run.lease_token)
         aftermath = _aftermath(task, report, now=now)
         if "next_run_at" in aftermath:
             mine.filter(next_run_at__isnull=False).update(next_run_at=aftermath.pop("next_run_at"))
@@ -82,7 +82,7 @@ def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object
     run, slug = report.run, task.adapter.slug
     interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
     slot = schedule.next_slot(slug, after=now, interval=interval)
-    if task.held is not None and report.has_failed:
+    if task.replayed is not None and report.has_failed:
         return {}  # no request was sent to the gateway, so it did not fail
     if run.outcome == Outcome.FAILED and run.trigger in SyncRun.ASKED_BY_PEOPLE:
         return _after_a_failure_that_a_person_asked_for(report, now=now)
@@ -93,7 +93,7 @@ def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object
     if run.outcome == Outcome.HELD:
         return {"failures": 0, "next_run_at": slot}
     accepted: dict[str, object] = {} if report.is_equal_to_accepted else {"accepted_run": run}
-    if task.held is not None:
+    if task.replayed is not None:
         return accepted  # no request was sent to the gateway, so its schedule stays
     if task.is_fallback:
         return {**accepted, "last_success_at": now}

@@ -336,17 +336,17 @@ def _failure(where: str, response: httpx2.Response, *, words: str, now: datetime
     """Return the error for a status other than 200. 408, 425, 429 and 5xx may pass and are retried; others are not."""
     status = response.status_code
     # The upstream's own reason phrase is not used: it could contain anything.
-    said = f"{where} answered {status} {httpx2.codes.get_reason_phrase(status)}".rstrip()
+    answer = f"{where} answered {status} {httpx2.codes.get_reason_phrase(status)}".rstrip()
     tail = f": {words}" if words else ""
     retry_after = _retry_after(response.headers.get("retry-after"), now=now)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status >= 500 and retry_after is not None):
         asks = "" if retry_after is None else f" and asks to wait {retry_after:g} seconds"
-        return RateLimited(f"{said}{asks}{tail}", retry_after=retry_after)
+        return RateLimited(f"{answer}{asks}{tail}", retry_after=retry_after)
     if status >= 500 or status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}:
-        return Unreachable(said + tail)
+        return Unreachable(answer + tail)
     if 200 <= status < 300:
-        return BadPayload(f"{said}, which is no listing{tail}")
-    return Refused(said + tail)
+        return BadPayload(f"{answer}, which is no listing{tail}")
+    return Refused(answer + tail)
 
 
 def _seconds_to_wait(error: Unreachable | RateLimited, *, attempt: int, limits: Limits) -> float | None:

@@ -49,7 +49,7 @@ class StrictGuard:
         if self._too_many_missing(comparison):
             missing = comparison.missing if not reasons else frozenset()
             reasons.append(
-                f"{len(comparison.missing)} of {comparison.known} known offers are missing, "
+                f"{len(comparison.missing)} of {comparison.published} known offers are missing, "
                 f"more than {self.limits.missing_percent} %"
             )
         if reasons:
@@ -90,8 +90,8 @@ class StrictGuard:
     def _too_many_missing(self, comparison: Comparison) -> bool:
         """Return whether too many offers are missing. An incomplete listing must also have shrunk.
 
-        Some gateways show only a part of their list, and a different part each time. The known offers then outnumber
-        the rows of any single listing.
+        Some gateways show only a part of their list, and a different part each time. The published offers then
+        outnumber the rows of any single listing.
         """
         percent = self.limits.missing_percent
         if self.is_reconfigured:
@@ -100,7 +100,7 @@ class StrictGuard:
             has_shrunk = (self.seen_before - self.seen) * 100 > percent * self.seen_before
         else:
             has_shrunk = True
-        return has_shrunk and len(comparison.missing) * 100 > percent * comparison.known
+        return has_shrunk and len(comparison.missing) * 100 > percent * comparison.published
 
     def _doubt_of_itself(self, record: OfferRecord, price: PriceRecord, broken: relations.Break | None) -> Doubt | None:
         """Return why the price is not believed, independently of the price before it."""

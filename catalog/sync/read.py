@@ -12,7 +12,7 @@ from typing import Any
 from catalog.adapter.contract import Config, Gateway, Listing, Page, Request
 from catalog.adapter.errors import BadPayload, GatewayError, Unreachable
 from catalog.records import Source
-from catalog.sync.captures import KnownPage, RawPage
+from catalog.sync.captures import AcceptedPage, RawPage
 
 Json = Any
 Fetch = Callable[[Request], bytes]
@@ -38,7 +38,7 @@ def choose_source(gateway: Gateway, *, setting: str, has_key: bool) -> Source:
     return Source.BUNDLED if gateway.needs_key_for_auto and not has_key else Source.API
 
 
-def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequence[KnownPage]) -> Reading:
+def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequence[AcceptedPage]) -> Reading:
     """Walk the gateway's API. `accepted` are the pages of the run whose listing is published.
 
     The pages alone decide the walk. As long as they equal the accepted pages, the next request is known too, and
@@ -48,14 +48,14 @@ def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequen
     """
     fetched: list[RawPage] = []
     failed: tuple[Request, GatewayError] | None = None
-    for known in accepted:
+    for earlier in accepted:
         try:
-            page = _fetched(fetch, known.request)
+            page = _fetched(fetch, earlier.request)
         except GatewayError as error:
-            failed = known.request, error
+            failed = earlier.request, error
             break
         fetched.append(page)
-        if page.sha256 != known.sha256:
+        if page.sha256 != earlier.sha256:
             break
     else:
         if fetched:
@@ -70,7 +70,7 @@ def read_api(gateway: Gateway, *, fetch: Fetch, config: Config, accepted: Sequen
     return _walked(gateway, config=config, answer=answer)
 
 
-def read_bundled(gateway: Gateway, *, fixtures: Path, accepted: Sequence[KnownPage]) -> Reading:
+def read_bundled(gateway: Gateway, *, fixtures: Path, accepted: Sequence[AcceptedPage]) -> Reading:
     """Read the bundled catalogue. Raises GatewayError."""
     path = fixtures / f"{gateway.slug}_catalog.json"
     try:
@@ -78,7 +78,7 @@ def read_bundled(gateway: Gateway, *, fixtures: Path, accepted: Sequence[KnownPa
     except OSError as error:
         raise Unreachable(f"{path.name} cannot be read: {error.strerror}") from error
     page = RawPage(request=Request(host="bundled", path=path.name), body=body)
-    if [page.sha256] == [known.sha256 for known in accepted]:
+    if [page.sha256] == [earlier.sha256 for earlier in accepted]:
         return Reading(pages=[page], listing=None)
     return _bundled(gateway, page)
 

@@ -48,18 +48,18 @@ class Sorted:
         return all(rejection.model_id is not None for rejection in self.rejections)
 
 
-def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, known: Mapping[str, str]) -> Sorted:
+def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, accepted: Mapping[str, str]) -> Sorted:
     """Sort the listing's rows by what has to be done with them. If rows share an id, the first one is used.
 
-    `known` maps prints of rows in the accepted listing to their ids: such a row need not be read again.
+    `accepted` maps prints of rows in the accepted listing to their ids: such a row need not be read again.
     """
     found = Sorted(records={}, row_prints={}, same=frozenset(), partial=frozenset(), rejections=[])
     same: set[str] = set()
     for position, row in enumerate(listing.rows, start=1):
         row_print = print_of(gateway, row, reader=reader)
-        known_id = known.get(row_print)
-        if known_id is not None and known_id not in same and known_id not in found.records:
-            same.add(known_id)
+        accepted_id = accepted.get(row_print)
+        if accepted_id is not None and accepted_id not in same and accepted_id not in found.records:
+            same.add(accepted_id)
             continue
         try:
             record = gateway.record(row)

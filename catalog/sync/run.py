@@ -39,7 +39,7 @@ _ALIKE_RUNS, _ALIKE_FOR = 3, timedelta(hours=24)
 
 
 class AlreadyRunning(Exception):
-    """Another run holds the gateway's lease."""
+    """Another run has the gateway's lease."""
 
 
 def run_gateway(
@@ -90,8 +90,8 @@ def perform(task: Task) -> Report:
                 if not task.dry_run:
                     apply.render_all()
                 _work(task, report)
-        except NotBelieved as held:
-            ending.hold(task, report, held)
+        except NotBelieved as error:
+            ending.hold(task, report, error)
         except RateLimited as error:
             report.retry_after = error.retry_after
             ending.fail(report, str(error))
@@ -133,7 +133,7 @@ def _work(task: Task, report: Report) -> None:
     if not listing.rows:
         raise NotBelieved(["the listing is empty; an empty answer is never taken for an empty catalogue"])
     task.say(f"{adapter.name}: checking {len(listing.rows)} rows")
-    found = rows.sort_rows(adapter, listing, reader=run.reader, known=_known_rows(task, run))
+    found = rows.sort_rows(adapter, listing, reader=run.reader, accepted=_accepted_rows(task, run))
     report.rejections = found.rejections
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
@@ -168,7 +168,7 @@ def _work(task: Task, report: Report) -> None:
 
 def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None:
     """Count the reading for the held prices, as the last step of a run. Prices repeated long enough are believed."""
-    if task.dry_run or task.held is not None or task.source is not Source.API or not run.is_complete:
+    if task.dry_run or task.replayed is not None or task.source is not Source.API or not run.is_complete:
         return
     confirmed = confirmation.count_reading(
         run,
@@ -193,9 +193,9 @@ def _rejected_in(run: SyncRun | None) -> frozenset[str]:
 def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
     """Read the listing. Append each of the gateway's responses to `answers` as soon as it arrives."""
     adapter, config = task.adapter, _config(task.adapter)
-    if task.held is not None:
-        task.say(f"{adapter.name}: reading the captures of run {task.held.pk}")
-        return read.read_again(adapter, source=task.source, pages=captures.stored_pages(task.held), config=config)
+    if task.replayed is not None:
+        task.say(f"{adapter.name}: reading the captures of run {task.replayed.pk}")
+        return read.read_again(adapter, source=task.source, pages=captures.stored_pages(task.replayed), config=config)
     accepted = _accepted_pages(task, run)
     if task.source is Source.BUNDLED:
         task.say(f"{adapter.name}: reading the bundled catalogue")
@@ -220,14 +220,14 @@ def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Rea
         return read.read_api(adapter, fetch=get, config=config, accepted=accepted)
 
 
-def _accepted_pages(task: Task, run: SyncRun) -> list[captures.KnownPage]:
+def _accepted_pages(task: Task, run: SyncRun) -> list[captures.AcceptedPage]:
     """Return the pages to compare with. There are none if equal bytes give another result now, or must be counted."""
     accepted = run.gateway.accepted_run
     if accepted is None or accepted.reader != run.reader or accepted.source != task.source or task.dry_run:
         return []
     if Offer.objects.filter(gateway=run.gateway, missed_runs__gt=0, withdrawn_at__isnull=True).exists():
         return []
-    return captures.known_pages(accepted)
+    return captures.accepted_pages(accepted)
 
 
 def _reader(task: Task) -> str:
@@ -235,9 +235,9 @@ def _reader(task: Task) -> str:
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
     config = _config(task.adapter)
     # The options can be long, and the name of a reader must be short: so it contains their hash.
-    said = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
+    options = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
     read_by = f"{task.adapter.version}.{plausible.RULES}.{registry.PROVIDERS.digest}"
-    return f"{read_by}.{task.source}{day}.{int(config.has_key)}{said}"
+    return f"{read_by}.{task.source}{day}.{int(config.has_key)}{options}"
 
 
 def _is_reconfigured(before: str, reader: str) -> bool:
@@ -245,9 +245,9 @@ def _is_reconfigured(before: str, reader: str) -> bool:
     return bool(before) and before.rpartition(".")[2] != reader.rpartition(".")[2]
 
 
-def _known_rows(task: Task, run: SyncRun) -> dict[str, str]:
+def _accepted_rows(task: Task, run: SyncRun) -> dict[str, str]:
     """Map the prints of the published rows to their ids. The map is empty if the rows must be read again."""
-    if task.held is not None:
+    if task.replayed is not None:
         return {}
     active = Offer.objects.filter(gateway=run.gateway, withdrawn_at=None, source=run.source).exclude(row_print="")
     return dict(active.values_list("row_print", "model_id"))
@@ -269,10 +269,10 @@ def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
     guard = guards.get(task.trigger, strict)
     try:
         return _publish_judged(task, run, listing, guard)
-    except NotBelieved as held:
-        if not held.missing or not _was_said_before(run, ending.key_of(held.missing)):
+    except NotBelieved as error:
+        if not error.missing or not _was_reported_before(run, ending.key_of(error.missing)):
             raise
-        task.say(f"{task.adapter.name}: {held}; {_ALIKE_RUNS} runs over a day agree, so it is believed")
+        task.say(f"{task.adapter.name}: {error}; {_ALIKE_RUNS} runs over a day agree, so it is believed")
         return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
 
 
@@ -297,19 +297,19 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
             guard=guard,
             rules=repeats.rules(),
             withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
-            is_replay=task.held is not None,
+            is_replay=task.replayed is not None,
             author=task.author,
             dry_run=task.dry_run,
         ),
     )
 
 
-def _was_said_before(run: SyncRun, missing_key: str) -> bool:
+def _was_reported_before(run: SyncRun, missing_key: str) -> bool:
     """Return whether the runs before this one, over a day, were held for the same missing offers."""
     alike = 1
     earlier = SyncRun.objects.filter(gateway=run.gateway).asking().exclude(pk=run.pk)
-    told = earlier.finished().exclude(outcome__in=[Outcome.FAILED, Outcome.LOST])
-    for before in told.order_by("-pk")[:500]:
+    ended = earlier.finished().exclude(outcome__in=[Outcome.FAILED, Outcome.LOST])
+    for before in ended.order_by("-pk")[:500]:
         if before.outcome != Outcome.HELD or before.missing_key != missing_key:
             return False
         alike += 1
@@ -335,10 +335,10 @@ def _fetch_limits() -> fetch.Limits:
 
 
 def _config(adapter: Adapter) -> Config:
-    said = settings.GATEWAY_OPTIONS.get(adapter.slug, {})
+    chosen = settings.GATEWAY_OPTIONS.get(adapter.slug, {})
     return Config(
         has_key=bool(settings.GATEWAY_KEYS[adapter.slug]),
-        options={name: tuple(said.get(name) or default) for name, default in adapter.options.items()},
+        options={name: tuple(chosen.get(name) or default) for name, default in adapter.options.items()},
     )
 
 
@@ -356,12 +356,12 @@ def _lease(slug: str) -> Iterator[int]:
         yield token
     finally:
         with suppress(*FAILURES):  # a lease that cannot be released expires
-            Gateway.objects.holding(slug=slug, token=token).update(lease_expires_at=None)
+            Gateway.objects.with_lease(slug=slug, token=token).update(lease_expires_at=None)
 
 
 def _renew_lease(run: SyncRun) -> None:
     """Renew the lease between the steps of a run, so that a lease can be short and a run long. Raises LeaseLost."""
-    mine = Gateway.objects.holding(slug=run.gateway.slug, token=run.lease_token)
+    mine = Gateway.objects.with_lease(slug=run.gateway.slug, token=run.lease_token)
     if not mine.update(lease_expires_at=_lease_end()):
         raise LeaseLost(f"another run of {run.gateway.slug} has begun since this one took its lease")
 
@@ -390,6 +390,6 @@ def _begin(task: Task, *, token: int) -> SyncRun:
 
 def _run_asked_for(task: Task, gateway: Gateway) -> SyncRun | None:
     """Return the run that waits to begin. It waits for a request to the gateway, so no other task may take it."""
-    if task.dry_run or task.held is not None or task.is_fallback:
+    if task.dry_run or task.replayed is not None or task.is_fallback:
         return None
     return SyncRun.objects.waiting().filter(gateway=gateway).first()

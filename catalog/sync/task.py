@@ -43,7 +43,7 @@ class Task:
     adapter: Adapter
     source: Source
     trigger: str
-    held: SyncRun | None = None
+    replayed: SyncRun | None = None
     """Read the captures of this run again instead of asking the gateway."""
     is_vouched: bool = False
     """A person confirms that the offers which this listing lacks are gone."""

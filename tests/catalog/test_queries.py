@@ -25,7 +25,7 @@ def state_of_chutes(*, now: datetime = NOW) -> queries.GatewayState:
     return queries.gateway_states(["chutes"], now=now, interval=HOUR)["chutes"]
 
 
-def test_a_gateway_that_was_never_read_says_so() -> None:
+def test_a_gateway_that_was_never_read_has_the_state_never() -> None:
     assert state_of_chutes() == queries.GatewayState(
         slug="chutes",
         models=0,
@@ -41,7 +41,7 @@ def test_a_gateway_that_was_never_read_says_so() -> None:
     assert not Gateway.objects.exists()
 
 
-def test_a_gateway_that_was_read_says_when_and_how_much(fixtures_dir: Path) -> None:
+def test_a_gateway_that_was_read_shows_when_and_how_much(fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, chutes_rows(5))
     SyncRun.objects.update(started_at=NOW - HOUR)
     with time_machine.travel(NOW - timedelta(minutes=10), tick=False):

@@ -280,7 +280,7 @@ def test_a_worker_that_is_killed_in_a_run_costs_one_run_and_nothing_of_the_catal
 
 
 @with_a_worker
-def test_a_run_that_hangs_is_ended_by_its_time_limit_and_says_so(
+def test_a_run_that_hangs_is_ended_by_its_time_limit_and_reports_it(
     redis_url: str, tmp_path: Path, fixtures_dir: Path
 ) -> None:
     os.mkfifo(fixtures_dir / "chutes_catalog.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
-from catalog.management.generated import index
+from catalog.management.generated import endpoints
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "api" / "endpoints.md"
 
@@ -30,4 +30,6 @@ def test_only_endpoints_with_the_tag_are_listed() -> None:
         }
     }
 
-    assert list(index.rows(document, tag="health")) == [("`GET /a`", "A."), ("`GET /b`", "B.")]
+    lines = endpoints.of_tag(document, "health").splitlines()
+
+    assert lines[2:] == ["| `GET /a` | A. |", "| `GET /b` | B. |"]

@@ -16,7 +16,7 @@ from typing import Any
 import django
 
 
-def main(deadly: int, told: Path) -> None:
+def main(deadly: int, outcome: Path) -> None:
     django.setup()
     from django.db import connection
 
@@ -46,7 +46,7 @@ def main(deadly: int, told: Path) -> None:
     connection._commit = count_end(connection._commit, "COMMIT")  # type: ignore[attr-defined]
     with connection.execute_wrapper(count):
         report = run.run_gateway("openrouter", trigger=SyncRun.Trigger.COMMAND)
-    told.write_text("\n".join([str(report.run.outcome), *seen]))
+    outcome.write_text("\n".join([str(report.run.outcome), *seen]))
 
 
 if __name__ == "__main__":

@@ -67,12 +67,12 @@ def at_once(*acts: Callable[[], object]) -> list[Any]:
 
 def serve_round(upstream: Upstream, slug: str, number: int) -> None:
     """Serve offers whose descriptions all have the number of the round."""
-    said = f"Round {number}."
+    text = f"Round {number}."
     if slug == "openrouter":
-        rows = [row | {"description": said} for row in openrouter(1)["data"]]
+        rows = [row | {"description": text} for row in openrouter(1)["data"]]
         upstream.serve(OPENROUTER, {"data": rows})
     else:
-        upstream.serve(CHUTES, chutes_page(items=[chute(key, 1) | {"tagline": said} for key in range(ROWS)]))
+        upstream.serve(CHUTES, chutes_page(items=[chute(key, 1) | {"tagline": text} for key in range(ROWS)]))
 
 
 def syncing_rounds(upstream: Upstream, slug: str) -> Callable[[], None]:
@@ -130,10 +130,10 @@ MODEL = re.compile(rb'"canonical_model":"[^"]*"')
 
 def catalogue_of(revision: int) -> dict[tuple[str, str], bytes]:
     """Return what was published in that revision, read from the history."""
-    stood = OfferVersion.objects.filter(
+    served = OfferVersion.objects.filter(
         Q(to_revision__gt=revision) | Q(to_revision__isnull=True), from_revision__lte=revision
     )
-    rows = stood.values_list("offer__gateway__slug", "offer__model_id", "document")
+    rows = served.values_list("offer__gateway__slug", "offer__model_id", "document")
     return {(slug, key): document.encode() for slug, key, document in rows}
 
 

@@ -112,7 +112,7 @@ def answers_that_are_none(place: Place) -> list[Case]:
     where = rf"\w[\w.]+: 127\.0\.0\.1:\d+{place.path}"
     asked = rf"the answer to {place.path}"
     elsewhere = "https://elsewhere.example/v1/models?token=1"
-    told: list[tuple[str, tuple[Fault, ...], str]] = [
+    listed: list[tuple[str, tuple[Fault, ...], str]] = [
         ("429", (faults.rate_limited(7_200),), f"{where} answered 429 Too Many Requests and asks to wait 7200 seconds"),
         ("429 again and again", (faults.rate_limited(2),), f"{where} answered 429 .* asks to wait 2 seconds"),
         ("429 without a time", (faults.rate_limited(),), f"{where} answered 429 Too Many Requests: .*Rate limit"),
@@ -147,7 +147,7 @@ def answers_that_are_none(place: Place) -> list[Case]:
     ]
     bomb = f"{where} answered with a gzip of over 100 times its size"
     drip = f"{where} did not finish its answer within 0.6 seconds"
-    cases = [Case(place=place, name=name, faults=spoilt, words=words) for name, spoilt, words in told]
+    cases = [Case(place=place, name=name, faults=spoilt, words=words) for name, spoilt, words in listed]
     return [
         *cases,
         Case(place=place, name="bomb", faults=(faults.gzip_bomb(),), words=bomb, fetch={"MAX_MEBIBYTES": 64}),
@@ -349,7 +349,7 @@ SPOILT_PRICES = sampled([case for place in PLACES for case in spoilt_prices(plac
 
 
 def without_price(place: Place, document: str, *, note: str) -> Json:
-    """The document with this one price unknown and the note that says why; all else of it is kept."""
+    """The document with this one price unknown and the note with the reason; all else of it is kept."""
     found = json.loads(document)
     assert found["pricing"][place.key] is not None
     changed = {"pricing": {**found["pricing"], place.key: None}, "notes": [note]}
@@ -519,7 +519,7 @@ HALVES = [AT_OPENROUTER, AT_CHUTES]
 @pytest.mark.django_db
 @pytest.mark.usefixtures("both_published")
 @pytest.mark.parametrize("place", HALVES, ids=str)
-def test_half_a_list_beside_its_total_withdraws_nothing_and_heals(upstream: Upstream, place: Place) -> None:
+def test_half_a_list_with_its_total_withdraws_nothing_and_heals(upstream: Upstream, place: Place) -> None:
     before = catalogue(place.slug)
     place.breaks(upstream, faults.half_the_list())
 
@@ -539,7 +539,7 @@ def test_half_a_list_beside_its_total_withdraws_nothing_and_heals(upstream: Upst
 @pytest.mark.django_db
 @pytest.mark.usefixtures("both_published")
 @pytest.mark.parametrize("place", HALVES, ids=str)
-def test_a_run_says_that_it_read_half_a_list(upstream: Upstream, place: Place) -> None:
+def test_a_run_reports_that_it_read_half_a_list(upstream: Upstream, place: Place) -> None:
     place.breaks(upstream, faults.half_the_list())
 
     assert re.search("missing|incomplete", sync(place.slug).error)
@@ -678,7 +678,7 @@ def billed_by(slug: str, key: str) -> dict[str, str]:
 # --- the schedule ----------------------------------------------------------------------------------------------------
 @pytest.mark.django_db
 @pytest.mark.usefixtures("both_published")
-def test_whoever_asks_for_patience_is_left_alone_for_so_long(upstream: Upstream, waits: list[float]) -> None:
+def test_a_gateway_that_asks_for_a_pause_is_left_alone_for_that_time(upstream: Upstream, waits: list[float]) -> None:
     upstream.breaks(OPENROUTER, faults.rate_limited(7_200))
 
     run = sync("openrouter")

@@ -90,7 +90,7 @@ def wait_with(port: int, request: Callable[[int], str], *, clients: int) -> Exit
     return stack
 
 
-def test_reads_go_on_beside_bodies_that_never_end(tmp_path: Path) -> None:
+def test_reads_continue_next_to_bodies_that_never_end(tmp_path: Path) -> None:
     publish(offer_record("a/1"))
 
     with serving(tmp_path, database_url()) as port:
@@ -102,7 +102,7 @@ def test_reads_go_on_beside_bodies_that_never_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is no server that could fall silent")
-def test_reads_go_on_beside_questions_to_a_database_that_is_frozen(tmp_path: Path) -> None:
+def test_reads_continue_next_to_queries_to_a_frozen_database(tmp_path: Path) -> None:
     publish(offer_record("a/1"), offer_record("a/2"), offer_record("a/3"))
 
     with between(database_url()) as (address, freeze), serving(tmp_path, address) as port:

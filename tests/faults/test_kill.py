@@ -56,13 +56,13 @@ class Worker:
     """Runs one sync in a process of its own."""
 
     environment: dict[str, str]
-    told: Path
+    outcome: Path
 
     def run(self) -> list[str]:
         """The outcome of a whole run, and its statements."""
         ended = self._start("0")
         assert ended.returncode == 0, ended.stderr
-        return self.told.read_text().splitlines()
+        return self.outcome.read_text().splitlines()
 
     def die(self, *, at: int) -> None:
         ended = self._start(str(at))
@@ -70,7 +70,7 @@ class Worker:
 
     def _start(self, deadly: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "tests.faults.dying", deadly, str(self.told)],
+            [sys.executable, "-m", "tests.faults.dying", deadly, str(self.outcome)],
             cwd=settings.BASE_DIR,
             env=self.environment,
             capture_output=True,
@@ -93,7 +93,7 @@ def worker(upstream: Upstream, tmp_path: Path) -> Worker:
         "OPENROUTER_SOURCE": "api",
         **clock.environment(),
     }
-    return Worker(environment=environment, told=tmp_path / "told")
+    return Worker(environment=environment, outcome=tmp_path / "outcome")
 
 
 def old_catalogue(upstream: Upstream) -> Catalogue:
@@ -119,7 +119,7 @@ def content(documents: Mapping[str, str]) -> Json:
     return {key: json.loads(TIME.sub('"a time"', text)) for key, text in documents.items()}
 
 
-def beside_the_documents() -> Json:
+def besides_the_documents() -> Json:
     """Return what a publication writes besides the documents."""
     return (
         list(
@@ -163,7 +163,7 @@ def test_a_worker_killed_at_any_statement_leaves_the_old_catalogue_or_the_new_on
 def kill_and_recover(upstream: Upstream, worker: Worker, *, at: int, new: Json) -> bool:
     """Whether the worker, killed at this statement, had published."""
     old = old_catalogue(upstream)
-    before = beside_the_documents()
+    before = besides_the_documents()
 
     worker.die(at=at)
 
@@ -172,7 +172,7 @@ def kill_and_recover(upstream: Upstream, worker: Worker, *, at: int, new: Json) 
     if has_published:
         assert content(left.documents) == new, at
     else:
-        assert (left, beside_the_documents()) == (old, before), at
+        assert (left, besides_the_documents()) == (old, before), at
     check_integrity()
     if is_leased():
         with pytest.raises(AlreadyRunning):

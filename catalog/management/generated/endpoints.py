@@ -1,7 +1,7 @@
 """The tables of docs/api, from the OpenAPI document.
 
-`<!-- endpoints: catalogue -->` is the table of the operations with a tag, `<!-- parameters: list_models -->` is the table of an operation's query parameters, `<!-- fields: Offer -->` that of a
-shape's fields.
+`<!-- endpoints: catalogue -->` is the table of the operations with a tag, `<!-- parameters: list_models -->` that of an
+operation's query parameters, `<!-- fields: Offer -->` that of a shape's fields.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def writers() -> dict[str, Writer]:
     """Return the writers of the three kinds of tables."""
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
     return {
-        "endpoints": partial(_endpoints, document),
+        "endpoints": partial(of_tag, document),
         "parameters": partial(_parameters, document),
         "fields": partial(_fields, document),
     }
 
 
-def _endpoints(document: Json, name: str) -> str:
+def of_tag(document: Json, name: str) -> str:
     """Return the table of the operations with a tag; a marker writes `_` for its `-`."""
     rows = [
         (f"`{method.upper()} {path}`", operation["summary"])

@@ -30,7 +30,7 @@ def with_holds(record: OfferRecord, holds: Mapping[PriceKey, Hold]) -> OfferReco
     """
     if not holds:
         return record
-    served = tuple(found for price in record.prices if (found := _held(price, holds.get(price.key))) is not None)
+    served = tuple(found for price in record.prices if (found := _served(price, holds.get(price.key))) is not None)
     if _is_hourly(served) and not _is_hourly(record.prices):
         served = tuple(price for price in served if price.meter != COMPUTE_HOUR)
     return replace(record, prices=served)
@@ -45,7 +45,7 @@ def held_keys(record: OfferRecord, holds: Mapping[PriceKey, Hold]) -> Sequence[P
     return [price.key for price in record.prices if (hold := holds.get(price.key)) and hold.amount == price.amount]
 
 
-def _held(price: PriceRecord, hold: Hold | None) -> PriceRecord | None:
+def _served(price: PriceRecord, hold: Hold | None) -> PriceRecord | None:
     if hold is None or hold.amount != price.amount:
         return price
     return None if hold.kept is None else replace(price, amount=hold.kept)

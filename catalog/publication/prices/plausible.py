@@ -24,7 +24,7 @@ class Bounds:
     most_usd: Decimal = Decimal(1000)
     """The highest price for one unit of any other meter: an hour, a request, an image."""
 
-    def hold(self, price: PriceRecord) -> bool:
+    def contain(self, price: PriceRecord) -> bool:
         if not price.amount:
             return True
         if METERS[price.meter].unit is not Unit.TOKEN:
@@ -35,7 +35,7 @@ class Bounds:
 
 def doubt(price: PriceRecord, bounds: Bounds) -> str | None:
     """Return why the price is not believed, independently of the price before it. Return None if there is no reason."""
-    return None if bounds.hold(price) else f"{shown(price.meter, price.amount)} is outside of what anyone charges"
+    return None if bounds.contain(price) else f"{shown(price.meter, price.amount)} is outside of what anyone charges"
 
 
 def contradiction(found: Break) -> str:

@@ -61,7 +61,7 @@ def per_hour(amount: object) -> Json:
         (tags(remove=["hot", "popular"]), []),
     ],
 )
-def test_tags_are_added_and_removed_whatever_their_case(value: Json, shown: list[str]) -> None:
+def test_tags_are_added_and_removed_in_any_case(value: Json, shown: list[str]) -> None:
     publish(offer_record("a/1", tags=("hot", "Popular")))
 
     say("tags", value)
@@ -112,7 +112,7 @@ def test_a_zero_of_a_curator_means_free() -> None:
     assert {row["pricing"]["prompt"] for row in served().values()} == {"0"}
 
 
-def test_who_said_what_and_why_is_kept() -> None:
+def test_the_author_and_the_reason_of_an_override_are_kept() -> None:
     publish(offer_record("a/1"))
     author = User.objects.create_user("ada")
     now = timezone.now()
@@ -137,7 +137,7 @@ def test_who_said_what_and_why_is_kept() -> None:
 # --- how long an override lasts --------------------------------------------------------------------------------------
 
 
-def test_an_override_outlives_whatever_the_gateway_says_until_it_is_cleared(fixtures_dir: Path) -> None:
+def test_an_override_outlives_every_listing_until_it_is_cleared(fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, [chutes_row("a/1", pricing_per_hour="2.50", tags=["hot"])])
     say("hourly_rate", per_hour("3"))
     say("tags", tags(add=["fast"]))
@@ -154,7 +154,7 @@ def test_an_override_outlives_whatever_the_gateway_says_until_it_is_cleared(fixt
     assert (row["pricing"]["hourly_rate"], row["tags"]) == ("2.75", ["new"])
 
 
-def test_a_withdrawn_offer_returns_with_what_was_said_of_it_meanwhile(fixtures_dir: Path) -> None:
+def test_a_withdrawn_offer_returns_with_the_overrides_set_meanwhile(fixtures_dir: Path) -> None:
     others = [chutes_row("a/2"), chutes_row("a/3"), chutes_row("a/4")]
     sync_rows(fixtures_dir, [chutes_row("a/1"), *others])
     sync_rows(fixtures_dir, others)
@@ -221,10 +221,10 @@ def test_the_revision_grows_by_one_with_each_edit_that_changes_something() -> No
 def test_a_change_of_tenfold_or_between_free_and_paid_is_in_doubt(
     before: str | None, after: str, doubt: str | None
 ) -> None:
-    said = overrides.doubt_of_change(None if before is None else Decimal(before), Decimal(after))
+    found = overrides.doubt_of_change(None if before is None else Decimal(before), Decimal(after))
 
-    assert said is None if doubt is None else doubt in (said or "")
-    assert "E" not in (said or "")
+    assert found is None if doubt is None else doubt in (found or "")
+    assert "E" not in (found or "")
 
 
 @given(before=st.decimals("1e-20", "1e9", places=20), after=st.decimals("1e-20", "1e9", places=20))
@@ -307,7 +307,7 @@ def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
     ],
     ids=lambda part: repr(part)[:40],
 )
-def test_what_cannot_stand_is_refused_with_its_reason_and_nothing_is_written(
+def test_an_invalid_override_is_refused_with_its_reason_and_nothing_is_written(
     field: str, value: Json, reason: str
 ) -> None:
     publish(offer_record("a/1"))

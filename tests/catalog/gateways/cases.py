@@ -71,7 +71,7 @@ def bundled(gateway: Gateway) -> Listing:
 
 def expected_text(gateway: Gateway, listing: Listing) -> str:
     """Format a listing for readers: one line for each field and each price; missing values are left out."""
-    found = sort_rows(gateway, listing, reader="", known={})
+    found = sort_rows(gateway, listing, reader="", accepted={})
     rejected = [json.dumps({"id": each.model_id, "reason": each.reason}) for each in found.rejections]
     return (
         f'{{\n"is_complete": {json.dumps(listing.is_complete)},\n"ignored": {listing.ignored},\n'

@@ -23,7 +23,7 @@ def main() -> None:
 
 def captured_table() -> str:
     listings = captured.listings()
-    return counts({name: sort_rows(*found, reader="", known={}) for name, found in listings.items()})
+    return counts({name: sort_rows(*found, reader="", accepted={}) for name, found in listings.items()})
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ pytestmark = pytest.mark.skipif(
 
 def records(day: str) -> dict[str, OfferRecord]:
     gateway, listing = openrouter(day) if day.startswith("models") else chutes(day)
-    return sort_rows(gateway, listing, reader="", known={}).records
+    return sort_rows(gateway, listing, reader="", accepted={}).records
 
 
 @pytest.mark.parametrize("day", [*OPENROUTER_DAYS, *CHUTES_DAYS])
@@ -93,7 +93,7 @@ def featherless() -> Listing:
 
 
 def test_every_row_of_featherless_is_an_offer_or_an_older_one_of_the_same_id(featherless: Listing) -> None:
-    found = sort_rows(GATEWAYS["featherless"], featherless, reader="", known={})
+    found = sort_rows(GATEWAYS["featherless"], featherless, reader="", accepted={})
 
     assert featherless.is_complete
     assert len(featherless.rows) == 15698
@@ -135,7 +135,7 @@ def test_a_page_of_featherless_alone_is_an_incomplete_listing() -> None:
 def test_every_price_file_of_portkey_becomes_offers_at_prices_that_somebody_charges(name: str, count: int) -> None:
     gateway, listing = portkey(name)
 
-    found = sort_rows(gateway, listing, reader="", known={})
+    found = sort_rows(gateway, listing, reader="", accepted={})
 
     testing.check_rows(gateway, listing.rows)
     assert listing.is_complete

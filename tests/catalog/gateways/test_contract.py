@@ -133,7 +133,7 @@ def test_answers_with_one_thing_changed_are_a_listing_or_a_bad_payload(gateway: 
     listing = testing.check_any_walk(gateway, answers, config=case.config)
 
     if listing is not None:
-        found = sort_rows(gateway, listing, reader="", known={})
+        found = sort_rows(gateway, listing, reader="", accepted={})
         assert len(found.records) + len(found.rejections) == len(listing.rows)
 
 

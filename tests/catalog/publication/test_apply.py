@@ -35,7 +35,7 @@ def test_an_incomplete_listing_withdraws_nothing() -> None:
     assert served()["a/2"]["withdrawn_at"] is None
 
 
-def test_versions_are_written_in_the_order_of_ids_whatever_order_the_database_keeps() -> None:
+def test_versions_are_written_in_the_order_of_ids_not_of_the_database() -> None:
     unchanged = many()
     publish(*unchanged)
     publish(*many(name="moved to the end of PostgreSQL's table")[::3], is_complete=False)
@@ -46,7 +46,7 @@ def test_versions_are_written_in_the_order_of_ids_whatever_order_the_database_ke
     assert list(newest.values_list("offer__model_id", flat=True)) == [record.id for record in unchanged]
 
 
-def test_what_is_told_only_in_part_waits_unless_it_is_new() -> None:
+def test_an_offer_that_is_listed_only_in_part_waits_unless_it_is_new() -> None:
     publish(offer_record("a/1"), offer_record("a/2"), source=Source.API)
 
     outcome = publish(
@@ -81,7 +81,7 @@ def test_a_listing_in_which_most_offers_lost_their_price_or_context_is_held() ->
     assert stored() == before
 
 
-def test_a_price_is_compared_with_other_offers_of_the_model_whoever_sells_them() -> None:
+def test_a_price_is_compared_with_offers_of_the_model_at_all_gateways() -> None:
     guard = StrictGuard(limits=Limits(), seen=10, rejected=0)
     asked = {amount: per_token(prompt=amount) for amount in ("0.0000001", "0.0000003", "0.0003")}
     publish(offer_record("maker/model-1.5", prices=asked["0.0000001"]), gateway="openrouter", guard=guard)

@@ -35,7 +35,7 @@ def test_a_publication_has_the_time_of_the_database(monkeypatch: pytest.MonkeyPa
     assert {price.valid_from for price in Price.objects.order_by("pk")} == {MORNING}
 
 
-def test_the_database_is_asked_when_the_publication_is_written_and_not_when_its_transaction_began() -> None:
+def test_the_database_is_asked_when_the_publication_is_written_not_when_it_began() -> None:
     with transaction.atomic():
         first, second = database_time(), database_time()
 

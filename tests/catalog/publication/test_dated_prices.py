@@ -77,7 +77,7 @@ def listings() -> st.SearchStrategy[Listing]:
     )
     row = st.tuples(
         st.sampled_from(IDS),
-        pricing.map(lambda told: tuple(sorted(told.items()))),
+        pricing.map(lambda shown: tuple(sorted(shown.items()))),
         st.none() | st.sampled_from(["0.000002", "0.00008", "0"]),
     )
     return st.lists(row, min_size=1, max_size=2, unique_by=lambda row: row[0]).map(lambda rows: Listing(tuple(rows)))
@@ -145,7 +145,7 @@ def table_at(moment: datetime) -> dict[str, dict[Key, str]]:
     return dict(found)
 
 
-def told_by(document: Json) -> dict[Key, str]:
+def shown_by(document: Json) -> dict[Key, str]:
     """Return the same amounts from a document that is served to clients."""
     if document["withdrawn_at"] is not None:
         return {}
@@ -153,11 +153,11 @@ def told_by(document: Json) -> dict[Key, str]:
     base = {key: value for key, value in pricing.items() if key != "overrides" and value is not None}
     if document["price_basis"] == "hourly":
         base = {key: value for key, value in base.items() if key not in {"prompt", "completion"}}  # its conversion
-    told = _by_meter(base, "[]")
+    shown = _by_meter(base, "[]")
     for override in pricing.get("overrides", ()):
         conditions = json.dumps(override["conditions"], separators=(",", ":"))
-        told |= _by_meter({key: value for key, value in override.items() if key != "conditions"}, conditions)
-    return told
+        shown |= _by_meter({key: value for key, value in override.items() if key != "conditions"}, conditions)
+    return shown
 
 
 def _by_meter(amounts: Mapping[str, str], conditions: str) -> dict[Key, str]:
@@ -184,8 +184,8 @@ def check_the_table() -> None:
         assert prices[-1].valid_to is None or prices[-1].valid_from <= prices[-1].valid_to
     moments = {revision.published_at: revision.number for revision in Revision.objects.order_by("number")}
     for moment, revision in moments.items():  # the last one of the revisions at one moment
-        told = {model_id: told_by(document) for model_id, document in documents_of(revision).items()}
-        assert table_at(moment) == {model_id: prices for model_id, prices in told.items() if prices}
+        shown = {model_id: shown_by(document) for model_id, document in documents_of(revision).items()}
+        assert table_at(moment) == {model_id: prices for model_id, prices in shown.items() if prices}
 
 
 @pytest.mark.django_db
@@ -274,7 +274,7 @@ def test_a_withdrawn_offer_costs_nothing_until_it_returns(fixtures_dir: Path) ->
 
 
 @pytest.mark.django_db
-def test_a_curators_price_stands_in_the_table_as_his(fixtures_dir: Path) -> None:
+def test_a_curators_price_is_in_the_table_with_its_origin(fixtures_dir: Path) -> None:
     with at(0):
         sync_rows(fixtures_dir, [chutes_row("a/1", pricing_per_hour="2.5")])
     with at(1):
@@ -342,7 +342,7 @@ def test_an_amount_is_kept_to_its_last_digit(amount: str) -> None:
 @pytest.mark.django_db
 @given(amount=st.decimals("1e-23", "1000", places=23))
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_the_amount_it_comes_back_equal_and_in_canonical_text(amount: Decimal) -> None:
+def test_every_amount_comes_back_equal_and_in_canonical_text(amount: Decimal) -> None:
     with transaction.atomic():
         publish(offer_record("a/1", prices=(hourly(str(amount)),)))
 
@@ -370,7 +370,7 @@ def test_prices_under_conditions_have_intervals_of_their_own(fixtures_dir: Path)
 
 
 @pytest.mark.django_db
-def test_prices_of_one_moment_stand_in_their_order() -> None:
+def test_prices_of_one_moment_keep_their_order() -> None:
     with at(0):
         for amount in ("1", "2", "3"):
             publish(offer_record("a/1", prices=(hourly(amount),)))

@@ -23,7 +23,7 @@ from tests.factories import chutes_row
 IDS = ("a/1", "a/2", "A/2", "b/1")
 # None of these prices is doubted after another one; test_price_holds.py covers prices that are doubted.
 PRICES = ("1.25", "2.50", "4")
-SAID = ("0", *PRICES, "4000")
+OVERRIDES = ("0", *PRICES, "4000")
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class View:
 class Known:
     upstream: Decimal
     is_withdrawn: bool = False
-    said: Decimal | None = None
+    overridden: Decimal | None = None
     is_stale: bool = False
 
     @property
     def view(self) -> View:
-        return View(self.upstream if self.said is None else self.said, self.is_withdrawn, self.is_stale)
+        return View(self.upstream if self.overridden is None else self.overridden, self.is_withdrawn, self.is_stale)
 
 
 @dataclass
@@ -85,8 +85,8 @@ class Expected:
         return self._publish(after)
 
     def edit(self, edit: Edit) -> None:
-        said = None if edit.amount is None else Decimal(edit.amount)
-        self._publish(self.known | {edit.model_id: replace(self.known[edit.model_id], said=said)})
+        overridden = None if edit.amount is None else Decimal(edit.amount)
+        self._publish(self.known | {edit.model_id: replace(self.known[edit.model_id], overridden=overridden)})
 
     def _publish(self, after: dict[str, Known]) -> Counter[str]:
         news = [key for key in after if key not in self.known or after[key].view != self.known[key].view]
@@ -117,7 +117,7 @@ def listings() -> st.SearchStrategy[Listing]:
 
 
 def edits() -> st.SearchStrategy[Edit]:
-    return st.builds(Edit, st.sampled_from(IDS), st.none() | st.sampled_from(SAID))
+    return st.builds(Edit, st.sampled_from(IDS), st.none() | st.sampled_from(OVERRIDES))
 
 
 def rows_of(listing: Listing) -> list[object]:

@@ -39,8 +39,8 @@ def placed() -> dict[str, Placed]:
     return {f"{gateway} {offer_id}": (slug, variant, rule) for gateway, offer_id, slug, variant, rule in rows}
 
 
-def say(kind: str, **said: Any) -> IdentityStatement:
-    return identity.state_identity(kind=kind, reason="seen", author=None, now=timezone.now(), **said)
+def state(kind: str, **stated: Any) -> IdentityStatement:
+    return identity.state_identity(kind=kind, reason="seen", author=None, now=timezone.now(), **stated)
 
 
 def offer(offer_id: str, gateway: str = "chutes") -> Offer:
@@ -62,7 +62,7 @@ def sold_twice() -> None:
     publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron"))
 
 
-def test_offers_of_one_model_are_told_so_with_the_rule_and_in_the_same_revision(sold_twice: None) -> None:
+def test_offers_of_one_model_get_it_with_the_rule_and_in_the_same_revision(sold_twice: None) -> None:
     assert placed() == {
         "openrouter qwen/qwen3-8b": ("Qwen/Qwen3-8B", "", "hugging_face"),
         "openrouter qwen/qwen3-8b:free": ("Qwen/Qwen3-8B", "free", "hugging_face"),
@@ -85,7 +85,7 @@ def test_a_withdrawn_offer_keeps_its_model_and_has_it_again_when_it_returns(sold
     assert CanonicalModel.objects.count() == 2
 
 
-def test_an_offer_that_goes_by_another_name_is_told_its_model_anew(sold_twice: None) -> None:
+def test_an_offer_with_another_name_gets_its_model_again(sold_twice: None) -> None:
     publish(
         record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"),
         record("acme/heron", hugging_face_id="acme/Heron-7B"),
@@ -153,8 +153,8 @@ def test_statements_that_contradict_each_other_by_now_stop_no_sync(
 
 
 def test_a_tie_a_split_and_an_alias_hold_against_every_later_sync(sold_twice: None) -> None:
-    say("tie", offer=offer("acme/heron"), model=model("Qwen/Qwen3-8B"))
-    say("split", offer=offer("Qwen/Qwen3-8B-TEE"), model=model("Qwen/Qwen3-8B"))
+    state("tie", offer=offer("acme/heron"), model=model("Qwen/Qwen3-8B"))
+    state("split", offer=offer("Qwen/Qwen3-8B-TEE"), model=model("Qwen/Qwen3-8B"))
 
     publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron", name="Heron"))
     publish(record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"), record("acme/heron"), record("acme/egret"))
@@ -171,8 +171,8 @@ def test_a_split_lasts_when_the_slug_that_it_names_moves_on() -> None:
     publish(tied, gateway="featherless")
     publish(free, record("acme/big", canonical_slug="acme/big-it"), gateway="openrouter")
     left = Offer.objects.get(gateway__slug="openrouter", model_id="acme/big").canonical
-    say("split", offer=offer("acme/big-it"), model=left)
-    say("tie", offer=offer("ACME/big-it", gateway="featherless"), model=model("other/big"))
+    state("split", offer=offer("acme/big-it"), model=left)
+    state("tie", offer=offer("ACME/big-it", gateway="featherless"), model=model("other/big"))
     apart = placed()
 
     publish(tied, newcomer, gateway="featherless")
@@ -191,7 +191,7 @@ def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> N
     publish(record("acme/Heron_7B"), gateway="featherless")
     before = Revision.objects.newest().number
 
-    statement = say("alias", spelling="acme/Heron_7B", model=model("acme/heron"))
+    statement = state("alias", spelling="acme/Heron_7B", model=model("acme/heron"))
 
     assert placed()["featherless acme/Heron_7B"][::2] == ("acme/heron", "curator")
     assert model("acme/Heron_7B").redirect == model("acme/heron")
@@ -217,7 +217,7 @@ def test_statements_that_contradict_each_other_can_be_taken_back_one_by_one(sold
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("stated", "reason"),
     [
         ({"kind": "alias", "spelling": "acme/heron"}, "which model is it"),
         ({"kind": "alias", "model": "acme/heron"}, "an alias needs a spelling"),
@@ -231,39 +231,39 @@ def test_statements_that_contradict_each_other_can_be_taken_back_one_by_one(sold
     ids=str,
 )
 def test_what_cannot_be_followed_or_does_harm_is_refused_and_nothing_changes(
-    sold_twice: None, said: dict[str, Any], reason: str
+    sold_twice: None, stated: dict[str, Any], reason: str
 ) -> None:
     publish(record("acme/heron"), record("acme/egret"), record("Qwen/Qwen3-8B-TEE", hugging_face_id="Qwen/Qwen3-8B"))
     named: dict[str, Any] = {"model": model, "offer": offer}
     before = stored()
 
     with pytest.raises(InvalidStatement, match=reason):
-        say(**{name: named[name](value) if name in named else value for name, value in said.items()})
+        state(**{name: named[name](value) if name in named else value for name, value in stated.items()})
 
     assert stored() == before
 
 
 @pytest.mark.parametrize("kind", ["tie", "split", "alias"])
-def test_what_was_said_already_is_not_said_again(sold_twice: None, kind: str) -> None:
+def test_a_statement_that_exists_already_is_refused(sold_twice: None, kind: str) -> None:
     publish(record("acme/stork"), gateway="featherless")
-    said: dict[str, Any] = {"model": model("acme/heron")}
-    said |= {"spelling": "acme/stork"} if kind == "alias" else {"offer": offer("acme/stork", "featherless")}
-    say(kind, **said)
+    stated: dict[str, Any] = {"model": model("acme/heron")}
+    stated |= {"spelling": "acme/stork"} if kind == "alias" else {"offer": offer("acme/stork", "featherless")}
+    state(kind, **stated)
     before = stored()
 
     with pytest.raises(InvalidStatement, match="statement exists already"):
-        say(kind, **said)
+        state(kind, **stated)
 
     assert stored() == before
 
 
 def test_a_cycle_of_aliases_is_refused(sold_twice: None) -> None:
     publish(record("acme/stork"), gateway="featherless")
-    say("alias", spelling="acme/stork", model=model("acme/heron"))
+    state("alias", spelling="acme/stork", model=model("acme/heron"))
     before = stored()
 
     with pytest.raises(InvalidStatement, match="an alias of itself"):
-        say("alias", spelling="acme/heron", model=model("acme/stork"))
+        state("alias", spelling="acme/heron", model=model("acme/stork"))
 
     assert stored() == before
 
@@ -275,7 +275,7 @@ def test_what_almost_matches_is_a_question_until_a_curator_answers_it(sold_twice
     assert (question.model.slug, question.may_be.slug) == ("unsloth/Qwen3-8B", "Qwen/Qwen3-8B")
     assert placed()["featherless unsloth/Qwen3-8B"][0] == "unsloth/Qwen3-8B"
 
-    say("alias", spelling=question.model.slug, model=question.may_be)
+    state("alias", spelling=question.model.slug, model=question.may_be)
 
     assert not IdentityCandidate.objects.exists()
     assert placed()["featherless unsloth/Qwen3-8B"][0] == "Qwen/Qwen3-8B"

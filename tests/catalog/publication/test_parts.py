@@ -116,31 +116,31 @@ def check_prospect(gateway: str, listed: Iterable[OfferRecord]) -> None:
     max_examples=examples().max_examples // 4,  # each example is a dozen publications
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-def test_any_series_of_publications_and_statements_leaves_what_deciding_everything_would_leave(
+def test_any_series_of_publications_and_statements_ends_as_if_all_were_decided(
     data: st.DataObject,
 ) -> None:
     offers = offers_called(data.draw(st.sampled_from([SPREAD_NAMES, NAMES])))
     with transaction.atomic():
         listed: dict[str, dict[str, OfferRecord]] = defaultdict(dict)
         for _ in range(data.draw(st.integers(1, 5))):
-            say_something(data)
+            state_something(data)
             came = data.draw(worlds(offers, size=6))
             for gateway in sorted({facts.gateway for facts in came}):
                 gone = data.draw(st.sets(st.sampled_from(sorted(listed[gateway]) or [""]), max_size=2))
-                told = {facts.id: record_of(facts) for facts in came if facts.gateway == gateway}
-                listed[gateway] = {key: one for key, one in listed[gateway].items() if key not in gone} | told
+                reported = {facts.id: record_of(facts) for facts in came if facts.gateway == gateway}
+                listed[gateway] = {key: one for key, one in listed[gateway].items() if key not in gone} | reported
                 check_prospect(gateway, listed[gateway].values())
                 check_publication(gateway, listed[gateway].values())
         transaction.set_rollback(True)
 
 
-def say_something(data: st.DataObject) -> None:
+def state_something(data: st.DataObject) -> None:
     """Make a statement, or withdraw one."""
     kind = data.draw(st.sampled_from(["nothing", "tie", "split", "alias", "withdraw"]))
-    said, now = list(IdentityStatement.objects.order_by("pk")), timezone.now()
+    statements, now = list(IdentityStatement.objects.order_by("pk")), timezone.now()
     models, offers = list(CanonicalModel.objects.order_by("slug")), list(Offer.objects.order_by("gateway", "model_id"))
-    if kind == "withdraw" and said:
-        withdraw_statement(data.draw(st.sampled_from(said)), author=None)
+    if kind == "withdraw" and statements:
+        withdraw_statement(data.draw(st.sampled_from(statements)), author=None)
     elif kind in {"tie", "split", "alias"} and models:
         about: dict[str, Json] = {"model": data.draw(st.sampled_from(models))}
         if kind == "alias":
@@ -168,7 +168,7 @@ def test_one_offer_asks_the_database_as_much_among_many_as_among_few(withdrawn: 
 
 
 @pytest.mark.parametrize("reason", ["rules", "providers", "nothing is stored"])
-def test_what_is_stored_by_other_rules_is_decided_anew(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+def test_what_is_stored_by_other_rules_is_decided_again(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     publish(record_of(chutes("acme/heron")), record_of(chutes("acme/stork")))
     before = identity()
     Offer.objects.update(identity_rule="", canonical=None)

@@ -1,4 +1,4 @@
-"""How a reason says that two prices contradict each other."""
+"""How a reason describes two prices that contradict each other."""
 
 from __future__ import annotations
 

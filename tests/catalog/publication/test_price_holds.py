@@ -223,9 +223,9 @@ def test_a_dry_run_counts_held_prices_and_holds_none(fixtures_dir: Path) -> None
     list_at(fixtures_dir, "2.5")
     write_listing(fixtures_dir, [chutes_row("a/1", pricing_per_hour="99"), *OTHERS])
 
-    told = sync(dry_run=True)
+    report = sync(dry_run=True)
 
-    assert (told.run.held_prices, holds()) == (1, [])
+    assert (report.run.held_prices, holds()) == (1, [])
 
 
 def test_a_withdrawn_offer_that_returns_is_measured_by_what_it_cost_before(fixtures_dir: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_withdrawn_offer_that_returns_is_measured_by_what_it_cost_before(fixtu
 # --- where it is shown -----------------------------------------------------------------------------------------------
 
 
-def test_a_held_price_is_listed_counted_and_told_by_the_command(fixtures_dir: Path) -> None:
+def test_a_held_price_is_listed_counted_and_shown_by_the_command(fixtures_dir: Path) -> None:
     list_at(fixtures_dir, "2.5")
     write_listing(fixtures_dir, [chutes_row("a/1", pricing_per_hour="99"), *OTHERS])
     out, listed = StringIO(), StringIO()
@@ -270,7 +270,7 @@ def test_releasing_serves_the_new_price_at_once(held: Path) -> None:
     assert (hold.state, hold.decided_at, hold.decided_by) == (State.RELEASED, NOON, None)
 
 
-def test_discarding_keeps_the_price_before_and_nobody_is_asked_again(held: Path) -> None:
+def test_discarding_keeps_the_price_before_and_no_curator_is_asked_again(held: Path) -> None:
     decide(State.DISCARDED)
     list_at(held, "99", name="renamed again")
 
@@ -324,7 +324,7 @@ def test_what_the_gateway_has_overtaken_cannot_be_decided(held: Path) -> None:
     [("2.5", "2.5", False), ("3", "3.0", False), ("90", "90.0", True)],
     ids=["back", "on", "as bad"],
 )
-def test_the_gateways_next_word_overtakes_a_hold_whatever_was_decided(
+def test_the_gateways_next_price_overtakes_a_hold_after_every_decision(
     state: PriceHold.State, next_amount: str, shown: str, is_held_again: bool, held: Path
 ) -> None:
     if state != State.OPEN:
@@ -358,7 +358,7 @@ def test_a_price_that_the_gateway_withdraws_overtakes_its_hold(fixtures_dir: Pat
     assert served()["a/1"]["held_prices"] == []
 
 
-def test_there_and_back_and_there_again_asks_anew_each_time(held: Path) -> None:
+def test_there_and_back_and_there_again_asks_each_time(held: Path) -> None:
     decide(State.DISCARDED)
     list_at(held, "2.5")
 
@@ -407,7 +407,7 @@ def test_a_new_version_of_the_adapter_keeps_the_holds(held: Path, monkeypatch: p
     assert (published(), holds()) == before
 
 
-def test_a_curators_price_wins_over_a_held_one_and_the_hold_stands_beneath_it(held: Path) -> None:
+def test_a_curators_price_wins_over_a_held_one_and_the_hold_stays_beneath_it(held: Path) -> None:
     say_price("a/1", "4")
     assert (rate(), open_prices()) == ("4.0", {"compute.hour": ("4", "curator")})
 
@@ -465,7 +465,7 @@ def test_one_price_has_one_deciding_hold(held: Path) -> None:
         PriceHold.objects.create(offer=hold.offer, meter=hold.meter, amount="1", reason="x", made_at=NOON)
 
 
-def test_a_discarded_price_waits_for_nobody(held: Path) -> None:
+def test_a_discarded_price_no_longer_waits(held: Path) -> None:
     assert served()["a/1"]["held_prices"] == ["hourly_rate"]
 
     decide(State.DISCARDED)
@@ -474,7 +474,7 @@ def test_a_discarded_price_waits_for_nobody(held: Path) -> None:
     assert served()["a/1"]["held_prices"] == []
 
 
-def test_a_held_price_that_a_curator_has_replaced_waits_for_nobody_to_be_served(held: Path) -> None:
+def test_a_held_price_that_a_curator_has_replaced_no_longer_waits_to_be_served(held: Path) -> None:
     say_price("a/1", "4")
 
     reason = PriceHold.objects.get().reason

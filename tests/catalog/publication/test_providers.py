@@ -40,7 +40,7 @@ def headquarters() -> dict[str, str]:
     return {key: row.headquarters for key, row in snapshot.current().providers.items()}
 
 
-def test_facts_that_were_read_before_the_first_model_come_with_it_and_a_rebuild_brings_nothing(
+def test_facts_read_before_the_first_model_come_with_it_and_a_rebuild_adds_nothing(
     openrouter: Network, fixtures_dir: Path
 ) -> None:
     sync_rows(fixtures_dir, [chutes_row("other/model", provider="other")])

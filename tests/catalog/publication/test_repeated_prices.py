@@ -132,7 +132,7 @@ def test_the_numbers_are_those_of_the_settings(held: Network, settings: Settings
     assert rate() == "99.0"
 
 
-def test_small_moves_repeat_the_price_and_larger_ones_begin_anew(shop_api: Network) -> None:
+def test_small_moves_repeat_the_price_and_larger_ones_begin_again(shop_api: Network) -> None:
     # The pattern of a rise that was held for 141 days: 0.34, 0.335, 0.33, 0.335 instead of 0.02.
     for days, amount in enumerate(["0.02", "0.34", "0.335", "0.33", "0.335", "0.335"]):
         read_at(shop_api, days, amount)
@@ -365,7 +365,7 @@ def test_prices_of_a_file_that_others_edit_take_a_week_unless_two_siblings_agree
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
-def test_a_hold_that_began_ten_times_anew_is_a_question_and_is_still_believed_once_it_lasts(
+def test_a_hold_that_began_again_ten_times_is_a_question_and_is_believed_once_it_lasts(
     shop_api: Network,
 ) -> None:
     read_at(shop_api, 0, "2.5")
@@ -411,7 +411,7 @@ def test_a_discarded_price_is_counted_and_never_believed_by_itself(held: Network
 
 
 @pytest.mark.parametrize("state", [State.RELEASED, State.CONFIRMED])
-def test_small_moves_after_a_decision_ask_nobody_again(state: PriceHold.State, held: Network) -> None:
+def test_small_moves_after_a_decision_ask_no_curator_again(state: PriceHold.State, held: Network) -> None:
     if state == State.RELEASED:
         decide(state, days=2)
     for days in (2.5, 3, 5):

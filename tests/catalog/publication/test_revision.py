@@ -11,7 +11,7 @@ from django.conf import settings
 from tests.catalog.syncing import environment
 
 
-def test_the_empty_catalogue_comes_with_its_table_in_whatever_order_tables_come_and_go(tmp_path: Path) -> None:
+def test_the_empty_catalogue_comes_with_its_table_in_any_order_of_migrations(tmp_path: Path) -> None:
     database = tmp_path / "fresh.sqlite3"
     variables = environment(data_dir=tmp_path, fixtures_dir=tmp_path) | {"DATABASE_URL": f"sqlite:///{database}"}
 

@@ -125,7 +125,7 @@ def test_a_row_with_a_price_that_cannot_be_read_stays_and_is_not_stale(listed: A
 
 
 @pytest.mark.parametrize(("unreadable", "is_held"), [(9, False), (10, True)])
-def test_a_listing_is_held_where_a_price_cannot_be_read_any_more_of_many_offers_but_not_of_a_few(
+def test_a_listing_is_held_if_a_price_of_many_offers_cannot_be_read_any_more(
     unreadable: int, is_held: bool, fixtures_dir: Path
 ) -> None:
     rows = chutes_rows(20)
@@ -158,7 +158,7 @@ def list_openrouter(network: Network, *rows: Json) -> None:
     network.answer("openrouter", Request(host="api", path="/api/v1/models", query=query), {"data": list(rows)})
 
 
-def test_while_a_window_hides_the_other_hours_what_is_published_stays_and_a_new_offer_is_partly_known(
+def test_while_a_window_hides_other_hours_published_prices_stay_new_ones_are_partial(
     network: Network, settings: Any
 ) -> None:
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, "openrouter": Source.API.value}

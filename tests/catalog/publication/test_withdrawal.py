@@ -79,9 +79,7 @@ def test_an_offer_that_was_listed_in_between_is_counted_from_the_beginning(liste
 @pytest.mark.parametrize(
     "changed", [GONE | {"name": "renamed"}, GONE | {"type": "?"}], ids=["changed", "in a form that cannot be used"]
 )
-def test_an_offer_that_was_listed_in_between_in_another_form_is_counted_from_the_beginning(
-    changed: Json, listed: Network
-) -> None:
+def test_an_offer_that_was_listed_in_another_form_is_counted_from_the_beginning(changed: Json, listed: Network) -> None:
     for rows in (WITHOUT_IT, WITHOUT_IT, [changed, *KEPT], WITHOUT_IT, WITHOUT_IT):
         hear(listed, rows)
 

@@ -126,10 +126,10 @@ def test_portkeys_catalogue_has_every_price_of_the_files_and_no_words(openrouter
     before = [{"id": "@openai/heron-5", "type": HERON["type"], "pricing_config": {"pay_as_you_go": {"old": 1}}}]
     write_listing(openrouter, [*before, {"id": "@openai/gone"}], slug="portkey")
 
-    told = command("portkey", "--answers", str(answers), "--on", DAY)
+    printed = command("portkey", "--answers", str(answers), "--on", DAY)
 
     found = written(openrouter, "portkey")
-    assert told == "wrote 17 rows to portkey_catalog.json\n"
+    assert printed == "wrote 17 rows to portkey_catalog.json\n"
     assert found["@openai/heron-5"] == HERON
     assert found["@openai/atlas"] == {
         "id": "@openai/atlas",
@@ -146,9 +146,9 @@ def test_the_rows_cost_what_the_answers_cost(openrouter: Path, answers: Path) ->
     listed = read.decoded((answers / f"openai-{DAY}.json").read_bytes())["heron-5"]
 
     [heron] = [row for row in rows if row["id"] == "@openai/heron-5"]
-    known, told = PORTKEY.record(heron), PORTKEY.record({"id": "@openai/heron-5"} | listed)
-    assert known == told
-    assert len(known.prices) == 7
+    before, after = PORTKEY.record(heron), PORTKEY.record({"id": "@openai/heron-5"} | listed)
+    assert before == after
+    assert len(before.prices) == 7
 
 
 def test_a_context_is_that_of_the_same_repository_or_of_the_same_maker_and_model(openrouter: Path) -> None:
@@ -186,9 +186,9 @@ def test_another_day_has_to_be_the_one_that_the_adapter_names(openrouter: Path, 
     for path in answers.iterdir():
         path.rename(path.with_name(path.name.replace(DAY, "2026-09-01")))
 
-    told = command("portkey", "--answers", str(answers), "--on", "2026-09-01")
+    printed = command("portkey", "--answers", str(answers), "--on", "2026-09-01")
 
-    assert told.endswith("Set bundled_on of Portkey to 2026-09-01.\n")
+    assert printed.endswith("Set bundled_on of Portkey to 2026-09-01.\n")
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS.values(), ids=GATEWAYS)

@@ -185,7 +185,7 @@ def choose_otherwise(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Non
 
 
 @pytest.mark.parametrize("change", [raise_version, raise_rules, set_key, choose_otherwise])
-def test_equal_bytes_are_read_anew_once_they_may_mean_something_else(
+def test_equal_bytes_are_read_again_once_they_may_mean_something_else(
     change: Callable[[pytest.MonkeyPatch, Settings], None],
     shop_api: Network,
     monkeypatch: pytest.MonkeyPatch,
@@ -202,7 +202,7 @@ def test_equal_bytes_are_read_anew_once_they_may_mean_something_else(
     assert len(read) == len(ROWS)
 
 
-def test_a_corrected_adapter_corrects_the_catalogue_with_the_next_run_though_the_gateway_says_the_same(
+def test_a_corrected_adapter_corrects_the_catalogue_at_the_next_run_with_equal_bytes(
     fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync_rows(fixtures_dir, ROWS)
@@ -226,7 +226,7 @@ def test_other_facts_of_the_same_day_do_not_keep_the_day_of_unchanged_rows(
     assert {row["recorded_at"] for row in served().values()} == {"2026-12-24"}
 
 
-def test_a_row_that_is_rejected_today_is_read_by_the_adapter_of_the_day_when_it_returns(
+def test_a_row_that_is_rejected_is_read_by_the_adapter_of_the_day_when_it_returns(
     fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch, credulous: None
 ) -> None:
     sync_rows(fixtures_dir, ROWS)
@@ -319,14 +319,14 @@ def test_a_rebuild_gives_the_same_catalogue_again(history: Path) -> None:
     before = stored(leaving_out=REBUILT)
     (history / "chutes_catalog.json").unlink()  # no source is left to ask
 
-    said = manage("rebuild")
+    printed = manage("rebuild")
 
-    assert said.splitlines()[-1].startswith("chutes: 0 new, 0 changed, 6 unchanged, 0 withdrawn, revision ")
+    assert printed.splitlines()[-1].startswith("chutes: 0 new, 0 changed, 6 unchanged, 0 withdrawn, revision ")
     assert stored(leaving_out=REBUILT) == before
     assert SyncRun.objects.latest("pk").trigger == SyncRun.Trigger.REBUILD
 
 
-def test_a_rebuild_with_a_corrected_adapter_corrects_what_is_served_and_loses_nothing_said(
+def test_a_rebuild_with_a_corrected_adapter_corrects_offers_and_loses_no_decision(
     history: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, holds = served(), list(PriceHold.objects.order_by("pk").values())
@@ -393,7 +393,7 @@ def tamper_with_missing() -> None:
     ],
 )
 def test_a_rebuild_mends_what_somebody_did_to_the_tables(tamper: Callable[[], None], history: Path) -> None:
-    def told() -> Json:
+    def answers() -> Json:
         prices = Price.objects.open().order_by("offer", "meter", "conditions_key")
         offers = Offer.objects.order_by("pk")
         return (
@@ -402,12 +402,12 @@ def test_a_rebuild_mends_what_somebody_did_to_the_tables(tamper: Callable[[], No
             list(offers.values_list("pk", "upstream", "withdrawn_at")),
         )
 
-    before = told()
+    before = answers()
     tamper()
 
     decisions.rebuild("chutes")
 
-    assert told() == before
+    assert answers() == before
 
 
 def test_a_rebuild_after_tampering_that_reached_no_document_makes_no_revision(history: Path) -> None:
@@ -515,7 +515,7 @@ def test_of_a_listing_of_several_pages_any_will_do(position: int, shop_api: Netw
     assert {row["name"] for row in served().values()} == {"first"}
 
 
-def test_a_capture_that_several_runs_got_stands_for_the_newest(shop_api: Network) -> None:
+def test_a_capture_of_several_runs_means_the_newest_run(shop_api: Network) -> None:
     common = [ROWS[0]]
     shop_api.list_shop(common, [ROWS[1] | {"name": "first"}])
     sync("shop")

@@ -116,7 +116,7 @@ def test_the_body_comes_as_it_was_sent(fetcher: Fetcher) -> None:
     assert json.loads(fetcher.get(ASKED)) == ROWS
 
 
-def test_a_request_says_who_asks_and_what_it_understands(upstream: Upstream, fetcher: Fetcher) -> None:
+def test_a_request_names_its_sender_and_what_it_understands(upstream: Upstream, fetcher: Fetcher) -> None:
     fetcher.get(ASKED)
 
     sent = upstream.seen[0].headers
@@ -137,7 +137,7 @@ def test_pages_come_over_one_connection(upstream: Upstream, fetcher: Fetcher) ->
     assert len({seen.connection for seen in upstream.seen}) == 1
 
 
-def test_a_connection_that_was_closed_in_between_is_opened_anew(upstream: Upstream, fetcher: Fetcher) -> None:
+def test_a_connection_that_was_closed_in_between_is_opened_again(upstream: Upstream, fetcher: Fetcher) -> None:
     fetcher.get(ASKED)
     upstream.cut_connections()
 
@@ -175,9 +175,7 @@ def test_a_cookie_is_not_sent_back(upstream: Upstream, fetcher: Fetcher) -> None
 
 
 @pytest.mark.parametrize("fault", [faults.bom(), faults.nul_bytes(), faults.html(), faults.truncated_json()])
-def test_what_the_body_says_is_not_for_the_transport_to_judge(
-    upstream: Upstream, fetcher: Fetcher, fault: Fault
-) -> None:
+def test_the_transport_does_not_judge_the_content_of_a_body(upstream: Upstream, fetcher: Fetcher, fault: Fault) -> None:
     upstream.breaks(MODELS, fault)
 
     assert fetcher.get(ASKED)
@@ -289,9 +287,9 @@ def test_a_request_ends_at_its_deadline(
 def test_an_answer_that_drips_is_named_as_unfinished(upstream: Upstream, fetching: Fetching, where: str) -> None:
     upstream.breaks(MODELS, faults.drip_body(0.05))
 
-    said = refusal(fetching(limits=HASTY), Unreachable)
+    message = refusal(fetching(limits=HASTY), Unreachable)
 
-    assert said == f"{where} did not finish its answer within 0.3 seconds"
+    assert message == f"{where} did not finish its answer within 0.3 seconds"
 
 
 def test_all_attempts_share_one_deadline(upstream: Upstream, fetching: Fetching) -> None:
@@ -313,7 +311,7 @@ def test_silence_ends_a_request_before_its_deadline(upstream: Upstream, fetching
     assert len(upstream.seen) == 2
 
 
-def test_an_error_whose_text_drips_is_told_without_all_of_it(
+def test_an_error_whose_text_drips_is_reported_without_all_of_it(
     upstream: Upstream, fetching: Fetching, where: str
 ) -> None:
     upstream.breaks(MODELS, faults.status(404, "Gone. " * 1_000), faults.drip_body(0.02))
@@ -340,7 +338,7 @@ def test_a_name_whose_lookup_hangs_ends_in_time_and_is_left_behind(monkeypatch: 
     is_over.set()
 
 
-def test_a_host_that_nobody_answers_at_is_asked_only_once_for_each_further_page(waits: list[float]) -> None:
+def test_a_host_that_never_answers_is_asked_only_once_for_each_further_page(waits: list[float]) -> None:
     nowhere = f"http://127.0.0.1:{find_free_port()}"
 
     with fetcher_of(nowhere, limits=Limits(attempts=3), sleep=waits.append) as fetcher:
@@ -374,7 +372,7 @@ def test_a_signal_ends_a_request_that_waits(upstream: Upstream) -> None:
 # --- servers that do not answer --------------------------------------------------------------------------------------
 
 
-def test_a_port_where_nobody_listens_is_unreachable(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
+def test_a_port_without_a_listener_is_unreachable(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
     upstream.stop()
 
     assert refusal(fetcher, Unreachable) == f"{where} cannot be reached: Connection refused"
@@ -389,27 +387,27 @@ def test_a_name_of_several_addresses_is_unreachable_for_the_reason_of_one(
     upstream.stop()
     monkeypatch.setattr(socket, "getaddrinfo", two)
 
-    said = refusal(fetching(base=upstream.base.replace("127.0.0.1", "gateway.example")), Unreachable)
+    message = refusal(fetching(base=upstream.base.replace("127.0.0.1", "gateway.example")), Unreachable)
 
-    assert said.endswith("/v1/models cannot be reached: Connection refused")
+    assert message.endswith("/v1/models cannot be reached: Connection refused")
 
 
-def test_a_name_that_nobody_has_is_unreachable(fetching: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_does_not_exist_is_unreachable(fetching: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
-    said = refusal(fetching(base="https://nobody.example"), Unreachable)
+    message = refusal(fetching(base="https://nobody.example"), Unreachable)
 
-    assert said == "Acme: nobody.example/v1/models cannot be reached: Name or service not known"
+    assert message == "Acme: nobody.example/v1/models cannot be reached: Name or service not known"
 
 
 def test_an_upstream_without_encryption_is_unreachable_over_https(upstream: Upstream, fetching: Fetching) -> None:
-    said = refusal(fetching(base=upstream.base.replace("http://", "https://")), Unreachable)
+    message = refusal(fetching(base=upstream.base.replace("http://", "https://")), Unreachable)
 
-    assert "cannot be reached" in said
-    assert "ssl" in said.lower()
+    assert "cannot be reached" in message
+    assert "ssl" in message.lower()
 
 
 @pytest.mark.parametrize("fault", [faults.broken_off(), faults.connection_reset()])
@@ -476,7 +474,7 @@ def test_the_waits_are_spread_by_chance(upstream: Upstream, fetching: Fetching, 
     assert len(set(waits)) == 5
 
 
-def test_after_the_last_attempt_the_last_error_stands(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
+def test_after_the_last_attempt_the_last_error_is_raised(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
     upstream.breaks(MODELS, faults.status(502, "bad"), times=2)
     upstream.breaks(MODELS, faults.status(500, "worse"))
 
@@ -530,7 +528,7 @@ def test_a_wait_that_is_too_long_is_left_to_another_run(
     assert len(upstream.seen) == 1
 
 
-def test_a_limit_that_names_no_time_is_told_so(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
+def test_a_limit_without_a_time_is_reported_as_one(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
     upstream.breaks(MODELS, faults.rate_limited())
 
     with pytest.raises(RateLimited) as caught:
@@ -597,7 +595,7 @@ def test_no_retry_after_breaks_the_reader(header: str) -> None:
         (faults.status(499), "answered 499"),
     ],
 )
-def test_a_refusal_is_told_with_its_words_and_not_asked_for_again(
+def test_a_refusal_is_reported_with_its_words_and_not_asked_for_again(
     upstream: Upstream, fetcher: Fetcher, where: str, fault: Fault, words: str
 ) -> None:
     upstream.breaks(MODELS, fault)
@@ -612,7 +610,7 @@ def test_the_words_of_a_packed_refusal_are_unpacked(upstream: Upstream, fetcher:
     assert refusal(fetcher, Refused) == f"{where} answered 404 Not Found: Gone."
 
 
-def test_the_query_of_a_request_stands_in_no_error(upstream: Upstream, fetcher: Fetcher) -> None:
+def test_the_query_of_a_request_is_in_no_error(upstream: Upstream, fetcher: Fetcher) -> None:
     upstream.breaks(MODELS, faults.gone())
 
     with pytest.raises(Refused, match=MODELS) as caught:
@@ -651,9 +649,9 @@ def test_a_redirect_to_another_port_is_refused(upstream: Upstream, fetching: Fet
         other.serve("/stolen", ROWS)
         upstream.breaks(MODELS, faults.redirect(f"{other.base}/stolen?secret=1"))
 
-        said = refusal(fetching(key=KEY), Refused)
+        message = refusal(fetching(key=KEY), Refused)
 
-    assert said == f"{where} redirects to another host, {other.base}; that is not followed"
+    assert message == f"{where} redirects to another host, {other.base}; that is not followed"
     assert other.seen == []
     assert len(upstream.seen) == 1
 
@@ -686,9 +684,9 @@ def test_a_redirect_to_the_same_host_by_another_scheme_is_refused(upstream: Upst
 def test_a_redirect_with_a_password_is_refused(upstream: Upstream, fetcher: Fetcher, where: str) -> None:
     upstream.breaks(MODELS, faults.redirect(upstream.base.replace("http://", "http://user:secret@")))
 
-    said = refusal(fetcher, Refused)
+    message = refusal(fetcher, Refused)
 
-    assert said == f"{where} redirects to an address with a password; that is not followed"
+    assert message == f"{where} redirects to an address with a password; that is not followed"
     assert len(upstream.seen) == 1
 
 
@@ -741,22 +739,22 @@ def test_without_a_key_no_header_is_sent(upstream: Upstream, fetching: Fetching,
         faults.html(),
     ],
 )
-def test_the_key_stands_in_no_log_and_no_error(
+def test_the_key_is_in_no_log_and_no_error(
     upstream: Upstream, fetching: Fetching, caplog: pytest.LogCaptureFixture, fault: Fault
 ) -> None:
     caplog.set_level(logging.DEBUG)
     upstream.breaks(MODELS, fault)
     fetcher = fetching(key=KEY, limits=Limits(total_seconds=0.5, backoff_seconds=0))
 
-    said = repr(fetcher)
+    message = repr(fetcher)
     try:
         fetcher.get(ASKED)
     except GatewayError as error:
-        said += repr(error) + "".join(traceback.format_exception(error))
+        message += repr(error) + "".join(traceback.format_exception(error))
 
     assert upstream.seen[0].headers["x-acme-key"] == f"Key {KEY}"
     assert caplog.records
-    assert KEY not in said
+    assert KEY not in message
     assert KEY not in caplog.text
 
 
@@ -764,9 +762,9 @@ def test_the_key_stands_in_no_log_and_no_error(
 def test_a_key_that_no_header_can_carry_is_refused_without_repeating_it(
     upstream: Upstream, fetching: Fetching, key: str
 ) -> None:
-    said = refusal(fetching(key=key), Refused)
+    message = refusal(fetching(key=key), Refused)
 
-    assert said == "Acme: the value for X-Acme-Key has characters that no header can carry"
+    assert message == "Acme: the value for X-Acme-Key has characters that no header can carry"
     assert upstream.seen == []
 
 
@@ -817,10 +815,10 @@ def test_a_proxy_that_refuses_is_named_as_a_proxy(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", upstream.base.replace("http://", "http://user:secret@"))
 
-    said = refusal(fetching(base="https://gateway.example"), Unreachable)
+    message = refusal(fetching(base="https://gateway.example"), Unreachable)
 
-    assert said.startswith("Acme: gateway.example/v1/models cannot be reached through the proxy: 501")
-    assert "secret" not in said
+    assert message.startswith("Acme: gateway.example/v1/models cannot be reached through the proxy: 501")
+    assert "secret" not in message
 
 
 def test_a_proxy_is_not_asked_for_this_machine(

@@ -161,7 +161,9 @@ def test_a_run_that_can_store_nothing_any_more_is_shown_as_lost(
     assert published() == before
 
 
-def test_a_run_that_cannot_even_begin_says_so_in_one_line(fixtures_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_cannot_even_begin_is_reported_in_one_line(
+    fixtures_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     sync_rows(fixtures_dir, chutes_rows(2))
 
     with dead_disk():
@@ -185,7 +187,7 @@ def test_a_run_that_cannot_even_begin_says_so_in_one_line(fixtures_dir: Path, ca
         ("57P01", "the database failed (reason)"),
     ],
 )
-def test_what_failed_is_told_by_the_databases_own_code(name: str, words: str) -> None:
+def test_what_failed_is_recognised_by_the_databases_own_code(name: str, words: str) -> None:
     cause = Exception()
     cause.sqlstate = name  # type: ignore[attr-defined]  # psycopg's name; sqlite3 calls it sqlite_errorname
     error = OperationalError("\n reason ")

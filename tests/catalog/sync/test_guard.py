@@ -26,7 +26,7 @@ def strict(*, seen: int = 100, rejected: int = 0, limits: Limits | None = None) 
 
 def compared(*, known: int, missing: int) -> Comparison:
     ids = frozenset(f"a/{number}" for number in range(missing))
-    return Comparison(known=known, missing=ids)
+    return Comparison(published=known, missing=ids)
 
 
 def losing(lost: int, *, of: int, percent: int = 30) -> NotBelieved | None:
@@ -91,7 +91,7 @@ def test_rejected_rows_are_counted_though_nothing_is_missing() -> None:
     assert judged(strict(seen=10, rejected=3), compared(known=10, missing=0))
 
 
-def test_a_listing_that_is_wrong_in_two_ways_says_both_and_is_never_believed_for_what_is_missing_alone() -> None:
+def test_a_listing_with_two_faults_names_both_and_is_not_believed_for_what_is_missing() -> None:
     held = judged(strict(seen=10, rejected=3), compared(known=10, missing=4))
 
     assert held is not None
@@ -130,7 +130,7 @@ def test_the_limits_of_a_listing_are_those_that_are_set(
 @given(percent=st.integers(0, 100), had=st.integers(1, 300), lost=st.integers(1, 300))
 @example(percent=30, had=10, lost=3)
 @example(percent=30, had=10, lost=4)
-def test_a_listing_in_which_too_many_offers_lost_a_fact_is_held_until_a_person_believes_it(
+def test_a_listing_in_which_many_offers_lost_a_fact_is_held_until_it_is_released(
     percent: int, had: int, lost: int
 ) -> None:
     lost = min(had, lost)
@@ -157,7 +157,7 @@ SIBLINGS = Middle(low=Decimal("0.0000001"), high=Decimal("0.0000002"))
         ("4", "4.02", "more than 20 times what others ask for this model, 0.2 US dollars per million tokens"),
     ],
 )
-def test_a_price_far_from_what_others_ask_for_the_model_is_doubted_unless_it_stood_before(
+def test_a_price_far_from_other_sellers_is_doubted_unless_it_was_served_before(
     before: str | None, after: str, reason: str | None
 ) -> None:
     known = None if before is None else offer_record(prices=usd_per_million(before))
@@ -194,7 +194,7 @@ def test_a_price_far_from_what_others_ask_for_the_model_is_doubted_unless_it_sto
         ("900", "1001", "is outside of what anyone charges"),
     ],
 )
-def test_an_hourly_rate_is_doubted_when_it_leaps_falls_to_zero_or_is_beyond_what_anyone_charges(
+def test_an_hourly_rate_is_doubted_if_it_leaps_falls_to_zero_or_is_out_of_bounds(
     before: str | None, after: str, reason: str | None
 ) -> None:
     found = doubted(None if before is None else [hourly(before)], hourly(after))
@@ -208,7 +208,7 @@ def test_an_hourly_rate_is_doubted_when_it_leaps_falls_to_zero_or_is_beyond_what
     [("0.0001", False), ("0.00009999", True), ("1000", False), ("1000.0001", True), ("0", False), ("0.5", False)],
 )
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_token_price_is_believed_from_a_ten_thousandth_to_a_thousand_dollars_per_million_of_new_offers_too(
+def test_a_token_price_is_believed_within_its_bounds_for_new_offers_too(
     after: str, is_doubted: bool, is_new: bool
 ) -> None:
     # The known price of the offer has another meter, so nothing is compared.

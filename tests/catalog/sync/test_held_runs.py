@@ -101,7 +101,7 @@ def outcomes() -> list[str]:
 
 
 @every_kind
-def test_a_held_listing_changes_nothing_and_says_why(rows: list[Json], reason: str, ten: Path) -> None:
+def test_a_held_listing_changes_nothing_and_has_its_reason(rows: list[Json], reason: str, ten: Path) -> None:
     before, documents = stored(leaving_out=NOT_PUBLISHED), published()
 
     report = sync_rows(ten, [row | {"name": "renamed"} for row in rows])
@@ -118,13 +118,13 @@ def test_a_held_listing_changes_nothing_and_says_why(rows: list[Json], reason: s
 
 
 @every_kind
-def test_in_a_dry_run_it_is_told_and_nothing_is_written(rows: list[Json], reason: str, ten: Path) -> None:
+def test_in_a_dry_run_it_is_reported_and_nothing_is_written(rows: list[Json], reason: str, ten: Path) -> None:
     write_listing(ten, rows)
     before = stored(leaving_out=("Gateway.lease_token", "Gateway.lease_expires_at"))
 
-    told = sync(dry_run=True)
+    report = sync(dry_run=True)
 
-    assert (told.run.outcome, told.run.error) == (Outcome.HELD, reason)
+    assert (report.run.outcome, report.run.error) == (Outcome.HELD, reason)
     assert stored(leaving_out=("Gateway.lease_token", "Gateway.lease_expires_at")) == before
 
 
@@ -204,7 +204,7 @@ def test_the_first_answer_of_an_api_is_not_measured_by_the_bundled_catalogue(
 
 
 @pytest.mark.parametrize("withdraw_after", [1, 3])
-def test_the_bundled_catalogue_does_not_count_against_the_answers_after_the_first_either(
+def test_the_bundled_catalogue_does_not_count_against_later_answers_either(
     withdraw_after: int, shop_api: Network, fixtures_dir: Path, settings: Settings
 ) -> None:
     settings.SYNC_WITHDRAW_AFTER_RUNS = withdraw_after
@@ -245,7 +245,7 @@ def test_the_sync_command_fails_and_names_the_reason(ten: Path) -> None:
     assert errors.getvalue() == "chutes: 4 of 10 known offers are missing, more than 30 %\n"
 
 
-def test_a_gateway_is_held_until_it_says_something_believable(ten: Path) -> None:
+def test_a_gateway_is_held_until_it_lists_something_believable(ten: Path) -> None:
     hold(ten)
     assert state() == "held"
 
@@ -266,14 +266,14 @@ def test_a_rebuild_does_not_hide_that_the_last_listing_is_held(ten: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["six of ten", "rejected", "rejected and missing"])
-def test_releasing_publishes_what_was_read_then_whatever_the_gateway_says_now(kind: str, ten: Path) -> None:
+def test_releasing_publishes_what_was_read_then_and_not_what_is_listed_now(kind: str, ten: Path) -> None:
     rows, _ = UNBELIEVABLE[kind]
     held = hold(ten, [row | {"name": "as held"} for row in rows])
-    write_listing(ten, [row | {"name": "said since"} for row in TEN])
+    write_listing(ten, [row | {"name": "listed since"} for row in TEN])
 
-    said = manage("holds", "release", f"run:{held.pk}")
+    printed = manage("holds", "release", f"run:{held.pk}")
 
-    assert said.splitlines()[-1] == f"run:{held.pk}: released"
+    assert printed.splitlines()[-1] == f"run:{held.pk}: released"
     good = {str(row["id"]) for row in rows} - {str(row["id"]) for row in BAD}
     documents = served()
     assert {model_id for model_id, row in documents.items() if row["name"] == "as held"} == good
@@ -346,7 +346,7 @@ def test_a_run_whose_captures_are_gone_cannot_be_released(ten: Path) -> None:
         manage("holds", "release", f"run:{held.pk}")
 
 
-def test_what_is_released_is_published_by_whoever_released_it(ten: Path, django_user_model: Any) -> None:
+def test_what_is_released_is_published_by_the_curator_who_released_it(ten: Path, django_user_model: Any) -> None:
     ada = django_user_model.objects.create_user("ada")
 
     decisions.release(hold(ten), author=ada)
@@ -369,7 +369,7 @@ def test_a_release_is_no_news_of_the_gateway(ten: Path) -> None:
 # --- discard ---------------------------------------------------------------------------------------------------------
 
 
-def test_discarding_forgets_the_listing_and_the_next_one_is_judged_anew(ten: Path) -> None:
+def test_discarding_forgets_the_listing_and_the_next_one_is_judged_again(ten: Path) -> None:
     held = hold(ten)
     before = published()
 
@@ -434,10 +434,10 @@ def test_once_a_newer_listing_is_accepted_the_held_ones_before_it_wait_no_more(t
 # --- repeated three times over a day ---------------------------------------------------------------------------------
 
 
-def outcomes_of(folder: Path, *said: tuple[float, list[Json]]) -> list[str]:
+def outcomes_of(folder: Path, *listings: tuple[float, list[Json]]) -> list[str]:
     """Return how the runs end that find these listings this many hours after Monday morning."""
     found = []
-    for hours, rows in said:
+    for hours, rows in listings:
         with at(MONDAY + timedelta(hours=hours)):
             found.append(str(sync_rows(folder, rows).run.outcome))
     return found
@@ -471,7 +471,7 @@ def test_what_is_missing_in_three_complete_listings_over_a_day_is_believed_to_be
     assert sum(row["withdrawn_at"] is not None for row in served().values()) == (4 if believed else 0)
 
 
-def test_what_else_a_listing_says_may_differ_as_long_as_the_same_is_missing(ten: Path) -> None:
+def test_the_rest_of_a_listing_may_differ_if_the_same_is_missing(ten: Path) -> None:
     renamed = [[row | {"name": name} for row in SIX] for name in ("first", "second", "third")]
 
     assert outcomes_of(ten, *zip((0, 12, 24), renamed, strict=True))[-1] == Outcome.PUBLISHED
@@ -479,7 +479,7 @@ def test_what_else_a_listing_says_may_differ_as_long_as_the_same_is_missing(ten:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "listings",
     [
         ((0, SIX), (12, OTHER_SIX), (24, SIX)),
         ((0, SIX), (12, SIX), (13, OTHER_SIX), (24, SIX)),
@@ -491,20 +491,20 @@ def test_what_else_a_listing_says_may_differ_as_long_as_the_same_is_missing(ten:
     ],
     ids=["another between", "another late", "all were back", "empty between", "bad between", "one more", "others"],
 )
-def test_it_has_to_be_the_same_each_time(said: tuple[tuple[float, list[Json]], ...], ten: Path) -> None:
-    assert outcomes_of(ten, *said)[-1] == Outcome.HELD
+def test_it_has_to_be_the_same_each_time(listings: tuple[tuple[float, list[Json]], ...], ten: Path) -> None:
+    assert outcomes_of(ten, *listings)[-1] == Outcome.HELD
     assert not any(row["withdrawn_at"] for row in served().values())
 
 
 @pytest.mark.parametrize("kind", ["empty", "rejected", "rejected and missing"])
-def test_an_empty_or_a_spoilt_listing_is_never_believed_however_often_it_is_said(kind: str, ten: Path) -> None:
+def test_an_empty_or_a_spoilt_listing_is_never_believed_however_often_it_is_read(kind: str, ten: Path) -> None:
     rows, _ = UNBELIEVABLE[kind]
 
     assert set(outcomes_of(ten, *((hours, rows) for hours in range(0, 120, 8)))) == {Outcome.HELD}
 
 
 @pytest.mark.parametrize(
-    ("between", "said"),
+    ("between", "reason"),
     [
         ({"outcome": Outcome.FAILED, "trigger": "schedule"}, "no answer"),
         ({"outcome": Outcome.LOST, "trigger": "schedule"}, "no answer"),
@@ -512,7 +512,7 @@ def test_an_empty_or_a_spoilt_listing_is_never_believed_however_often_it_is_said
     ],
     ids=lambda part: " ".join(part.values()) if isinstance(part, dict) else part,
 )
-def test_a_run_that_heard_nothing_of_the_gateway_does_not_count(between: dict[str, str], said: str, ten: Path) -> None:
+def test_a_run_without_an_answer_of_the_gateway_does_not_count(between: dict[str, str], reason: str, ten: Path) -> None:
     outcomes_of(ten, (0, SIX), (12, SIX))
     SyncRun.objects.create(
         gateway=Gateway.objects.get(), lease_token=99, started_at=MONDAY + 13 * HOUR, source="bundled", **between
@@ -529,7 +529,7 @@ def test_what_a_curator_discarded_counts_no_more(ten: Path) -> None:
     assert outcomes_of(ten, (24, SIX)) == [Outcome.HELD]
 
 
-def test_what_another_gateway_says_does_not_count(shop_api: Network, fixtures_dir: Path) -> None:
+def test_listings_of_another_gateway_do_not_count(shop_api: Network, fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, TEN)
     shop_api.list_shop(TEN)
     sync("shop")

@@ -95,7 +95,7 @@ def test_a_lease_that_has_expired_can_be_taken(fixtures_dir: Path) -> None:
     assert report.run.lease_token > token
 
 
-def test_a_run_that_was_overtaken_publishes_nothing_and_says_so(
+def test_a_run_that_was_overtaken_publishes_nothing_and_reports_it(
     fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer: list[SyncRun] = []

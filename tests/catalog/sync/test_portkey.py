@@ -117,7 +117,7 @@ def test_a_model_that_was_never_published_is_so_without_its_price_file_too(with_
     assert prompts() == BOTH | {"@openai/heron": None}
 
 
-def test_a_model_that_left_the_workspace_is_withdrawn_whatever_becomes_of_its_price_file(with_key: Network) -> None:
+def test_a_model_that_left_the_workspace_is_withdrawn_even_with_its_price_file(with_key: Network) -> None:
     with_key.answer("portkey", MODELS, workspace("@openai/heron", "@google/atlas", "@google/a", "@google/b"))
     sync("portkey")
     with_key.answer("portkey", MODELS, workspace("@google/atlas", "@google/a", "@google/b"))
@@ -164,7 +164,7 @@ def test_another_choice_of_providers_is_read_at_once(portkey: Network, settings:
     assert prompts() == BOTH | {"@acme/reed": "0.000004"}
 
 
-def test_a_price_file_that_contradicts_itself_holds_no_listing_and_no_row_of_a_small_workspace(
+def test_a_price_file_that_contradicts_itself_holds_no_listing_of_a_small_workspace(
     with_key: Network,
 ) -> None:
     names = ("atlas", "atlas-2", "atlas-3", "atlas-4")

@@ -20,7 +20,7 @@ from catalog.gateways.chutes import Chutes
 from catalog.gateways.openrouter import OpenRouter
 from catalog.records import Source
 from catalog.sync import read
-from catalog.sync.captures import KnownPage
+from catalog.sync.captures import AcceptedPage
 from tests.catalog.syncing import Shop
 from tests.factories import write_listing
 
@@ -70,7 +70,7 @@ def holds_float(value: Json) -> bool:
     ],
     ids=lambda part: getattr(part, "slug", str(part)),
 )
-def test_the_setting_tells_where_a_gateway_is_read(
+def test_the_setting_decides_where_a_gateway_is_read(
     gateway: Gateway, setting: str, has_key: bool, source: Source
 ) -> None:
     assert read.choose_source(gateway, setting=setting, has_key=has_key) is source
@@ -90,7 +90,7 @@ def test_the_bundled_catalogue_is_a_complete_listing_of_one_page(tmp_path: Path)
 
 def test_a_bundled_catalogue_that_is_the_accepted_one_is_not_parsed_again(tmp_path: Path) -> None:
     write_listing(tmp_path, b"no JSON")
-    accepted = [KnownPage(request=Request(host="bundled", path="chutes_catalog.json"), sha256=sha256(b"no JSON"))]
+    accepted = [AcceptedPage(request=Request(host="bundled", path="chutes_catalog.json"), sha256=sha256(b"no JSON"))]
 
     assert read.read_bundled(Chutes(), fixtures=tmp_path, accepted=accepted).listing is None
 
@@ -138,9 +138,9 @@ class Shelf:
             raise Unreachable(f"no page {number}")
         return self.bodies[number]
 
-    def known(self) -> list[KnownPage]:
+    def known(self) -> list[AcceptedPage]:
         return [
-            KnownPage(request=Request(host="api", path="/models", query={"page": number}), sha256=sha256(body))
+            AcceptedPage(request=Request(host="api", path="/models", query={"page": number}), sha256=sha256(body))
             for number, body in self.bodies.items()
         ]
 
@@ -155,7 +155,7 @@ def shelf(*rows: Json) -> Shelf:
     )
 
 
-def read_shop(fetch: Shelf, *, accepted: Sequence[KnownPage] = ()) -> read.Reading:
+def read_shop(fetch: Shelf, *, accepted: Sequence[AcceptedPage] = ()) -> read.Reading:
     return read.read_api(Shop(), fetch=fetch, config=Config(has_key=False), accepted=accepted)
 
 
@@ -181,7 +181,7 @@ def test_pages_that_are_all_the_accepted_ones_are_fetched_and_not_parsed() -> No
 
 
 @pytest.mark.parametrize("changed", [1, 2, 3])
-def test_from_the_first_page_that_differs_on_the_walk_decides_and_no_page_is_asked_for_twice(changed: int) -> None:
+def test_from_the_first_different_page_on_the_walk_decides_and_asks_for_no_page_twice(changed: int) -> None:
     before = shelf("a", "b", "c")
     now = shelf(*["x" if number == changed else row for number, row in enumerate("abc", start=1)])
 
@@ -313,7 +313,7 @@ def test_a_number_is_read_exactly_and_never_as_a_float(number: str) -> None:
         max_leaves=5,
     )
 )
-def test_whatever_json_says_holds_no_float(value: Json) -> None:
+def test_no_json_is_decoded_to_a_float(value: Json) -> None:
     assert not holds_float(read.decoded(json.dumps(value).encode()))
 
 

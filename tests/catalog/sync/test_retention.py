@@ -134,7 +134,7 @@ def test_a_young_capture_that_no_run_has_yet_is_kept(settings: Settings) -> None
     assert prune_on(6)["captures"] == 1
 
 
-def test_after_pruning_everything_the_catalogue_can_be_made_again_and_the_held_run_released(
+def test_after_pruning_the_catalogue_can_be_rebuilt_and_the_held_run_released(
     history: dict[str, SyncRun], settings: Settings
 ) -> None:
     settings.KEEP_RUNS_DAYS = settings.KEEP_CAPTURES_DAYS = settings.KEEP_VERSIONS_DAYS = 1
@@ -196,7 +196,7 @@ def test_the_history_of_prices_outlives_all_of_it(fixtures_dir: Path, settings: 
     assert PriceHold.objects.count() == len(ROWS)
 
 
-def test_beat_has_it_done_and_what_was_forgotten_is_told(
+def test_beat_prunes_and_the_feed_reports_what_was_forgotten(
     history: dict[str, SyncRun], settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.KEEP_RUNS_DAYS = 5

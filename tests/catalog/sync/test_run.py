@@ -182,7 +182,7 @@ def test_a_new_renderer_that_changes_no_document_moves_nothing(
     assert published() == before
 
 
-def test_a_new_renderer_renders_every_gateways_offers_in_one_revision_that_the_feed_calls_rendered(
+def test_a_new_renderer_renders_all_offers_in_one_revision_of_its_own(
     shop: Shop, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync_rows(fixtures_dir, [chutes_row("a/1"), chutes_row("a/2")])
@@ -446,7 +446,7 @@ def test_an_exception_whose_words_no_database_can_store_is_recorded_nevertheless
     assert SyncRun.objects.get().error.startswith("unexpected RuntimeError: a")
 
 
-def test_a_run_that_takes_too_long_says_so(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_takes_too_long_reports_it(fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Chutes, "record", raising(SoftTimeLimitExceeded()))
 
     report = sync_rows(fixtures_dir, chutes_rows(1))
@@ -455,7 +455,7 @@ def test_a_run_that_takes_too_long_says_so(fixtures_dir: Path, monkeypatch: pyte
     assert report.run.error == "took longer than 900 seconds"
 
 
-def test_a_run_that_is_interrupted_says_so_and_frees_the_gateway(
+def test_a_run_that_is_interrupted_reports_it_and_frees_the_gateway(
     fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Chutes, "record", raising(KeyboardInterrupt()))
@@ -494,11 +494,11 @@ def test_a_dry_run_writes_nothing_and_counts_what_a_run_would_do(fixtures_dir: P
     lease = ("Gateway.lease_token", "Gateway.lease_expires_at")
     before = stored(leaving_out=lease)
 
-    told = sync(dry_run=True)
+    report = sync(dry_run=True)
 
     assert stored(leaving_out=lease) == before
     assert (
-        counts(told.run)
+        counts(report.run)
         == counts(sync().run)
         == {
             "seen": 5,
@@ -509,7 +509,7 @@ def test_a_dry_run_writes_nothing_and_counts_what_a_run_would_do(fixtures_dir: P
             "rejected": 1,
         }
     )
-    assert [rejection.model_id for rejection in told.rejections] == ["a/6"]
+    assert [rejection.model_id for rejection in report.rejections] == ["a/6"]
 
 
 def test_a_dry_run_on_an_empty_catalogue_publishes_nothing() -> None:
@@ -529,12 +529,12 @@ def test_a_dry_run_that_fails_is_not_recorded_either(fixtures_dir: Path) -> None
     assert Gateway.objects.get().next_run_at is None
 
 
-def test_a_run_says_what_it_is_doing() -> None:
-    said: list[str] = []
+def test_a_run_reports_its_progress() -> None:
+    lines: list[str] = []
 
-    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND, say=said.append)
+    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND, say=lines.append)
 
-    assert said == [
+    assert lines == [
         "Chutes.ai: reading the bundled catalogue",
         "Chutes.ai: checking 104 rows",
         "Chutes.ai: comparing and publishing",

@@ -140,7 +140,7 @@ def test_of_callers_at_once_only_one_is_given_each_gateway(monkeypatch: pytest.M
 
 
 @pytest.mark.django_db
-def test_a_run_that_is_asked_for_is_due_at_once_and_stands_in_the_runs() -> None:
+def test_a_requested_run_is_due_at_once_and_is_listed() -> None:
     Gateway.objects.create(slug="chutes", next_run_at=NOW + timedelta(hours=1))
 
     run = schedule.request_run("chutes", now=NOW)
@@ -150,7 +150,7 @@ def test_a_run_that_is_asked_for_is_due_at_once_and_stands_in_the_runs() -> None
 
 
 @pytest.mark.django_db
-def test_whoever_asks_while_a_run_waits_gets_that_one_and_others_one_of_their_own() -> None:
+def test_a_request_gets_the_waiting_run_and_a_later_one_gets_its_own() -> None:
     first, second, other = (schedule.request_run(slug, now=NOW) for slug in ("chutes", "chutes", "portkey"))
 
     assert first == second != other
@@ -166,7 +166,7 @@ def test_beat_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError("no broker"), ConnectionRefusedError()])
-def test_without_a_broker_somebody_is_told_that_the_next_beat_does_it(
+def test_without_a_broker_the_answer_is_that_the_next_beat_does_it(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(name: str, **options: object) -> None:

@@ -73,11 +73,11 @@ def test_the_key_reaches_the_gateway_and_no_table_log_or_output(
     assert all(seen.headers["authorization"] == f"Bearer {KEY}" for seen in gateway.seen)
     assert gateway.seen
     assert bool(broken) == (SyncRun.objects.get().outcome == SyncRun.Outcome.FAILED)
-    told = [out.getvalue(), caplog.text, *capfd.readouterr(), repr(stored())]
-    assert [text for text in told if "THE-SECRET" in text] == []
+    shown = [out.getvalue(), caplog.text, *capfd.readouterr(), repr(stored())]
+    assert [text for text in shown if "THE-SECRET" in text] == []
 
 
-def test_an_unexpected_error_does_not_tell_the_key_either(
+def test_an_unexpected_error_does_not_contain_the_key_either(
     gateway: Upstream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(self: Shop, row: object) -> None:

@@ -80,21 +80,21 @@ ERRORS: list[GatewayError] = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_while_nothing_was_ever_published_the_bundled_catalogue_stands_in_for_an_api_that_fails(
+def test_before_the_first_publication_the_bundled_catalogue_replaces_an_api_that_fails(
     error: GatewayError, auto: Network
 ) -> None:
     auto.fail("shop", error)
-    said: list[str] = []
+    lines: list[str] = []
 
-    report = run.run_gateway("shop", trigger=SyncRun.Trigger.SCHEDULE, say=said.append)
+    report = run.run_gateway("shop", trigger=SyncRun.Trigger.SCHEDULE, say=lines.append)
 
     assert report.run.outcome == Outcome.PUBLISHED
     assert runs() == [("api", Outcome.FAILED), ("bundled", Outcome.PUBLISHED)]
     assert set(served()) == {row["id"] for row in BUNDLED}
-    assert f"Shop: {error}; falling back to the bundled catalogue" in said
+    assert f"Shop: {error}; falling back to the bundled catalogue" in lines
 
 
-def test_it_stands_in_for_an_empty_answer_too(auto: Network) -> None:
+def test_it_replaces_an_empty_answer_too(auto: Network) -> None:
     auto.list_shop([])
 
     sync("shop")
@@ -124,14 +124,14 @@ def test_what_was_withdrawn_was_published_once(auto: Network) -> None:
     assert SyncRun.objects.count() == 2
 
 
-def test_an_api_that_was_asked_for_by_name_has_no_stand_in(auto: Network) -> None:
+def test_an_api_that_was_asked_for_by_name_is_not_replaced(auto: Network) -> None:
     auto.fail("shop", Unreachable("no answer"))
 
     assert sync("shop", source="api").run.outcome == Outcome.FAILED
     assert published() == (0, {})
 
 
-def test_where_the_bundled_catalogue_fails_too_the_run_says_so(auto: Network, fixtures_dir: Path) -> None:
+def test_if_the_bundled_catalogue_fails_too_the_run_reports_it(auto: Network, fixtures_dir: Path) -> None:
     auto.fail("shop", Unreachable("no answer"))
     (fixtures_dir / "shop_catalog.json").unlink()
 
@@ -141,7 +141,7 @@ def test_where_the_bundled_catalogue_fails_too_the_run_says_so(auto: Network, fi
     assert runs() == [("api", Outcome.FAILED), ("bundled", Outcome.FAILED)]
 
 
-def test_a_dry_run_tries_the_stand_in_and_writes_nothing(auto: Network) -> None:
+def test_a_dry_run_tries_the_bundled_catalogue_and_writes_nothing(auto: Network) -> None:
     auto.fail("shop", Unreachable("no answer"))
 
     report = sync("shop", dry_run=True)
@@ -166,7 +166,7 @@ def test_after_the_bundled_catalogue_the_api_is_due_at_once(auto: Network) -> No
     assert shop_row().next_run_at == schedule.next_slot("shop", after=NOW, interval=HOUR)
 
 
-def test_where_only_the_api_may_be_read_no_bundled_catalogue_stands_in(auto: Network, settings: Settings) -> None:
+def test_if_only_the_api_may_be_read_no_bundled_catalogue_replaces_it(auto: Network, settings: Settings) -> None:
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, "shop": "api"}
 
     assert run.publish_bundled_if_nothing_is("shop", trigger=SyncRun.Trigger.COMMAND) is None
@@ -181,7 +181,7 @@ def test_where_bundled_is_the_source_it_is_no_bridge(network: Network, fixtures_
     assert Gateway.objects.get().next_run_at == schedule.next_slot("chutes", after=NOW, interval=HOUR)
 
 
-def test_a_gateway_that_asked_to_be_left_alone_is_even_while_the_bundled_catalogue_stands_in(auto: Network) -> None:
+def test_a_gateway_that_asked_for_a_pause_gets_it_while_the_bundled_catalogue_serves(auto: Network) -> None:
     auto.fail("shop", RateLimited("answered 429", retry_after=3_600))
 
     sync_at(NOW)
@@ -259,9 +259,7 @@ def test_one_good_answer_ends_the_back_off(good: list[dict[str, object]], auto: 
         (1e300, 6 * HOUR),
     ],
 )
-def test_a_gateway_that_says_how_long_it_wants_to_be_left_alone_is(
-    retry_after: float | None, pause: timedelta, auto: Network
-) -> None:
+def test_a_gateway_that_asks_for_a_pause_gets_it(retry_after: float | None, pause: timedelta, auto: Network) -> None:
     sync_at(NOW - HOUR)
     auto.fail("shop", RateLimited("answered 429", retry_after=retry_after))
 
@@ -303,7 +301,7 @@ def test_a_failed_run_that_was_requested_is_tried_again_soon(auto: Network) -> N
     assert (shop_row().failures, shop_row().next_run_at) == (4, NOW + MINUTE + schedule.RETRY_AFTER)
 
 
-def test_whoever_starts_a_run_a_gateway_that_asks_for_a_pause_gets_it(auto: Network) -> None:
+def test_a_gateway_that_asks_for_a_pause_gets_it_for_every_trigger(auto: Network) -> None:
     fail_by_the_schedule(auto, times=1)
     auto.fail("shop", RateLimited("answered 429", retry_after=7_200))
 
@@ -312,7 +310,7 @@ def test_whoever_starts_a_run_a_gateway_that_asks_for_a_pause_gets_it(auto: Netw
     assert (shop_row().failures, shop_row().next_run_at) == (1, NOW + MINUTE + 2 * HOUR)
 
 
-def test_after_the_pause_of_a_first_failure_a_start_of_the_program_asks_a_failed_gateway_again(auto: Network) -> None:
+def test_a_start_asks_a_failed_gateway_again_after_the_pause_of_a_first_failure(auto: Network) -> None:
     fail_by_the_schedule(auto, times=9)
     assert shop_row().next_run_at == NOW + 6 * HOUR
 
