@@ -62,7 +62,7 @@ def writer(*, fixtures: Path) -> Writer:
 
 def _sorted(gateway: Gateway, *, fixtures: Path) -> Sorted:
     listing = Listing(rows=bundle.bundled_rows(gateway, fixtures=fixtures), is_complete=True)
-    return sort_rows(gateway, listing, reader="", known={})
+    return sort_rows(gateway, listing, reader="", accepted={})
 
 
 def _environment(gateway: Gateway) -> str:
