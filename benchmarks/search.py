@@ -34,7 +34,7 @@ def with_prose(rows: Rows, dice: random.Random) -> Rows:
     """
     import orjson
 
-    from catalog.memory.index import Row
+    from catalog.memory.rows import Row
 
     words = ["".join(dice.choices(LETTERS, k=dice.randint(2, 12))) for _ in range(20_000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
 from catalog.memory import snapshot
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.parameters import filters
 from catalog.parameters.filterset import InvalidParameters
 from catalog.pricing import workloads

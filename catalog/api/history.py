@@ -18,7 +18,7 @@ from catalog.history import feed, offers
 from catalog.history.offers import OfferThen
 from catalog.history.versions import Change, Position, Wanted
 from catalog.memory import snapshot
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.models import Price
 from catalog.normalize import dates
 from catalog.parameters import filters, filterset

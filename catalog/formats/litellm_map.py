@@ -16,7 +16,7 @@ import orjson
 
 from catalog.documents import reading
 from catalog.memory import derived
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.unhurried import unhurried

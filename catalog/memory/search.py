@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import orjson
 from pyroaring import BitMap
@@ -35,13 +35,11 @@ from rapidfuzz.distance import OSA
 from catalog import registry
 from catalog.memory import search_words
 from catalog.memory.postings import Postings
+from catalog.memory.rows import Row
 from catalog.memory.search_words import FIELDS, HEAD_MARK, HEADS, NAME, PROVIDER
 from catalog.memory.unhurried import unhurried
 
-if TYPE_CHECKING:
-    from catalog.memory.index import Row  # an import at run time would be circular: the index holds a Search
-
-Rows = Mapping[int, "Row"]
+Rows = Mapping[int, Row]
 Hits = list[tuple[int, BitMap]]
 """The matches of one word: costs, lowest first, and the positions that match at this cost."""
 Standing = tuple[tuple[int, int], bool, int]

@@ -27,7 +27,8 @@ from django.db.models import Q, QuerySet
 from access import keys
 from catalog import registry
 from catalog.memory import derived, unhurried
-from catalog.memory.index import Identity, Index, Row
+from catalog.memory.index import Index
+from catalog.memory.rows import Identity, Row
 from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
 

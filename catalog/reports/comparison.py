@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from catalog.documents import reading
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.pricing import money, workloads
 from catalog.records import ModelType
 from catalog.reports.tariffs import tariff

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.pricing import costing, workloads
 from catalog.reports.comparison import WITHDRAWN

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from catalog.documents import rendering
 from catalog.formats import drop_in
 from catalog.memory import snapshot
-from catalog.memory.index import Identity, Row
+from catalog.memory.rows import Identity, Row
 from catalog.memory.snapshot import Snapshot
 from catalog.records import Availability, OfferRecord
 from catalog.reports import comparison

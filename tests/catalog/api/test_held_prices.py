@@ -14,7 +14,7 @@ from django.test import Client
 from catalog.documents import reading, rendering
 from catalog.formats import litellm_map
 from catalog.memory import snapshot
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.pricing import meters
 from catalog.records import Condition, ModelType, PriceRecord
 from catalog.sync.guard import Limits, StrictGuard

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from catalog.formats import drop_in, litellm_map
 from catalog.memory import derived, index
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.reports import canonical, tariffs
 from tests.catalog.memory import generated

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from catalog.memory import index, search_words
-from catalog.memory.index import Identity, Index, Row
+from catalog.memory.index import Index
+from catalog.memory.rows import Identity, Row
 from catalog.memory.search import MOST_CORRECTED, Search
 from catalog.memory.search_words import DESCRIPTION, FIELDS, HEAD_MARK, NAME, PROVIDER
 from catalog.memory.selection import RELEVANCE, Selection
