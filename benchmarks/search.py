@@ -135,11 +135,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         catalogues.set_up(options.database or f"{folder}/catalogue.sqlite3")
-        from catalog.memory import snapshot
+        from catalog.memory import loading
 
         if not options.database:
             catalogues.build(options.offers)
-        rows = snapshot.load().rows
+        rows = loading.load().rows
         say(f"{len(rows)} offers as they are")
         measure(rows)
         say(f"{len(rows)} offers with long descriptions and many words in names")

@@ -11,8 +11,9 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 
 from catalog import registry
+from catalog.memory.following import NotReady
 from catalog.memory.rows import Row
-from catalog.memory.snapshot import NotReady, Snapshot
+from catalog.memory.snapshot import Snapshot
 from catalog.normalize import dates
 from catalog.parameters.filterset import SelectionFilterSet
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from catalog.api import answers, serializers
 from catalog.api.canonical import asked_quantities, workload
 from catalog.api.views import CatalogView
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.parameters import filters
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem
 from catalog.reports import side_by_side
@@ -32,7 +32,7 @@ class Compare(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         values = self.query(request).values
-        held = snapshot.current()
+        held = following.current()
         models = models_of(held)
         asked = named_models(models, values["ids"])
         rows = [models.rows_of(slug) for slug in asked.values()]

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from catalog.api import answers, bodies, estimate_body, serializers
 from catalog.api.compare import named_models
 from catalog.api.views import CatalogView
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.selection import Selection
 from catalog.pricing import costing, meters, money
 from catalog.reports import estimates
@@ -43,7 +43,7 @@ class Estimate(CatalogView):
         self.query(request)
         body = bodies.read(request, estimate_body.EstimateBody)
         workload = estimate_body.workload(body.workload)
-        selection = _selection(Selection.of(snapshot.current()), body)
+        selection = _selection(Selection.of(following.current()), body)
         found = estimates.estimate(selection, workload)
         page = found.page(found.costed, offset=body.offset, limit=body.limit)
         uncosted = found.page(found.uncosted, offset=body.uncosted_offset, limit=body.uncosted_limit)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers, spreadsheet
 from catalog.api.views import CatalogView
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.selection import Selection
 from catalog.parameters import offer_filters
 
@@ -30,7 +30,7 @@ class Export(CatalogView):
     filterset_class = offer_filters.NarrowingFilterSet
 
     def selection(self, request: Request) -> Selection:
-        return self.query(request).narrowed(Selection.of(snapshot.current()))
+        return self.query(request).narrowed(Selection.of(following.current()))
 
     # DRF would describe the address in JSON, but label it with the format of the export.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]

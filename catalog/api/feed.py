@@ -27,7 +27,7 @@ from catalog.api.views import CatalogView
 from catalog.documents.differences import DESCRIBING, PRICED, Kind, PriceChange
 from catalog.history import feed
 from catalog.history.versions import Change
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.parameters import filters
 from catalog.pricing.meters import METERS
 
@@ -68,7 +68,7 @@ class ChangeFeed(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
-        held = snapshot.current()
+        held = following.current()
         with answers.reading_tables():
             founded_at = feed.founded_at()
             chosen = wanted(query)

@@ -17,7 +17,7 @@ from catalog.documents.differences import PriceChange
 from catalog.history import feed, offers
 from catalog.history.offers import OfferThen
 from catalog.history.versions import Change, Position, Wanted
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.rows import Row
 from catalog.models import Price
 from catalog.normalize import dates
@@ -42,7 +42,7 @@ class ModelHistory(CatalogView):
     def get(self, request: Request, model_id: str) -> HttpResponse:
         query = self.query(request)
         gateway, as_of, offset, limit = (query.values[name] for name in ("gateway", "as_of", "offset", "limit"))
-        held = snapshot.current()
+        held = following.current()
         rows = {row.gateway: row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}}
         if not rows:
             raise Http404("There is no model of this id here.")
@@ -82,7 +82,7 @@ class ChangeList(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
-        held = snapshot.current()
+        held = following.current()
         with answers.reading_tables():
             page = _page(query, until=held.revision)
         begin = dict.fromkeys(BEGINNINGS) | _beginning(page.end)

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from catalog import queries
 from catalog import registry as gateways
 from catalog.api import errors
-from catalog.memory import snapshot
+from catalog.memory import following
 from front.counts import BOUNDS_SECONDS, counts
 
 FIGURES_SECONDS = 10.0
@@ -84,11 +84,11 @@ def _of_requests() -> Iterator[Metric]:
 
 
 def _of_snapshot() -> Iterator[Metric]:
-    failing = snapshot.is_failing()
+    failing = following.is_failing()
     yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
     try:
-        held = snapshot.current()
-    except snapshot.NotReady:
+        held = following.current()
+    except following.NotReady:
         return
     age = (timezone.now() - held.published_at).total_seconds()
     yield GaugeMetricFamily("gatewayz_snapshot_revision", "The revision that is served.", held.revision)
@@ -122,8 +122,8 @@ def _of_tables() -> Iterator[Metric]:
         of_gateways.add_metric([slug, state.state], 1)
     yield of_gateways
     try:
-        lag = published - snapshot.current().revision
-    except snapshot.NotReady:
+        lag = published - following.current().revision
+    except following.NotReady:
         return
     yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", max(0, lag))
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from catalog.api import answers, serializers
 from catalog.api.views import CatalogView
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.selection import Selection
 from catalog.parameters import offer_filters
 from catalog.reports.statistics import statistics
@@ -23,5 +23,5 @@ class Stats(CatalogView):
         responses=serializers.StatsSerializer,
     )
     def get(self, request: Request) -> HttpResponse:
-        selection = self.query(request).narrowed(Selection.of(snapshot.current()))
+        selection = self.query(request).narrowed(Selection.of(following.current()))
         return answers.published(selection.snapshot, {"data": statistics(selection)})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.parameters import filters, offer_filters
 from catalog.parameters.filterset import InvalidParameters, SelectionFilterSet
 
@@ -57,8 +57,8 @@ ENDPOINTS: Sequence[Endpoint] = (
 def identity() -> object | None:
     """The snapshot that is served now; answers of another one are not kept. None: there is none yet."""
     try:
-        return snapshot.current().identity
-    except snapshot.NotReady:
+        return following.current().identity
+    except following.NotReady:
         return None
 
 

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from catalog import icons, registry
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.web.pages import Page
 
 
@@ -16,7 +16,7 @@ class Logo(Page):
 
     def get(self, request: Request, key: str) -> HttpResponse:
         self.check_parameters(request)
-        held = snapshot.current()
+        held = following.current()
         known = registry.PROVIDERS.of(key)
         told = held.providers.get(registry.PROVIDERS.key(key))
         if known is None and not held.index.having("provider", registry.PROVIDERS.key(key)):

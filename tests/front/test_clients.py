@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from access import keys
 from access.models import ApiKey
-from catalog.memory import snapshot
+from catalog.memory import following
 from front.front import CREDENTIALS, PERSONAL
 from tests.factories import offer_record, publish
 from tests.front.web import Answered, Web
@@ -37,7 +37,7 @@ def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 5
     settings.API_KEY_RATE_LIMIT_PER_MINUTE = 7
     publish(offer_record(), offer_record("maker/other"))
-    snapshot.refresh()
+    following.refresh()
     keys.refresh()
     return Web()
 
@@ -228,7 +228,7 @@ def test_the_keys_are_read_with_the_snapshot(web: Web) -> None:
     _, secret = ApiKey.objects.issue(name="new")
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status.startswith("401")
 
-    snapshot._refresh_or_say_why()
+    following._refresh_or_say_why()
 
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status == "200 OK"
 

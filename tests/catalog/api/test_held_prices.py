@@ -13,7 +13,7 @@ from django.test import Client
 
 from catalog.documents import reading, rendering
 from catalog.formats import litellm_map
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.rows import Row
 from catalog.pricing import meters
 from catalog.records import Condition, ModelType, PriceRecord
@@ -42,7 +42,7 @@ def held(db: None) -> None:
             gateway="openrouter",
             guard=guard,
         )
-    snapshot.refresh()
+    following.refresh()
 
 
 def test_estimates_mark_offers_and_lines(client: Client, held: None) -> None:

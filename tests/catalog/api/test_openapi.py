@@ -28,7 +28,7 @@ from access import keys
 from access.models import ApiKey
 from catalog import registry
 from catalog.api.serializers import OfferSerializer
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision, SyncRun
 from catalog.pricing.meters import METERS
@@ -180,8 +180,8 @@ def catalogue(catalogue: Snapshot) -> Snapshot:
         "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1", **told
     )
     publish(record, gateway="openrouter")
-    snapshot.refresh()
-    return snapshot.current()
+    following.refresh()
+    return following.current()
 
 
 def formats() -> FormatChecker:
@@ -436,7 +436,7 @@ def test_an_offer_of_which_little_is_known_and_one_priced_by_token_are_as_the_do
         "unknown", provider_slug=None, prices=(), input_modalities=None, output_modalities=None, zero_is_free=False
     )
     publish(unknown, offer_record("dynamic", prices=(), is_dynamic=True), offer_record(prices=per_token(prompt="1E-9")))
-    snapshot.refresh()
+    following.refresh()
 
     assert complaints("/catalog/models", client.get("/catalog/models")) == []
 
@@ -449,7 +449,7 @@ def test_differences_that_not_everybody_tells_are_as_the_document_says(client: C
     ):
         told = {"context_length": length, "supported_parameters": words, "prices": per_token(prompt="1E-6")}
         publish(offer_record("acme/heron", provider_slug="acme", **told), gateway=gateway, is_complete=False)
-    snapshot.refresh()
+    following.refresh()
     compared = f"acme/heron,{EXAMPLE_PATHS['slug']},Qwen/Qwen3-32B"
     for path, address in (
         ("/catalog/canonical/{slug}", "/catalog/canonical/acme/heron"),
@@ -480,7 +480,7 @@ def fields_and_values(
 def test_a_row_has_exactly_the_fields_of_its_serializer_at_every_depth(client: Client, catalogues: Snapshot) -> None:
     dearer = PriceRecord(meter="input.text", amount=Decimal("1E-5"), conditions=(("prompt_tokens", ">=", 200001),))
     publish(offer_record("tiered", prices=(*per_token(prompt="1E-6"), dearer)), is_complete=False)
-    snapshot.refresh()
+    following.refresh()
     of_gateway = [read(client, f"/catalog/models?gateway={slug}&limit=1000")["data"] for slug in registry.GATEWAYS]
     rows = [row for listed in of_gateway for row in listed]
 
@@ -581,7 +581,7 @@ def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
 
 def test_every_parameter_has_an_example_that_finds_something(client: Client, catalogues: Snapshot) -> None:
     publish(offer_record("example", tags=("hot",)), is_complete=False)
-    snapshot.refresh()
+    following.refresh()
     for path, parameter in PARAMETERS:
         [value] = parameter["schema"]["examples"]
         assert Draft202012Validator(parameter["schema"]).is_valid(value), (path, parameter["name"])

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from access import keys
 from access.models import ApiKey
-from catalog.memory import derived, snapshot
+from catalog.memory import derived, following, loading
 from catalog.models import OfferVersion, Revision
 from catalog.models.moment import one_moment
 from tests.factories import hourly, offer_record, publish
@@ -31,7 +31,7 @@ committed = pytest.mark.django_db(transaction=True)
 
 
 def hourly_rates() -> list[tuple[str, str]]:
-    return [(row.id, orjson.loads(row.document)["pricing"]["hourly_rate"]) for row in snapshot.current().rows]
+    return [(row.id, orjson.loads(row.document)["pricing"]["hourly_rate"]) for row in following.current().rows]
 
 
 def refuse(*args: object) -> NoReturn:
@@ -71,20 +71,20 @@ def in_a_thread(work: Callable[[], object]) -> None:
 
 
 def test_before_anything_was_read_there_is_nothing_to_serve() -> None:
-    with pytest.raises(snapshot.NotReady):
-        snapshot.current()
+    with pytest.raises(following.NotReady):
+        following.current()
 
 
 def test_the_empty_catalogue_is_a_revision_like_any_other(db: None) -> None:
-    snapshot.refresh()
+    following.refresh()
 
-    assert (snapshot.current().revision, snapshot.current().rows) == (0, [])
+    assert (following.current().revision, following.current().rows) == (0, [])
 
 
 def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) -> None:
     publish(offer_record("maker/z"), offer_record("maker/a", tags=("Hot",)), offer_record("unmade", provider_slug=None))
 
-    held = snapshot.load()
+    held = loading.load()
 
     published = OfferVersion.objects.current().values_list("offer__model_id", "document", "offer__canonical__slug")
     assert {row.id: row.document.decode() for row in held.rows} == {
@@ -124,9 +124,9 @@ def test_only_the_open_version_of_an_offer_is_served(db: None) -> None:
     for amount in ("1", "2", "3"):
         publish(offer_record(prices=(hourly(amount),)))
 
-    snapshot.refresh()
+    following.refresh()
 
-    assert snapshot.current().revision == 3
+    assert following.current().revision == 3
     assert hourly_rates() == [("maker/model", "3.0")]
 
 
@@ -135,54 +135,54 @@ def test_only_the_open_version_of_an_offer_is_served(db: None) -> None:
 
 def test_a_refresh_with_nothing_new_keeps_the_very_snapshot(db: None) -> None:
     publish(offer_record())
-    snapshot.refresh()
-    held = snapshot.current()
+    following.refresh()
+    held = following.current()
     publish(offer_record())  # the same again is no news
 
-    snapshot.refresh()
+    following.refresh()
 
-    assert snapshot.current() is held
+    assert following.current() is held
 
 
 def test_a_refresh_after_a_publication_serves_it_and_leaves_readers_the_old_one(db: None) -> None:
     publish(offer_record(prices=(hourly("1"),)))
-    snapshot.refresh()
-    held = snapshot.current()
+    following.refresh()
+    held = following.current()
     publish(offer_record(prices=(hourly("2"),)))
 
-    snapshot.refresh()
+    following.refresh()
 
     assert hourly_rates() == [("maker/model", "2.0")]
-    assert (held.revision, snapshot.current().revision) == (1, 2)
+    assert (held.revision, following.current().revision) == (1, 2)
     assert orjson.loads(held.rows[0].document)["pricing"]["hourly_rate"] == "1.0"
 
 
 def test_a_restored_database_whose_revision_has_the_same_number_is_read_anew(db: None) -> None:
     publish(offer_record())
-    snapshot.refresh()
-    held = snapshot.current()
+    following.refresh()
+    held = following.current()
     Revision.objects.filter(number=1).update(published_at=held.published_at + timedelta(seconds=1))
 
-    snapshot.refresh()
+    following.refresh()
 
-    assert snapshot.current() is not held
-    assert snapshot.current().published_at == held.published_at + timedelta(seconds=1)
+    assert following.current() is not held
+    assert following.current().published_at == held.published_at + timedelta(seconds=1)
 
 
-@pytest.mark.parametrize("step", ["newest", "_caught_up"])
+@pytest.mark.parametrize("step", ["newest", "caught_up"])
 def test_a_refresh_that_fails_says_so_and_leaves_the_old_snapshot(
     db: None, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     publish(offer_record())
-    snapshot.refresh()
-    held = snapshot.current()
+    following.refresh()
+    held = following.current()
     publish(offer_record(prices=(hourly("9"),)))
-    monkeypatch.setattr(Revision.objects if step == "newest" else snapshot, step, refuse)
+    monkeypatch.setattr(Revision.objects if step == "newest" else loading, step, refuse)
 
     with pytest.raises(DatabaseError):
-        snapshot.refresh()
+        following.refresh()
 
-    assert snapshot.current() is held
+    assert following.current() is held
 
 
 # --- the thread ------------------------------------------------------------------------------------------------------
@@ -206,14 +206,14 @@ def test_the_thread_outlives_every_failure_and_catches_up_afterwards(
             raise Enough
 
     monkeypatch.setattr(
-        snapshot, "time", SimpleNamespace(sleep=nap, perf_counter=time.perf_counter, monotonic=time.monotonic)
+        following, "time", SimpleNamespace(sleep=nap, perf_counter=time.perf_counter, monotonic=time.monotonic)
     )
 
     with pytest.raises(Enough):
-        snapshot._follow()
+        following._follow()
 
     assert naps == [settings.SNAPSHOT_POLL_SECONDS] * 4
-    assert snapshot.current().revision == 1
+    assert following.current().revision == 1
 
 
 @pytest.mark.parametrize("error", [DatabaseError("gone"), ValueError("no JSON"), KeyError("name"), MemoryError()])
@@ -222,10 +222,10 @@ def test_no_error_of_a_refresh_escapes_into_the_thread(monkeypatch: pytest.Monke
         raise error
 
     closed: list[bool] = []
-    monkeypatch.setattr(snapshot, "refresh", fail)
+    monkeypatch.setattr(following, "refresh", fail)
     monkeypatch.setattr(connection, "close", lambda: closed.append(True))
 
-    snapshot._refresh_or_say_why()
+    following._refresh_or_say_why()
 
     assert closed == [True]  # a broken connection would fail every time from now on
 
@@ -234,16 +234,16 @@ def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, secret = ApiKey.objects.issue(name="a client")
-    snapshot._refresh_or_say_why()
+    following._refresh_or_say_why()
     assert keys.key_of({"HTTP_X_API_KEY": secret}) is not None
     publish(offer_record())
-    monkeypatch.setattr(snapshot, "_caught_up", refuse)
+    monkeypatch.setattr(loading, "caught_up", refuse)
     monkeypatch.setattr(connection, "close", lambda: None)
 
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
-    snapshot._refresh_or_say_why()
+    following._refresh_or_say_why()
 
-    assert snapshot.is_failing()
+    assert following.is_failing()
     with pytest.raises(keys.WrongKey):
         keys.key_of({"HTTP_X_API_KEY": secret})
 
@@ -251,41 +251,41 @@ def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
 def test_what_was_asked_of_the_last_revision_is_there_before_anybody_can_ask_for_the_next(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshot.refresh()
-    before = snapshot.current()
+    following.refresh()
+    before = following.current()
     carried: list[tuple[object, object]] = []
 
     def carry_on(old: object, new: object) -> None:
-        assert snapshot.current() is before
+        assert following.current() is before
         carried.append((old, new))
 
     monkeypatch.setattr(derived, "carry_on", carry_on)
-    snapshot.refresh()
+    following.refresh()
     assert carried == []
 
     publish(offer_record())
-    snapshot.refresh()
+    following.refresh()
 
-    assert carried == [(before, snapshot.current())]
+    assert carried == [(before, following.current())]
 
 
 def test_a_failure_that_lasts_is_said_once_and_its_end_once(
     database_lost: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, logger=snapshot.__name__):
+    with caplog.at_level(logging.WARNING, logger=following.__name__):
         for _ in range(3):
-            snapshot._refresh_or_say_why()
+            following._refresh_or_say_why()
         while_lost = [record.levelname for record in caplog.records]
         database_lost.undo()
         for _ in range(3):
-            snapshot._refresh_or_say_why()
+            following._refresh_or_say_why()
 
     assert while_lost == ["ERROR"]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
 @pytest.fixture
-def following(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
+def followers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
     """The thread that follows, once it has tried to read something; it ends before it would wait for more."""
     threads: list[threading.Thread] = []
 
@@ -293,7 +293,7 @@ def following(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread
         connection.close()
         threads.append(threading.current_thread())
 
-    monkeypatch.setattr(snapshot, "_follow", follow)
+    monkeypatch.setattr(following, "_follow", follow)
     monkeypatch.setattr(gc, "freeze", lambda: None)  # objects of other tests must stay collectable
     yield threads
     wait_for_its_end()
@@ -307,29 +307,29 @@ def wait_for_its_end() -> None:
 
 @committed
 def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_keeps_nothing_alive(
-    following: list[threading.Thread],
+    followers: list[threading.Thread],
 ) -> None:
     publish(offer_record())
 
-    snapshot.start_following()
+    following.start_following()
 
-    assert snapshot.current().revision == 1
+    assert following.current().revision == 1
     wait_for_its_end()
-    assert [(thread.name, thread.daemon) for thread in following] == [("snapshot", True)]
+    assert [(thread.name, thread.daemon) for thread in followers] == [("snapshot", True)]
 
 
 def test_a_start_that_takes_long_refuses_until_it_can_serve(
-    following: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
+    followers: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_read = threading.Event()
-    monkeypatch.setattr(snapshot, "START_SECONDS", 0.01)
-    monkeypatch.setattr(snapshot, "_refresh_or_say_why", lambda: may_read.wait(LONGEST_WAIT))
+    monkeypatch.setattr(following, "START_SECONDS", 0.01)
+    monkeypatch.setattr(following, "_refresh_or_say_why", lambda: may_read.wait(LONGEST_WAIT))
 
-    snapshot.start_following()
+    following.start_following()
 
-    assert following == []
-    with pytest.raises(snapshot.NotReady):
-        snapshot.current()
+    assert followers == []
+    with pytest.raises(following.NotReady):
+        following.current()
     may_read.set()
 
 
@@ -354,7 +354,7 @@ def test_what_is_read_is_of_one_moment_and_keeps_no_writer_waiting() -> None:
 @committed
 def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(monkeypatch: pytest.MonkeyPatch) -> None:
     publish(*(offer_record(f"maker/{number}", prices=(hourly("1"),)) for number in range(3)))
-    read_rows = snapshot._rows
+    read_rows = loading._rows
 
     def read_rows_after_another_publication(versions: Any) -> object:
         if Revision.objects.newest().number == 1:
@@ -363,12 +363,12 @@ def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(monkey
             )
         return read_rows(versions)
 
-    monkeypatch.setattr(snapshot, "_rows", read_rows_after_another_publication)
+    monkeypatch.setattr(loading, "_rows", read_rows_after_another_publication)
 
-    snapshot.refresh()
-    first = (snapshot.current().revision, [rate for _, rate in hourly_rates()])
-    snapshot.refresh()
-    second = (snapshot.current().revision, [rate for _, rate in hourly_rates()])
+    following.refresh()
+    first = (following.current().revision, [rate for _, rate in hourly_rates()])
+    following.refresh()
+    second = (following.current().revision, [rate for _, rate in hourly_rates()])
 
     assert (first, second) == ((1, ["1.0"] * 3), (2, ["2.0"] * 3))
 
@@ -381,12 +381,12 @@ def test_a_read_that_fails_leaves_no_transaction_open(monkeypatch: pytest.Monkey
 
     publish(offer_record())
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "_rows", fail)
+        patch.setattr(loading, "_rows", fail)
         with pytest.raises(type(error)):
-            snapshot.load()
+            loading.load()
 
     publish(offer_record(prices=(hourly("2"),)))
-    snapshot.refresh()
+    following.refresh()
 
     assert hourly_rates() == [("maker/model", "2.0")]
 
@@ -406,12 +406,12 @@ def test_a_process_reads_while_a_publication_is_being_written() -> None:
     writer.start()
     try:
         assert is_written.wait(LONGEST_WAIT)
-        snapshot.refresh()
+        following.refresh()
         during = hourly_rates()
     finally:
         may_end.set()
         writer.join(LONGEST_WAIT)
-    snapshot.refresh()
+    following.refresh()
 
     assert during == [("maker/model", "1.0")]
     assert hourly_rates() == [("maker/model", "2.0")]

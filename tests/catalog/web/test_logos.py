@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from catalog import icons, registry
 from catalog.known_providers import KnownProvider, KnownProviders, logo_path
-from catalog.memory import snapshot
+from catalog.memory import following
 from tests.factories import offer_record, served_row, snapshot_of
 
 MARK = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h4v4z"/></svg>'
@@ -32,7 +32,7 @@ def logos(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (folder / "deepseek.svg").write_bytes(MARK)
     settings.LOGOS_DIR = folder
     row = served_row(offer_record("some <maker>/a", provider_slug="some <maker>"), gateway="chutes")
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row))
+    monkeypatch.setattr(following, "_held", snapshot_of(row))
     return folder
 
 
