@@ -24,5 +24,5 @@ from front.counts import counts  # noqa: E402  likewise
 from front.front import Front  # noqa: E402  likewise
 
 # Here and not in an AppConfig: each worker loads this file after the fork, and threads do not survive a fork.
-following.start_following()
-application = Front(django_application, counts=counts, cacheable=cacheable)
+following.FOLLOWER.start()
+application = Front(django_application, counts=counts, cacheable=cacheable, keys=following.FOLLOWER.keys)

@@ -40,7 +40,7 @@ class CanonicalDetail(CatalogView):
     def get(self, request: Request, slug: str) -> HttpResponse:
         query = self.query(request)
         values = query.values
-        held = following.current()
+        held = following.FOLLOWER.current()
         if (merged := held.redirects.get(slug.casefold())) is not None:
             return _moved(merged, query.canonical())
         rows = models_of(held).rows_of(slug)
@@ -73,7 +73,7 @@ class Resolve(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         asked = self.query(request).values["id"]
-        held = following.current()
+        held = following.FOLLOWER.current()
         models = models_of(held)
         meant = models.meant_by(asked)
         [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]

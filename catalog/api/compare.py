@@ -32,7 +32,7 @@ class Compare(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         values = self.query(request).values
-        held = following.current()
+        held = following.FOLLOWER.current()
         models = models_of(held)
         asked = named_models(models, values["ids"])
         rows = [models.rows_of(slug) for slug in asked.values()]

@@ -36,7 +36,7 @@ class Models(CatalogView):
             "input_modalities": asked["input_modalities"] or (),
             "output_modalities": asked["output_modalities"] or ("text",),
         }
-        listing = drop_in.listing_of(following.current())
+        listing = drop_in.listing_of(following.FOLLOWER.current())
         return [model for model in listing.models.values() if model.is_asked_for(**wanted)]
 
 
@@ -101,7 +101,7 @@ class Providers(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public({"data": drop_in.listing_of(following.current()).sellers})
+        return _public({"data": drop_in.listing_of(following.FOLLOWER.current()).sellers})
 
 
 class LiteLLMPrices(CatalogView):
@@ -112,11 +112,11 @@ class LiteLLMPrices(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
-        return _public(orjson.Fragment(litellm_map.map_of(following.current()).body))
+        return _public(orjson.Fragment(litellm_map.map_of(following.FOLLOWER.current()).body))
 
 
 def _model(model_id: str) -> drop_in.Model:
-    found = drop_in.find(following.current(), model_id)
+    found = drop_in.find(following.FOLLOWER.current(), model_id)
     if found is None:
         raise Http404(
             "No model of this list has the id. What it leaves out, for want of a price per token or of a fact that "

@@ -43,7 +43,7 @@ class Estimate(CatalogView):
         self.query(request)
         body = bodies.read(request, estimate_body.EstimateBody)
         workload = estimate_body.workload(body.workload)
-        selection = _selection(Selection.of(following.current()), body)
+        selection = _selection(Selection.of(following.FOLLOWER.current()), body)
         found = estimates.estimate(selection, workload)
         page = found.page(found.costed, offset=body.offset, limit=body.limit)
         uncosted = found.page(found.uncosted, offset=body.uncosted_offset, limit=body.uncosted_limit)

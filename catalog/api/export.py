@@ -30,7 +30,7 @@ class Export(CatalogView):
     filterset_class = offer_filters.NarrowingFilterSet
 
     def selection(self, request: Request) -> Selection:
-        return self.query(request).narrowed(Selection.of(following.current()))
+        return self.query(request).narrowed(Selection.of(following.FOLLOWER.current()))
 
     # DRF would describe the address in JSON, but label it with the format of the export.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]

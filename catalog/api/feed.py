@@ -68,7 +68,7 @@ class ChangeFeed(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
-        held = following.current()
+        held = following.FOLLOWER.current()
         with answers.reading_tables():
             founded_at = feed.founded_at()
             chosen = wanted(query)

@@ -42,7 +42,7 @@ class ModelHistory(CatalogView):
     def get(self, request: Request, model_id: str) -> HttpResponse:
         query = self.query(request)
         gateway, as_of, offset, limit = (query.values[name] for name in ("gateway", "as_of", "offset", "limit"))
-        held = following.current()
+        held = following.FOLLOWER.current()
         rows = {row.gateway: row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}}
         if not rows:
             raise Http404("There is no model of this id here.")
@@ -82,7 +82,7 @@ class ChangeList(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
-        held = following.current()
+        held = following.FOLLOWER.current()
         with answers.reading_tables():
             page = _page(query, until=held.revision)
         begin = dict.fromkeys(BEGINNINGS) | _beginning(page.end)

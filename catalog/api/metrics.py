@@ -84,10 +84,10 @@ def _of_requests() -> Iterator[Metric]:
 
 
 def _of_snapshot() -> Iterator[Metric]:
-    failing = following.is_failing()
+    failing = following.FOLLOWER.is_failing
     yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
     try:
-        held = following.current()
+        held = following.FOLLOWER.current()
     except following.NotReady:
         return
     age = (timezone.now() - held.published_at).total_seconds()
@@ -122,7 +122,7 @@ def _of_tables() -> Iterator[Metric]:
         of_gateways.add_metric([slug, state.state], 1)
     yield of_gateways
     try:
-        lag = published - following.current().revision
+        lag = published - following.FOLLOWER.current().revision
     except following.NotReady:
         return
     yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", max(0, lag))

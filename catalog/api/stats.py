@@ -23,5 +23,5 @@ class Stats(CatalogView):
         responses=serializers.StatsSerializer,
     )
     def get(self, request: Request) -> HttpResponse:
-        selection = self.query(request).narrowed(Selection.of(following.current()))
+        selection = self.query(request).narrowed(Selection.of(following.FOLLOWER.current()))
         return answers.published(selection.snapshot, {"data": statistics(selection)})

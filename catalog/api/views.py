@@ -42,7 +42,7 @@ class ModelList(CatalogView):
     @extend_schema(operation_id="list_models", summary="Offers of models", responses=serializers.ModelListSerializer)
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
-        selection = query.narrowed(Selection.of(following.current()))
+        selection = query.narrowed(Selection.of(following.FOLLOWER.current()))
         page = pages.page_of(selection, query.values)
         fields = query.values["fields"]
         data = answers.picked(page.rows, set(fields)) if fields else answers.fragments(page.rows)
@@ -64,7 +64,7 @@ class ModelDetail(CatalogView):
     )
     def get(self, request: Request, model_id: str) -> HttpResponse:
         gateway = self.query(request).values["gateway"]
-        held = following.current()
+        held = following.FOLLOWER.current()
         rows = [row for row in held.rows_of_id(model_id) if gateway in {"all", row.gateway}]
         if not rows:
             where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
@@ -83,7 +83,7 @@ class ProviderList(CatalogView):
     )
     def get(self, request: Request) -> HttpResponse:
         query = self.query(request)
-        held = following.current()
+        held = following.FOLLOWER.current()
         selection = query.narrowed(Selection.of(held))
         keys = providers.provider_keys(selection)
         start = query.values["offset"]
@@ -110,7 +110,7 @@ class ProviderDetail(CatalogView):
         responses=serializers.ProviderDetailSerializer,
     )
     def get(self, request: Request, provider: str) -> HttpResponse:
-        held = following.current()
+        held = following.FOLLOWER.current()
         selection = self.query(request).narrowed(Selection.of(held))
         key = registry.PROVIDERS.key(provider)
         if not selection.having("provider", key).members:
@@ -136,7 +136,7 @@ class GatewayList(CatalogView):
                 "data": data,
                 "total": len(data),
                 "returned": len(data),
-                "serving_revision": following.current().revision,
+                "serving_revision": following.FOLLOWER.current().revision,
                 "published_revision": newest.number,
             }
         )
@@ -158,15 +158,15 @@ class Ready(CatalogView):
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
         # The database is not queried here: a silent one would block the few threads, and with them cached answers.
-        found = {"serving_revision": None, "published_revision": following.published_revision()}
+        found = {"serving_revision": None, "published_revision": following.FOLLOWER.published_revision}
         problems = []
         try:
-            found["serving_revision"] = following.current().revision
+            found["serving_revision"] = following.FOLLOWER.current().revision
         except following.NotReady as error:
             problems.append(str(error))
         if found["published_revision"] is None:
             problems.append("the database does not answer")
-        if following.is_failing() and found["serving_revision"] is not None:
+        if following.FOLLOWER.is_failing and found["serving_revision"] is not None:
             problems.append("the newest revision cannot be read; the last one that could stays served")
         if found["published_revision"] == 0:
             problems.append("nothing has been published yet; the first sync does it")

@@ -1,4 +1,4 @@
-"""The published revision, in the memory of a serving process.
+"""Follows the published revision, so that a serving process always has the newest one in memory.
 
 Every answer uses one `Snapshot`, so one revision: its count, its page and its figures agree by construction, and reads
 continue while the database is down. A background thread follows the published revision and swaps the snapshot by one
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection
 
-from access import keys
+from access.keys import Keys
 from catalog.memory import derived, loading, unhurried
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision
@@ -36,100 +36,104 @@ class NotReady(Exception):
     """No revision has been read yet."""
 
 
-_held: Snapshot | None = None
+class Follower:
+    """Has the snapshot that a process serves, and replaces it when another revision is published."""
+
+    def __init__(self, *, keys: Keys, snapshot: Snapshot | None = None) -> None:
+        self.keys = keys
+        """Read in the same thread, so that a revoked key ends within seconds, and keys work without the database."""
+        self.snapshot = snapshot
+        """The snapshot that is served; None before the first one has been read."""
+        self.is_failing = False
+        """Whether the last attempt to read the newest revision failed."""
+        self.waiting_since: float | None = None
+        """Since when a short query waits for the database, by `time.monotonic`; None if no query is running."""
+        self._published = snapshot.revision if snapshot else None
+        self._is_stopped = threading.Event()
+
+    def current(self) -> Snapshot:
+        """Return the snapshot that is served. Raise NotReady if the first one has not been read yet."""
+        if self.snapshot is None:
+            raise NotReady("no published revision has been read yet")
+        return self.snapshot
+
+    @property
+    def published_revision(self) -> int | None:
+        """The newest revision that the database reported at the last poll; None while it does not answer."""
+        since = self.waiting_since
+        is_silent = since is not None and time.monotonic() - since > LONGEST_SILENCE_SECONDS
+        return None if is_silent else self._published
+
+    def refresh(self) -> None:
+        """Serve the newest published revision. Raise DatabaseError, and keep the old one, if it cannot be read."""
+        before = self.snapshot
+        with self._waiting():
+            newest = Revision.objects.newest()
+            self._published = newest.number
+        if before is None:
+            self.snapshot = loading.load()
+        # The time is compared too: after a restore, a number that was served before may be another revision.
+        elif (newest.number, newest.published_at) != (before.revision, before.published_at):
+            after = loading.caught_up(before) or loading.load()
+            derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
+            self.snapshot = after
+
+    def try_refresh(self) -> None:
+        """Read the keys and the newest revision; log a failure once, and its end.
+
+        Never raises: if the thread died, the process would keep serving one revision.
+        """
+        try:
+            with self._waiting():
+                self.keys.refresh()  # first: an unreadable revision must keep no revoked key valid
+            self.refresh()
+        except Exception:
+            if not self.is_failing:
+                logger.exception("The newest revision cannot be read; the last one that could stays served")
+            self.is_failing = True
+            connection.close()  # a broken connection would keep failing
+        else:
+            if self.is_failing:
+                logger.warning("The newest revision can be read again")
+            self.is_failing = False
+
+    def start(self, *, wait_seconds: float = START_SECONDS) -> None:
+        """Follow in a thread. Return when the newest revision is served, or after `wait_seconds`."""
+        has_tried = threading.Event()
+        threading.Thread(target=self._run, args=(has_tried,), name="snapshot", daemon=True).start()
+        has_tried.wait(wait_seconds)
+
+    def follow(self) -> None:
+        """Refresh after every SNAPSHOT_POLL_SECONDS, until `stop` is called."""
+        while not self._is_stopped.wait(settings.SNAPSHOT_POLL_SECONDS):
+            self.try_refresh()
+
+    def stop(self) -> None:
+        """Let the thread end, at the latest after the refresh that it is working on."""
+        self._is_stopped.set()
+
+    def _run(self, has_tried: threading.Event) -> None:
+        with unhurried.alone():
+            self.try_refresh()
+        # Freeze what is loaded by now: otherwise the collector would scan the whole catalogue during some request.
+        gc.collect()
+        gc.freeze()
+        has_tried.set()
+        self.follow()
+        connection.close()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Mark the time of a short query to the database."""
+        self.waiting_since = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self._published = None
+            raise
+        finally:
+            self.waiting_since = None
 
 
-def current() -> Snapshot:
-    """Return the snapshot that this process serves. Raise NotReady if the first one has not been read yet."""
-    if _held is None:
-        raise NotReady("no published revision has been read yet")
-    return _held
-
-
-def is_failing() -> bool:
-    """Whether the last attempt to read the newest revision failed."""
-    return _is_failing
-
-
-def published_revision() -> int | None:
-    """Return the newest revision that the database reported at the last poll; None while it does not answer."""
-    is_silent = _waiting_since is not None and time.monotonic() - _waiting_since > LONGEST_SILENCE_SECONDS
-    return None if is_silent else _published
-
-
-_published: int | None = None
-_waiting_since: float | None = None
-
-
-def refresh() -> None:
-    """Serve the newest published revision. Raise DatabaseError, and keep the old one, if it cannot be read."""
-    global _held, _published
-    before = _held
-    with _asking():
-        newest = Revision.objects.newest()
-        _published = newest.number
-    if before is None:
-        _held = loading.load()
-    # The time is compared too: after a restore, a number that was served before may be another revision.
-    elif (newest.number, newest.published_at) != (before.revision, before.published_at):
-        after = loading.caught_up(before) or loading.load()
-        derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
-        _held = after
-
-
-@contextmanager
-def _asking() -> Iterator[None]:
-    """Mark the time of a short query to the database."""
-    global _published, _waiting_since
-    _waiting_since = time.monotonic()
-    try:
-        yield
-    except Exception:
-        _published = None
-        raise
-    finally:
-        _waiting_since = None
-
-
-def start_following() -> None:
-    """Follow the newest revision in a thread. Return when it is served, or after START_SECONDS."""
-    has_tried = threading.Event()
-    threading.Thread(target=_begin, args=(has_tried,), name="snapshot", daemon=True).start()
-    has_tried.wait(START_SECONDS)
-
-
-def _begin(has_tried: threading.Event) -> None:
-    with unhurried.alone():
-        _refresh_or_say_why()
-    # Freeze what is loaded by now: otherwise the collector would scan the whole catalogue during some request.
-    gc.collect()
-    gc.freeze()
-    has_tried.set()
-    _follow()
-
-
-def _follow() -> None:
-    while True:
-        time.sleep(settings.SNAPSHOT_POLL_SECONDS)
-        _refresh_or_say_why()
-
-
-_is_failing = False
-
-
-def _refresh_or_say_why() -> None:
-    """Refresh the snapshot. Never raises: if the thread died, the process would keep serving one revision."""
-    global _is_failing
-    try:
-        with _asking():
-            keys.refresh()  # first: an unreadable revision must keep no revoked key valid
-        refresh()
-    except Exception:
-        if not _is_failing:
-            logger.exception("The newest revision cannot be read; the last one that could stays served")
-        _is_failing = True
-        connection.close()  # a broken connection would keep failing
-    else:
-        if _is_failing:
-            logger.warning("The newest revision can be read again")
-        _is_failing = False
+FOLLOWER = Follower(keys=Keys())
+"""The follower of this process. `gatewayz/wsgi.py` starts it; in other processes it has no snapshot."""

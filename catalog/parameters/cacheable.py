@@ -57,7 +57,7 @@ ENDPOINTS: Sequence[Endpoint] = (
 def identity() -> object | None:
     """The snapshot that is served now; answers of another one are not kept. None: there is none yet."""
     try:
-        return following.current().identity
+        return following.FOLLOWER.current().identity
     except following.NotReady:
         return None
 

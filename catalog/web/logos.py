@@ -16,7 +16,7 @@ class Logo(Page):
 
     def get(self, request: Request, key: str) -> HttpResponse:
         self.check_parameters(request)
-        held = following.current()
+        held = following.FOLLOWER.current()
         known = registry.PROVIDERS.of(key)
         told = held.providers.get(registry.PROVIDERS.key(key))
         if known is None and not held.index.having("provider", registry.PROVIDERS.key(key)):

@@ -62,7 +62,7 @@ VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
 def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 0
     publish(offer_record(), offer_record("maker/other"))
-    following.refresh()
+    following.FOLLOWER.refresh()
     return Web()
 
 
@@ -220,9 +220,9 @@ def test_http_is_redirected_even_if_the_answer_for_https_is_kept(web: Web, setti
 
 def test_a_new_revision_drops_what_was_kept_and_frees_the_old_snapshot(web: Web) -> None:
     old = web.ask(LIST)
-    before = weakref.ref(following.current())
+    before = weakref.ref(following.FOLLOWER.current())
     publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
-    following.refresh()
+    following.FOLLOWER.refresh()
 
     new = web.ask(LIST)
     gc.collect()
@@ -238,7 +238,7 @@ def test_an_answer_made_while_the_snapshot_was_swapped_is_given_and_not_kept(web
 
     def swap_and_answer(environ: Any, start_response: Any) -> Iterable[bytes]:
         publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
-        following.refresh()
+        following.FOLLOWER.refresh()
         return ask_django(environ, start_response)
 
     web.front._application = swap_and_answer
@@ -252,7 +252,7 @@ def test_before_anything_can_be_served_nothing_is_kept(db: None) -> None:
     web = Web()
     assert web.ask(LIST).status.startswith("503")
     publish(offer_record())
-    following.refresh()
+    following.FOLLOWER.refresh()
 
     assert web.ask(LIST).status == "200 OK"
 

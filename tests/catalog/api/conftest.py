@@ -19,16 +19,16 @@ __all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_s
 def catalogue(db: None) -> Snapshot:
     """The bundled catalogue of Chutes, synced, published and served."""
     publish_chutes()
-    following.refresh()
-    return following.current()
+    following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
 
 
 @pytest.fixture
 def catalogues(db: None) -> Snapshot:
     """Those of all gateways."""
     publish_all()
-    following.refresh()
-    return following.current()
+    following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
 
 
 @pytest.fixture

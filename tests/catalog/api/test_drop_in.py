@@ -278,7 +278,7 @@ def test_a_row_gives_up_an_id_that_openrouter_takes() -> None:
 def test_a_refusal_says_it_once_more_for_clients_of_openai(
     client: Client, monkeypatch: pytest.MonkeyPatch, address: str, status: int, kind: str, param: str | None
 ) -> None:
-    monkeypatch.setattr(following, "_held", snapshot_of(row(told())))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row(told())))
 
     problem = problem_of(client.get(address), status=status)
 
@@ -293,7 +293,7 @@ def test_a_refusal_says_it_once_more_for_clients_of_openai(
 def base_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     free = told("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"))
     other = row(told("openai/gpt-4o"), model="openai/gpt-4o")
-    monkeypatch.setattr(following, "_held", snapshot_of(row(told()), row(free), other))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row(told()), row(free), other))
     with serving() as address:
         yield f"{address}/v1"
 
@@ -327,7 +327,7 @@ def test_the_openai_client_lists_and_retrieves_with_whatever_key_it_has(base_url
 def test_the_limit_of_requests_holds_here_too_and_the_openai_client_understands_it(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr(following, "_held", snapshot_of(row(told())))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row(told())))
     settings.RATE_LIMIT_PER_MINUTE = 1
 
     def ask_on(client: openai.OpenAI) -> None:

@@ -46,7 +46,7 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> Client:
     def fail() -> NoReturn:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(following, "current", fail)
+    monkeypatch.setattr(following.FOLLOWER, "current", fail)
     return Client(raise_request_exception=False)
 
 

@@ -42,7 +42,7 @@ def held(db: None) -> None:
             gateway="openrouter",
             guard=guard,
         )
-    following.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_estimates_mark_offers_and_lines(client: Client, held: None) -> None:

@@ -107,9 +107,9 @@ def test_a_revision_that_cannot_be_read_is_told_here_and_by_the_probe(client: Cl
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "caught_up", fail)
         patch.setattr(connection, "close", lambda: None)
-        following._refresh_or_say_why()
+        following.FOLLOWER.try_refresh()
     failing, ready = scrape(client)["gatewayz_snapshot_failing"], client.get("/readyz")
-    following._refresh_or_say_why()
+    following.FOLLOWER.try_refresh()
 
     assert failing == 1
     assert ready.status_code == 503

@@ -69,7 +69,7 @@ BAD_NUMBERS = [
 @pytest.fixture(autouse=True)
 def something_served(monkeypatch: pytest.MonkeyPatch) -> None:
     held = snapshot_of(served_row(offer_record("maker/one", tags=("hot",))), served_row(offer_record("maker/two")))
-    monkeypatch.setattr(following, "_held", held)
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", held)
 
 
 def refusal(client: Client, query: str, *, address: str = "/catalog/models") -> Json:

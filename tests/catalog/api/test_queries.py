@@ -69,7 +69,7 @@ def test_the_state_of_the_gateways_costs_four_queries_for_each_before_and_after_
     client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     # And the gateways themselves, and the newest revision.
-    following.refresh()
+    following.FOLLOWER.refresh()
     with django_assert_num_queries(2 + 4 * len(GATEWAYS)):
         read(client, "/catalog/gateways")
     sync()
@@ -90,4 +90,4 @@ def test_looking_for_a_newer_revision_costs_one_query_while_there_is_none(
     catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(1):
-        following.refresh()
+        following.FOLLOWER.refresh()

@@ -37,7 +37,7 @@ def test_prices_are_exact_and_free_ones_are_counted_apart(client: Client, db: No
         offer_record("m/hourly", prices=(hourly("8.58"),)),
         offer_record("m/unknown", prices=()),
     )
-    following.refresh()
+    following.FOLLOWER.refresh()
 
     prices = read(client, "/catalog/stats")["data"]["prices"]
 

@@ -43,7 +43,7 @@ def offers() -> None:
         listed("acme/vectors", "embeddings", prompt="0.00000001", completion="0"),
     ]
     publish(*(registry.GATEWAYS["openrouter"].record(row) for row in rows), gateway="openrouter")
-    following.refresh()
+    following.FOLLOWER.refresh()
 
 
 def estimated(client: Client, **workload: int) -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import orjson
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
-from access import keys
+from access.keys import Keys, WrongKey
 from access.models import ApiKey
 from catalog.memory import derived, following, loading
+from catalog.memory.following import Follower, NotReady
 from catalog.models import OfferVersion, Revision
 from catalog.models.moment import one_moment
 from tests.factories import hourly, offer_record, publish
@@ -30,8 +29,13 @@ committed = pytest.mark.django_db(transaction=True)
 """For tests in which another connection must see what was published."""
 
 
-def hourly_rates() -> list[tuple[str, str]]:
-    return [(row.id, orjson.loads(row.document)["pricing"]["hourly_rate"]) for row in following.current().rows]
+@pytest.fixture
+def follower() -> Follower:
+    return Follower(keys=Keys())
+
+
+def hourly_rates(follower: Follower) -> list[tuple[str, str]]:
+    return [(row.id, orjson.loads(row.document)["pricing"]["hourly_rate"]) for row in follower.current().rows]
 
 
 def refuse(*args: object) -> NoReturn:
@@ -70,15 +74,15 @@ def in_a_thread(work: Callable[[], object]) -> None:
 # --- reading a revision ----------------------------------------------------------------------------------------------
 
 
-def test_before_anything_was_read_there_is_nothing_to_serve() -> None:
-    with pytest.raises(following.NotReady):
-        following.current()
+def test_before_anything_was_read_there_is_nothing_to_serve(follower: Follower) -> None:
+    with pytest.raises(NotReady):
+        follower.current()
 
 
-def test_the_empty_catalogue_is_a_revision_like_any_other(db: None) -> None:
-    following.refresh()
+def test_the_empty_catalogue_is_a_revision_like_any_other(db: None, follower: Follower) -> None:
+    follower.refresh()
 
-    assert (following.current().revision, following.current().rows) == (0, [])
+    assert (follower.current().revision, follower.current().rows) == (0, [])
 
 
 def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) -> None:
@@ -120,216 +124,212 @@ def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) 
     }
 
 
-def test_only_the_open_version_of_an_offer_is_served(db: None) -> None:
+def test_only_the_open_version_of_an_offer_is_served(db: None, follower: Follower) -> None:
     for amount in ("1", "2", "3"):
         publish(offer_record(prices=(hourly(amount),)))
 
-    following.refresh()
+    follower.refresh()
 
-    assert following.current().revision == 3
-    assert hourly_rates() == [("maker/model", "3.0")]
+    assert follower.current().revision == 3
+    assert hourly_rates(follower) == [("maker/model", "3.0")]
 
 
 # --- following it ----------------------------------------------------------------------------------------------------
 
 
-def test_a_refresh_with_nothing_new_keeps_the_very_snapshot(db: None) -> None:
+def test_a_refresh_with_nothing_new_keeps_the_very_snapshot(db: None, follower: Follower) -> None:
     publish(offer_record())
-    following.refresh()
-    held = following.current()
+    follower.refresh()
+    held = follower.current()
     publish(offer_record())  # the same again is no news
 
-    following.refresh()
+    follower.refresh()
 
-    assert following.current() is held
+    assert follower.current() is held
 
 
-def test_a_refresh_after_a_publication_serves_it_and_leaves_readers_the_old_one(db: None) -> None:
+def test_a_refresh_after_a_publication_serves_it_and_leaves_readers_the_old_one(db: None, follower: Follower) -> None:
     publish(offer_record(prices=(hourly("1"),)))
-    following.refresh()
-    held = following.current()
+    follower.refresh()
+    held = follower.current()
     publish(offer_record(prices=(hourly("2"),)))
 
-    following.refresh()
+    follower.refresh()
 
-    assert hourly_rates() == [("maker/model", "2.0")]
-    assert (held.revision, following.current().revision) == (1, 2)
+    assert hourly_rates(follower) == [("maker/model", "2.0")]
+    assert (held.revision, follower.current().revision) == (1, 2)
     assert orjson.loads(held.rows[0].document)["pricing"]["hourly_rate"] == "1.0"
 
 
-def test_a_restored_database_whose_revision_has_the_same_number_is_read_anew(db: None) -> None:
+def test_a_restored_database_whose_revision_has_the_same_number_is_read_anew(db: None, follower: Follower) -> None:
     publish(offer_record())
-    following.refresh()
-    held = following.current()
+    follower.refresh()
+    held = follower.current()
     Revision.objects.filter(number=1).update(published_at=held.published_at + timedelta(seconds=1))
 
-    following.refresh()
+    follower.refresh()
 
-    assert following.current() is not held
-    assert following.current().published_at == held.published_at + timedelta(seconds=1)
+    assert follower.current() is not held
+    assert follower.current().published_at == held.published_at + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("step", ["newest", "caught_up"])
 def test_a_refresh_that_fails_says_so_and_leaves_the_old_snapshot(
-    db: None, monkeypatch: pytest.MonkeyPatch, step: str
+    db: None, monkeypatch: pytest.MonkeyPatch, step: str, follower: Follower
 ) -> None:
     publish(offer_record())
-    following.refresh()
-    held = following.current()
+    follower.refresh()
+    held = follower.current()
     publish(offer_record(prices=(hourly("9"),)))
     monkeypatch.setattr(Revision.objects if step == "newest" else loading, step, refuse)
 
     with pytest.raises(DatabaseError):
-        following.refresh()
+        follower.refresh()
 
-    assert following.current() is held
+    assert follower.current() is held
 
 
 # --- the thread ------------------------------------------------------------------------------------------------------
 
 
-class Enough(BaseException):
-    """Ends a loop that nothing else ends."""
-
-
 def test_the_thread_outlives_every_failure_and_catches_up_afterwards(
-    database_lost: pytest.MonkeyPatch, monkeypatch: pytest.MonkeyPatch
+    database_lost: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    naps: list[float] = []
+    class ShortLived(Follower):
+        attempts = 0
 
-    def nap(seconds: float) -> None:
-        naps.append(seconds)
-        if len(naps) == 3:
-            database_lost.undo()
-            publish(offer_record())
-        if len(naps) == 4:
-            raise Enough
+        def try_refresh(self) -> None:
+            self.attempts += 1
+            if self.attempts == 3:
+                database_lost.undo()
+                publish(offer_record())
+                self.stop()
+            super().try_refresh()
 
-    monkeypatch.setattr(
-        following, "time", SimpleNamespace(sleep=nap, perf_counter=time.perf_counter, monotonic=time.monotonic)
-    )
+    settings.SNAPSHOT_POLL_SECONDS = 0.001
+    follower = ShortLived(keys=Keys())
 
-    with pytest.raises(Enough):
-        following._follow()
+    follower.follow()
 
-    assert naps == [settings.SNAPSHOT_POLL_SECONDS] * 4
-    assert following.current().revision == 1
+    assert follower.attempts == 3
+    assert follower.current().revision == 1
 
 
 @pytest.mark.parametrize("error", [DatabaseError("gone"), ValueError("no JSON"), KeyError("name"), MemoryError()])
-def test_no_error_of_a_refresh_escapes_into_the_thread(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_no_error_of_a_refresh_escapes_into_the_thread(
+    db: None, follower: Follower, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def fail() -> NoReturn:
         raise error
 
     closed: list[bool] = []
-    monkeypatch.setattr(following, "refresh", fail)
+    monkeypatch.setattr(follower, "refresh", fail)
     monkeypatch.setattr(connection, "close", lambda: closed.append(True))
 
-    following._refresh_or_say_why()
+    follower.try_refresh()
 
     assert closed == [True]  # a broken connection would fail every time from now on
 
 
 def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
-    db: None, monkeypatch: pytest.MonkeyPatch
+    db: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, secret = ApiKey.objects.issue(name="a client")
-    following._refresh_or_say_why()
-    assert keys.key_of({"HTTP_X_API_KEY": secret}) is not None
+    follower.try_refresh()
+    assert follower.keys.key_of({"HTTP_X_API_KEY": secret}) is not None
     publish(offer_record())
     monkeypatch.setattr(loading, "caught_up", refuse)
     monkeypatch.setattr(connection, "close", lambda: None)
 
     ApiKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
-    following._refresh_or_say_why()
+    follower.try_refresh()
 
-    assert following.is_failing()
-    with pytest.raises(keys.WrongKey):
-        keys.key_of({"HTTP_X_API_KEY": secret})
+    assert follower.is_failing
+    with pytest.raises(WrongKey):
+        follower.keys.key_of({"HTTP_X_API_KEY": secret})
 
 
-def test_what_was_asked_of_the_last_revision_is_there_before_anybody_can_ask_for_the_next(
-    db: None, monkeypatch: pytest.MonkeyPatch
+def test_what_clients_used_of_the_last_revision_is_computed_before_the_next_is_served(
+    db: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    following.refresh()
-    before = following.current()
+    follower.refresh()
+    before = follower.current()
     carried: list[tuple[object, object]] = []
 
     def carry_on(old: object, new: object) -> None:
-        assert following.current() is before
+        assert follower.current() is before
         carried.append((old, new))
 
     monkeypatch.setattr(derived, "carry_on", carry_on)
-    following.refresh()
+    follower.refresh()
     assert carried == []
 
     publish(offer_record())
-    following.refresh()
+    follower.refresh()
 
-    assert carried == [(before, following.current())]
+    assert carried == [(before, follower.current())]
 
 
-def test_a_failure_that_lasts_is_said_once_and_its_end_once(
-    database_lost: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_failure_that_lasts_is_logged_once_and_its_end_once(
+    database_lost: pytest.MonkeyPatch, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger=following.__name__):
         for _ in range(3):
-            following._refresh_or_say_why()
+            follower.try_refresh()
         while_lost = [record.levelname for record in caplog.records]
         database_lost.undo()
         for _ in range(3):
-            following._refresh_or_say_why()
+            follower.try_refresh()
 
     assert while_lost == ["ERROR"]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
+def snapshot_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "snapshot"]
+
+
 @pytest.fixture
-def followers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[threading.Thread]]:
-    """The thread that follows, once it has tried to read something; it ends before it would wait for more."""
-    threads: list[threading.Thread] = []
-
-    def follow() -> None:
-        connection.close()
-        threads.append(threading.current_thread())
-
-    monkeypatch.setattr(following, "_follow", follow)
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Follower]]:
+    """Followers that a test starts; their threads end with the test."""
     monkeypatch.setattr(gc, "freeze", lambda: None)  # objects of other tests must stay collectable
-    yield threads
-    wait_for_its_end()
-
-
-def wait_for_its_end() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "snapshot":
-            thread.join(LONGEST_WAIT)
+    followers: list[Follower] = []
+    yield followers
+    for follower in followers:
+        follower.stop()
+    for thread in snapshot_threads():
+        thread.join(LONGEST_WAIT)
 
 
 @committed
-def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_keeps_nothing_alive(
-    followers: list[threading.Thread],
+def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_ends_with_it(
+    follower: Follower, started: list[Follower], settings: Settings
 ) -> None:
+    settings.SNAPSHOT_POLL_SECONDS = 0.001
     publish(offer_record())
+    started.append(follower)
 
-    following.start_following()
+    follower.start(wait_seconds=LONGEST_WAIT)
 
-    assert following.current().revision == 1
-    wait_for_its_end()
-    assert [(thread.name, thread.daemon) for thread in followers] == [("snapshot", True)]
+    assert follower.current().revision == 1
+    assert [thread.daemon for thread in snapshot_threads()] == [True]
 
 
-def test_a_start_that_takes_long_refuses_until_it_can_serve(
-    followers: list[threading.Thread], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_that_takes_long_refuses_until_it_can_serve(started: list[Follower], settings: Settings) -> None:
+    settings.SNAPSHOT_POLL_SECONDS = LONGEST_WAIT
     may_read = threading.Event()
-    monkeypatch.setattr(following, "START_SECONDS", 0.01)
-    monkeypatch.setattr(following, "_refresh_or_say_why", lambda: may_read.wait(LONGEST_WAIT))
 
-    following.start_following()
+    class Slow(Follower):
+        def try_refresh(self) -> None:
+            may_read.wait(LONGEST_WAIT)
 
-    assert followers == []
-    with pytest.raises(following.NotReady):
-        following.current()
+    follower = Slow(keys=Keys())
+    started.append(follower)
+
+    follower.start(wait_seconds=0.01)
+
+    with pytest.raises(NotReady):
+        follower.current()
     may_read.set()
 
 
@@ -352,7 +352,9 @@ def test_what_is_read_is_of_one_moment_and_keeps_no_writer_waiting() -> None:
 
 
 @committed
-def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(
+    monkeypatch: pytest.MonkeyPatch, follower: Follower
+) -> None:
     publish(*(offer_record(f"maker/{number}", prices=(hourly("1"),)) for number in range(3)))
     read_rows = loading._rows
 
@@ -365,17 +367,19 @@ def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(monkey
 
     monkeypatch.setattr(loading, "_rows", read_rows_after_another_publication)
 
-    following.refresh()
-    first = (following.current().revision, [rate for _, rate in hourly_rates()])
-    following.refresh()
-    second = (following.current().revision, [rate for _, rate in hourly_rates()])
+    follower.refresh()
+    first = (follower.current().revision, [rate for _, rate in hourly_rates(follower)])
+    follower.refresh()
+    second = (follower.current().revision, [rate for _, rate in hourly_rates(follower)])
 
     assert (first, second) == ((1, ["1.0"] * 3), (2, ["2.0"] * 3))
 
 
 @committed
 @pytest.mark.parametrize("error", [DatabaseError("gone"), KeyError("name")])
-def test_a_read_that_fails_leaves_no_transaction_open(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_a_read_that_fails_leaves_no_transaction_open(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, follower: Follower
+) -> None:
     def fail(versions: object) -> NoReturn:
         raise error
 
@@ -386,13 +390,13 @@ def test_a_read_that_fails_leaves_no_transaction_open(monkeypatch: pytest.Monkey
             loading.load()
 
     publish(offer_record(prices=(hourly("2"),)))
-    following.refresh()
+    follower.refresh()
 
-    assert hourly_rates() == [("maker/model", "2.0")]
+    assert hourly_rates(follower) == [("maker/model", "2.0")]
 
 
 @committed
-def test_a_process_reads_while_a_publication_is_being_written() -> None:
+def test_a_process_reads_while_a_publication_is_being_written(follower: Follower) -> None:
     publish(offer_record(prices=(hourly("1"),)))
     is_written, may_end = threading.Event(), threading.Event()
 
@@ -406,12 +410,12 @@ def test_a_process_reads_while_a_publication_is_being_written() -> None:
     writer.start()
     try:
         assert is_written.wait(LONGEST_WAIT)
-        following.refresh()
-        during = hourly_rates()
+        follower.refresh()
+        during = hourly_rates(follower)
     finally:
         may_end.set()
         writer.join(LONGEST_WAIT)
-    following.refresh()
+    follower.refresh()
 
     assert during == [("maker/model", "1.0")]
-    assert hourly_rates() == [("maker/model", "2.0")]
+    assert hourly_rates(follower) == [("maker/model", "2.0")]

@@ -36,8 +36,8 @@ def openrouter(network: Network) -> Network:
 
 
 def headquarters() -> dict[str, str]:
-    following.refresh()
-    return {key: row.headquarters for key, row in following.current().providers.items()}
+    following.FOLLOWER.refresh()
+    return {key: row.headquarters for key, row in following.FOLLOWER.current().providers.items()}
 
 
 def test_facts_that_were_read_before_the_first_model_come_with_it_and_a_rebuild_brings_nothing(

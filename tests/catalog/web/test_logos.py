@@ -32,7 +32,7 @@ def logos(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (folder / "deepseek.svg").write_bytes(MARK)
     settings.LOGOS_DIR = folder
     row = served_row(offer_record("some <maker>/a", provider_slug="some <maker>"), gateway="chutes")
-    monkeypatch.setattr(following, "_held", snapshot_of(row))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row))
     return folder
 
 
