@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from catalog.memory.index import Index
 from catalog.memory.rows import Row
@@ -34,6 +35,8 @@ class Snapshot:
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
     """A key for values derived from this snapshot, which must neither outlive it nor keep it in memory."""
+    derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """A cache: the values that were computed from this snapshot, by the `derived.Once` that computed them."""
 
     @property
     def rows(self) -> list[Row]:

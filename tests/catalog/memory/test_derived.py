@@ -36,7 +36,7 @@ def told_of_tariffs(tariffs: tariffs.Tariffs) -> object:
     return {position: astuple(tariff) for position, tariff in tariffs.by_position.items()}
 
 
-TOLD: Mapping[derived.Once[Snapshot, Any], Callable[[Any], object]] = {
+TOLD: Mapping[derived.Once[Any], Callable[[Any], object]] = {
     canonical.models_of: told_of_models,
     drop_in.listing_of: told_of_listing,
     litellm_map.map_of: lambda made: made.body,
@@ -47,7 +47,7 @@ made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "dro
 
 @made_of_snapshots
 def test_what_is_made_of_a_snapshot_is_made_once_and_keeps_it_from_nothing(
-    made_of: derived.Once[Snapshot, Any],
+    made_of: derived.Once[Any],
 ) -> None:
     held = snapshot_of(served_row(offer_record(), gateway="chutes"))
     assert made_of(held) is made_of(held)
@@ -65,7 +65,7 @@ def test_what_is_made_of_a_snapshot_is_made_once_and_keeps_it_from_nothing(
 @pytest.mark.parametrize("rebuild_share", [index.REBUILD_SHARE, 0])
 @given(st.lists(generated.catalogues(), min_size=2, max_size=4))
 def test_made_ahead_or_anew_it_is_the_same(
-    made_of: derived.Once[Snapshot, Any], rebuild_share: int, changes: Sequence[Sequence[Row]]
+    made_of: derived.Once[Any], rebuild_share: int, changes: Sequence[Sequence[Row]]
 ) -> None:
     first, *others = changes
     held = snapshot_of(*first)
@@ -80,7 +80,7 @@ def test_made_ahead_or_anew_it_is_the_same(
         assert TOLD[made_of](made_of(held)) == TOLD[made_of](made_of(replace(held)))
 
 
-def counted() -> tuple[list[tuple[Snapshot, object]], derived.Once[Snapshot, object]]:
+def counted() -> tuple[list[tuple[Snapshot, object]], derived.Once[object]]:
     """The calls, and something derived that notes them."""
     calls: list[tuple[Snapshot, object]] = []
 
