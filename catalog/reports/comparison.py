@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from catalog.documents import reading
+from catalog.documents.tariffs import tariff
 from catalog.memory.rows import Row
 from catalog.pricing import money, workloads
 from catalog.records import ModelType
-from catalog.reports.tariffs import tariff
 
 Json = Any
 

@@ -15,8 +15,9 @@ from typing import Any
 from catalog import registry
 from catalog.memory.selection import Selection
 from catalog.pricing import money
+from catalog.pricing.tariffs import Tariff
 from catalog.reports.providers import slug_of
-from catalog.reports.tariffs import Tariff, tariffs_of
+from catalog.reports.tariffs import tariffs_of
 
 Json = Any
 

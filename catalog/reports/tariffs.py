@@ -7,72 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
 
 import orjson
 from pyroaring import BitMap
 
-from catalog.documents import reading
+from catalog.documents.tariffs import tariff
 from catalog.memory import derived
 from catalog.memory.index import Index
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.unhurried import unhurried
-from catalog.pricing import costing, workloads
-from catalog.records import PriceRecord, UnclearPrice
+from catalog.pricing.tariffs import Tariff
 
 # The part of a document with its prices and holds. Quotes within text would be escaped, so neither marker can occur
 # earlier.
 _FIRST, _BEHIND = b',"pricing":{', b',"architecture":{'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tariff:
-    """The prices of offers. It compares by object identity, because a snapshot has each tariff only once."""
-
-    prices: tuple[PriceRecord, ...]
-    unclear: tuple[UnclearPrice, ...]
-    status: str
-    execution_mode: str | None
-    per_million_input: Decimal | None
-    """In US dollars; only for offers that are billed by tokens."""
-    per_million_output: Decimal | None
-    hourly_rate: Decimal | None
-    """In US dollars; only for offers that are billed by the hour."""
-    puts_out_text: bool
-    held: frozenset[costing.HeldKey]
-
-    def bill(self, workload: workloads.Workload) -> costing.Bill:
-        return costing.bill(
-            self.prices,
-            workload,
-            unclear=self.unclear,
-            execution_mode=self.execution_mode,
-            is_dynamic=self.status == "dynamic",
-            zero_is_free=True,  # documents contain no other zeros
-            puts_out_text=self.puts_out_text,
-            held=self.held,
-        )
-
-
-def tariff(told: Mapping[str, Any], *, puts_out_text: bool) -> Tariff:
-    """Read the prices and holds of a document."""
-    per_million = told["price_per_million"] or {}
-    return Tariff(
-        prices=reading.prices_told(told),
-        unclear=reading.unclear_prices(told),
-        status=told["price_status"],
-        execution_mode=reading.execution_mode_of(told),
-        per_million_input=_amount(per_million.get("input")),
-        per_million_output=_amount(per_million.get("output")),
-        hourly_rate=_amount(told["pricing"].get("hourly_rate")) if told["price_basis"] == "hourly" else None,
-        puts_out_text=puts_out_text,
-        held=reading.held_keys(told),
-    )
-
-
-def _amount(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
