@@ -13,8 +13,10 @@ import orjson
 
 from catalog import registry
 from catalog.documents import reading
+from catalog.documents.tariffs import tariff_of
 from catalog.memory.orders import SortValue
 from catalog.normalize import dates
+from catalog.pricing.tariffs import Tariff
 
 Json = Any
 Facet = tuple[str, str]
@@ -88,6 +90,7 @@ class Identity:
     evidence: str
 
 
+_WITHDRAWN = ("status", "withdrawn")
 _NO_MODEL, _NO_VARIANT = b'"canonical_model":null', b'"variant":null'
 
 
@@ -107,6 +110,8 @@ class Row:
     facets: tuple[Facet, ...]
     sort_values: tuple[SortValue, ...]
     """The values in the order of SORT_VALUES."""
+    tariff: Tariff
+    """Its prices. Offers with equal prices share one tariff."""
 
     @classmethod
     def of(cls, document: bytes, identity: Identity | None = None) -> Self:
@@ -130,7 +135,12 @@ class Row:
             permanent=shown["canonical_slug"] if shown["canonical_slug"] not in {shown["id"], shown["slug"]} else None,
             facets=tuple(facets),
             sort_values=tuple(value(shown) for value in SORT_VALUES.values()),
+            tariff=tariff_of(shown),
         )
+
+    @property
+    def is_withdrawn(self) -> bool:
+        return _WITHDRAWN in self.facets
 
 
 def _names(shown: Json) -> Iterator[str]:

@@ -61,7 +61,6 @@ LONGEST_SPAN = 3
 """The number of consecutive query words that may be one word of a name."""
 
 FIGURES = frozenset(string.digits + ".")
-_ACTIVE = ("status", "active")
 _DATE_AT_END = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d\Z")
 
 
@@ -299,7 +298,7 @@ def _standings(rows: Rows, models: Postings) -> Callable[[int], Standing]:
     @cache
     def sellers(model: str) -> int:
         offers = (rows[position] for position in models.at(model))
-        return len({offer.gateway for offer in offers if _ACTIVE in offer.facets})
+        return len({offer.gateway for offer in offers if not offer.is_withdrawn})
 
     def standing(position: int) -> Standing:
         row = rows[position]

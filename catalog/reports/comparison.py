@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import orjson
 
-from catalog.documents import reading
-from catalog.documents.tariffs import tariff
 from catalog.memory.rows import Row
 from catalog.pricing import money, workloads
 from catalog.records import ModelType
@@ -39,12 +38,11 @@ _NOT_COMPARABLE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Compared:
     """An offer, and what the workload costs there."""
 
     row: Row
-    document: Json
     cost: Decimal | None
     """In US dollars; None if the cost is unknown."""
     reasons: tuple[str, ...]
@@ -53,6 +51,11 @@ class Compared:
     """Which assumptions the cost depends on."""
     held_meters: tuple[str, ...]
     """Meters of the workload whose price is held."""
+
+    @cached_property
+    def document(self) -> Json:
+        """The document of the offer. It is parsed on first use, because a cost does not need it."""
+        return orjson.loads(self.row.document)
 
     @property
     def cost_text(self) -> str | None:
@@ -81,12 +84,10 @@ def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
 
 
 def _compared(row: Row, workload: workloads.Workload) -> Compared:
-    document = orjson.loads(row.document)
-    bill = tariff(document, puts_out_text=reading.puts_out_text(document)).bill(workload)
-    reasons = _reasons(document) or bill.reasons
+    bill = row.tariff.bill(workload)
+    reasons = _reasons(row) or bill.reasons
     return Compared(
         row=row,
-        document=document,
         cost=None if reasons else bill.total,
         reasons=reasons,
         notes=bill.notes,
@@ -94,11 +95,11 @@ def _compared(row: Row, workload: workloads.Workload) -> Compared:
     )
 
 
-def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
+def _reasons(row: Row) -> tuple[str, ...]:
     """Return why an offer cannot be compared for any workload; empty if it can."""
-    kind = document["price_status"] if document["price_status"] == "dynamic" else document["price_basis"]
-    if document["withdrawn_at"] is not None:
+    if row.is_withdrawn:
         return (WITHDRAWN,)
+    kind = row.tariff.status if row.tariff.status == "dynamic" else row.tariff.basis
     return (_NOT_COMPARABLE[kind],) if kind in _NOT_COMPARABLE else ()
 
 

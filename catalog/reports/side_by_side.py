@@ -61,7 +61,7 @@ def _apart(values: Sequence[Json]) -> list[Json]:
 
 def _model(rows: Sequence[Row], workload: workloads.Workload) -> Json:
     offers = compared(rows, workload)
-    served = [offer for offer in offers if offer.document["withdrawn_at"] is None] or offers
+    served = [offer for offer in offers if not offer.row.is_withdrawn] or offers
     told = [offer.document for offer in sorted(served, key=_prominence)]
     return {
         **{fact: _first(document[fact] for document in told) for fact in FACTS},

@@ -17,7 +17,6 @@ from catalog.memory.selection import Selection
 from catalog.pricing import money
 from catalog.pricing.tariffs import Tariff
 from catalog.reports.providers import slug_of
-from catalog.reports.tariffs import tariffs_of
 
 Json = Any
 
@@ -76,8 +75,8 @@ def _providers(selection: Selection) -> dict[str, int]:
 
 
 def _prices(selection: Selection) -> Json:
-    tariffs = tariffs_of(selection.snapshot).by_position
-    counted = Counter(tariffs[position] for position in selection.members)
+    rows = selection.snapshot.index.rows
+    counted = Counter(rows[position].tariff for position in selection.members)
     return {name: _distribution(counted, price) for name, price in PRICES.items()}
 
 

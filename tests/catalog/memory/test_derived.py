@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from threading import Barrier, Thread
 from typing import Any
 
@@ -17,7 +17,7 @@ from catalog.formats import drop_in, litellm_map
 from catalog.memory import derived, index
 from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
-from catalog.reports import canonical, tariffs
+from catalog.reports import canonical
 from tests.catalog.memory import generated
 from tests.factories import offer_record, served_row, snapshot_of
 
@@ -32,17 +32,12 @@ def told_of_listing(listing: drop_in.Listing) -> object:
     return list(listing.models.items()), listing.by_slug, listing.sellers
 
 
-def told_of_tariffs(tariffs: tariffs.Tariffs) -> object:
-    return {position: astuple(tariff) for position, tariff in tariffs.by_position.items()}
-
-
 TOLD: Mapping[derived.Once[Any], Callable[[Any], object]] = {
     canonical.models_of: told_of_models,
     drop_in.listing_of: told_of_listing,
     litellm_map.map_of: lambda made: made.body,
-    tariffs.tariffs_of: told_of_tariffs,
 }
-made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "drop-in list", "LiteLLM's map", "tariffs"])
+made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "drop-in list", "LiteLLM's map"])
 
 
 @made_of_snapshots
