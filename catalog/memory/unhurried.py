@@ -34,9 +34,10 @@ def unhurried(items: Iterable[_Item]) -> Iterator[_Item]:
     A thread that computes releases the interpreter only every 5 ms, and a request would wait that long at each of its
     steps. Not sleep(0): the thread would take the interpreter back before another one has woken up.
     """
-    if _IS_ALONE.get():
-        yield from items
-        return
+    return iter(items) if _IS_ALONE.get() else _with_pauses(items)
+
+
+def _with_pauses(items: Iterable[_Item]) -> Iterator[_Item]:
     pause_at = time.perf_counter() + STEP_SECONDS
     for item in items:
         yield item
