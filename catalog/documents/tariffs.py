@@ -12,7 +12,7 @@ import orjson
 from catalog.documents import reading
 from catalog.pricing.tariffs import Tariff
 
-_TARIFFS: WeakValueDictionary[bytes, Tariff] = WeakValueDictionary()
+_TARIFFS: WeakValueDictionary[str, Tariff] = WeakValueDictionary()
 """The tariffs in use, by what they are read from. A tariff is freed with the last offer that has it."""
 
 
@@ -28,7 +28,7 @@ def tariff_of(document: Mapping[str, Any]) -> Tariff:
             reading.puts_out_text(document),
             [(hold["meter"], hold["conditions"]) for hold in document.get("holds", ())],
         )
-    )
+    ).decode()
     found = _TARIFFS.get(key)
     if found is None:
         found = _TARIFFS[key] = _read(document)

@@ -15,15 +15,17 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
+import orjson
 from pyroaring import BitMap
 
 from catalog.memory.orders import Order
 from catalog.memory.rows import FACETS, SORT_VALUES, Facet, Row
-from catalog.memory.search import Search
+from catalog.memory.search import Search, Terms
 from catalog.memory.unhurried import sorted_unhurriedly, unhurried
 
+Json = Any
 Facets = Mapping[str, Mapping[str, BitMap]]
 
 SPACING = 4
@@ -40,6 +42,53 @@ def _identity(row: Row) -> tuple[str, str]:
     return row.id, row.gateway
 
 
+class IndexBuilder:
+    """Collects offers, which may come in any order, and makes a new index of them. It keeps no parsed document."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._terms = Terms()
+
+    def add(self, row: Row, document: Json) -> None:
+        self._terms.add(len(self._rows), row, document)
+        self._rows.append(row)
+
+    def index(self) -> Index:
+        numbers = sorted_unhurriedly(range(len(self._rows)), lambda number: _identity(self._rows[number]))
+        position_of = array("I", bytes(4 * len(self._rows)))
+        rows: dict[int, Row] = {}
+        for place, number in enumerate(numbers, start=1):
+            position_of[number] = SPACING * place
+            rows[SPACING * place] = self._rows[number]
+        positions = list(rows)
+        return Index(
+            rows=rows,
+            positions=BitMap(positions),
+            positions_of_id=_positions_of_id(rows),
+            facets=_facets(rows),
+            orders={name: Order.of(rows, positions, number=n) for n, name in enumerate(SORT_VALUES)},
+            search=Search.of(rows, self._terms, positions=position_of),
+        )
+
+
+def _positions_of_id(rows: Mapping[int, Row]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for position, row in unhurried(rows.items()):
+        found[row.id] = (*found.get(row.id, ()), position)
+    return found
+
+
+def _facets(rows: Mapping[int, Row]) -> Facets:
+    members: dict[Facet, array[int]] = defaultdict(lambda: array("I"))
+    for position, row in unhurried(rows.items()):
+        for facet in row.facets:
+            members[facet].append(position)
+    facets: dict[str, dict[str, BitMap]] = {name: {} for name in FACETS}
+    for (name, value), found in unhurried(members.items()):
+        facets[name][value] = BitMap(found)
+    return facets
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Index:
     rows: Mapping[int, Row]
@@ -51,28 +100,13 @@ class Index:
     orders: Mapping[str, Order]
     search: Search
 
-    @classmethod
-    def of(cls, rows: Iterable[Row]) -> Self:
+    @staticmethod
+    def of(rows: Iterable[Row]) -> Index:
         """Make a new index of these offers, which may come in any order."""
-        by_position = {SPACING * number: row for number, row in enumerate(sorted_unhurriedly(rows, _identity), start=1)}
-        positions = list(by_position)
-        positions_of_id: dict[str, tuple[int, ...]] = {}
-        members: dict[Facet, array[int]] = defaultdict(lambda: array("I"))
-        for position, row in unhurried(by_position.items()):
-            positions_of_id[row.id] = (*positions_of_id.get(row.id, ()), position)
-            for facet in row.facets:
-                members[facet].append(position)
-        facets: dict[str, dict[str, BitMap]] = {name: {} for name in FACETS}
-        for (name, value), found in unhurried(members.items()):
-            facets[name][value] = BitMap(found)
-        return cls(
-            rows=by_position,
-            positions=BitMap(positions),
-            positions_of_id=positions_of_id,
-            facets=facets,
-            orders={name: Order.of(by_position, positions, number=n) for n, name in enumerate(SORT_VALUES)},
-            search=Search.of(by_position),
-        )
+        builder = IndexBuilder()
+        for row in unhurried(rows):
+            builder.add(row, orjson.loads(row.document))
+        return builder.index()
 
     def __len__(self) -> int:
         return len(self.rows)

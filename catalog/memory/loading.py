@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from catalog import registry
 from catalog.memory import unhurried
-from catalog.memory.index import Index
+from catalog.memory.index import Index, IndexBuilder
 from catalog.memory.rows import Identity, Row
 from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
 
+Json = Any
+
 
 def load() -> Snapshot:
     """Read the newest revision completely."""
     began = time.perf_counter()
+    builder = IndexBuilder()
     with one_moment():
         newest = Revision.objects.newest()
-        rows = _rows(OfferVersion.objects.current())
+        for row, document in _parsed_rows(OfferVersion.objects.current()):
+            builder.add(row, document)
         providers, redirects = _provider_facts(), _redirects()
-    return _snapshot(newest, Index.of(rows), providers, redirects, began=began)
+    return _snapshot(newest, builder.index(), providers, redirects, began=began)
 
 
 def caught_up(held: Snapshot) -> Snapshot | None:
@@ -41,7 +47,7 @@ def caught_up(held: Snapshot) -> Snapshot | None:
         if not Revision.objects.filter(number=held.revision, published_at=held.published_at).exists():
             return None  # another database, possibly an older state of the same one
         is_news = Q(from_revision__gt=held.revision) | Q(offer__identified_in__gt=held.revision)
-        rows = _rows(OfferVersion.objects.current().filter(is_news))
+        rows = [row for row, _ in _parsed_rows(OfferVersion.objects.current().filter(is_news))]
         count = OfferVersion.objects.current().count()
         providers, redirects = _provider_facts(), _redirects()
     index = held.index.with_rows(rows)
@@ -61,18 +67,15 @@ def _snapshot(
     )
 
 
-def _rows(versions: QuerySet[OfferVersion]) -> list[Row]:
+def _parsed_rows(versions: QuerySet[OfferVersion]) -> Iterator[tuple[Row, Json]]:
+    """Yield the rows of these versions, each with its parsed document."""
     # Fetch a few at a time: a large fetch would hold the interpreter while it converts the rows to Python objects.
-    told = versions.order_by("pk").values_list(
+    stored = versions.order_by("pk").values_list(
         "document", "offer__canonical__slug", "offer__variant", "offer__identity_rule", "offer__identity_evidence"
     )
-    return [
-        Row.of(
-            document.encode(),
-            Identity(model=slug, variant=variant, rule=sys.intern(rule), evidence=evidence) if slug else None,
-        )
-        for document, slug, variant, rule, evidence in unhurried.unhurried(told.iterator(chunk_size=100))
-    ]
+    for document, slug, variant, rule, evidence in unhurried.unhurried(stored.iterator(chunk_size=100)):
+        identity = Identity(model=slug, variant=variant, rule=sys.intern(rule), evidence=evidence) if slug else None
+        yield Row.parsed(document.encode(), identity)
 
 
 def _redirects() -> dict[str, str]:

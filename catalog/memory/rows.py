@@ -14,6 +14,7 @@ import orjson
 from catalog import registry
 from catalog.documents import reading
 from catalog.documents.tariffs import tariff_of
+from catalog.memory import search_words
 from catalog.memory.orders import SortValue
 from catalog.normalize import dates
 from catalog.pricing.tariffs import Tariff
@@ -91,7 +92,6 @@ class Identity:
 
 
 _WITHDRAWN = ("status", "withdrawn")
-_NO_MODEL, _NO_VARIANT = b'"canonical_model":null', b'"variant":null'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +112,30 @@ class Row:
     """The values in the order of SORT_VALUES."""
     tariff: Tariff
     """Its prices. Offers with equal prices share one tariff."""
+    name_lengths: tuple[int, int]
+    """The numbers of words of its id and of its name (`search_words.lengths`)."""
 
     @classmethod
     def of(cls, document: bytes, identity: Identity | None = None) -> Self:
-        """Make the row of a document.
+        """Make the row of a stored document."""
+        row, _ = cls.parsed(document, identity)
+        return row
+
+    @classmethod
+    def parsed(cls, document: bytes, identity: Identity | None = None) -> tuple[Self, Json]:
+        """Make the row of a stored document, and return it with the parsed document.
 
         Model and variant are written into the document here, not when it is rendered: a rule can move offers that no
         gateway changed.
         """
-        if identity:
-            document = document.replace(_NO_MODEL, b'"canonical_model":' + orjson.dumps(identity.model), 1)
-            document = document.replace(_NO_VARIANT, b'"variant":' + orjson.dumps(identity.variant or None), 1)
         shown = orjson.loads(document)
+        if identity:
+            shown["canonical_model"], shown["variant"] = identity.model, identity.variant or None
+            document = memoryview(orjson.dumps(shown)).tobytes()  # a copy: orjson's own has 16 KB of reserve
+        return cls._of(shown, document, identity), shown
+
+    @classmethod
+    def _of(cls, shown: Json, document: bytes, identity: Identity | None) -> Self:
         facets = dict.fromkeys(_facet(name, value) for name, values in FACETS.items() for value in values(shown))
         return cls(
             document=document,
@@ -136,6 +148,7 @@ class Row:
             facets=tuple(facets),
             sort_values=tuple(value(shown) for value in SORT_VALUES.values()),
             tariff=tariff_of(shown),
+            name_lengths=_lengths(*search_words.lengths(shown)),
         )
 
     @property
@@ -150,6 +163,12 @@ def _names(shown: Json) -> Iterator[str]:
         yield shown["id"].removeprefix("@")
         if shown["provider_slug"] and "/" not in shown["slug"]:
             yield f"{shown['provider_slug']}/{shown['slug']}"
+
+
+@lru_cache(maxsize=1_024)
+def _lengths(of_id: int, of_name: int) -> tuple[int, int]:
+    """Return equal lengths as one object, because there are few."""
+    return of_id, of_name
 
 
 @lru_cache(maxsize=65_536)

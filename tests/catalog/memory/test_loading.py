@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import orjson
 import pytest
@@ -114,16 +114,16 @@ def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(
     monkeypatch: pytest.MonkeyPatch, follower: Follower
 ) -> None:
     publish(*(offer_record(f"maker/{number}", prices=(hourly("1"),)) for number in range(3)))
-    read_rows = loading._rows
+    current_versions = OfferVersion.objects.current
+    news = [[offer_record(f"maker/{number}", prices=(hourly("2"),)) for number in range(3)]]
 
-    def read_rows_after_another_publication(versions: Any) -> object:
-        if Revision.objects.newest().number == 1:
-            in_a_thread(
-                lambda: publish(*(offer_record(f"maker/{number}", prices=(hourly("2"),)) for number in range(3)))
-            )
-        return read_rows(versions)
+    def current_versions_after_another_publication() -> object:
+        if news:
+            records = news.pop()
+            in_a_thread(lambda: publish(*records))
+        return current_versions()
 
-    monkeypatch.setattr(loading, "_rows", read_rows_after_another_publication)
+    monkeypatch.setattr(OfferVersion.objects, "current", current_versions_after_another_publication)
 
     follower.refresh()
     first = (follower.current().revision, [rate for _, rate in hourly_rates(follower)])
@@ -138,12 +138,12 @@ def test_a_publication_in_the_middle_of_a_load_is_wholly_in_or_wholly_out(
 def test_a_read_that_fails_leaves_no_transaction_open(
     monkeypatch: pytest.MonkeyPatch, error: Exception, follower: Follower
 ) -> None:
-    def fail(versions: object) -> NoReturn:
+    def fail() -> NoReturn:
         raise error
 
     publish(offer_record())
     with monkeypatch.context() as patch:
-        patch.setattr(loading, "_rows", fail)
+        patch.setattr(OfferVersion.objects, "current", fail)
         with pytest.raises(type(error)):
             loading.load()
 
