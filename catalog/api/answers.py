@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.normalize import dates
 from catalog.parameters.filterset import SelectionFilterSet
+from catalog.pricing import money
 
 Json = Any
 
@@ -85,7 +87,14 @@ def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC) ->
 
 
 def json_response(body: Json, *, status: int = 200, cache_control: str = PRIVATE) -> HttpResponse:
-    return response(orjson.dumps(body), "application/json", status=status, cache_control=cache_control)
+    return response(orjson.dumps(body, default=_amount), "application/json", status=status, cache_control=cache_control)
+
+
+def _amount(value: object) -> str:
+    """Return a decimal amount as the exact text that clients get."""
+    if isinstance(value, Decimal):
+        return money.plain(value)
+    raise TypeError
 
 
 def response(body: bytes, content_type: str, *, status: int = 200, cache_control: str = PRIVATE) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
@@ -39,7 +40,7 @@ class Compare(CatalogView):
         quantities = asked_quantities(values, chain.from_iterable(rows))
         compared = side_by_side.side_by_side(rows, workload(quantities))
         named = [
-            {"asked": spelling, "canonical_model": slug, **model}
+            {"asked": spelling, "canonical_model": slug, **asdict(model)}
             for (spelling, slug), model in zip(asked.items(), compared, strict=True)
         ]
         return answers.published(

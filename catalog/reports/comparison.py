@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -14,7 +14,9 @@ from catalog.memory.rows import Row
 from catalog.pricing import money, workloads
 from catalog.records import ModelType
 
-Json = Any
+Document = Mapping[str, Any]
+Fact = str | int | Decimal | Sequence[str] | None
+"""A value of one field, which can be compared with that of another offer or model."""
 
 DEFAULT_WORKLOAD = workloads.Workload(input_tokens=750_000, output_tokens=250_000)
 """A million tokens: three parts input, one part output."""
@@ -53,9 +55,10 @@ class Compared:
     """Meters of the workload whose price is held."""
 
     @cached_property
-    def document(self) -> Json:
+    def document(self) -> Document:
         """The document of the offer. It is parsed on first use, because a cost does not need it."""
-        return orjson.loads(self.row.document)
+        document: Document = orjson.loads(self.row.document)
+        return document
 
     @property
     def cost_text(self) -> str | None:
@@ -74,13 +77,18 @@ def compared(rows: Iterable[Row], workload: workloads.Workload) -> list[Compared
     return sorted(found, key=lambda each: (each.cost is None, each.cost or 0, each.row.gateway, each.row.id))
 
 
-def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
+def differences(offers: Sequence[Compared]) -> dict[str, list[Fact]]:
     """Return the fields in which the offers differ, with one value per offer, in the order of the offers.
 
     Missing values never count as a difference.
     """
-    told = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
-    return {field: values for field, values in told.items() if len({str(value) for value in values} - {"None"}) > 1}
+    values = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
+    return {field: found for field, found in values.items() if are_different(found)}
+
+
+def are_different(values: Iterable[Fact]) -> bool:
+    """Whether there are different values, besides missing ones. The order of a list matters."""
+    return len({tuple(value) if isinstance(value, list) else value for value in values if value is not None}) > 1
 
 
 def _compared(row: Row, workload: workloads.Workload) -> Compared:
@@ -103,8 +111,9 @@ def _reasons(row: Row) -> tuple[str, ...]:
     return (_NOT_COMPARABLE[kind],) if kind in _NOT_COMPARABLE else ()
 
 
-def _value(document: Json, path: str) -> Json:
+def _value(document: Document, path: str) -> Any:
     """Return None if the field or its parent is missing."""
+    value: Any = document
     for part in path.split("."):
-        document = document[part] if document is not None else None
-    return document
+        value = value[part] if value is not None else None
+    return value
