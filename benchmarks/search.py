@@ -34,7 +34,7 @@ def with_prose(rows: Rows, dice: random.Random) -> Rows:
     """
     import orjson
 
-    from catalog.memory.index import Row
+    from catalog.memory.rows import Row
 
     words = ["".join(dice.choices(LETTERS, k=dice.randint(2, 12))) for _ in range(20_000)]
     weights = [1 / rank for rank in range(1, len(words) + 1)]
@@ -80,13 +80,19 @@ def questions(names: list[str], words: list[str], dice: random.Random) -> Iterat
 
 
 def measure(rows: Rows) -> None:
+    import orjson
+
     from catalog.memory.index import Index
-    from catalog.memory.search import Search
+    from catalog.memory.search import Search, Terms
 
     index = Index.of(rows)
     gc.collect()
     before, began = _megabytes(), time.perf_counter()
-    search = Search.of(index.rows)
+    terms = Terms()
+    for number, row in enumerate(index.rows.values()):
+        terms.add(number, row, orjson.loads(row.document))
+    search = Search.of(index.rows, terms, positions=list(index.rows))
+    del terms
     built = time.perf_counter() - began
     gc.collect()
     say(f"  the index takes {_megabytes() - before:.1f} MB and is built in {built:.2f} s, pauses included")
@@ -135,11 +141,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         catalogues.set_up(options.database or f"{folder}/catalogue.sqlite3")
-        from catalog.memory import snapshot
+        from catalog.memory import loading
 
         if not options.database:
             catalogues.build(options.offers)
-        rows = snapshot.load().rows
+        rows = loading.load().rows
         say(f"{len(rows)} offers as they are")
         measure(rows)
         say(f"{len(rows)} offers with long descriptions and many words in names")

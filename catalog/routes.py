@@ -15,7 +15,7 @@ from django.http import QueryDict
 from django.urls import URLPattern, URLResolver
 
 from catalog.api.limits import is_limited
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.parameters.endpoints import Endpoint
 from catalog.parameters.filterset import InvalidParameters
 from catalog.urls import urlpatterns
@@ -43,8 +43,8 @@ class CacheableRoutes:
     def identity(self) -> object | None:
         """Return the identity of the snapshot that is served now; None if there is none yet."""
         try:
-            return snapshot.current().identity
-        except snapshot.NotReady:
+            return following.FOLLOWER.current().identity
+        except following.NotReady:
             return None
 
     def is_limited(self, path: str) -> bool:

@@ -16,8 +16,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
-from access import keys
-from access.keys import Key
+from access.keys import Key, Keys, NotRead, WrongKey
 from access.limits import Limiter, Quota, client_of
 from front import cors, negotiation, refusals
 from front.access_log import AccessLog
@@ -57,11 +56,12 @@ class Cacheable(Protocol):
 
 
 class Front:
-    def __init__(self, application: Application, *, counts: Counts, cacheable: Cacheable) -> None:
+    def __init__(self, application: Application, *, counts: Counts, cacheable: Cacheable, keys: Keys) -> None:
         """Read the settings once."""
         self._application = application
         self._cacheable = cacheable
         self._counts = counts
+        self._keys = keys
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._cache = ResponseCache(None, most_bytes=self._most_bytes)
         self._limiter = Limiter()
@@ -126,10 +126,10 @@ class Front:
         key: Key | None = None
         wrong: Refusal | None = None
         try:
-            key = keys.key_of(environ)
-        except keys.WrongKey as error:
+            key = self._keys.key_of(environ)
+        except WrongKey as error:
             wrong = refusals.wrong_key(str(error))
-        except keys.NotRead as error:
+        except NotRead as error:
             wrong = refusals.not_ready(str(error))
         quota = self._quota(environ, key)
         is_exceeded = quota is not None and quota.is_exceeded

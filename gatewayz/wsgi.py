@@ -18,11 +18,11 @@ django_application = get_wsgi_application()
 # A wrong setting stops the server before it answers anything; management commands and workers run their own checks.
 call_command("check", stdout=io.StringIO())
 
-from catalog.memory import snapshot  # noqa: E402  the apps must be loaded first
+from catalog.memory import following  # noqa: E402  the apps must be loaded first
 from catalog.routes import cacheable  # noqa: E402  likewise
 from front.counts import counts  # noqa: E402  likewise
 from front.front import Front  # noqa: E402  likewise
 
 # Here and not in an AppConfig: each worker loads this file after the fork, and threads do not survive a fork.
-snapshot.start_following()
-application = Front(django_application, counts=counts, cacheable=cacheable)
+following.FOLLOWER.start()
+application = Front(django_application, counts=counts, cacheable=cacheable, keys=following.FOLLOWER.keys)

@@ -13,7 +13,8 @@ import orjson
 
 from catalog.documents import rendering
 from catalog.memory import snapshot
-from catalog.memory.index import Index, Row
+from catalog.memory.index import Index
+from catalog.memory.rows import Row
 from catalog.models import Gateway, SyncRun
 from catalog.pricing import meters
 from catalog.publication import apply, listing

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from catalog import registry
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.normalize import dates
 from catalog.parameters.endpoints import JSON, Query
+from catalog.pricing import money
 from front.answers import Answer, Headers
 
 Json = Any
@@ -66,7 +68,9 @@ def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC, he
 
 
 def json_answer(body: Json, *, status: int = 200, cache_control: str = PRIVATE, headers: Headers = ()) -> Answer:
-    return answer(orjson.dumps(body), JSON, status=status, cache_control=cache_control, headers=headers)
+    return answer(
+        orjson.dumps(body, default=_amount), JSON, status=status, cache_control=cache_control, headers=headers
+    )
 
 
 def answer(
@@ -74,3 +78,10 @@ def answer(
 ) -> Answer:
     """Return an answer. `headers` are those besides the type of the content and how long it may be cached."""
     return Answer(status, (("Content-Type", content_type), ("Cache-Control", cache_control), *headers), body)
+
+
+def _amount(value: object) -> str:
+    """Return a decimal amount as the exact text that clients get."""
+    if isinstance(value, Decimal):
+        return money.plain(value)
+    raise TypeError

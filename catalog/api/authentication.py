@@ -11,18 +11,19 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from access import keys
+from access.keys import Key, WrongKey
 from access.models import SYNC
+from catalog.memory import following
 from front.refusals import CHALLENGE
 
 
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer gwz_…` or `X-API-Key`; `request.auth` is the key. Another service's token is not a key."""
 
-    def authenticate(self, request: Request) -> tuple[Any, keys.Key] | None:
+    def authenticate(self, request: Request) -> tuple[Any, Key] | None:
         try:
-            key = keys.key_of(request.META)
-        except keys.WrongKey as error:
+            key = following.FOLLOWER.keys.key_of(request.META)
+        except WrongKey as error:
             raise AuthenticationFailed(str(error)) from error
         return None if key is None else (None, key)
 
@@ -36,7 +37,7 @@ class MaySync(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method == "OPTIONS":
             return True  # the methods of an address are no secret, and a client that asks for them has no key yet
-        if isinstance(request.auth, keys.Key):
+        if isinstance(request.auth, Key):
             return SYNC in request.auth.scopes
         user = request.user
         return isinstance(user, User) and user.is_staff and user.has_perm("catalog.change_gateway")

@@ -27,8 +27,9 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from catalog.api import answers
-from catalog.memory import snapshot
-from catalog.memory.snapshot import NotReady, Snapshot
+from catalog.memory import following
+from catalog.memory.following import NotReady
+from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import JSON, Answering, Endpoint, Query
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
@@ -38,7 +39,7 @@ from front.negotiation import ALWAYS_ACCEPTED
 
 def current() -> Snapshot:
     """Return the snapshot that this process serves. Raise NotReady before the first one."""
-    return snapshot.current()
+    return following.FOLLOWER.current()
 
 
 def to_django(answer: Answer) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import chain
 
 from catalog.api import answers
@@ -22,7 +23,7 @@ def compare_models(snapshot: Snapshot, query: Query) -> Answer:
     quantities = asked.quantities(query.values, chain.from_iterable(rows))
     compared = side_by_side.side_by_side(rows, asked.workload(quantities))
     shown = [
-        {"asked": spelling, "canonical_model": slug, **model}
+        {"asked": spelling, "canonical_model": slug, **asdict(model)}
         for (spelling, slug), model in zip(named.items(), compared, strict=True)
     ]
     return answers.published(

@@ -18,7 +18,7 @@ from rest_framework.exceptions import APIException
 
 from access.keys import NotRead
 from catalog.history.feed import Forgotten
-from catalog.memory.snapshot import NotReady
+from catalog.memory.following import NotReady
 from catalog.models.patience import Busy
 from catalog.parameters.endpoints import NotFound
 from catalog.parameters.filterset import InvalidParameters

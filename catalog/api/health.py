@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from catalog.api import answers
 from catalog.api.base import CatalogView, current, to_django
 from catalog.api.shapes.gateways import HealthSerializer, ReadySerializer
-from catalog.memory import snapshot
-from catalog.memory.snapshot import NotReady
+from catalog.memory import following
+from catalog.memory.following import NotReady
 from catalog.parameters.endpoints import Endpoint
 from front.answers import Answer
 
@@ -40,7 +40,7 @@ class Ready(CatalogView):
 
 def _readiness() -> Answer:
     # The database is not queried here: a silent one would block the few threads, and with them cached answers.
-    found: dict[str, Json] = {"serving_revision": None, "published_revision": snapshot.published_revision()}
+    found: dict[str, Json] = {"serving_revision": None, "published_revision": following.FOLLOWER.published_revision}
     problems = []
     try:
         found["serving_revision"] = current().revision
@@ -48,7 +48,7 @@ def _readiness() -> Answer:
         problems.append(str(error))
     if found["published_revision"] is None:
         problems.append("the database does not answer")
-    if snapshot.is_failing() and found["serving_revision"] is not None:
+    if following.FOLLOWER.is_failing and found["serving_revision"] is not None:
         problems.append("the newest revision cannot be read; the last one that could stays served")
     if found["published_revision"] == 0:
         problems.append("nothing has been published yet; the first sync does it")

@@ -16,7 +16,7 @@ from catalog.documents.differences import PriceChange
 from catalog.history import feed, offers
 from catalog.history.offers import OfferThen
 from catalog.history.versions import Change, Position, Wanted
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Price
 from catalog.normalize import dates

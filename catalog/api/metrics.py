@@ -22,8 +22,8 @@ from catalog import queries
 from catalog import registry as gateways
 from catalog.api import errors
 from catalog.api.base import current
-from catalog.memory import snapshot
-from catalog.memory.snapshot import NotReady
+from catalog.memory import following
+from catalog.memory.following import NotReady
 from front.counts import BOUNDS_SECONDS, counts
 
 FIGURES_SECONDS = 10.0
@@ -88,7 +88,7 @@ def _of_requests() -> Iterator[Metric]:
 
 
 def _of_snapshot() -> Iterator[Metric]:
-    failing = snapshot.is_failing()
+    failing = following.FOLLOWER.is_failing
     yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
     try:
         served = current()

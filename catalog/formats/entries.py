@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.unhurried import unhurried

@@ -20,7 +20,7 @@ from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
 from catalog.formats.shapes import count, mapping, price, record, text
 from catalog.memory import derived
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
 from catalog.pricing import billing, meters

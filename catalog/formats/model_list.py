@@ -17,7 +17,7 @@ import orjson
 from catalog import registry
 from catalog.formats.model_rows import OPENROUTER, Model, is_listable, model_of, seller_of
 from catalog.memory import derived
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.memory.unhurried import unhurried

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from catalog import registry
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.reports import comparison
 from catalog.reports.comparison import Compared
 

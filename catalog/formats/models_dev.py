@@ -35,7 +35,7 @@ from catalog.formats.standard_prices import (
     standard_prices,
 )
 from catalog.memory import derived
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.unhurried import unhurried
 from catalog.parameters.endpoints import Query

@@ -9,52 +9,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Generic, TypeVar
+
+from catalog.memory.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
-_Source = TypeVar("_Source")
 _Made = TypeVar("_Made")
 
 
-class Once(Generic[_Source, _Made]):
-    """A function of a snapshot that is computed once per snapshot.
+class Once(Generic[_Made]):
+    """A function of a snapshot that is computed once per snapshot. The snapshot has the result in `derived`.
 
-    Its result must not reference the snapshot, or neither would ever be freed. It may reference the snapshot's index.
-    The function also receives its result for the previous snapshot, or None. It may reuse that result, but must not
-    change it.
+    The result must not reference the snapshot, or only the garbage collector would free them. It may reference the
+    snapshot's index. The function also receives its result for the previous snapshot, or None. It may reuse that
+    result, but must not change it.
     """
 
-    def __init__(self, make: Callable[[_Source, _Made | None], _Made]) -> None:
+    def __init__(self, make: Callable[[Snapshot, _Made | None], _Made]) -> None:
         self._make = make
-        self._made: WeakKeyDictionary[_Source, _Made] = WeakKeyDictionary()
         self._making = Lock()
-        _ALL.append(self)
 
-    def __call__(self, held: _Source) -> _Made:
-        return self._of(held, None)
+    def __call__(self, snapshot: Snapshot) -> _Made:
+        return self._of(snapshot, None)
 
-    def carry_on(self, before: _Source, after: _Source) -> None:
-        last = self._made.get(before)
-        if last is not None:
-            self._of(after, last)
+    def carry_on(self, before: Snapshot, after: Snapshot) -> None:
+        """Compute the result for `after` if it was computed for `before`."""
+        if self in before.derived:
+            self._of(after, before.derived[self])
 
-    def _of(self, held: _Source, last: _Made | None) -> _Made:
-        if held not in self._made:
+    def _of(self, snapshot: Snapshot, last: _Made | None) -> _Made:
+        if self not in snapshot.derived:
             with self._making:  # concurrent callers wait instead of computing the same value
-                if held not in self._made:
-                    self._made[held] = self._make(held, last)
-        return self._made[held]
+                if self not in snapshot.derived:
+                    snapshot.derived[self] = self._make(snapshot, last)
+        made: _Made = snapshot.derived[self]
+        return made
 
 
-_ALL: list[Once[Any, Any]] = []
-
-
-def carry_on(before: object, after: object) -> None:
+def carry_on(before: Snapshot, after: Snapshot) -> None:
     """Compute for the new snapshot what clients used of the previous one. Never raises: the next caller gets the
     error."""
-    for each in _ALL:
+    for each in list(before.derived):  # a copy: requests may add to it meanwhile
         try:
             each.carry_on(before, after)
         except Exception:

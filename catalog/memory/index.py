@@ -10,87 +10,24 @@ publication that changes a few offers of 100,000 costs copies of pointers, not a
 
 from __future__ import annotations
 
-import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import orjson
 from pyroaring import BitMap
 
-from catalog import registry
-from catalog.documents import reading
-from catalog.memory.orders import Order, SortValue
-from catalog.memory.search import Search
+from catalog.memory.orders import Order
+from catalog.memory.rows import FACETS, SORT_VALUES, Facet, Row
+from catalog.memory.search import Search, Terms
 from catalog.memory.unhurried import sorted_unhurriedly, unhurried
-from catalog.normalize import dates
 
 Json = Any
-Facet = tuple[str, str]
 Facets = Mapping[str, Mapping[str, BitMap]]
 
-# --- what offers are found by: add a line here for each new filter or order ------------------------------------------
-_amount = lru_cache(maxsize=8_192)(Decimal)
-_seconds = lru_cache(maxsize=8_192)(dates.seconds_of)
-
-
-def _token_price(shown: Json, side: str) -> Decimal | None:
-    """Return US dollars per million tokens, for the price without conditions.
-
-    If prices depend on the time of day, the windows that cover most of the day apply.
-    """
-    told = shown["price_per_million"] or {}
-    return _amount(told[side]) if told.get(side) is not None else None
-
-
-def _folded(*values: str | None) -> list[str]:
-    return [value.casefold() for value in values if value is not None]
-
-
-FACETS: Mapping[str, Callable[[Json], Iterable[str]]] = {
-    "gateway": lambda shown: [shown["source_gateway"]],
-    "provider": lambda shown: [registry.PROVIDERS.key(shown["provider_slug"])] if shown["provider_slug"] else [],
-    "host": lambda shown: _folded(shown["host"]),
-    "model_type": lambda shown: [shown["model_type"]],
-    "tags": lambda shown: (tag.lower() for tag in shown["tags"]),
-    "modality": lambda shown: _folded(shown["architecture"]["modality"]),
-    "input_modalities": lambda shown: _folded(*shown["architecture"]["input_modalities"] or ()),
-    "output_modalities": lambda shown: _folded(*shown["architecture"]["output_modalities"] or ()),
-    "supported_parameters": lambda shown: _folded(*shown["supported_parameters"] or ()),
-    "price_status": lambda shown: [shown["price_status"]],
-    "price_basis": lambda shown: _folded(shown["price_basis"]),
-    "price_tier": lambda shown: _folded(shown["price_tier"]),
-    "execution_mode": lambda shown: _folded(reading.execution_mode_of(shown)),
-    "availability": lambda shown: [shown["availability"]],
-    "source": lambda shown: [shown["source"]],
-    "quantization": lambda shown: _folded(shown["quantization"]),
-    "status": lambda shown: ["active" if shown["withdrawn_at"] is None else "withdrawn"],
-    "canonical_model": lambda shown: _folded(shown["canonical_model"]),
-    "variant": lambda shown: _folded(shown.get("variant")),
-    "hugging_face_id": lambda shown: _folded(shown["hugging_face_id"]),
-}
-"""The facts that offers share, read from the document."""
-
-SORT_VALUES: Mapping[str, Callable[[Json], SortValue]] = {
-    "id": lambda shown: shown["id"],
-    "name": lambda shown: shown["name"].casefold(),
-    "created": lambda shown: shown["created"],
-    "prompt_price": lambda shown: _token_price(shown, "input"),
-    "completion_price": lambda shown: _token_price(shown, "output"),
-    "hourly_rate": lambda shown: _amount(rate) if (rate := shown["pricing"].get("hourly_rate")) is not None else None,
-    "context_length": lambda shown: shown["context_length"],
-    "first_seen": lambda shown: _seconds(shown["first_seen"]),
-    "max_completion_tokens": lambda shown: shown["top_provider"]["max_completion_tokens"],
-    "expires": lambda shown: _seconds(shown["expires"]) if shown["expires"] is not None else None,
-}
-"""The values that offers are sorted and filtered by, from the document. Money is US dollars, times are Unix seconds."""
-
-# --- positions -------------------------------------------------------------------------------------------------------
 SPACING = 4
 """The gap between two neighbours of a new index, so that most later offers find a place without moving any other.
 
@@ -101,80 +38,55 @@ REBUILD_SHARE = 8
 """If more than one offer in this many changed, a new index is cheaper than applying all the changes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Which model an offer belongs to, and why."""
-
-    model: str
-    """The slug of the canonical model."""
-    variant: str
-    """Empty for a standard offer of the model."""
-    rule: str
-    evidence: str
-
-
-_NO_MODEL, _NO_VARIANT = b'"canonical_model":null', b'"variant":null'
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One offer: its finished document, and the values that it is found by."""
-
-    document: bytes
-    identity: Identity | None
-    id: str
-    gateway: str
-    provider_slug: str | None
-    names: tuple[str, ...]
-    """The names that people and other services use for it, besides its id."""
-    permanent: str | None
-    """The gateway's permanent name of the model, if it differs from the id."""
-    facets: tuple[Facet, ...]
-    sort_values: tuple[SortValue, ...]
-    """The values in the order of SORT_VALUES."""
-
-    @classmethod
-    def of(cls, document: bytes, identity: Identity | None = None) -> Self:
-        """Make the row of a document.
-
-        Model and variant are written into the document here, not when it is rendered: a rule can move offers that no
-        gateway changed.
-        """
-        if identity:
-            document = document.replace(_NO_MODEL, b'"canonical_model":' + orjson.dumps(identity.model), 1)
-            document = document.replace(_NO_VARIANT, b'"variant":' + orjson.dumps(identity.variant or None), 1)
-        shown = orjson.loads(document)
-        facets = dict.fromkeys(_facet(name, value) for name, values in FACETS.items() for value in values(shown))
-        return cls(
-            document=document,
-            identity=identity,
-            id=shown["id"],
-            gateway=sys.intern(shown["source_gateway"]),
-            provider_slug=shown["provider_slug"] and sys.intern(shown["provider_slug"]),
-            names=tuple(_names(shown)),
-            permanent=shown["canonical_slug"] if shown["canonical_slug"] not in {shown["id"], shown["slug"]} else None,
-            facets=tuple(facets),
-            sort_values=tuple(value(shown) for value in SORT_VALUES.values()),
-        )
-
-
-def _names(shown: Json) -> Iterator[str]:
-    if shown["canonical_slug"] != shown["id"] and "/" in shown["canonical_slug"]:  # without a provider it is ambiguous
-        yield shown["canonical_slug"]
-    if shown["host"] is not None:
-        yield shown["id"].removeprefix("@")
-        if shown["provider_slug"] and "/" not in shown["slug"]:
-            yield f"{shown['provider_slug']}/{shown['slug']}"
-
-
 def _identity(row: Row) -> tuple[str, str]:
     return row.id, row.gateway
 
 
-@lru_cache(maxsize=65_536)
-def _facet(name: str, value: str) -> Facet:
-    """Return equal facets as one object, because a hundred thousand offers share a few."""
-    return name, value
+class IndexBuilder:
+    """Collects offers, which may come in any order, and makes a new index of them. It keeps no parsed document."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._terms = Terms()
+
+    def add(self, row: Row, document: Json) -> None:
+        self._terms.add(len(self._rows), row, document)
+        self._rows.append(row)
+
+    def index(self) -> Index:
+        numbers = sorted_unhurriedly(range(len(self._rows)), lambda number: _identity(self._rows[number]))
+        position_of = array("I", bytes(4 * len(self._rows)))
+        rows: dict[int, Row] = {}
+        for place, number in enumerate(numbers, start=1):
+            position_of[number] = SPACING * place
+            rows[SPACING * place] = self._rows[number]
+        positions = list(rows)
+        return Index(
+            rows=rows,
+            positions=BitMap(positions),
+            positions_of_id=_positions_of_id(rows),
+            facets=_facets(rows),
+            orders={name: Order.of(rows, positions, number=n) for n, name in enumerate(SORT_VALUES)},
+            search=Search.of(rows, self._terms, positions=position_of),
+        )
+
+
+def _positions_of_id(rows: Mapping[int, Row]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for position, row in unhurried(rows.items()):
+        found[row.id] = (*found.get(row.id, ()), position)
+    return found
+
+
+def _facets(rows: Mapping[int, Row]) -> Facets:
+    members: dict[Facet, array[int]] = defaultdict(lambda: array("I"))
+    for position, row in unhurried(rows.items()):
+        for facet in row.facets:
+            members[facet].append(position)
+    facets: dict[str, dict[str, BitMap]] = {name: {} for name in FACETS}
+    for (name, value), found in unhurried(members.items()):
+        facets[name][value] = BitMap(found)
+    return facets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -188,28 +100,13 @@ class Index:
     orders: Mapping[str, Order]
     search: Search
 
-    @classmethod
-    def of(cls, rows: Iterable[Row]) -> Self:
+    @staticmethod
+    def of(rows: Iterable[Row]) -> Index:
         """Make a new index of these offers, which may come in any order."""
-        by_position = {SPACING * number: row for number, row in enumerate(sorted_unhurriedly(rows, _identity), start=1)}
-        positions = list(by_position)
-        positions_of_id: dict[str, tuple[int, ...]] = {}
-        members: dict[Facet, array[int]] = defaultdict(lambda: array("I"))
-        for position, row in unhurried(by_position.items()):
-            positions_of_id[row.id] = (*positions_of_id.get(row.id, ()), position)
-            for facet in row.facets:
-                members[facet].append(position)
-        facets: dict[str, dict[str, BitMap]] = {name: {} for name in FACETS}
-        for (name, value), found in unhurried(members.items()):
-            facets[name][value] = BitMap(found)
-        return cls(
-            rows=by_position,
-            positions=BitMap(positions),
-            positions_of_id=positions_of_id,
-            facets=facets,
-            orders={name: Order.of(by_position, positions, number=n) for n, name in enumerate(SORT_VALUES)},
-            search=Search.of(by_position),
-        )
+        builder = IndexBuilder()
+        for row in unhurried(rows):
+            builder.add(row, orjson.loads(row.document))
+        return builder.index()
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -49,14 +49,15 @@ class Order:
 
     @classmethod
     def of(cls, rows: Rows, positions: Sequence[int], *, number: int) -> Self:
-        def value(position: int) -> SortValue:
-            return rows[position].sort_values[number]
-
-        known = [position for position in unhurried(positions) if value(position) is not None]
+        values = {
+            position: value
+            for position in unhurried(positions)
+            if (value := rows[position].sort_values[number]) is not None
+        }
         return cls._of(
-            array("I", sorted_unhurriedly(known, value)),
-            array("I", sorted_unhurriedly(known[::-1], value)),
-            BitMap(positions) - BitMap(known),
+            array("I", sorted_unhurriedly(values, values.__getitem__)),
+            array("I", sorted_unhurriedly(reversed(values), values.__getitem__)),
+            BitMap(positions) - BitMap(values),
             number=number,
             size=1 + max(rows, default=0),
         )

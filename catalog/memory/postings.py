@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
@@ -25,8 +24,12 @@ class Postings:
         """All words, sorted. Callers must not change the list."""
 
     @classmethod
-    def of(cls, members: Mapping[str, array[int]]) -> Self:
-        at = {word: _packed(BitMap(found)) for word, found in unhurried(members.items())}
+    def of(cls, members: Mapping[str, Sequence[int]], positions: Sequence[int]) -> Self:
+        """Make postings of words. `members` has the numbers of the offers with each word, which index `positions`."""
+        at = {
+            word: positions[numbers[0]] if len(numbers) == 1 else BitMap([positions[number] for number in numbers])
+            for word, numbers in unhurried(members.items())
+        }
         return cls(at, list(sorted_unhurriedly(at, key=str)))
 
     def __contains__(self, word: str) -> bool:

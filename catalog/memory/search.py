@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 import orjson
 from pyroaring import BitMap
@@ -35,13 +35,12 @@ from rapidfuzz.distance import OSA
 from catalog import registry
 from catalog.memory import search_words
 from catalog.memory.postings import Postings
+from catalog.memory.rows import Row
 from catalog.memory.search_words import FIELDS, HEAD_MARK, HEADS, NAME, PROVIDER
 from catalog.memory.unhurried import unhurried
 
-if TYPE_CHECKING:
-    from catalog.memory.index import Row  # an import at run time would be circular: the index holds a Search
-
-Rows = Mapping[int, "Row"]
+Json = Any
+Rows = Mapping[int, Row]
 Hits = list[tuple[int, BitMap]]
 """The matches of one word: costs, lowest first, and the positions that match at this cost."""
 Standing = tuple[tuple[int, int], bool, int]
@@ -63,7 +62,6 @@ LONGEST_SPAN = 3
 """The number of consecutive query words that may be one word of a name."""
 
 FIGURES = frozenset(string.digits + ".")
-_ACTIVE = ("status", "active")
 _DATE_AT_END = re.compile(r"[-@]20\d\d-?[01]\d-?[0-3]\d\Z")
 
 
@@ -83,6 +81,22 @@ class Found:
         return (groups[cost] for cost in sorted(groups))
 
 
+class Terms:
+    """The terms of offers that are being read. Each offer has a number, because no position is known yet."""
+
+    def __init__(self) -> None:
+        self._members: list[dict[str, array[int]]] = [defaultdict(_no_numbers) for _ in (*FIELDS, MODEL, RENOWN)]
+
+    def add(self, number: int, row: Row, document: Json) -> None:
+        for members, terms in zip(self._members, _terms(row, document), strict=True):
+            for term in terms:
+                members[term].append(number)
+
+    def postings(self, positions: Sequence[int]) -> list[Postings]:
+        """Return the postings of all offers. `positions` has the position of each number."""
+        return [Postings.of(members, positions) for members in self._members]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
     postings: Sequence[Postings]
@@ -93,13 +107,9 @@ class Search:
     """Positions by standing, in the order of the standings."""
 
     @classmethod
-    def of(cls, rows: Rows) -> Self:
-        members: list[dict[str, array[int]]] = [defaultdict(_no_positions) for _ in (*FIELDS, MODEL, RENOWN)]
-        for position, row in unhurried(rows.items()):
-            for field, terms in enumerate(_terms(row)):
-                for term in terms:
-                    members[field][term].append(position)
-        postings = [Postings.of(found) for found in members]
+    def of(cls, rows: Rows, terms: Terms, *, positions: Sequence[int]) -> Self:
+        """Make the search of these rows from their terms. `positions` has the position of each of their numbers."""
+        postings = terms.postings(positions)
         standing_of = _standings(rows, postings[MODEL])
         standings: dict[Standing, BitMap] = defaultdict(BitMap)
         for position in unhurried(rows):
@@ -114,8 +124,8 @@ class Search:
         changed = list(changed)
         left, joined = ([defaultdict[str, list[int]](list) for _ in (*FIELDS, MODEL, RENOWN)] for _ in range(2))
         for position in unhurried(changed):
-            was = _terms(before[position]) if position in before else [set() for _ in left]
-            for field, now in enumerate(_terms(after[position])):
+            was = _terms_of(before[position]) if position in before else [set() for _ in left]
+            for field, now in enumerate(_terms_of(after[position])):
                 for term in was[field] - now:
                     left[field][term].append(position)
                 for term in now - was[field]:
@@ -291,8 +301,13 @@ def _is_piece(text: str) -> bool:
 
 
 # --- facts of an offer that do not depend on the query ---------------------------------------------------------------
-def _terms(row: Row) -> tuple[set[str], ...]:
-    words = search_words.by_field(orjson.loads(row.document))
+def _terms_of(row: Row) -> tuple[set[str], ...]:
+    return _terms(row, orjson.loads(row.document))
+
+
+def _terms(row: Row, document: Json) -> tuple[set[str], ...]:
+    """Return the terms of an offer, by number of their postings."""
+    words = search_words.by_field(document)
     model = {row.identity.model} if row.identity else set()
     return *words, model, {STRANGER} if _is_stranger(row.provider_slug) else set()
 
@@ -301,13 +316,12 @@ def _standings(rows: Rows, models: Postings) -> Callable[[int], Standing]:
     @cache
     def sellers(model: str) -> int:
         offers = (rows[position] for position in models.at(model))
-        return len({offer.gateway for offer in offers if _ACTIVE in offer.facets})
+        return len({offer.gateway for offer in offers if not offer.is_withdrawn})
 
     def standing(position: int) -> Standing:
         row = rows[position]
         is_variant = bool(":" in row.id or (row.identity and row.identity.variant) or _DATE_AT_END.search(row.id))
-        lengths = search_words.lengths(orjson.loads(row.document))
-        return lengths, is_variant, -(sellers(row.identity.model) if row.identity else 1)
+        return row.name_lengths, is_variant, -(sellers(row.identity.model) if row.identity else 1)
 
     return standing
 
@@ -327,5 +341,5 @@ def _spellings(postings: Sequence[Postings]) -> Mapping[int, list[str]]:
     return found
 
 
-def _no_positions() -> array[int]:
+def _no_numbers() -> array[int]:
     return array("I")

@@ -9,8 +9,8 @@ from functools import reduce
 from pyroaring import BitMap
 
 from catalog import registry
-from catalog.memory.index import SORT_VALUES, Row
 from catalog.memory.orders import SortValue
+from catalog.memory.rows import SORT_VALUES, Row
 from catalog.memory.search import Found
 from catalog.memory.snapshot import Snapshot
 
@@ -52,7 +52,7 @@ class Selection:
         return self.having_any("canonical_model", led)
 
     def having(self, name: str, value: str) -> Selection:
-        """Keep the offers with this value of a facet (`index.FACETS`)."""
+        """Keep the offers with this value of a facet (`rows.FACETS`)."""
         return replace(self, members=self.members & self.snapshot.index.having(name, value))
 
     def having_any(self, name: str, values: Iterable[str]) -> Selection:
@@ -68,7 +68,7 @@ class Selection:
         return reduce(lambda selection, value: selection.having(name, value), values, self)
 
     def at_least(self, name: str, value: SortValue) -> Selection:
-        """Keep the offers with this value (`index.SORT_VALUES`) or a higher one. Unknown values are in no range."""
+        """Keep the offers with this value (`rows.SORT_VALUES`) or a higher one. Unknown values are in no range."""
         index = self.snapshot.index
         return replace(self, members=index.orders[name].at_least(self.members, value, index.rows))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from heapq import merge
 from typing import Any, TypeVar
 
@@ -14,18 +15,17 @@ STEP_SECONDS = 0.0005
 PAUSE_SECONDS = 0.0002
 
 
-_is_alone = False
+_IS_ALONE = ContextVar("is_alone", default=False)
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Work without pauses, for a process that serves no client yet."""
-    global _is_alone
-    _is_alone = True
+    """Work without pauses in this thread, for a process that serves no client yet."""
+    token = _IS_ALONE.set(True)
     try:
         yield
     finally:
-        _is_alone = False
+        _IS_ALONE.reset(token)
 
 
 def unhurried(items: Iterable[_Item]) -> Iterator[_Item]:
@@ -34,9 +34,10 @@ def unhurried(items: Iterable[_Item]) -> Iterator[_Item]:
     A thread that computes releases the interpreter only every 5 ms, and a request would wait that long at each of its
     steps. Not sleep(0): the thread would take the interpreter back before another one has woken up.
     """
-    if _is_alone:
-        yield from items
-        return
+    return iter(items) if _IS_ALONE.get() else _with_pauses(items)
+
+
+def _with_pauses(items: Iterable[_Item]) -> Iterator[_Item]:
     pause_at = time.perf_counter() + STEP_SECONDS
     for item in items:
         yield item

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.parameters.kinds import Json, Parameter
 

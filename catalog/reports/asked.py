@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.parameters import filters
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem
 from catalog.pricing.workloads import Workload

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from catalog import registry
 from catalog.identity.names import Namer, in_any_order
 from catalog.memory import derived
-from catalog.memory.index import Index, Row
+from catalog.memory.index import Index
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import variants
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import orjson
 
-from catalog.documents import reading
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.pricing import money, workloads
 from catalog.records import ModelType
-from catalog.reports.tariffs import tariff
 
-Json = Any
+Document = Mapping[str, Any]
+Fact = str | int | Decimal | Sequence[str] | None
+"""A value of one field, which can be compared with that of another offer or model."""
 
 DEFAULT_WORKLOAD = workloads.Workload(input_tokens=750_000, output_tokens=250_000)
 """A million tokens: three parts input, one part output."""
@@ -39,12 +40,11 @@ _NOT_COMPARABLE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Compared:
     """An offer, and what the workload costs there."""
 
     row: Row
-    document: Json
     cost: Decimal | None
     """In US dollars; None if the cost is unknown."""
     reasons: tuple[str, ...]
@@ -53,6 +53,12 @@ class Compared:
     """Which assumptions the cost depends on."""
     held_meters: tuple[str, ...]
     """Meters of the workload whose price is held."""
+
+    @cached_property
+    def document(self) -> Document:
+        """The document of the offer. It is parsed on first use, because a cost does not need it."""
+        document: Document = orjson.loads(self.row.document)
+        return document
 
     @property
     def cost_text(self) -> str | None:
@@ -71,22 +77,25 @@ def compared(rows: Iterable[Row], workload: workloads.Workload) -> list[Compared
     return sorted(found, key=lambda each: (each.cost is None, each.cost or 0, each.row.gateway, each.row.id))
 
 
-def differences(offers: Sequence[Compared]) -> dict[str, list[Json]]:
+def differences(offers: Sequence[Compared]) -> dict[str, list[Fact]]:
     """Return the fields in which the offers differ, with one value per offer, in the order of the offers.
 
     Missing values never count as a difference.
     """
-    told = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
-    return {field: values for field, values in told.items() if len({str(value) for value in values} - {"None"}) > 1}
+    values = {field: [_value(offer.document, field) for offer in offers] for field in _COMPARED}
+    return {field: found for field, found in values.items() if are_different(found)}
+
+
+def are_different(values: Iterable[Fact]) -> bool:
+    """Whether there are different values, besides missing ones. The order of a list matters."""
+    return len({tuple(value) if isinstance(value, list) else value for value in values if value is not None}) > 1
 
 
 def _compared(row: Row, workload: workloads.Workload) -> Compared:
-    document = orjson.loads(row.document)
-    bill = tariff(document, puts_out_text=reading.puts_out_text(document)).bill(workload)
-    reasons = _reasons(document) or bill.reasons
+    bill = row.tariff.bill(workload)
+    reasons = _reasons(row) or bill.reasons
     return Compared(
         row=row,
-        document=document,
         cost=None if reasons else bill.total,
         reasons=reasons,
         notes=bill.notes,
@@ -94,16 +103,17 @@ def _compared(row: Row, workload: workloads.Workload) -> Compared:
     )
 
 
-def _reasons(document: Mapping[str, Json]) -> tuple[str, ...]:
+def _reasons(row: Row) -> tuple[str, ...]:
     """Return why an offer cannot be compared for any workload; empty if it can."""
-    kind = document["price_status"] if document["price_status"] == "dynamic" else document["price_basis"]
-    if document["withdrawn_at"] is not None:
+    if row.is_withdrawn:
         return (WITHDRAWN,)
+    kind = row.tariff.status if row.tariff.status == "dynamic" else row.tariff.basis
     return (_NOT_COMPARABLE[kind],) if kind in _NOT_COMPARABLE else ()
 
 
-def _value(document: Json, path: str) -> Json:
+def _value(document: Document, path: str) -> Any:
     """Return None if the field or its parent is missing."""
+    value: Any = document
     for part in path.split("."):
-        document = document[part] if document is not None else None
-    return document
+        value = value[part] if value is not None else None
+    return value

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.pricing import costing, workloads
 from catalog.reports.comparison import WITHDRAWN
-from catalog.reports.tariffs import tariffs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +42,12 @@ class Estimate:
 
 
 def estimate(selection: Selection, workload: workloads.Workload) -> Estimate:
-    members, tariffs = selection.members, tariffs_of(selection.snapshot).by_position
-    billed = {tariff: tariff.bill(workload) for tariff in {tariffs[position] for position in members}}
+    index = selection.snapshot.index
+    tariffs = {position: index.rows[position].tariff for position in selection.members}
+    billed = {tariff: tariff.bill(workload) for tariff in set(tariffs.values())}
     totals = {tariff: bill.total for tariff, bill in billed.items()}
-    withdrawn = selection.snapshot.index.having("status", "withdrawn")
-    bills = {position: _WITHDRAWN if position in withdrawn else billed[tariffs[position]] for position in members}
+    withdrawn = index.having("status", "withdrawn")
+    bills = {position: _WITHDRAWN if position in withdrawn else billed[tariff] for position, tariff in tariffs.items()}
     costed = [(totals[tariffs[position]], position) for position, bill in bills.items() if not bill.reasons]
     return Estimate(
         selection=selection,

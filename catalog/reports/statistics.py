@@ -8,22 +8,55 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from typing import Any
 
 from catalog import registry
 from catalog.memory.selection import Selection
-from catalog.pricing import money
+from catalog.pricing.tariffs import Tariff
 from catalog.reports.providers import slug_of
-from catalog.reports.tariffs import Tariff, tariffs_of
-
-Json = Any
 
 COUNTED = ("gateway", "model_type", "price_status", "price_basis", "price_tier", "availability")
 """Facets. An offer with an unknown value is in none of the counts of that facet."""
 
 PERCENTILES: Mapping[str, int] = {"min": 0, "p10": 10, "p25": 25, "median": 50, "p75": 75, "p90": 90, "max": 100}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """How a price is distributed over offers, in US dollars. The percentiles are None if no price is above 0."""
+
+    offers: int
+    """Offers with a price above 0. The percentiles are of these prices."""
+    free: int
+    """Offers with a price of 0."""
+    min: Decimal | None
+    p10: Decimal | None
+    p25: Decimal | None
+    median: Decimal | None
+    p75: Decimal | None
+    p90: Decimal | None
+    max: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCounts:
+    total: int
+    by_gateways: Mapping[str, int]
+    """The number of models that are sold at 1, 2, … gateways. The keys are the numbers, as text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    offers: int
+    models: ModelCounts
+    counts: Mapping[str, Mapping[str, int]]
+    """The number of offers by facet (COUNTED and `provider`) and value."""
+    prices: Mapping[str, Distribution]
+    """By the names of PRICES."""
+    prices_by_gateway: Mapping[str, Mapping[str, Distribution]]
+
 
 PRICES: Mapping[str, Callable[[Tariff], Decimal | None]] = {
     "prompt_per_million": lambda tariff: tariff.per_million_input,
@@ -33,14 +66,14 @@ PRICES: Mapping[str, Callable[[Tariff], Decimal | None]] = {
 """Prices in US dollars: of tokens for offers billed by tokens, of hours for offers billed by the hour."""
 
 
-def statistics(selection: Selection) -> Json:
-    return {
-        "offers": len(selection),
-        "models": _models(selection),
-        "counts": {name: selection.counts(name) for name in COUNTED} | {"provider": _providers(selection)},
-        "prices": _prices(selection),
-        "prices_by_gateway": {slug: _prices(selection.of_gateway(slug)) for slug in selection.counts("gateway")},
-    }
+def statistics(selection: Selection) -> Statistics:
+    return Statistics(
+        offers=len(selection),
+        models=_models(selection),
+        counts={name: selection.counts(name) for name in COUNTED} | {"provider": _providers(selection)},
+        prices=_prices(selection),
+        prices_by_gateway={slug: _prices(selection.of_gateway(slug)) for slug in selection.counts("gateway")},
+    )
 
 
 def nearest_rank(counted: Mapping[Decimal, int], percentiles: Sequence[int]) -> list[Decimal]:
@@ -55,8 +88,7 @@ def nearest_rank(counted: Mapping[Decimal, int], percentiles: Sequence[int]) -> 
     return [values[bisect_left(up_to, rank)] for rank in ranks]
 
 
-def _models(selection: Selection) -> Json:
-    """Return how many models there are, and how many of them are sold at 1, 2, … gateways."""
+def _models(selection: Selection) -> ModelCounts:
     sellers: dict[str, set[str]] = defaultdict(set)
     rows = selection.snapshot.index.rows
     for position in selection.members:
@@ -65,7 +97,7 @@ def _models(selection: Selection) -> Json:
             sellers[row.identity.model].add(row.gateway)
     spread = Counter(map(len, sellers.values()))
     numbers = range(1, len(registry.GATEWAYS) + 1)
-    return {"total": len(sellers), "by_gateways": {str(number): spread[number] for number in numbers}}
+    return ModelCounts(total=len(sellers), by_gateways={str(number): spread[number] for number in numbers})
 
 
 def _providers(selection: Selection) -> dict[str, int]:
@@ -74,21 +106,21 @@ def _providers(selection: Selection) -> dict[str, int]:
     return {slug_of(selection, key): counted[key] for key in sorted(counted, key=lambda key: (-counted[key], key))}
 
 
-def _prices(selection: Selection) -> Json:
-    tariffs = tariffs_of(selection.snapshot).by_position
-    counted = Counter(tariffs[position] for position in selection.members)
+def _prices(selection: Selection) -> dict[str, Distribution]:
+    rows = selection.snapshot.index.rows
+    counted = Counter(rows[position].tariff for position in selection.members)
     return {name: _distribution(counted, price) for name, price in PRICES.items()}
 
 
-def _distribution(counted: Mapping[Tariff, int], price: Callable[[Tariff], Decimal | None]) -> Json:
+def _distribution(counted: Mapping[Tariff, int], price: Callable[[Tariff], Decimal | None]) -> Distribution:
     amounts: Counter[Decimal] = Counter()
     for tariff, offers in counted.items():
         if (amount := price(tariff)) is not None:
             amounts[amount] += offers
     free = amounts.pop(Decimal(0), 0)
-    ranked = [money.plain(value) for value in nearest_rank(amounts, [*PERCENTILES.values()])] if amounts else None
-    return {
-        "offers": amounts.total(),
-        "free": free,
-        **(dict(zip(PERCENTILES, ranked, strict=True)) if ranked else dict.fromkeys(PERCENTILES)),
-    }
+    ranked = (
+        dict.fromkeys(PERCENTILES)
+        if not amounts
+        else dict(zip(PERCENTILES, nearest_rank(amounts, [*PERCENTILES.values()]), strict=True))
+    )
+    return Distribution(offers=amounts.total(), free=free, **ranked)

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
 from catalog import logos, registry
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.parameters.endpoints import Endpoint
 from catalog.web.pages import Page
 
@@ -19,7 +19,7 @@ class Logo(Page):
 
     def get(self, request: Request, key: str) -> HttpResponse:
         self.check_parameters(request)
-        served = snapshot.current()
+        served = following.FOLLOWER.current()
         known = registry.PROVIDERS.of(key)
         reported = served.providers.get(registry.PROVIDERS.key(key))
         if known is None and not served.index.having("provider", registry.PROVIDERS.key(key)):

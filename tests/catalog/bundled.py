@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from access.keys import Keys
 from catalog import registry
-from catalog.memory import snapshot
+from catalog.memory import following, loading
+from catalog.memory.following import Follower
 from catalog.memory.snapshot import Snapshot
 from tests.catalog import kept
 from tests.catalog.syncing import sync
@@ -40,13 +42,12 @@ def publish_all() -> None:
 def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Snapshot]:
     with django_db_blocker.unblock(), transaction.atomic():
         publish_recorded()
-        yield snapshot.load()
+        yield loading.load()
         transaction.set_rollback(True)
 
 
 @pytest.fixture
 def bundled(_bundled_once: Snapshot, db: None, monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     """The snapshot of the recorded catalogues, stored and served. All tests of a module share it, so they only read."""
-    monkeypatch.setattr(snapshot, "_held", _bundled_once)
-    monkeypatch.setattr(snapshot, "_published", _bundled_once.revision)
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys(), snapshot=_bundled_once))
     return _bundled_once

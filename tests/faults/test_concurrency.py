@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from catalog.curation import overrides
-from catalog.memory import snapshot
+from catalog.memory import loading
 from catalog.models import Gateway, Offer, OfferVersion, Revision, SyncRun
 from catalog.sync.run import AlreadyRunning
 from tests.faults.stage import (
@@ -114,7 +114,7 @@ def reading_until(done: Event) -> Callable[[], list[Read]]:
         found: list[Read] = []
         while not done.is_set() or not found:
             began = time.monotonic()
-            loaded = snapshot.load()
+            loaded = loading.load()
             seconds = time.monotonic() - began
             if not found or found[-1].revision != loaded.revision:
                 documents = {(row.gateway, row.id): row.document for row in loaded.rows}

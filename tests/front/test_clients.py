@@ -15,9 +15,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from access import keys
+from access.keys import Keys
 from access.models import ApiKey
-from catalog.memory import snapshot
+from catalog.memory import following
+from catalog.memory.following import Follower
 from front.front import CREDENTIALS, PERSONAL
 from tests.catalog.addresses import ONE_EACH, declared
 from tests.factories import offer_record, publish, token_priced_record
@@ -36,14 +37,14 @@ def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 5
     settings.API_KEY_RATE_LIMIT_PER_MINUTE = 7
     publish(token_priced_record(), offer_record("maker/other"))
-    snapshot.refresh()
-    keys.refresh()
+    following.FOLLOWER.refresh()
+    following.FOLLOWER.keys.refresh()
     return Web()
 
 
 def issued(**fields: Any) -> tuple[ApiKey, str]:
     key, secret = ApiKey.objects.issue(name="a client", **fields)
-    keys.refresh()
+    following.FOLLOWER.keys.refresh()
     return key, secret
 
 
@@ -208,16 +209,16 @@ def test_keys_work_while_the_database_is_down(web: Web, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(ApiKey.objects, "valid", lambda **options: fail())
     with pytest.raises(OperationalError):
-        keys.refresh()
+        following.FOLLOWER.keys.refresh()
 
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status == "200 OK"
     assert web.ask(LIST, HTTP_X_API_KEY="gwz_wrong").status.startswith("401")
 
 
 def test_before_keys_were_read_no_key_is_called_wrong(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_held", None)
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys()))
 
-    answer = web.ask(LIST, HTTP_X_API_KEY="gwz_perhaps")
+    answer = Web().ask(LIST, HTTP_X_API_KEY="gwz_perhaps")
 
     problem_of(answer, "503")
     assert answer["Retry-After"] == "1"
@@ -227,7 +228,7 @@ def test_the_keys_are_read_with_the_snapshot(web: Web) -> None:
     _, secret = ApiKey.objects.issue(name="new")
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status.startswith("401")
 
-    snapshot._refresh_or_say_why()
+    following.FOLLOWER.try_refresh()
 
     assert web.ask(LIST, HTTP_X_API_KEY=secret).status == "200 OK"
 

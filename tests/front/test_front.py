@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from access.models import ApiKey
-from catalog.memory import snapshot
+from catalog.memory import following
 from front import access_log
 from front.counts import Source
 from front.response_cache import OVERHEAD_BYTES
@@ -42,7 +42,7 @@ VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
 def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 0
     publish(offer_record(), offer_record("maker/other"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     return Web()
 
 
@@ -52,7 +52,7 @@ def web(db: None, settings: Settings) -> Web:
 @pytest.fixture
 def listed_everywhere(web: Web) -> None:
     publish(token_priced_record(LISTED_EVERYWHERE), gateway="openrouter")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 @pytest.mark.parametrize("address", CACHED, ids=lambda address: address.route)
@@ -220,9 +220,9 @@ def test_http_is_redirected_even_if_the_answer_for_https_is_cached(web: Web, set
 
 def test_a_new_revision_empties_the_cache_and_frees_the_old_snapshot(web: Web) -> None:
     old = web.ask(LIST)
-    before = weakref.ref(snapshot.current())
+    before = weakref.ref(following.FOLLOWER.current())
     publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     new = web.ask(LIST)
     gc.collect()
@@ -239,7 +239,7 @@ def test_an_answer_made_while_the_snapshot_was_swapped_is_not_cached() -> None:
 
     def swap_and_answer(environ: Any, start_response: Any) -> Iterable[bytes]:
         publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
-        snapshot.refresh()
+        following.FOLLOWER.refresh()
         return django(environ, start_response)
 
     web = Web(swap_and_answer)
@@ -252,7 +252,7 @@ def test_before_a_snapshot_is_read_nothing_is_cached(db: None) -> None:
     web = Web()
     assert web.ask(LIST).status.startswith("503")
     publish(offer_record())
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert web.ask(LIST).status == "200 OK"
 

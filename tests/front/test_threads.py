@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 
 from access import limits
 from access.limits import Limiter
-from catalog.memory import snapshot
+from catalog.memory import following, snapshot
 from front.counts import Counts, Source
 from front.response_cache import OVERHEAD_BYTES, CachedAnswer, ResponseCache
 from tests.factories import offer_record, served_row, snapshot_of
@@ -53,7 +53,7 @@ def test_answers_are_of_one_revision_and_are_all_counted(settings: Settings, mon
     settings.RATE_LIMIT_PER_MINUTE = 0
     settings.ANSWERS_MAX_MEBIBYTES = 1
     editions = [edition(number) for number in range(1, 6)]
-    monkeypatch.setattr(snapshot, "_held", editions[0])
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", editions[0])
     web = Web()
     asked = 60
 
@@ -61,7 +61,7 @@ def test_answers_are_of_one_revision_and_are_all_counted(settings: Settings, mon
         choice = random.Random(number)  # noqa: S311  not for secrets
         for _ in range(asked):
             if number == 0:
-                monkeypatch.setattr(snapshot, "_held", choice.choice(editions))
+                monkeypatch.setattr(following.FOLLOWER, "snapshot", choice.choice(editions))
             limit, encoding = choice.randint(1, 6), choice.choice(["", "gzip", "br"])
             answer = web.ask("/catalog/models", f"limit={limit}", HTTP_ACCEPT_ENCODING=encoding)
             assert answer.status.startswith("200")

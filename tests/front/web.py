@@ -14,6 +14,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
+from catalog.memory import following
 from catalog.routes import cacheable
 from front.counts import Counts
 from front.front import Application, Front
@@ -57,7 +58,7 @@ class Web:
             self.environs.append(dict(environ))
             return behind(environ, start_response)
 
-        self.front = Front(application, counts=self.counts, cacheable=cacheable)
+        self.front = Front(application, counts=self.counts, cacheable=cacheable, keys=following.FOLLOWER.keys)
 
     def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:
         environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}

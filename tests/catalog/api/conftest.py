@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from tests.catalog.bundled import _bundled_once, bundled, publish_all, publish_chutes
 from tests.catalog.memory.fresh import nothing_served_yet
@@ -19,16 +19,16 @@ __all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_s
 def catalogue(db: None) -> Snapshot:
     """The bundled catalogue of Chutes, synced, published and served."""
     publish_chutes()
-    snapshot.refresh()
-    return snapshot.current()
+    following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
 
 
 @pytest.fixture
 def catalogues(db: None) -> Snapshot:
     """Those of all gateways."""
     publish_all()
-    snapshot.refresh()
-    return snapshot.current()
+    following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
 
 
 @pytest.fixture

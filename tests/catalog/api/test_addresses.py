@@ -15,7 +15,7 @@ from rest_framework.test import APIRequestFactory
 
 from catalog.api.base import CatalogViewSet, ReadView, read
 from catalog.api.routing import CatalogRouter, viewsets
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Endpoint, NotFound, Query
 from catalog.routes import CacheableRoutes, cacheable, declared_endpoint
@@ -47,7 +47,7 @@ IDS = [
 def odd_ids(db: None) -> None:
     """Offers with ids that look like other addresses."""
     publish(*(offer_record(model_id) for model_id in IDS))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 @pytest.mark.parametrize("model_id", IDS)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.curation import identity
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.models import CanonicalModel
 from catalog.pricing import meters, money
@@ -58,7 +58,7 @@ def sold_everywhere() -> None:
         ),
         gateway="portkey",
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def offers_of(answer: Json) -> list[tuple[str, str | None, list[str]]]:
@@ -116,7 +116,7 @@ def embeddings() -> str:
             "acme/embed", provider_slug="acme", model_type=ModelType.EMBEDDINGS, prices=(prompt(amount),)
         )
         publish(sold, gateway=gateway, is_complete=False)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     return "acme/embed"
 
 
@@ -179,7 +179,7 @@ def test_the_slug_of_a_merged_model_leads_on(client: Client, sold_everywhere: No
     identity.state_identity(
         kind="alias", spelling="acme/heron", model=qwen, reason="the same weights", author=None, now=timezone.now()
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     answer = client.get("/catalog/canonical/ACME/heron")
 
@@ -193,13 +193,13 @@ def test_what_curators_call_a_model_leads_to_it(client: Client, sold_everywhere:
     statement = identity.state_identity(
         kind="alias", spelling=spelling, model=r1, reason="its nickname", author=None, now=timezone.now()
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert read(client, f"/catalog/resolve?id={spelling.lower()}")["data"]["canonical_model"] == R1
     assert client.get(f"/catalog/canonical/{spelling}")["Location"] == f"/catalog/canonical/{R1}"
 
     identity.withdraw_statement(statement, author=None)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     assert read(client, f"/catalog/resolve?id={spelling}")["data"]["canonical_model"] is None
 
 
@@ -207,11 +207,11 @@ def test_withdrawn_offers_of_a_merged_model_are_found_under_the_slug_that_it_has
     publish(offer_record("acme/heron", provider_slug="acme"), offer_record("acme/egret", provider_slug="acme"))
     publish(offer_record("acme/egret", provider_slug="acme"))
     egret = CanonicalModel.objects.get(slug="acme/egret")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     identity.state_identity(
         kind="alias", spelling="acme/heron", model=egret, reason="one bird", author=None, now=timezone.now()
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     offers = read(client, "/catalog/canonical/acme/egret")["data"]["offers"]
 
@@ -267,7 +267,7 @@ def test_an_id_is_resolved_in_whatever_spelling_a_person_has_it(
 
 def test_where_several_models_are_called_so_they_are_candidates(client: Client, sold_everywhere: None) -> None:
     publish(offer_record("acme/DeepSeek-R1", provider_slug="acme"), gateway="featherless", is_complete=False)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     answer = read(client, "/catalog/resolve?id=deepseek-r1")["data"]
 
@@ -328,7 +328,7 @@ def test_the_permanent_slug_of_one_model_that_is_the_slug_of_another_means_eithe
         gateway="openrouter",
     )
     publish(offer_record("acme/big-03-25", provider_slug="acme", hugging_face_id="acme/big-03-25"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     # An exact id names the gateway's offer. Comparisons still read a slug as the name of its model.
     assert read(client, "/catalog/resolve?id=acme/big-03-25")["data"]["rule"] == "id"
@@ -358,7 +358,7 @@ def test_names_of_the_same_words_in_another_order_are_candidates(
 ) -> None:
     named = ("acme/heron-4-swift", "acme/heron-swift-4", "acme/egret-swift-4.5")
     publish(*(offer_record(each, provider_slug="acme") for each in named), gateway="openrouter")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     answer = read(client, f"/catalog/resolve?id={asked}")["data"]
 

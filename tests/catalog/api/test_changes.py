@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from catalog.memory import snapshot
+from catalog.memory import following, loading
 from catalog.models import OfferVersion, Revision
 from catalog.sync import retention
 from tests.catalog.api.reading import problem_of, read
@@ -59,7 +59,7 @@ def story(fixtures_dir: Path, credulous: None, db: None) -> None:
     for number, event in enumerate(events):
         with time_machine.travel(START + number * HOUR, tick=False):
             event()
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_new_repriced_described_removed_and_returned_offers_are_told_apart_and_curators_too(
@@ -193,7 +193,7 @@ class Reader:
 
 
 def live() -> dict[tuple[str, str], Json]:
-    rows = {(row.gateway, row.id): orjson.loads(row.document) for row in snapshot.load().rows}
+    rows = {(row.gateway, row.id): orjson.loads(row.document) for row in loading.load().rows}
     for document in rows.values():
         del document["canonical_model"], document["variant"]
     return rows
@@ -228,16 +228,16 @@ def test_a_reader_that_polls_while_things_are_published_knows_exactly_what_is_se
 ) -> None:
     """A listing is published, a number is a poll with that limit, and None refreshes the snapshot of the process."""
     with transaction.atomic():
-        snapshot.refresh()
+        following.FOLLOWER.refresh()
         reader = Reader(client)
         for step in steps:
             if step is None:
-                snapshot.refresh()
+                following.FOLLOWER.refresh()
             elif isinstance(step, int):
                 reader.poll(limit=step)
             else:
                 list_offers(step)
-        snapshot.refresh()
+        following.FOLLOWER.refresh()
         reader.read_to_the_end()
 
         assert reader.known == live()
@@ -264,9 +264,9 @@ def test_no_change_is_missed_while_two_gateways_publish_at_once(client: Client) 
         seller.start()
     reader = Reader(client)
     while any(seller.is_alive() for seller in sellers):
-        snapshot.refresh()
+        following.FOLLOWER.refresh()
         reader.poll(limit=2)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     reader.read_to_the_end()
 
     assert raised == []
@@ -276,7 +276,7 @@ def test_no_change_is_missed_while_two_gateways_publish_at_once(client: Client) 
 
 def test_a_process_that_is_behind_the_one_that_answered_before_waits_with_the_reader(client: Client, db: None) -> None:
     publish(offer_record())
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     publish(offer_record(prices=(hourly("3"),)))  # which another process has already served
 
     answer = read(client, "/catalog/changes?since_revision=2")
@@ -320,7 +320,7 @@ def test_a_page_costs_three_queries_however_much_there_is(
     client: Client, db: None, count: int, query: str, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     publish(*(offer_record(f"maker/{number}") for number in range(count)))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     with django_assert_num_queries(3):  # what is kept, the versions, their revisions
         read(client, f"/catalog/changes?{query}")
@@ -333,7 +333,7 @@ def test_without_the_database_there_are_no_changes_but_a_reason(
     client: Client, db: None, address: str, break_database: Callable[[Exception], None]
 ) -> None:
     publish(offer_record())
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     break_database(OperationalError("connection refused"))
 
     assert "the database does not answer" in problem_of(client.get(f"/catalog/{address}"), status=503)["detail"]

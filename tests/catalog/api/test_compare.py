@@ -9,7 +9,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord
@@ -47,7 +47,7 @@ def three_models() -> None:
         gateway="featherless",
     )
     publish(offer(R1, prices=(hourly("22"),)))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_models_stand_in_the_order_that_was_asked_for_with_their_facts_and_their_cheapest_offers(
@@ -92,7 +92,7 @@ def test_embeddings_alone_have_a_workload_of_their_own_and_beside_others_they_sa
     publish(
         offer("acme/embed", model_type=ModelType.EMBEDDINGS, prices=(prompt,)), gateway="portkey", is_complete=False
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     alone = read(client, "/catalog/compare?ids=acme/embed")["data"]
     beside = read(client, f"/catalog/compare?ids=acme/embed,{R1}")["data"]

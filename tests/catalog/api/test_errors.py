@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from tests.catalog.addresses import ONE_EACH
 from tests.catalog.api.reading import Response, problem_of
@@ -28,7 +28,7 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> Client:
     def fail() -> NoReturn:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(snapshot, "current", fail)
+    monkeypatch.setattr(following.FOLLOWER, "current", fail)
     return Client(raise_request_exception=False)
 
 

@@ -18,7 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.api.bodies import LARGEST_BYTES
 from catalog.api.estimate_body import EstimateBody, WorkloadBody, workload
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.offer_filters import NarrowingFilterSet
 from catalog.pricing import billing, meters, money, workloads
@@ -56,7 +56,7 @@ def offers() -> None:
         offer_record("e/dynamic", prices=(), is_dynamic=True),
         offer_record("f/same", prices=per_token(prompt="1E-6", completion="2E-6"), provider_slug="acme"),
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_offers_come_cheapest_first_with_every_line_and_the_others_with_their_reasons(
@@ -97,7 +97,7 @@ def test_an_offer_with_a_price_per_request_is_cheapest_only_where_requests_are_s
         offer_record("g/both", prices=(*per_token(prompt="0", completion="1E-9"), request_price("0.001"))),
         is_complete=False,
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     assert "g/both" not in dict(totals(answered(client, workload=TOKENS)))
     assert totals(answered(client, workload=TOKENS | {"requests": 1}))[0] == ("g/both", "0.00125")
     assert totals(answered(client, workload=TOKENS | {"requests": 10_000}))[-1] == ("g/both", "10.00025")

@@ -14,7 +14,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from catalog.api import feed
-from catalog.memory import snapshot
+from catalog.memory import following
 from tests.catalog.api.reading import problem_of
 from tests.factories import hourly, offer_record, publish
 
@@ -38,7 +38,7 @@ def parsed(client: Client, query: str = "", **headers: Any) -> Json:
 def published() -> None:
     publish(offer_record("a/b", name=HOSTILE, description=HOSTILE), offer_record("c/d é?#"))
     publish(offer_record("a/b", name="Plain", description=HOSTILE, prices=(hourly("3"),)), offer_record("c/d é?#"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_a_feed_reader_reads_the_newest_changes_first(client: Client, published: None) -> None:
@@ -60,7 +60,7 @@ def test_an_entry_of_a_returned_offer_shows_what_changed_and_no_other_field(clie
     publish(offer_record("a/b"), offer_record("c/d"))
     publish(offer_record("c/d"))
     publish(offer_record("a/b", tags=("hot",)), offer_record("c/d"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     summary = parsed(client, "kind=returned").entries[0].summary
 
@@ -104,7 +104,7 @@ def test_it_takes_the_filters_of_the_changes_and_is_bounded(client: Client, publ
 
 
 def test_a_feed_without_entries_is_the_same_each_time(client: Client) -> None:
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert parsed(client).entries == []
     assert client.get("/catalog/changes.atom").content == client.get("/catalog/changes.atom").content

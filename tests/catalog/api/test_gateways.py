@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Gateway, SyncRun
 from catalog.registry import GATEWAYS
@@ -43,11 +43,11 @@ def synced(db: None) -> None:
     """The bundled catalogue, synced at a fixed time."""
     with time_machine.travel(SYNCED_AT, tick=False):
         sync()
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_a_gateway_that_was_never_read_says_so(client: Client, db: None) -> None:
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert chutes(client) == {
         "slug": "chutes",
@@ -118,7 +118,7 @@ def test_once_an_api_was_read_the_gateway_is_fresh_although_offers_of_the_file_a
     shop_api.list_shop(chutes_rows(4), is_complete=False)
 
     sync("shop")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     found = of("shop", read(client, "/catalog/gateways"))
     assert (found["models"], found["state"], found["source"], found["recorded_at"]) == (5, "fresh", "api", None)

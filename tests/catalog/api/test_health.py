@@ -11,8 +11,8 @@ import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 
-from access import keys
-from catalog.memory import snapshot
+from access.models import ApiKey
+from catalog.memory import following, loading
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision
 from tests.catalog.api.reading import body_of
@@ -34,7 +34,7 @@ def fail(*args: object) -> NoReturn:
 
 
 def test_a_process_is_not_ready_before_anything_is_published(client: Client, db: None) -> None:
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert not_ready(client) == {
         "status": "not ready",
@@ -48,9 +48,9 @@ def test_a_process_is_not_ready_before_it_has_read_what_is_published(
     client: Client, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(offer_record())
-    monkeypatch.setattr(snapshot, "load", fail)
+    monkeypatch.setattr(loading, "load", fail)
     with pytest.raises(MemoryError):
-        snapshot.refresh()
+        following.FOLLOWER.refresh()
 
     assert not_ready(client) == {
         "status": "not ready",
@@ -64,16 +64,16 @@ def test_a_process_that_never_could_read_anything_claims_to_serve_nothing(
     client: Client, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(offer_record())
-    monkeypatch.setattr(snapshot, "load", fail)
-    snapshot._refresh_or_say_why()
+    monkeypatch.setattr(loading, "load", fail)
+    following.FOLLOWER.try_refresh()
 
-    assert snapshot.is_failing()
+    assert following.FOLLOWER.is_failing
     assert not_ready(client)["problems"] == ["no published revision has been read yet"]
 
 
 def test_a_process_that_serves_what_is_published_is_ready(client: Client, db: None) -> None:
     publish(offer_record())
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     response = client.get("/readyz")
 
@@ -87,7 +87,7 @@ def test_a_process_without_a_database_lives_but_is_not_ready(
 ) -> None:
     break_database(error)
     with pytest.raises(type(error)):
-        snapshot.refresh()
+        following.FOLLOWER.refresh()
 
     response = client.get("/healthz")
 
@@ -100,7 +100,7 @@ def test_a_database_that_says_nothing_keeps_no_answer_waiting(
     client: Client, catalogue: Snapshot, break_database: Callable[[Exception], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_database(AssertionError("a process that is asked how it is asks nobody"))
-    monkeypatch.setattr(snapshot, "_waiting_since", time.monotonic() - 1.1 * snapshot.LONGEST_SILENCE_SECONDS)
+    monkeypatch.setattr(following.FOLLOWER, "waiting_since", time.monotonic() - 1.1 * following.LONGEST_SILENCE_SECONDS)
     assert not_ready(client) == {
         "status": "not ready",
         "problems": ["the database does not answer"],
@@ -108,25 +108,25 @@ def test_a_database_that_says_nothing_keeps_no_answer_waiting(
         "published_revision": None,
     }
 
-    monkeypatch.setattr(snapshot, "_waiting_since", time.monotonic())
+    monkeypatch.setattr(following.FOLLOWER, "waiting_since", time.monotonic())
     assert client.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("question", [(keys, "refresh"), (Revision.objects, "newest")])
+@pytest.mark.parametrize("question", [(ApiKey.objects, "valid"), (Revision.objects, "newest")])
 def test_whatever_a_silent_database_was_asked_first_it_is_silent(
     client: Client, catalogue: Snapshot, monkeypatch: pytest.MonkeyPatch, question: tuple[object, str]
 ) -> None:
     seen: list[Json] = []
 
-    def wait() -> NoReturn:
-        monkeypatch.setattr(snapshot, "LONGEST_SILENCE_SECONDS", -1)
+    def wait(**options: object) -> NoReturn:
+        monkeypatch.setattr(following, "LONGEST_SILENCE_SECONDS", -1)
         seen.append(not_ready(client)["problems"])
         raise OperationalError("nobody is there")
 
     monkeypatch.setattr(*question, wait)
     monkeypatch.setattr(connection, "close", lambda: None)
 
-    snapshot._refresh_or_say_why()
+    following.FOLLOWER.try_refresh()
 
     assert seen == [["the database does not answer"]]
 

@@ -13,8 +13,8 @@ from django.test import Client
 
 from catalog.documents import reading, rendering
 from catalog.formats import litellm
-from catalog.memory import snapshot
-from catalog.memory.index import Row
+from catalog.memory import following
+from catalog.memory.rows import Row
 from catalog.pricing import meters
 from catalog.records import Condition, ModelType, PriceRecord
 from catalog.sync.guard import Limits, StrictGuard
@@ -42,7 +42,7 @@ def held(db: None) -> None:
             gateway="openrouter",
             guard=guard,
         )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def test_estimates_mark_offers_and_lines(client: Client, held: None) -> None:

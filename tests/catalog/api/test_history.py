@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.normalize import dates
 from catalog.sync import retention
 from tests.catalog.api.reading import problem_of, read
@@ -47,7 +47,7 @@ def served() -> None:
     list_at(3, "3")
     with time_machine.travel(START + 4 * HOUR, tick=False):
         say_price("maker/model", "4")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def at(client: Client, query: str) -> Json:
@@ -133,7 +133,7 @@ def test_where_its_versions_are_no_longer_kept_the_history_says_so_and_has_its_p
 def test_as_of_any_time_is_what_was_served_then_and_as_of_now_is_what_is_served(
     client: Client, steps: list[tuple[str, int]]
 ) -> None:
-    snapshot._held = None  # of an example before, whose numbers and times can come again in this one
+    following.FOLLOWER.snapshot = None  # of an example before, whose numbers and times can come again in this one
     shown: dict[str, Json] = {}
     with transaction.atomic(), time_machine.travel(START) as clock:
         for gateway, micros in steps:
@@ -143,9 +143,9 @@ def test_as_of_any_time_is_what_was_served_then_and_as_of_now_is_what_is_served(
                 offer_record(),
                 gateway=gateway,
             )
-            snapshot.refresh()
+            following.FOLLOWER.refresh()
             # The later of two in one second, because published times are precise to the second.
-            shown[dates.iso(snapshot.current().published_at)] = read(client, "/catalog/models/a/b")
+            shown[dates.iso(following.FOLLOWER.current().published_at)] = read(client, "/catalog/models/a/b")
         for moment, before in shown.items():
             then = read(client, f"/catalog/models/a/b/history?as_of={moment}")
             assert (then["revision"], then["timestamp"]) == (before["revision"], moment)
@@ -168,7 +168,7 @@ def without_models(offers: list[Json]) -> list[Json]:
 
 def test_the_history_of_all_gateways_of_an_id_and_of_one(client: Client, served: None) -> None:
     list_at(5, "9", gateway="featherless")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     both, one = at(client, ""), at(client, "gateway=featherless")
 
@@ -187,7 +187,7 @@ def test_a_long_history_comes_in_pages(client: Client, served: None) -> None:
 
 def test_a_path_that_ends_in_history_is_the_history_however_it_is_spelled(client: Client) -> None:
     publish(offer_record("a/b/history"), offer_record("a/b"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert read(client, "/catalog/models/a/b/history")["data"]["id"] == "a/b"
     assert read(client, "/catalog/models/a%2Fb/history")["data"]["id"] == "a/b"
@@ -218,7 +218,7 @@ def test_a_history_costs_nine_queries_however_long_it_is(
 ) -> None:
     for number in range(count):
         list_at(number, f"{number + 1}")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     with django_assert_num_queries(9):
         assert orjson.loads(client.get(ADDRESS).content)["data"]["changes_total"] == count

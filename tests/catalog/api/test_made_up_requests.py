@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.routes import cacheable
 from front.counts import Counts
@@ -48,7 +49,7 @@ def application(bundled: Snapshot, settings: Any) -> Iterator[Front]:
     settings.RATE_LIMIT_PER_MINUTE = 0
     request_started.disconnect(close_old_connections)  # it would close the connection of the test
     request_finished.disconnect(close_old_connections)
-    yield Front(WSGIHandler(), counts=Counts(), cacheable=cacheable)
+    yield Front(WSGIHandler(), counts=Counts(), cacheable=cacheable, keys=following.FOLLOWER.keys)
     request_started.connect(close_old_connections)
     request_finished.connect(close_old_connections)
 

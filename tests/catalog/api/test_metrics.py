@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
 from catalog.api import metrics
-from catalog.memory import snapshot
+from catalog.memory import following, loading
 from catalog.memory.snapshot import Snapshot
 from front.counts import Source, counts
 from tests.factories import offer_record, publish
@@ -105,11 +105,11 @@ def test_a_revision_that_cannot_be_read_is_told_here_and_by_the_probe(client: Cl
 
     publish(offer_record(), gateway="openrouter")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshot, "_caught_up", fail)
+        patch.setattr(loading, "caught_up", fail)
         patch.setattr(connection, "close", lambda: None)
-        snapshot._refresh_or_say_why()
+        following.FOLLOWER.try_refresh()
     failing, ready = scrape(client)["gatewayz_snapshot_failing"], client.get("/readyz")
-    snapshot._refresh_or_say_why()
+    following.FOLLOWER.try_refresh()
 
     assert failing == 1
     assert ready.status_code == 503

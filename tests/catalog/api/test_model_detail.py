@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
@@ -41,7 +41,7 @@ def test_a_slash_of_an_id_may_be_encoded(client: Client, catalogue: Snapshot, sp
 def test_an_id_may_have_whatever_an_address_can_encode(
     client: Client, monkeypatch: pytest.MonkeyPatch, model_id: str
 ) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(served_row(offer_record(model_id))))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(served_row(offer_record(model_id))))
 
     assert read(client, f"/catalog/models/{quote(model_id)}")["data"]["id"] == model_id
     assert read(client, f"/catalog/models/{quote(model_id, safe='')}")["data"]["id"] == model_id
@@ -51,7 +51,7 @@ def test_an_id_of_several_gateways_shows_all_its_offers_and_the_first_as_the_mod
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [served_row(offer_record("maker/same"), gateway=gateway) for gateway in ("openrouter", "chutes")]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*rows))
 
     anywhere = read(client, "/catalog/models/maker/same")
     at_chutes = read(client, "/catalog/models/maker/same?gateway=chutes")
@@ -64,7 +64,9 @@ def test_an_id_of_several_gateways_shows_all_its_offers_and_the_first_as_the_mod
 def test_an_id_that_only_another_gateway_has_is_not_found_at_this_one(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(served_row(offer_record("maker/other"), gateway="openrouter")))
+    monkeypatch.setattr(
+        following.FOLLOWER, "snapshot", snapshot_of(served_row(offer_record("maker/other"), gateway="openrouter"))
+    )
 
     problem = problem_of(client.get("/catalog/models/maker/other?gateway=chutes"), status=404)
 
@@ -109,7 +111,7 @@ def test_an_id_that_nobody_has_is_not_found(client: Client, catalogue: Snapshot,
 def test_any_bytes_for_an_id_are_found_or_not_found(
     client: Client, monkeypatch: pytest.MonkeyPatch, path: bytes
 ) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(served_row(offer_record())))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(served_row(offer_record())))
 
     response = client.generic("GET", "/", PATH_INFO="/catalog/models/" + path.decode("latin-1"))
 

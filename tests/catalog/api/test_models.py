@@ -14,7 +14,7 @@ import time_machine
 from django.test import Client
 
 from catalog import registry
-from catalog.memory import snapshot
+from catalog.memory import following, loading
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Offer, Revision
 from catalog.normalize import dates
@@ -168,7 +168,7 @@ def test_equal_questions_get_equal_bytes_whenever_and_by_whichever_process(
     client: Client, catalogue: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = client.get("/catalog/models?limit=30").content
-    monkeypatch.setattr(snapshot, "_held", snapshot.load())
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", loading.load())
 
     with time_machine.travel(datetime(2100, 1, 1, tzinfo=UTC)):
         after = client.get("/catalog/models?limit=30").content
@@ -179,7 +179,7 @@ def test_equal_questions_get_equal_bytes_whenever_and_by_whichever_process(
 def test_the_timestamp_is_when_the_revision_was_published(client: Client, db: None) -> None:
     with time_machine.travel(datetime(2100, 11, 22, 8, tzinfo=UTC), tick=False):
         publish(offer_record())
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert read(client, "/catalog/models")["timestamp"] == "2100-11-22T08:00:00Z"
 
@@ -188,7 +188,7 @@ def test_offers_of_one_id_at_several_gateways_all_stand_in_the_list(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [served_row(offer_record("maker/same"), gateway=gateway) for gateway in ("openrouter", "chutes")]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*rows))
 
     everything = read(client, "/catalog/models")
     of_chutes = read(client, "/catalog/models?gateway=chutes")
@@ -213,7 +213,7 @@ def test_money_is_text_in_plain_notation(client: Client, catalogue: Snapshot) ->
 def test_a_tiny_price_and_a_round_one_keep_their_digits(client: Client, db: None) -> None:
     tiny = per_token(prompt="0.00000000000000000000012", completion="1E+2")
     publish(offer_record(prices=tiny), offer_record("maker/hourly", prices=(hourly("1E-7"),)))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     of_tokens, of_hours = (row for row in reversed(read(client, "/catalog/models")["data"]))
 
@@ -304,7 +304,7 @@ def test_a_provider_is_found_by_any_of_its_spellings(client: Client, monkeypatch
         served_row(offer_record("deepseek/a", provider_slug="deepseek"), gateway="openrouter"),
         served_row(offer_record("qwen/deepseek", provider_slug="qwen"), gateway="openrouter"),
     ]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*rows))
 
     for spelling in ("deepseek", "DeepSeek", "deepseek-ai", "DEEPSEEK-AI"):
         assert ids(read(client, f"/catalog/models?provider={spelling}")) == ["deepseek-ai/a", "deepseek/a"]
@@ -325,7 +325,7 @@ def test_several_tags_are_all_of_them(client: Client, db: None, query: str) -> N
         offer_record("maker/new", tags=("new",)),
         offer_record("maker/neither"),
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert ids(read(client, f"/catalog/models?{query}")) == ["maker/both"]
 
@@ -358,7 +358,7 @@ def test_what_matches_nothing_is_an_empty_list_and_no_error(client: Client, cata
 def test_every_order_is_total_with_ties_by_id(client: Client, db: None, sort: str, expected: list[str]) -> None:
     names = {"maker/3": "middle", "maker/1": "Middle", "maker/4": "Alpha", "maker/2": "zeta"}
     publish(*(offer_record(model_id, name=name) for model_id, name in names.items()))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert ids(read(client, f"/catalog/models?sort={sort}")) == expected
     assert [found for page in walk(client, f"/catalog/models?sort={sort}&limit=1") for found in ids(page)] == expected
@@ -408,15 +408,15 @@ def test_a_walk_by_cursor_or_by_its_next_shows_every_offer_once(
 def test_a_walk_can_go_on_from_a_page_that_was_asked_for_by_offset(client: Client, catalogue: Snapshot) -> None:
     page = read(client, "/catalog/models?limit=10&offset=20")
 
-    following = read(client, f"/catalog/models?limit=10&cursor={page['next_cursor']}")
+    second = read(client, f"/catalog/models?limit=10&cursor={page['next_cursor']}")
 
-    assert ids(following) == ids(read(client, page["next"]))
+    assert ids(second) == ids(read(client, page["next"]))
 
 
 def test_withdrawn_offers_are_shown_where_they_are_asked_for(client: Client, db: None) -> None:
     publish(offer_record("maker/kept"), offer_record("maker/gone"))
     publish(offer_record("maker/kept"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     found = {status: ids(read(client, f"/catalog/models?status={status}")) for status in ("active", "withdrawn", "all")}
 

@@ -24,11 +24,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pytest_django.fixtures import Settings
 from rest_framework.serializers import BaseSerializer, Field, ListSerializer, Serializer
 
-from access import keys
 from access.models import ApiKey
 from catalog import registry
 from catalog.api.shapes.offers import OfferSerializer
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision, SyncRun
 from catalog.pricing.meters import METERS
@@ -106,8 +105,8 @@ def catalogue(catalogue: Snapshot) -> Snapshot:
         "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1"
     )
     publish(record, gateway="openrouter")
-    snapshot.refresh()
-    return snapshot.current()
+    following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
 
 
 def formats() -> FormatChecker:
@@ -269,7 +268,7 @@ def test_an_answer_while_nothing_can_be_served_is_as_the_document_says(
 @pytest.mark.parametrize("path", sorted({path for path, _ in OPERATIONS}))
 def test_what_the_front_refuses_is_as_the_document_says(db: None, settings: Settings, path: str) -> None:
     settings.RATE_LIMIT_PER_MINUTE = 1
-    keys.refresh()
+    following.FOLLOWER.keys.refresh()
     web, method = Web(), next(iter(DOCUMENT["paths"][path]))
     refused = [web.ask(example_address(path), method=method.upper(), HTTP_X_API_KEY="gwz_wrong") for _ in range(2)]
 
@@ -289,7 +288,7 @@ def test_every_answer_about_runs_is_as_the_document_says(
     for scope in ("none", "sync"):
         _, secret = ApiKey.objects.issue(name=scope, scopes=[scope])
         headers[scope] = {"x-api-key": secret}
-    keys.refresh()
+    following.FOLLOWER.keys.refresh()
 
     def ask(method: str, address: str, scope: str = "sync") -> Response:
         return client.generic(method.upper(), address, headers=headers.get(scope))
@@ -372,7 +371,7 @@ def test_an_offer_of_which_little_is_known_and_one_priced_by_token_are_as_the_do
         "unknown", provider_slug=None, prices=(), input_modalities=None, output_modalities=None, zero_is_free=False
     )
     publish(unknown, offer_record("dynamic", prices=(), is_dynamic=True), offer_record(prices=per_token(prompt="1E-9")))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert complaints("/catalog/models", client.get("/catalog/models")) == []
 
@@ -385,7 +384,7 @@ def test_differences_that_not_everybody_tells_are_as_the_document_says(client: C
     ):
         told = {"context_length": length, "supported_parameters": words, "prices": per_token(prompt="1E-6")}
         publish(offer_record("acme/heron", provider_slug="acme", **told), gateway=gateway, is_complete=False)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     compared = f"acme/heron,{EXAMPLE_PATHS['slug']},Qwen/Qwen3-32B"
     for path, address in (
         ("/catalog/canonical/{slug}", "/catalog/canonical/acme/heron"),
@@ -416,7 +415,7 @@ def fields_and_values(
 def test_a_row_has_exactly_the_fields_of_its_serializer_at_every_depth(client: Client, catalogues: Snapshot) -> None:
     dearer = PriceRecord(meter="input.text", amount=Decimal("1E-5"), conditions=(("prompt_tokens", ">=", 200001),))
     publish(offer_record("tiered", prices=(*per_token(prompt="1E-6"), dearer)), is_complete=False)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     of_gateway = [read(client, f"/catalog/models?gateway={slug}&limit=1000")["data"] for slug in registry.GATEWAYS]
     rows = [row for listed in of_gateway for row in listed]
 
@@ -526,7 +525,7 @@ def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
 
 def test_every_parameter_has_an_example_that_finds_something(client: Client, catalogues: Snapshot) -> None:
     publish(offer_record("example", tags=("hot",)), is_complete=False)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     for path, parameter in PARAMETERS:
         [value] = parameter["schema"]["examples"]
         assert Draft202012Validator(parameter["schema"]).is_valid(value), (path, parameter["name"])

@@ -12,7 +12,7 @@ from django.test import Client
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.normalize import dates
 from catalog.parameters import kinds
 from catalog.parameters.offer_filters import OfferFilterSet
@@ -70,7 +70,7 @@ BAD_NUMBERS = [
 @pytest.fixture(autouse=True)
 def something_served(monkeypatch: pytest.MonkeyPatch) -> None:
     held = snapshot_of(served_row(offer_record("maker/one", tags=("hot",))), served_row(offer_record("maker/two")))
-    monkeypatch.setattr(snapshot, "_held", held)
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", held)
 
 
 def refusal(client: Client, query: str, *, address: str = "/catalog/models") -> Json:

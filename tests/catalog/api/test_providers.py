@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.records import ModelType
 from tests.catalog.api.reading import problem_of, read
@@ -66,7 +66,7 @@ def test_spellings_that_differ_in_case_are_one_provider_named_as_most_spell_it(
         served_row(offer_record("qwen/a", provider_slug="qwen"), gateway="openrouter"),
         served_row(offer_record("nobody", provider_slug=None), gateway="openrouter"),
     ]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*rows))
 
     [everywhere] = read(client, "/catalog/providers")["data"]
     [at_chutes] = read(client, "/catalog/providers?gateway=chutes")["data"]
@@ -95,7 +95,7 @@ def test_aliases_are_one_provider_under_its_canonical_slug(client: Client, monke
         served_row(offer_record("deepseek/b", provider_slug="deepseek"), gateway="openrouter"),
         served_row(offer_record("deepseek-ai/a", provider_slug="deepseek-ai"), gateway="chutes"),
     ]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*rows))
 
     [provider] = read(client, "/catalog/providers")["data"]
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from catalog.curation import overrides
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Offer
 from tests.catalog.api.reading import ids, read
@@ -25,7 +25,7 @@ def one_withdrawn(db: None) -> None:
     publish(offer_record("maker/stays", tags=("hot",)), offer_record("gone/left", provider_slug="gone", tags=("hot",)))
     with time_machine.travel(datetime(2100, 11, 22, 8, tzinfo=UTC), tick=False):
         publish(offer_record("maker/stays", tags=("hot",)))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_withdrawn_offer_still_answers_by_its_id_and_says_since_when(client: C
 def test_an_offer_that_is_sold_again_is_listed_again(client: Client, one_withdrawn: None) -> None:
     with time_machine.travel(datetime(2100, 11, 23, 8, tzinfo=UTC), tick=False):
         publish(offer_record("maker/stays", tags=("hot",)), offer_record("gone/left", provider_slug="gone"))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert ids(read(client, "/catalog/models")) == ["gone/left", "maker/stays"]
     assert read(client, "/catalog/models/gone/left")["data"]["withdrawn_at"] is None
@@ -64,11 +64,11 @@ def test_an_offer_that_is_sold_again_is_listed_again(client: Client, one_withdra
 
 def test_a_new_price_is_served_from_the_refresh_on_in_lists_and_details(client: Client, db: None) -> None:
     publish(offer_record(prices=(hourly("4"),)))
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     publish(offer_record(prices=(hourly("0"),)))
     stale = read(client, "/catalog/models")["data"]
 
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     [row] = read(client, "/catalog/models")["data"]
     assert stale[0]["pricing"]["hourly_rate"] == "4.0"
@@ -93,10 +93,10 @@ def test_a_curated_price_is_served_after_the_refresh_and_gone_once_it_is_cleared
     )
     before_refresh = read(client, f"/catalog/models/{R1}")
 
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     curated = read(client, f"/catalog/models/{R1}")
     overrides.clear_override(offer, field="hourly_rate", author=None)
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     cleared = read(client, f"/catalog/models/{R1}")
 
     assert before_refresh == gateways_own
@@ -117,6 +117,6 @@ def test_a_curated_tag_is_found_by_the_filter(client: Client, catalogue: Snapsho
         is_confirmed=False,
         now=timezone.now(),
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert ids(read(client, "/catalog/models?tags=hot")) == ["Qwen/Qwen3-14B", R1]

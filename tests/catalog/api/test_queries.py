@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.registry import GATEWAYS
 from tests.catalog.addresses import CACHED
@@ -68,7 +68,7 @@ def test_the_state_of_the_gateways_costs_four_queries_for_each_before_and_after_
     client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     # And the gateways themselves, and the newest revision.
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
     with django_assert_num_queries(2 + 4 * len(GATEWAYS)):
         read(client, "/catalog/gateways")
     sync()
@@ -89,4 +89,4 @@ def test_looking_for_a_newer_revision_costs_one_query_while_there_is_none(
     catalogue: Snapshot, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(1):
-        snapshot.refresh()
+        following.FOLLOWER.refresh()

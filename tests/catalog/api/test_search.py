@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import ids, problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
@@ -44,7 +44,7 @@ def three_models(monkeypatch: pytest.MonkeyPatch) -> None:
         served_row(offer_record("maker/Alpha-R1", name="C")),
         served_row(offer_record("maker/Other", name="A", description="distilled from alpha r1")),
     ]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*rows))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*rows))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def bundled_and_strangers(bundled: Snapshot, monkeypatch: pytest.MonkeyPatch) ->
         served_row(offer_record(key, name=key.rpartition("/")[2], provider_slug=key.partition("/")[0]))
         for key in STRANGERS
     ]
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(*bundled.rows, *named_after_others))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(*bundled.rows, *named_after_others))
 
 
 def search(client: Client, **asked: object) -> Json:

@@ -11,7 +11,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.registry import GATEWAYS
 from catalog.reports.statistics import COUNTED, PERCENTILES, PRICES, nearest_rank
@@ -38,7 +38,7 @@ def test_prices_are_exact_and_free_ones_are_counted_apart(client: Client, db: No
         offer_record("m/hourly", prices=(hourly("8.58"),)),
         offer_record("m/unknown", prices=()),
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     prices = read(client, "/catalog/stats")["data"]["prices"]
 

@@ -13,8 +13,8 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client
 from kombu.exceptions import OperationalError as BrokerError
 
-from access import keys
 from access.models import ApiKey
+from catalog.memory import following
 from catalog.models import Gateway, SyncRun
 from catalog.publication import locks
 from catalog.sync import schedule
@@ -42,7 +42,7 @@ def key(db: None) -> dict[str, str]:
 
 def header(**fields: Any) -> dict[str, str]:
     _, secret = ApiKey.objects.issue(name="the deployment", **fields)
-    keys.refresh()
+    following.FOLLOWER.keys.refresh()
     return {"authorization": f"Bearer {secret}"}
 
 

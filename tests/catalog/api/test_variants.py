@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from catalog.gateways.openrouter import OpenRouter
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.records import OfferRecord
 from tests.catalog.api.reading import ids, read
 from tests.factories import openrouter_row, publish
@@ -49,7 +49,7 @@ def listed(request: pytest.FixtureRequest, word: str) -> None:
         sold(f"acme/big-3:{word}", HALF, **request.param),
         gateway="openrouter",
     )
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 @pytest.mark.usefixtures("listed")
@@ -121,7 +121,7 @@ def test_only_an_estimate_of_its_mode_finds_a_batch_offer(client: Client, word: 
 
 def test_a_model_that_is_sold_in_batches_alone_is_in_no_list_of_another_service(client: Client) -> None:
     publish(sold("acme/big-3:batch", HALF, **WEIGHTS), gateway="openrouter")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert read(client, "/api/v1/models")["data"] == []
     assert read(client, "/litellm/model_prices.json") == {}
@@ -130,6 +130,6 @@ def test_a_model_that_is_sold_in_batches_alone_is_in_no_list_of_another_service(
 def test_a_free_tier_sets_the_price_as_before(client: Client) -> None:
     free = {"prompt": "0", "completion": "0"}
     publish(sold("acme/big-3", BASE), sold("acme/big-3:free", free), gateway="openrouter")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
     assert read(client, "/catalog/canonical/acme/big-3")["data"]["cheapest"]["id"] == "acme/big-3:free"

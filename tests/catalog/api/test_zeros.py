@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from catalog import registry
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.models import Price
 from tests.catalog.api.reading import body_of, read
 from tests.factories import publish
@@ -43,7 +43,7 @@ def offers() -> None:
         listed("acme/vectors", "embeddings", prompt="0.00000001", completion="0"),
     ]
     publish(*(registry.GATEWAYS["openrouter"].record(row) for row in rows), gateway="openrouter")
-    snapshot.refresh()
+    following.FOLLOWER.refresh()
 
 
 def estimated(client: Client, **workload: int) -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from catalog.documents import rendering
-from catalog.memory.index import Identity, Row
+from catalog.memory.rows import Identity, Row
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import meters
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, UnclearPrice

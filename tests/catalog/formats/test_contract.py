@@ -23,8 +23,8 @@ from jsonschema import Draft202012Validator
 
 from catalog.formats.contract import ID, Format, Route
 from catalog.formats.registry import FORMATS
-from catalog.memory import derived, snapshot
-from catalog.memory.index import Row
+from catalog.memory import derived, following
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from tests.catalog.api.reading import problem_of
 from tests.catalog.formats import golden
@@ -47,7 +47,7 @@ each_route = pytest.mark.parametrize(
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     found = golden_snapshot()
-    monkeypatch.setattr(snapshot, "_held", found)
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", found)
     return found
 
 

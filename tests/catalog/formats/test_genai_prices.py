@@ -22,13 +22,12 @@ from genai_prices.update_prices import DEFAULT_UPDATE_URL
 
 from catalog.formats import genai_prices as ours
 from catalog.formats.standard_prices import Reason
-from catalog.memory import snapshot
-from catalog.memory.index import Row
+from catalog.memory import following
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import meters
 from catalog.pricing.workloads import Workload
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord
-from catalog.reports.tariffs import tariffs_of
 from tests.catalog.api.web_server import serving
 from tests.factories import held_price, hourly, offer_record, per_token, served_row, snapshot_of
 
@@ -89,7 +88,7 @@ def computed(row: Row, workload: Workload) -> Decimal:
 
 def estimated(served: Snapshot, row: Row, workload: Workload) -> Decimal:
     position = next(position for position, found in served.index.rows.items() if found is row)
-    bill = tariffs_of(served).by_position[position].bill(workload)
+    bill = served.index.rows[position].tariff.bill(workload)
     assert bill.total is not None, (row.id, workload, bill.reasons)
     return bill.total
 
@@ -243,7 +242,7 @@ TIMES = [time(hour, minute) for hour in range(24) for minute in (0, 29, 30, 59)]
 def made_up(monkeypatch: pytest.MonkeyPatch) -> Snapshot:
     rows = [served_row(offer_record(name, prices=prices), gateway="openrouter") for name, prices in OFFERS.items()]
     served = snapshot_of(*rows)
-    monkeypatch.setattr(snapshot, "_held", served)
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", served)
     return served
 
 

@@ -16,7 +16,7 @@ from django.test import Client
 
 from catalog.documents import rendering
 from catalog.formats import litellm
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord

@@ -13,12 +13,11 @@ from django.test import Client
 from catalog import registry
 from catalog.formats import models_dev
 from catalog.formats.standard_prices import Reason
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import meters
 from catalog.pricing.workloads import Workload
 from catalog.records import Condition, ModelType
-from catalog.reports.tariffs import tariffs_of
 from tests.catalog.api.reading import read
 from tests.catalog.formats.offers import BATCH, LONG, TEXT, offer, price, row
 from tests.factories import held_price, hourly, per_token, snapshot_of
@@ -70,7 +69,6 @@ def test_every_model_is_an_offer_with_these_prices(client: Client, bundled: Snap
     """What a client computes is what an estimate returns, for cached tokens too."""
     listed = json.loads(client.get(ADDRESS).content, parse_float=Decimal)
     position_of = {(found.gateway, found.id): position for position, found in bundled.index.rows.items()}
-    tariffs = tariffs_of(bundled).by_position
     workloads = {
         "input": Workload(input_tokens=1_000_000, prompt_tokens=1),
         "output": Workload(output_tokens=1_000_000, prompt_tokens=1),
@@ -80,7 +78,7 @@ def test_every_model_is_an_offer_with_these_prices(client: Client, bundled: Snap
 
     for slug, provider in listed.items():
         for key, model in provider["models"].items():
-            tariff = tariffs[position_of[slug, key]]
+            tariff = bundled.index.rows[position_of[slug, key]].tariff
             for name, workload in workloads.items():
                 assert tariff.bill(workload).total == model["cost"][name], (key, name)
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from catalog.memory import snapshot
+from catalog.memory import following
 from tests.catalog.api.reading import problem_of
 from tests.catalog.api.web_server import serving
 from tests.catalog.formats import offers
@@ -36,7 +36,7 @@ row = partial(offers.row, model="deepseek-ai/DeepSeek-R1")
 def test_a_refusal_has_its_reason_under_error_too(
     client: Client, monkeypatch: pytest.MonkeyPatch, address: str, status: int, kind: str, param: str | None
 ) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(offer(R1_ID))))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row(offer(R1_ID))))
 
     problem = problem_of(client.get(address), status=status)
 
@@ -51,7 +51,7 @@ def test_a_refusal_has_its_reason_under_error_too(
 def base_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     free = offer("deepseek/deepseek-r1:free", prices=per_token(prompt="0", completion="0"), zero_is_free=True)
     other = row(offer("openai/gpt-4o"), model="openai/gpt-4o")
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(offer(R1_ID)), row(free), other))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row(offer(R1_ID)), row(free), other))
     with serving() as address:
         yield f"{address}/v1"
 
@@ -85,7 +85,7 @@ def test_the_openai_client_lists_and_retrieves_with_any_key(base_url: str) -> No
 def test_the_openai_client_understands_the_limit_of_requests(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row(offer(R1_ID))))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row(offer(R1_ID))))
     settings.RATE_LIMIT_PER_MINUTE = 1
 
     def ask_on(client: openai.OpenAI) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.formats import model_list
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.records import Availability, OfferRecord
 from catalog.reports import comparison

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from access import keys
-from catalog.memory import snapshot
+from access.keys import Keys
+from catalog.memory import following
+from catalog.memory.following import Follower
 
 
 @pytest.fixture(autouse=True)
 def nothing_served_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process serves would outlive the test that put it there."""
-    monkeypatch.setattr(snapshot, "_held", None)
-    monkeypatch.setattr(snapshot, "_is_failing", False)
-    monkeypatch.setattr(snapshot, "_published", None)
-    monkeypatch.setattr(snapshot, "_waiting_since", None)
-    monkeypatch.setattr(keys, "_held", None)
+    """Give each test a follower of its own, because a snapshot and keys would outlive the test that read them."""
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys()))

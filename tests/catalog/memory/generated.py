@@ -10,7 +10,7 @@ import orjson
 from hypothesis import strategies as st
 
 from catalog.documents import rendering
-from catalog.memory.index import Identity, Row
+from catalog.memory.rows import Identity, Row
 from catalog.pricing import meters
 from catalog.records import Availability, ModelType, PriceRecord, Source
 from tests.factories import hourly, offer_facts, offer_record, per_token

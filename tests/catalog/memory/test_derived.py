@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from threading import Barrier, Thread
 from typing import Any
 
@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from catalog.formats import litellm, model_list
 from catalog.memory import derived, index
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
-from catalog.reports import canonical, tariffs
+from catalog.reports import canonical
 from tests.catalog.memory import generated
 from tests.factories import offer_record, served_row, snapshot_of
 
@@ -32,22 +32,17 @@ def told_of_listing(listing: model_list.Listing) -> object:
     return list(listing.models.items()), listing.by_slug, listing.sellers
 
 
-def told_of_tariffs(tariffs: tariffs.Tariffs) -> object:
-    return {position: astuple(tariff) for position, tariff in tariffs.by_position.items()}
-
-
-TOLD: Mapping[derived.Once[Snapshot, Any], Callable[[Any], object]] = {
+TOLD: Mapping[derived.Once[Any], Callable[[Any], object]] = {
     canonical.models_of: told_of_models,
     model_list.listing_of: told_of_listing,
     litellm.map_of: lambda made: made.body,
-    tariffs.tariffs_of: told_of_tariffs,
 }
-made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "drop-in list", "LiteLLM's map", "tariffs"])
+made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "drop-in list", "LiteLLM's map"])
 
 
 @made_of_snapshots
 def test_what_is_made_of_a_snapshot_is_made_once_and_keeps_it_from_nothing(
-    made_of: derived.Once[Snapshot, Any],
+    made_of: derived.Once[Any],
 ) -> None:
     held = snapshot_of(served_row(offer_record(), gateway="chutes"))
     assert made_of(held) is made_of(held)
@@ -65,7 +60,7 @@ def test_what_is_made_of_a_snapshot_is_made_once_and_keeps_it_from_nothing(
 @pytest.mark.parametrize("rebuild_share", [index.REBUILD_SHARE, 0])
 @given(st.lists(generated.catalogues(), min_size=2, max_size=4))
 def test_made_ahead_or_anew_it_is_the_same(
-    made_of: derived.Once[Snapshot, Any], rebuild_share: int, changes: Sequence[Sequence[Row]]
+    made_of: derived.Once[Any], rebuild_share: int, changes: Sequence[Sequence[Row]]
 ) -> None:
     first, *others = changes
     held = snapshot_of(*first)
@@ -80,7 +75,7 @@ def test_made_ahead_or_anew_it_is_the_same(
         assert TOLD[made_of](made_of(held)) == TOLD[made_of](made_of(replace(held)))
 
 
-def counted() -> tuple[list[tuple[Snapshot, object]], derived.Once[Snapshot, object]]:
+def counted() -> tuple[list[tuple[Snapshot, object]], derived.Once[object]]:
     """The calls, and something derived that notes them."""
     calls: list[tuple[Snapshot, object]] = []
 

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.memory import index, orders
-from catalog.memory.index import Index, Row
+from catalog.memory.index import Index
+from catalog.memory.rows import SORT_VALUES, Row
 from tests.catalog.memory.generated import rows
 from tests.factories import offer_record, served_row
 
@@ -75,7 +76,9 @@ def test_step_by_step_or_at_once_the_same_index(steps: list[list[Row]]) -> None:
 @given(publications())
 def test_values_that_are_unknown_come_last_in_both_directions(steps: list[list[Row]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "SORT_VALUES", {"tags": lambda shown: shown["tags"][0].lower() if shown["tags"] else None})
+        by_tag = {"tags": lambda shown: shown["tags"][0].lower() if shown["tags"] else None}
+        for module in ("rows", "index"):
+            patch.setattr(f"catalog.memory.{module}.SORT_VALUES", by_tag)
         steps = [[Row.of(row.document) for row in step] for step in steps]
         followed = Index.of([])
         for step in steps:
@@ -89,7 +92,7 @@ def test_values_that_are_unknown_come_last_in_both_directions(steps: list[list[R
 @given(publications(), st.sampled_from([4095, 4096, 5000, 32768, 32769]))
 def test_a_range_of_an_order_is_what_its_values_say(steps: list[list[Row]], value: int) -> None:
     name = "context_length"
-    number = list(index.SORT_VALUES).index(name)
+    number = list(SORT_VALUES).index(name)
     followed = Index.of([])
     for step in steps:
         followed = followed.with_rows(step)

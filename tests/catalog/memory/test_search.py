@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from catalog.memory import index, search_words
-from catalog.memory.index import Identity, Index, Row
-from catalog.memory.search import MOST_CORRECTED, Search
+from catalog.memory.index import Index
+from catalog.memory.rows import Identity, Row
+from catalog.memory.search import MOST_CORRECTED
 from catalog.memory.search_words import DESCRIPTION, FIELDS, HEAD_MARK, NAME, PROVIDER
 from catalog.memory.selection import RELEVANCE, Selection
 from tests.factories import offer_record, served_row, snapshot_of
@@ -452,7 +453,7 @@ def test_a_change_reads_only_the_offers_that_changed(monkeypatch: pytest.MonkeyP
 
 
 def test_an_index_of_nothing_finds_nothing() -> None:
-    nothing = Search.of({})
+    nothing = Index.of([]).search
 
     assert not nothing.find("deepseek r1").positions
     assert list(nothing.page(nothing.find("x"), nothing.find("x").positions, start=0, stop=10)) == []

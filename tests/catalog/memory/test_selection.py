@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.memory.index import Row
+from catalog.memory.rows import Row
 from catalog.memory.selection import SORTS, Selection
 from catalog.normalize import model_ids
 from catalog.records import ModelType

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from catalog.documents import rendering
 from catalog.memory.facets import COUNTED, MOST_VALUES, counted
-from catalog.memory.index import FACETS, Index, Row
+from catalog.memory.index import Index
+from catalog.memory.rows import FACETS, Row
 from catalog.memory.selection import SORTS, Selection
 from catalog.normalize import dates
 from catalog.parameters.filters import DropInFilterSet

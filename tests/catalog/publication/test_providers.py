@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from catalog.adapter.contract import Request
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.models import Provider, Revision, SyncRun
 from catalog.sync import decisions
 from tests.catalog.syncing import Network, published, sync, sync_rows
@@ -36,8 +36,8 @@ def openrouter(network: Network) -> Network:
 
 
 def headquarters() -> dict[str, str]:
-    snapshot.refresh()
-    return {key: row.headquarters for key, row in snapshot.current().providers.items()}
+    following.FOLLOWER.refresh()
+    return {key: row.headquarters for key, row in following.FOLLOWER.current().providers.items()}
 
 
 def test_facts_read_before_the_first_model_come_with_it_and_a_rebuild_adds_nothing(

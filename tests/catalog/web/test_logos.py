@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from catalog import logos, registry
-from catalog.memory import snapshot
+from catalog.memory import following
 from catalog.providers import KnownProvider, KnownProviders, logo_path
 from tests.factories import offer_record, served_row, snapshot_of
 
@@ -32,7 +32,7 @@ def folder(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (folder / "deepseek.svg").write_bytes(LOGO)
     settings.LOGOS_DIR = folder
     row = served_row(offer_record("some <maker>/a", provider_slug="some <maker>"), gateway="chutes")
-    monkeypatch.setattr(snapshot, "_held", snapshot_of(row))
+    monkeypatch.setattr(following.FOLLOWER, "snapshot", snapshot_of(row))
     return folder
 
 

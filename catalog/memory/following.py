@@ -1,0 +1,139 @@
+"""Follows the published revision, so that a serving process always has the newest one in memory.
+
+Every answer uses one `Snapshot`, so one revision: its count, its page and its figures agree by construction, and reads
+continue while the database is down. A background thread follows the published revision and swaps the snapshot by one
+assignment; readers keep the one that they began with. An update reads only the versions that were opened since: a
+complete rebuild, during requests, would slow down all of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import connection
+
+from access.keys import Keys
+from catalog.memory import derived, loading, unhurried
+from catalog.memory.snapshot import Snapshot
+from catalog.models import Revision
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 5.0
+"""How long a process waits for its first snapshot before it accepts requests, which others can answer until then. After
+that it refuses them with 503, but reports that it is alive."""
+LONGEST_SILENCE_SECONDS = 5.0
+"""A database that has not answered for this long counts as down."""
+
+
+class NotReady(Exception):
+    """No revision has been read yet."""
+
+
+class Follower:
+    """Has the snapshot that a process serves, and replaces it when another revision is published."""
+
+    def __init__(self, *, keys: Keys, snapshot: Snapshot | None = None) -> None:
+        self.keys = keys
+        """Read in the same thread, so that a revoked key ends within seconds, and keys work without the database."""
+        self.snapshot = snapshot
+        """The snapshot that is served; None before the first one has been read."""
+        self.is_failing = False
+        """Whether the last attempt to read the newest revision failed."""
+        self.waiting_since: float | None = None
+        """Since when a short query waits for the database, by `time.monotonic`; None if no query is running."""
+        self._published = snapshot.revision if snapshot else None
+        self._is_stopped = threading.Event()
+
+    def current(self) -> Snapshot:
+        """Return the snapshot that is served. Raise NotReady if the first one has not been read yet."""
+        if self.snapshot is None:
+            raise NotReady("no published revision has been read yet")
+        return self.snapshot
+
+    @property
+    def published_revision(self) -> int | None:
+        """The newest revision that the database reported at the last poll; None while it does not answer."""
+        since = self.waiting_since
+        is_silent = since is not None and time.monotonic() - since > LONGEST_SILENCE_SECONDS
+        return None if is_silent else self._published
+
+    def refresh(self) -> None:
+        """Serve the newest published revision. Raise DatabaseError, and keep the old one, if it cannot be read."""
+        before = self.snapshot
+        with self._waiting():
+            newest = Revision.objects.newest()
+            self._published = newest.number
+        if before is None:
+            self.snapshot = loading.load()
+        # The time is compared too: after a restore, a number that was served before may be another revision.
+        elif (newest.number, newest.published_at) != (before.revision, before.published_at):
+            after = loading.caught_up(before) or loading.load()
+            derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
+            self.snapshot = after
+
+    def try_refresh(self) -> None:
+        """Read the keys and the newest revision; log a failure once, and its end.
+
+        Never raises: if the thread died, the process would keep serving one revision.
+        """
+        try:
+            with self._waiting():
+                self.keys.refresh()  # first: an unreadable revision must keep no revoked key valid
+            self.refresh()
+        except Exception:
+            if not self.is_failing:
+                logger.exception("The newest revision cannot be read; the last one that could stays served")
+            self.is_failing = True
+            connection.close()  # a broken connection would keep failing
+        else:
+            if self.is_failing:
+                logger.warning("The newest revision can be read again")
+            self.is_failing = False
+
+    def start(self, *, wait_seconds: float = START_SECONDS) -> None:
+        """Follow in a thread. Return when the newest revision is served, or after `wait_seconds`."""
+        has_tried = threading.Event()
+        threading.Thread(target=self._run, args=(has_tried,), name="snapshot", daemon=True).start()
+        has_tried.wait(wait_seconds)
+
+    def follow(self) -> None:
+        """Refresh after every SNAPSHOT_POLL_SECONDS, until `stop` is called."""
+        while not self._is_stopped.wait(settings.SNAPSHOT_POLL_SECONDS):
+            self.try_refresh()
+
+    def stop(self) -> None:
+        """Let the thread end, at the latest after the refresh that it is working on."""
+        self._is_stopped.set()
+
+    def _run(self, has_tried: threading.Event) -> None:
+        with unhurried.alone():
+            self.try_refresh()
+        # Freeze what is loaded by now: otherwise the collector would scan the whole catalogue during some request.
+        gc.collect()
+        gc.freeze()
+        has_tried.set()
+        self.follow()
+        connection.close()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Mark the time of a short query to the database."""
+        self.waiting_since = time.monotonic()
+        try:
+            yield
+        except Exception:
+            self._published = None
+            raise
+        finally:
+            self.waiting_since = None
+
+
+FOLLOWER = Follower(keys=Keys())
+"""The follower of this process. `gatewayz/wsgi.py` starts it; in other processes it has no snapshot."""

@@ -1,0 +1,101 @@
+"""Reads a published revision from the database: all of it, or what was published since another one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from catalog import registry
+from catalog.memory import unhurried
+from catalog.memory.index import Index, IndexBuilder
+from catalog.memory.rows import Identity, Row
+from catalog.memory.snapshot import ProviderRow, Snapshot
+from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
+from catalog.models.moment import one_moment
+
+Json = Any
+
+
+def load() -> Snapshot:
+    """Read the newest revision completely."""
+    began = time.perf_counter()
+    builder = IndexBuilder()
+    with one_moment():
+        newest = Revision.objects.newest()
+        for row, document in _parsed_rows(OfferVersion.objects.current()):
+            builder.add(row, document)
+        providers, redirects = _provider_facts(), _redirects()
+    return _snapshot(newest, builder.index(), providers, redirects, began=began)
+
+
+def caught_up(held: Snapshot) -> Snapshot | None:
+    """Build the newest revision from this snapshot and everything published since.
+
+    Return None if that is impossible: this snapshot is not an ancestor of it, or an offer vanished without a version
+    that records it.
+    """
+    began = time.perf_counter()
+    with one_moment():
+        newest = Revision.objects.newest()
+        if not Revision.objects.filter(number=held.revision, published_at=held.published_at).exists():
+            return None  # another database, possibly an older state of the same one
+        is_news = Q(from_revision__gt=held.revision) | Q(offer__identified_in__gt=held.revision)
+        rows = [row for row, _ in _parsed_rows(OfferVersion.objects.current().filter(is_news))]
+        count = OfferVersion.objects.current().count()
+        providers, redirects = _provider_facts(), _redirects()
+    index = held.index.with_rows(rows)
+    return _snapshot(newest, index, providers, redirects, began=began) if len(index) == count else None
+
+
+def _snapshot(
+    newest: Revision, index: Index, providers: dict[str, ProviderRow], redirects: dict[str, str], *, began: float
+) -> Snapshot:
+    return Snapshot(
+        revision=newest.number,
+        published_at=newest.published_at,
+        index=index,
+        providers=providers,
+        redirects=redirects,
+        build_seconds=time.perf_counter() - began,
+    )
+
+
+def _parsed_rows(versions: QuerySet[OfferVersion]) -> Iterator[tuple[Row, Json]]:
+    """Yield the rows of these versions, each with its parsed document."""
+    # Fetch a few at a time: a large fetch would hold the interpreter while it converts the rows to Python objects.
+    stored = versions.order_by("pk").values_list(
+        "document", "offer__canonical__slug", "offer__variant", "offer__identity_rule", "offer__identity_evidence"
+    )
+    for document, slug, variant, rule, evidence in unhurried.unhurried(stored.iterator(chunk_size=100)):
+        identity = Identity(model=slug, variant=variant, rule=sys.intern(rule), evidence=evidence) if slug else None
+        yield Row.parsed(document.encode(), identity)
+
+
+def _redirects() -> dict[str, str]:
+    """Return the redirects of merged models, and of the aliases that curators gave to models besides their slugs."""
+    merged = CanonicalModel.objects.exclude(redirect=None).values_list("key", "redirect__slug")
+    aliases = IdentityStatement.objects.filter(kind=IdentityStatement.Kind.ALIAS)
+    led = {
+        spelling.casefold(): redirect or slug
+        for spelling, slug, redirect in aliases.values_list("spelling", "model__slug", "model__redirect__slug")
+    }
+    own = CanonicalModel.objects.filter(redirect=None, key__in=list(led)).values_list("key", flat=True)
+    return {spelling: slug for spelling, slug in led.items() if spelling not in set(own)} | dict(merged.iterator())
+
+
+def _provider_facts() -> dict[str, ProviderRow]:
+    names = [told.name for told in fields(ProviderRow)]
+    is_told = reduce(or_, (~Q(**{name: ""}) for name in names))
+    told: dict[str, dict[str, str]] = {}
+    for row in Provider.objects.filter(is_told).order_by("pk").values("key", *names):
+        facts = told.setdefault(registry.PROVIDERS.key(row.pop("key")), row)
+        # Several spellings of a provider may each contribute a fact.
+        facts.update({name: value for name, value in row.items() if value and not facts[name]})
+    return {key: ProviderRow(**facts) for key, facts in told.items()}
