@@ -52,20 +52,20 @@ def in_a_thread(work: Callable[[], object]) -> None:
         raise raised[0]
 
 
-def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) -> None:
+def test_a_snapshot_has_the_published_documents_byte_for_byte_by_id(db: None) -> None:
     publish(offer_record("maker/z"), offer_record("maker/a", tags=("Hot",)), offer_record("unmade", provider_slug=None))
 
-    held = loading.load()
+    snapshot = loading.load()
 
     published = OfferVersion.objects.current().values_list("offer__model_id", "document", "offer__canonical__slug")
-    assert {row.id: row.document.decode() for row in held.rows} == {
+    assert {row.id: row.document.decode() for row in snapshot.rows} == {
         # The canonical model is stored next to the document, because it can change without the document.
         offer_id: document.replace('"canonical_model":null', f'"canonical_model":"{slug}"')
         for offer_id, document, slug in published
     }
-    assert [row.id for row in held.rows] == ["maker/a", "maker/z", "unmade"]
-    assert [held.rows_of_id(row.id) for row in held.rows] == [[row] for row in held.rows]
-    facets = held.index.facets.items()
+    assert [row.id for row in snapshot.rows] == ["maker/a", "maker/z", "unmade"]
+    assert [snapshot.rows_of_id(row.id) for row in snapshot.rows] == [[row] for row in snapshot.rows]
+    facets = snapshot.index.facets.items()
     counts = {name: {value: len(offers) for value, offers in found.items()} for name, found in facets}
     assert counts | {"canonical_model": {}} == {
         "gateway": {"chutes": 3},
