@@ -148,9 +148,7 @@ class Row:
             gateway=sys.intern(document["source_gateway"]),
             provider_slug=document["provider_slug"] and sys.intern(document["provider_slug"]),
             names=tuple(_names(document)),
-            permanent=document["canonical_slug"]
-            if document["canonical_slug"] not in {document["id"], document["slug"]}
-            else None,
+            permanent=_permanent(document),
             facets=tuple(facets),
             sort_values=tuple(value(document) for value in SORT_VALUES.values()),
             tariff=tariff_of(document),
@@ -163,14 +161,18 @@ class Row:
 
 
 def _names(document: Document) -> Iterator[str]:
-    if (
-        document["canonical_slug"] != document["id"] and "/" in document["canonical_slug"]
-    ):  # without a provider it is ambiguous
-        yield document["canonical_slug"]
+    offer_id, permanent = document["id"], document["canonical_slug"]
+    if permanent != offer_id and "/" in permanent:  # without a provider it is ambiguous
+        yield permanent
     if document["host"] is not None:
-        yield document["id"].removeprefix("@")
+        yield offer_id.removeprefix("@")
         if document["provider_slug"] and "/" not in document["slug"]:
             yield f"{document['provider_slug']}/{document['slug']}"
+
+
+def _permanent(document: Document) -> str | None:
+    permanent: str = document["canonical_slug"]
+    return permanent if permanent not in {document["id"], document["slug"]} else None
 
 
 @lru_cache(maxsize=1_024)
