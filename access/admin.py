@@ -57,8 +57,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         """Show the secret at once. A message would be stored until it is read."""
-        shown = {"title": "The new key", "key": obj, "secret": request.secret_of_new_key, "opts": self.opts}  # type: ignore[attr-defined]
-        context = self.admin_site.each_context(request) | shown
+        own = {"title": "The new key", "key": obj, "secret": request.secret_of_new_key, "opts": self.opts}  # type: ignore[attr-defined]
+        context = self.admin_site.each_context(request) | own
         return TemplateResponse(request, "admin/access/apikey/made.html", context)
 
     @admin.action(description="Revoke: the key is refused within seconds", permissions=["change"])

@@ -9,7 +9,7 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
-_MARK = "gwz_"  # as models/api_key.py has it, which cannot be imported while the settings are read
+_MARK = "gwz_"  # as access/models.py has it, which cannot be imported while the settings are read
 _KEY = re.compile(r"(gwz_[\w-]{6})[\w%-]+", re.ASCII)
 
 

@@ -25,7 +25,7 @@ from catalog.memory.rows import FACETS, SORT_VALUES, Facet, Row
 from catalog.memory.search import Search, Terms
 from catalog.memory.unhurried import sorted_unhurriedly, unhurried
 
-Json = Any
+Document = Mapping[str, Any]
 Facets = Mapping[str, Mapping[str, BitMap]]
 
 SPACING = 4
@@ -49,7 +49,7 @@ class IndexBuilder:
         self._rows: list[Row] = []
         self._terms = Terms()
 
-    def add(self, row: Row, document: Json) -> None:
+    def add(self, row: Row, document: Document) -> None:
         self._terms.add(len(self._rows), row, document)
         self._rows.append(row)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import reduce
 from operator import or_
@@ -20,7 +20,7 @@ from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
 
-Json = Any
+Document = Mapping[str, Any]
 
 
 def load() -> Snapshot:
@@ -35,7 +35,7 @@ def load() -> Snapshot:
     return _snapshot(newest, builder.index(), providers, redirects, began=began)
 
 
-def caught_up(held: Snapshot) -> Snapshot | None:
+def caught_up(snapshot: Snapshot) -> Snapshot | None:
     """Build the newest revision from this snapshot and everything published since.
 
     Return None if that is impossible: this snapshot is not an ancestor of it, or an offer vanished without a version
@@ -44,13 +44,13 @@ def caught_up(held: Snapshot) -> Snapshot | None:
     began = time.perf_counter()
     with one_moment():
         newest = Revision.objects.newest()
-        if not Revision.objects.filter(number=held.revision, published_at=held.published_at).exists():
+        if not Revision.objects.filter(number=snapshot.revision, published_at=snapshot.published_at).exists():
             return None  # another database, possibly an older state of the same one
-        is_news = Q(from_revision__gt=held.revision) | Q(offer__identified_in__gt=held.revision)
+        is_news = Q(from_revision__gt=snapshot.revision) | Q(offer__identified_in__gt=snapshot.revision)
         rows = [row for row, _ in _parsed_rows(OfferVersion.objects.current().filter(is_news))]
         count = OfferVersion.objects.current().count()
         providers, redirects = _provider_facts(), _redirects()
-    index = held.index.with_rows(rows)
+    index = snapshot.index.with_rows(rows)
     return _snapshot(newest, index, providers, redirects, began=began) if len(index) == count else None
 
 
@@ -67,7 +67,7 @@ def _snapshot(
     )
 
 
-def _parsed_rows(versions: QuerySet[OfferVersion]) -> Iterator[tuple[Row, Json]]:
+def _parsed_rows(versions: QuerySet[OfferVersion]) -> Iterator[tuple[Row, Document]]:
     """Yield the rows of these versions, each with its parsed document."""
     # Fetch a few at a time: a large fetch would hold the interpreter while it converts the rows to Python objects.
     stored = versions.order_by("pk").values_list(
@@ -82,20 +82,20 @@ def _redirects() -> dict[str, str]:
     """Return the redirects of merged models, and of the aliases that curators gave to models besides their slugs."""
     merged = CanonicalModel.objects.exclude(redirect=None).values_list("key", "redirect__slug")
     aliases = IdentityStatement.objects.filter(kind=IdentityStatement.Kind.ALIAS)
-    led = {
+    targets = {
         spelling.casefold(): redirect or slug
         for spelling, slug, redirect in aliases.values_list("spelling", "model__slug", "model__redirect__slug")
     }
-    own = CanonicalModel.objects.filter(redirect=None, key__in=list(led)).values_list("key", flat=True)
-    return {spelling: slug for spelling, slug in led.items() if spelling not in set(own)} | dict(merged.iterator())
+    own = CanonicalModel.objects.filter(redirect=None, key__in=list(targets)).values_list("key", flat=True)
+    return {spelling: slug for spelling, slug in targets.items() if spelling not in set(own)} | dict(merged.iterator())
 
 
 def _provider_facts() -> dict[str, ProviderRow]:
-    names = [told.name for told in fields(ProviderRow)]
-    is_told = reduce(or_, (~Q(**{name: ""}) for name in names))
-    told: dict[str, dict[str, str]] = {}
-    for row in Provider.objects.filter(is_told).order_by("pk").values("key", *names):
-        facts = told.setdefault(registry.PROVIDERS.key(row.pop("key")), row)
+    names = [field.name for field in fields(ProviderRow)]
+    is_reported = reduce(or_, (~Q(**{name: ""}) for name in names))
+    reported: dict[str, dict[str, str]] = {}
+    for row in Provider.objects.filter(is_reported).order_by("pk").values("key", *names):
+        facts = reported.setdefault(registry.PROVIDERS.key(row.pop("key")), row)
         # Several spellings of a provider may each contribute a fact.
         facts.update({name: value for name, value in row.items() if value and not facts[name]})
-    return {key: ProviderRow(**facts) for key, facts in told.items()}
+    return {key: ProviderRow(**facts) for key, facts in reported.items()}

@@ -11,14 +11,14 @@ from pyroaring import BitMap
 
 from catalog.memory.unhurried import sorted_unhurriedly, unhurried
 
-_Held = int | BitMap
+_Found = int | BitMap
 """Half of the words occur at one position only. A number takes a seventh of the memory of a bitmap."""
 
 
 class Postings:
     __slots__ = ("_at", "words")
 
-    def __init__(self, at: dict[str, _Held], words: list[str]) -> None:
+    def __init__(self, at: dict[str, _Found], words: list[str]) -> None:
         self._at = at
         self.words = words
         """All words, sorted. Callers must not change the list."""
@@ -40,9 +40,9 @@ class Postings:
         return _unpacked(self._at.get(word))
 
     def at_any(self, words: Iterable[str]) -> BitMap:
-        held = [self._at[word] for word in words if word in self._at]
-        alone = BitMap([each for each in held if isinstance(each, int)])
-        return BitMap.union(alone, *(each for each in held if not isinstance(each, int)))
+        found = [self._at[word] for word in words if word in self._at]
+        alone = BitMap([each for each in found if isinstance(each, int)])
+        return BitMap.union(alone, *(each for each in found if not isinstance(each, int)))
 
     def beginning_with(self, prefix: str) -> Iterator[str]:
         """Yield the words that begin with the prefix and are longer."""
@@ -76,11 +76,11 @@ class Postings:
 _NOWHERE = BitMap()
 
 
-def _packed(found: BitMap) -> _Held:
+def _packed(found: BitMap) -> _Found:
     return found.min() if len(found) == 1 else found
 
 
-def _unpacked(held: _Held | None) -> BitMap:
-    if held is None:
+def _unpacked(found: _Found | None) -> BitMap:
+    if found is None:
         return _NOWHERE
-    return BitMap([held]) if isinstance(held, int) else held
+    return BitMap([found]) if isinstance(found, int) else found

@@ -19,7 +19,7 @@ from catalog.memory.orders import SortValue
 from catalog.normalize import dates
 from catalog.pricing.tariffs import Tariff
 
-Json = Any
+Document = Mapping[str, Any]
 Facet = tuple[str, str]
 
 # --- what offers are found by: add a line here for each new filter or order ------------------------------------------
@@ -27,54 +27,58 @@ _amount = lru_cache(maxsize=8_192)(Decimal)
 _seconds = lru_cache(maxsize=8_192)(dates.seconds_of)
 
 
-def _token_price(shown: Json, side: str) -> Decimal | None:
+def _token_price(document: Document, side: str) -> Decimal | None:
     """Return US dollars per million tokens, for the price without conditions.
 
     If prices depend on the time of day, the windows that cover most of the day apply.
     """
-    told = shown["price_per_million"] or {}
-    return _amount(told[side]) if told.get(side) is not None else None
+    prices = document["price_per_million"] or {}
+    return _amount(prices[side]) if prices.get(side) is not None else None
 
 
 def _folded(*values: str | None) -> list[str]:
     return [value.casefold() for value in values if value is not None]
 
 
-FACETS: Mapping[str, Callable[[Json], Iterable[str]]] = {
-    "gateway": lambda shown: [shown["source_gateway"]],
-    "provider": lambda shown: [registry.PROVIDERS.key(shown["provider_slug"])] if shown["provider_slug"] else [],
-    "host": lambda shown: _folded(shown["host"]),
-    "model_type": lambda shown: [shown["model_type"]],
-    "tags": lambda shown: (tag.lower() for tag in shown["tags"]),
-    "modality": lambda shown: _folded(shown["architecture"]["modality"]),
-    "input_modalities": lambda shown: _folded(*shown["architecture"]["input_modalities"] or ()),
-    "output_modalities": lambda shown: _folded(*shown["architecture"]["output_modalities"] or ()),
-    "supported_parameters": lambda shown: _folded(*shown["supported_parameters"] or ()),
-    "price_status": lambda shown: [shown["price_status"]],
-    "price_basis": lambda shown: _folded(shown["price_basis"]),
-    "price_tier": lambda shown: _folded(shown["price_tier"]),
-    "execution_mode": lambda shown: _folded(reading.execution_mode_of(shown)),
-    "availability": lambda shown: [shown["availability"]],
-    "source": lambda shown: [shown["source"]],
-    "quantization": lambda shown: _folded(shown["quantization"]),
-    "status": lambda shown: ["active" if shown["withdrawn_at"] is None else "withdrawn"],
-    "canonical_model": lambda shown: _folded(shown["canonical_model"]),
-    "variant": lambda shown: _folded(shown.get("variant")),
-    "hugging_face_id": lambda shown: _folded(shown["hugging_face_id"]),
+FACETS: Mapping[str, Callable[[Document], Iterable[str]]] = {
+    "gateway": lambda document: [document["source_gateway"]],
+    "provider": lambda document: (
+        [registry.PROVIDERS.key(document["provider_slug"])] if document["provider_slug"] else []
+    ),
+    "host": lambda document: _folded(document["host"]),
+    "model_type": lambda document: [document["model_type"]],
+    "tags": lambda document: (tag.lower() for tag in document["tags"]),
+    "modality": lambda document: _folded(document["architecture"]["modality"]),
+    "input_modalities": lambda document: _folded(*document["architecture"]["input_modalities"] or ()),
+    "output_modalities": lambda document: _folded(*document["architecture"]["output_modalities"] or ()),
+    "supported_parameters": lambda document: _folded(*document["supported_parameters"] or ()),
+    "price_status": lambda document: [document["price_status"]],
+    "price_basis": lambda document: _folded(document["price_basis"]),
+    "price_tier": lambda document: _folded(document["price_tier"]),
+    "execution_mode": lambda document: _folded(reading.execution_mode_of(document)),
+    "availability": lambda document: [document["availability"]],
+    "source": lambda document: [document["source"]],
+    "quantization": lambda document: _folded(document["quantization"]),
+    "status": lambda document: ["active" if document["withdrawn_at"] is None else "withdrawn"],
+    "canonical_model": lambda document: _folded(document["canonical_model"]),
+    "variant": lambda document: _folded(document.get("variant")),
+    "hugging_face_id": lambda document: _folded(document["hugging_face_id"]),
 }
 """The facts that offers share, read from the document."""
 
-SORT_VALUES: Mapping[str, Callable[[Json], SortValue]] = {
-    "id": lambda shown: shown["id"],
-    "name": lambda shown: shown["name"].casefold(),
-    "created": lambda shown: shown["created"],
-    "prompt_price": lambda shown: _token_price(shown, "input"),
-    "completion_price": lambda shown: _token_price(shown, "output"),
-    "hourly_rate": lambda shown: _amount(rate) if (rate := shown["pricing"].get("hourly_rate")) is not None else None,
-    "context_length": lambda shown: shown["context_length"],
-    "first_seen": lambda shown: _seconds(shown["first_seen"]),
-    "max_completion_tokens": lambda shown: shown["top_provider"]["max_completion_tokens"],
-    "expires": lambda shown: _seconds(shown["expires"]) if shown["expires"] is not None else None,
+SORT_VALUES: Mapping[str, Callable[[Document], SortValue]] = {
+    "id": lambda document: document["id"],
+    "name": lambda document: document["name"].casefold(),
+    "created": lambda document: document["created"],
+    "prompt_price": lambda document: _token_price(document, "input"),
+    "completion_price": lambda document: _token_price(document, "output"),
+    "hourly_rate": lambda document: (
+        _amount(rate) if (rate := document["pricing"].get("hourly_rate")) is not None else None
+    ),
+    "context_length": lambda document: document["context_length"],
+    "first_seen": lambda document: _seconds(document["first_seen"]),
+    "max_completion_tokens": lambda document: document["top_provider"]["max_completion_tokens"],
+    "expires": lambda document: _seconds(document["expires"]) if document["expires"] is not None else None,
 }
 """The values that offers are sorted and filtered by, from the document. Money is US dollars, times are Unix seconds."""
 
@@ -122,33 +126,33 @@ class Row:
         return row
 
     @classmethod
-    def parsed(cls, document: bytes, identity: Identity | None = None) -> tuple[Self, Json]:
-        """Make the row of a stored document, and return it with the parsed document.
+    def parsed(cls, stored: bytes, identity: Identity | None = None) -> tuple[Self, Document]:
+        """Return the row of a stored document, and the document as it was parsed.
 
         Model and variant are written into the document here, not when it is rendered: a rule can move offers that no
         gateway changed.
         """
-        shown = orjson.loads(document)
+        document = orjson.loads(stored)
         if identity:
-            shown["canonical_model"], shown["variant"] = identity.model, identity.variant or None
-            document = memoryview(orjson.dumps(shown)).tobytes()  # a copy: orjson's own has 16 KB of reserve
-        return cls._of(shown, document, identity), shown
+            document["canonical_model"], document["variant"] = identity.model, identity.variant or None
+            stored = memoryview(orjson.dumps(document)).tobytes()  # a copy: orjson's own has 16 KB of reserve
+        return cls._of(document, stored, identity), document
 
     @classmethod
-    def _of(cls, shown: Json, document: bytes, identity: Identity | None) -> Self:
-        facets = dict.fromkeys(_facet(name, value) for name, values in FACETS.items() for value in values(shown))
+    def _of(cls, document: Document, stored: bytes, identity: Identity | None) -> Self:
+        facets = dict.fromkeys(_facet(name, value) for name, values in FACETS.items() for value in values(document))
         return cls(
-            document=document,
+            document=stored,
             identity=identity,
-            id=shown["id"],
-            gateway=sys.intern(shown["source_gateway"]),
-            provider_slug=shown["provider_slug"] and sys.intern(shown["provider_slug"]),
-            names=tuple(_names(shown)),
-            permanent=shown["canonical_slug"] if shown["canonical_slug"] not in {shown["id"], shown["slug"]} else None,
+            id=document["id"],
+            gateway=sys.intern(document["source_gateway"]),
+            provider_slug=document["provider_slug"] and sys.intern(document["provider_slug"]),
+            names=tuple(_names(document)),
+            permanent=_permanent(document),
             facets=tuple(facets),
-            sort_values=tuple(value(shown) for value in SORT_VALUES.values()),
-            tariff=tariff_of(shown),
-            name_lengths=_lengths(*search_words.lengths(shown)),
+            sort_values=tuple(value(document) for value in SORT_VALUES.values()),
+            tariff=tariff_of(document),
+            name_lengths=_lengths(*search_words.lengths(document)),
         )
 
     @property
@@ -156,13 +160,19 @@ class Row:
         return _WITHDRAWN in self.facets
 
 
-def _names(shown: Json) -> Iterator[str]:
-    if shown["canonical_slug"] != shown["id"] and "/" in shown["canonical_slug"]:  # without a provider it is ambiguous
-        yield shown["canonical_slug"]
-    if shown["host"] is not None:
-        yield shown["id"].removeprefix("@")
-        if shown["provider_slug"] and "/" not in shown["slug"]:
-            yield f"{shown['provider_slug']}/{shown['slug']}"
+def _names(document: Document) -> Iterator[str]:
+    offer_id, permanent = document["id"], document["canonical_slug"]
+    if permanent != offer_id and "/" in permanent:  # without a provider it is ambiguous
+        yield permanent
+    if document["host"] is not None:
+        yield offer_id.removeprefix("@")
+        if document["provider_slug"] and "/" not in document["slug"]:
+            yield f"{document['provider_slug']}/{document['slug']}"
+
+
+def _permanent(document: Document) -> str | None:
+    permanent: str = document["canonical_slug"]
+    return permanent if permanent not in {document["id"], document["slug"]} else None
 
 
 @lru_cache(maxsize=1_024)

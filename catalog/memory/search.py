@@ -39,11 +39,11 @@ from catalog.memory.rows import Row
 from catalog.memory.search_words import FIELDS, HEAD_MARK, HEADS, NAME, PROVIDER
 from catalog.memory.unhurried import unhurried
 
-Json = Any
+Document = Mapping[str, Any]
 Rows = Mapping[int, Row]
 Hits = list[tuple[int, BitMap]]
 """The matches of one word: costs, lowest first, and the positions that match at this cost."""
-Standing = tuple[tuple[int, int], bool, int]
+Rank = tuple[tuple[int, int], bool, int]
 """Words of id and name; whether it is a variant; the negated number of gateways that sell the model. Lowest first."""
 
 MODEL, RENOWN = range(len(FIELDS), len(FIELDS) + 2)
@@ -87,7 +87,7 @@ class Terms:
     def __init__(self) -> None:
         self._members: list[dict[str, array[int]]] = [defaultdict(_no_numbers) for _ in (*FIELDS, MODEL, RENOWN)]
 
-    def add(self, number: int, row: Row, document: Json) -> None:
+    def add(self, number: int, row: Row, document: Document) -> None:
         for members, terms in zip(self._members, _terms(row, document), strict=True):
             for term in terms:
                 members[term].append(number)
@@ -103,18 +103,18 @@ class Search:
     """The words of all offers, one for each of search_words.FIELDS, followed by MODEL and RENOWN."""
     spellings: Mapping[int, list[str]]
     """The words that a misspelled one may mean, by their number of letters."""
-    standings: Mapping[Standing, BitMap]
-    """Positions by standing, in the order of the standings."""
+    ranks: Mapping[Rank, BitMap]
+    """Positions by rank, in the order of the ranks."""
 
     @classmethod
     def of(cls, rows: Rows, terms: Terms, *, positions: Sequence[int]) -> Self:
         """Make the search of these rows from their terms. `positions` has the position of each of their numbers."""
         postings = terms.postings(positions)
-        standing_of = _standings(rows, postings[MODEL])
-        standings: dict[Standing, BitMap] = defaultdict(BitMap)
+        rank_of = _ranks(rows, postings[MODEL])
+        ranks: dict[Rank, BitMap] = defaultdict(BitMap)
         for position in unhurried(rows):
-            standings[standing_of(position)].add(position)
-        return cls(postings=postings, spellings=_spellings(postings), standings=dict(sorted(standings.items())))
+            ranks[rank_of(position)].add(position)
+        return cls(postings=postings, spellings=_spellings(postings), ranks=dict(sorted(ranks.items())))
 
     def with_rows(self, changed: Iterable[int], *, before: Rows, after: Rows) -> Search:
         """Return the search after the rows of these positions changed.
@@ -130,32 +130,29 @@ class Search:
                     left[field][term].append(position)
                 for term in now - was[field]:
                     joined[field][term].append(position)
-        postings = [held.moved(*moves) for held, *moves in zip(self.postings, left, joined, strict=True)]
+        postings = [words.moved(*moves) for words, *moves in zip(self.postings, left, joined, strict=True)]
         same_words = all(postings[field].words is self.postings[field].words for field in CORRECTED)
         return Search(
             postings=postings,
             spellings=self.spellings if same_words else _spellings(postings),
-            standings=self._standings_with(changed, before, after, postings[MODEL]),
+            ranks=self._ranks_with(changed, before, after, postings[MODEL]),
         )
 
-    def _standings_with(
-        self, changed: Sequence[int], before: Rows, after: Rows, models: Postings
-    ) -> Mapping[Standing, BitMap]:
-        """Recompute the standings. An offer that is added or removed affects all offers of its model."""
+    def _ranks_with(self, changed: Sequence[int], before: Rows, after: Rows, models: Postings) -> Mapping[Rank, BitMap]:
+        """Recompute the ranks. An offer that is added or removed affects all offers of its model."""
         concerned = [rows[at].identity for rows in (before, after) for at in changed if at in rows]
         of_models = models.at_any({identity.model for identity in concerned if identity})
-        was, now = _standings(before, self.postings[MODEL]), _standings(after, models)
-        left, joined = defaultdict[Standing, BitMap](BitMap), defaultdict[Standing, BitMap](BitMap)
+        was, now = _ranks(before, self.postings[MODEL]), _ranks(after, models)
+        left, joined = defaultdict[Rank, BitMap](BitMap), defaultdict[Rank, BitMap](BitMap)
         for position in unhurried(of_models | BitMap(changed)):
             if position in before:
                 left[was(position)].add(position)
             joined[now(position)].add(position)
         moved = {
-            standing: (self.standings.get(standing, BitMap()) - left[standing]) | joined[standing]
-            for standing in left.keys() | joined.keys()
+            rank: (self.ranks.get(rank, BitMap()) - left[rank]) | joined[rank] for rank in left.keys() | joined.keys()
         }
-        together = {**self.standings, **moved}
-        return dict(sorted((standing, found) for standing, found in together.items() if found))
+        together = {**self.ranks, **moved}
+        return dict(sorted((rank, found) for rank, found in together.items() if found))
 
     # --- what a text means -------------------------------------------------------------------------------------------
     def find(self, text: str) -> Found:
@@ -186,8 +183,8 @@ class Search:
         """Yield the members from `start` to `stop`, the likeliest first. All members must be in `found`."""
         for group in found.by_cost(members):
             if start < len(group):
-                for standing in self.standings.values():
-                    here = group & standing
+                for of_rank in self.ranks.values():
+                    here = group & of_rank
                     yield from here[start:stop]
                     start, stop = max(0, start - len(here)), stop - len(here)
                     if stop <= 0:
@@ -209,8 +206,8 @@ class Search:
         """Match the word itself, and longer words that begin with it."""
         hits = []
         for field in FIELDS:
-            held = self.postings[field]
-            hits += [(_cost(field, WHOLE), held.at(word)), (_cost(field, BEGINNING), _longer(held, word))]
+            words = self.postings[field]
+            hits += [(_cost(field, WHOLE), words.at(word)), (_cost(field, BEGINNING), _longer(words, word))]
         return [(cost, at) for cost, at in hits if at]
 
     def _written_as_one(self, words: Sequence[str]) -> Sequence[Hits]:
@@ -284,11 +281,11 @@ def _dearer(groups: Mapping[int, BitMap], hits: Hits) -> dict[int, BitMap]:
     return dearer
 
 
-def _longer(held: Postings, beginning: str) -> BitMap:
+def _longer(words: Postings, beginning: str) -> BitMap:
     """Return the positions of words that begin with this text and are longer."""
     if len(beginning) in HEADS:
-        return held.at(beginning + HEAD_MARK)
-    return held.at_any(held.beginning_with(beginning))
+        return words.at(beginning + HEAD_MARK)
+    return words.at_any(words.beginning_with(beginning))
 
 
 def _seams(word: str) -> list[int]:
@@ -305,25 +302,25 @@ def _terms_of(row: Row) -> tuple[set[str], ...]:
     return _terms(row, orjson.loads(row.document))
 
 
-def _terms(row: Row, document: Json) -> tuple[set[str], ...]:
+def _terms(row: Row, document: Document) -> tuple[set[str], ...]:
     """Return the terms of an offer, by number of their postings."""
     words = search_words.by_field(document)
     model = {row.identity.model} if row.identity else set()
     return *words, model, {STRANGER} if _is_stranger(row.provider_slug) else set()
 
 
-def _standings(rows: Rows, models: Postings) -> Callable[[int], Standing]:
+def _ranks(rows: Rows, models: Postings) -> Callable[[int], Rank]:
     @cache
     def sellers(model: str) -> int:
         offers = (rows[position] for position in models.at(model))
         return len({offer.gateway for offer in offers if not offer.is_withdrawn})
 
-    def standing(position: int) -> Standing:
+    def rank(position: int) -> Rank:
         row = rows[position]
         is_variant = bool(":" in row.id or (row.identity and row.identity.variant) or _DATE_AT_END.search(row.id))
         return row.name_lengths, is_variant, -(sellers(row.identity.model) if row.identity else 1)
 
-    return standing
+    return rank
 
 
 def _is_stranger(maker: str | None) -> bool:

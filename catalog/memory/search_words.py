@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from catalog import registry
 from catalog.normalize import model_ids
 
-Json = Any
+Document = Mapping[str, Any]
 
 NAME, PROVIDER, TAG, DESCRIPTION = FIELDS = range(4)
 """The fields of a word, the weightiest first. The provider's part of an id is a word of PROVIDER."""
@@ -53,17 +53,17 @@ def parts(word: str) -> Sequence[str]:
     return [part for part in _BORDER.split(word) if part]
 
 
-def by_field(shown: Json) -> tuple[set[str], ...]:
+def by_field(document: Document) -> tuple[set[str], ...]:
     """Return the words of a document and their heads, for each of FIELDS. Each word is only in its weightiest field."""
-    path, _, short = shown["id"].rpartition("/")
-    maker, _, name = shown["name"].rpartition(": ")
+    path, _, short = document["id"].rpartition("/")
+    maker, _, name = document["name"].rpartition(": ")
     own = set(_of_name(short))
-    provider = _of_provider(path, maker, shown["provider_slug"])
+    provider = _of_provider(path, maker, document["provider_slug"])
     found = (
         own | (set(_of_name(name)) - provider),  # some names begin with their provider
         set(provider - own),
-        _of(shown["tags"]),
-        _of([shown["description"] or ""]),
+        _of(document["tags"]),
+        _of([document["description"] or ""]),
     )
     known: set[str] = set()
     for words in found:
@@ -73,14 +73,14 @@ def by_field(shown: Json) -> tuple[set[str], ...]:
     return found
 
 
-def lengths(shown: Json) -> tuple[int, int]:
+def lengths(document: Document) -> tuple[int, int]:
     """Return the number of words of a model's id and of its name.
 
     In a shorter name, the query covers a larger part.
     """
-    of_id = _length(model_ids.short_name(shown["id"]))
+    of_id = _length(model_ids.short_name(document["id"]))
     # A name without the family that its id begins with does not count as shorter.
-    return of_id, max(of_id, _length(shown["name"].rpartition(": ")[2]))
+    return of_id, max(of_id, _length(document["name"].rpartition(": ")[2]))
 
 
 def _length(name: str) -> int:

@@ -48,8 +48,8 @@ class Selection:
 
     def of_canonical_models(self, slugs: Iterable[str]) -> Selection:
         """Keep offers of any of these models, in any case; the slug of a merged model redirects to its new model."""
-        led = (self.snapshot.redirects.get(slug.casefold(), slug).casefold() for slug in slugs)
-        return self.having_any("canonical_model", led)
+        current = (self.snapshot.redirects.get(slug.casefold(), slug).casefold() for slug in slugs)
+        return self.having_any("canonical_model", current)
 
     def having(self, name: str, value: str) -> Selection:
         """Keep the offers with this value of a facet (`rows.FACETS`)."""

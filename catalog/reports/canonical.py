@@ -102,14 +102,14 @@ class Models:
         raise ValueError(f"has {asked!r}, which may mean {', '.join(meant.models)}: name one of these")
 
     def _meant_by(self, asked: str) -> Meant:
-        stated = self._stated(asked)
-        if stated is not None:
-            return stated
+        defined = self._defined(asked)
+        if defined is not None:
+            return defined
         if models := self._by_id.get(asked.casefold()):
             return _of_several("id_in_any_case", models, "an offer has this id, upper and lower case aside")
-        return self._called(asked)
+        return self._named(asked)
 
-    def _stated(self, asked: str) -> Meant | None:
+    def _defined(self, asked: str) -> Meant | None:
         """Match the names that gateways and this catalogue define themselves."""
         gateway, _, rest = asked.partition("/")
         if rows := self._index.rows_of_id(asked):
@@ -117,15 +117,15 @@ class Models:
         if named := [row for row in self._index.rows_of_id(rest) if row.gateway == gateway]:
             return _meant("gateway_and_id", named, f"{gateway} has an offer of this id")
         permanent = self._by_permanent.get(asked.casefold(), {})
-        told = [f"the permanent slug of {row.gateway} {row.id}" for _, row in sorted(permanent.items())]
+        names = [f"the permanent slug of {row.gateway} {row.id}" for _, row in sorted(permanent.items())]
         if (slug := self._slug(asked)) is not None:
             if others := sorted(permanent.keys() - {slug}):
-                evidence = f"it is the slug of {slug}, and {' and '.join(told)}"
+                evidence = f"it is the slug of {slug}, and {' and '.join(names)}"
                 return Meant(rule="slug", models=[slug, *others], evidence=evidence, is_sure=False)
             return _of_several("slug", [slug], "it is the slug of a model, or of one that was merged into it")
-        return _of_several("canonical_slug", permanent, f"it is {' and '.join(told)}") if permanent else None
+        return _of_several("canonical_slug", permanent, f"it is {' and '.join(names)}") if permanent else None
 
-    def _called(self, asked: str) -> Meant:
+    def _named(self, asked: str) -> Meant:
         """Match the names that people and other services use."""
         key = self._namer.key(asked)
         name = key.rpartition("/")[2]
@@ -151,10 +151,10 @@ class Models:
         if not meant.models:
             return None
         known = variants.MEANINGS.get(word)
-        told = f"`:{word}` {known}" if known else f"`:{word}` is a word that we do not know"
+        meaning = f"`:{word}` {known}" if known else f"`:{word}` is a word that we do not know"
         # Except at OpenRouter, the word after the colon is the size of a model, or a pointer to the newest one.
         is_sure = meant.is_sure and (known is not None or ("/" in base and word.isalpha() and word != "latest"))
-        return replace(meant, rule="variant", evidence=f"{told}; without it, {meant.evidence}", is_sure=is_sure)
+        return replace(meant, rule="variant", evidence=f"{meaning}; without it, {meant.evidence}", is_sure=is_sure)
 
     def _of_same_words(self, key: str) -> Meant:
         maker, slash, name = key.rpartition("/")
@@ -175,8 +175,8 @@ class Models:
 
 
 @derived.Once
-def models_of(held: Snapshot, last: Models | None) -> Models:
-    return Models(held.index, redirects=held.redirects, last=last)
+def models_of(snapshot: Snapshot, last: Models | None) -> Models:
+    return Models(snapshot.index, redirects=snapshot.redirects, last=last)
 
 
 def _of_several(rule: str, models: Iterable[str], evidence: str, *, is_sure: bool = True) -> Meant:

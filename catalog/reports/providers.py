@@ -41,19 +41,19 @@ def figures(selection: Selection, key: str) -> ProviderFigures:
     """Return the figures of the provider with this key, computed from its offers in the selection."""
     mine = selection.having("provider", key)
     known = registry.PROVIDERS.of(key)
-    told = selection.snapshot.providers.get(key) or ProviderRow()
+    reported = selection.snapshot.providers.get(key) or ProviderRow()
     spelling = slug_of(selection, key)
     return ProviderFigures(
         slug=spelling,
-        name=known.name if known else told.name or spelling,
+        name=known.name if known else reported.name or spelling,
         aliases=list(known.aliases) if known else [],
         site_url=known.site_url if known else None,
         logo_url=logo_path(key),
         hugging_face=known.hugging_face if known else None,
-        headquarters=told.headquarters or None,
-        status_page_url=told.status_page_url or None,
-        terms_url=told.terms_url or None,
-        privacy_url=told.privacy_url or None,
+        headquarters=reported.headquarters or None,
+        status_page_url=reported.status_page_url or None,
+        terms_url=reported.terms_url or None,
+        privacy_url=reported.privacy_url or None,
         source_gateways=list(mine.counts("gateway")),
         model_count=len(mine),
         model_types=mine.counts("model_type"),

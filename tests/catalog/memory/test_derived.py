@@ -1,4 +1,4 @@
-"""What is made of a snapshot when it is first asked for: once, ahead for the next one, and gone with it."""
+"""Values derived from a snapshot: computed once on first use, in advance for the next one, and freed with it."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ from tests.factories import offer_record, served_row, snapshot_of
 ASKED = (*generated.MODELS, "a/x", "A/X", "qwen3", "x", "chutes/x", "a/nothing")
 
 
-def told_of_models(models: canonical.Models) -> object:
+def content_of_models(models: canonical.Models) -> object:
     return [(models.meant_by(asked), models.rows_of(asked)) for asked in ASKED]
 
 
-def told_of_listing(listing: model_list.Listing) -> object:
+def content_of_listing(listing: model_list.Listing) -> object:
     return list(listing.models.items()), listing.by_slug, listing.sellers
 
 
-TOLD: Mapping[derived.Once[Any], Callable[[Any], object]] = {
-    canonical.models_of: told_of_models,
-    model_list.listing_of: told_of_listing,
+CONTENT: Mapping[derived.Once[Any], Callable[[Any], object]] = {
+    canonical.models_of: content_of_models,
+    model_list.listing_of: content_of_listing,
     litellm.map_of: lambda made: made.body,
 }
-made_of_snapshots = pytest.mark.parametrize("made_of", TOLD, ids=["models", "drop-in list", "LiteLLM's map"])
+made_of_snapshots = pytest.mark.parametrize("made_of", CONTENT, ids=["models", "drop-in list", "LiteLLM's map"])
 
 
 @made_of_snapshots
-def test_what_is_made_of_a_snapshot_is_made_once_and_keeps_it_from_nothing(
+def test_a_derived_value_is_computed_once_and_keeps_no_snapshot_in_memory(
     made_of: derived.Once[Any],
 ) -> None:
-    held = snapshot_of(served_row(offer_record(), gateway="chutes"))
-    assert made_of(held) is made_of(held)
-    is_there = weakref.ref(held)
+    before = snapshot_of(served_row(offer_record(), gateway="chutes"))
+    assert made_of(before) is made_of(before)
+    is_there = weakref.ref(before)
 
-    following = replace(held)
-    derived.carry_on(held, following)
-    del held
+    after = replace(before)
+    derived.carry_on(before, after)
+    del before
     gc.collect()
 
     assert is_there() is None
@@ -59,34 +59,34 @@ def test_what_is_made_of_a_snapshot_is_made_once_and_keeps_it_from_nothing(
 @made_of_snapshots
 @pytest.mark.parametrize("rebuild_share", [index.REBUILD_SHARE, 0])
 @given(st.lists(generated.catalogues(), min_size=2, max_size=4))
-def test_made_ahead_or_anew_it_is_the_same(
+def test_computed_in_advance_or_from_nothing_it_is_the_same(
     made_of: derived.Once[Any], rebuild_share: int, changes: Sequence[Sequence[Row]]
 ) -> None:
     first, *others = changes
-    held = snapshot_of(*first)
-    made_of(held)
+    before = snapshot_of(*first)
+    made_of(before)
     for rows in others:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(index, "REBUILD_SHARE", rebuild_share)
-            following = replace(held, index=held.index.with_rows(rows))
-        made_of.carry_on(held, following)
-        held = following
+            after = replace(before, index=before.index.with_rows(rows))
+        made_of.carry_on(before, after)
+        before = after
 
-        assert TOLD[made_of](made_of(held)) == TOLD[made_of](made_of(replace(held)))
+        assert CONTENT[made_of](made_of(before)) == CONTENT[made_of](made_of(replace(before)))
 
 
 def counted() -> tuple[list[tuple[Snapshot, object]], derived.Once[object]]:
     """The calls, and something derived that notes them."""
     calls: list[tuple[Snapshot, object]] = []
 
-    def make(held: Snapshot, last: object) -> object:
-        calls.append((held, last))
+    def make(snapshot: Snapshot, last: object) -> object:
+        calls.append((snapshot, last))
         return len(calls)
 
     return calls, derived.Once(make)
 
 
-def test_only_what_was_asked_for_is_made_ahead() -> None:
+def test_only_what_clients_used_is_computed_in_advance() -> None:
     calls, made = counted()
     first, second, third = (snapshot_of(revision=number) for number in range(3))
 
@@ -99,12 +99,12 @@ def test_only_what_was_asked_for_is_made_ahead() -> None:
     assert made(third) == 2
 
 
-def test_what_cannot_be_made_ahead_keeps_no_revision_from_being_served(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_value_that_cannot_be_computed_in_advance_stops_no_revision(caplog: pytest.LogCaptureFixture) -> None:
     @derived.Once
-    def made(held: Snapshot, last: object) -> object:
+    def made(snapshot: Snapshot, last: object) -> object:
         if last is not None:
             raise ArithmeticError("of this revision it cannot be made")
-        return held.revision
+        return snapshot.revision
 
     calls, another = counted()
     first, second = snapshot_of(revision=1), snapshot_of(revision=2)
@@ -117,14 +117,14 @@ def test_what_cannot_be_made_ahead_keeps_no_revision_from_being_served(caplog: p
     assert made(second) == 2
 
 
-def test_who_asks_while_it_is_being_made_waits_for_it() -> None:
+def test_concurrent_first_requests_compute_a_value_once() -> None:
     calls, made = counted()
     both = Barrier(2)
-    held = snapshot_of(served_row(offer_record(), gateway="chutes"))
+    before = snapshot_of(served_row(offer_record(), gateway="chutes"))
 
     def ask() -> None:
         both.wait()
-        made(held)
+        made(before)
 
     threads = [Thread(target=ask) for _ in range(2)]
     for thread in threads:
@@ -132,4 +132,4 @@ def test_who_asks_while_it_is_being_made_waits_for_it() -> None:
     for thread in threads:
         thread.join()
 
-    assert [of for of, _ in calls] == [held]
+    assert [of for of, _ in calls] == [before]

@@ -80,53 +80,53 @@ def test_only_the_open_version_of_an_offer_is_served(db: None, follower: Followe
 def test_a_refresh_with_nothing_new_keeps_the_very_snapshot(db: None, follower: Follower) -> None:
     publish(offer_record())
     follower.refresh()
-    held = follower.current()
+    before = follower.current()
     publish(offer_record())  # the same again is no news
 
     follower.refresh()
 
-    assert follower.current() is held
+    assert follower.current() is before
 
 
-def test_a_refresh_after_a_publication_serves_it_and_leaves_readers_the_old_one(db: None, follower: Follower) -> None:
+def test_a_publication_is_served_after_a_refresh_and_readers_keep_the_old_one(db: None, follower: Follower) -> None:
     publish(offer_record(prices=(hourly("1"),)))
     follower.refresh()
-    held = follower.current()
+    before = follower.current()
     publish(offer_record(prices=(hourly("2"),)))
 
     follower.refresh()
 
     assert hourly_rates(follower) == [("maker/model", "2.0")]
-    assert (held.revision, follower.current().revision) == (1, 2)
-    assert orjson.loads(held.rows[0].document)["pricing"]["hourly_rate"] == "1.0"
+    assert (before.revision, follower.current().revision) == (1, 2)
+    assert orjson.loads(before.rows[0].document)["pricing"]["hourly_rate"] == "1.0"
 
 
-def test_a_restored_database_whose_revision_has_the_same_number_is_read_anew(db: None, follower: Follower) -> None:
+def test_a_restored_database_with_the_same_revision_number_is_read_again(db: None, follower: Follower) -> None:
     publish(offer_record())
     follower.refresh()
-    held = follower.current()
-    Revision.objects.filter(number=1).update(published_at=held.published_at + timedelta(seconds=1))
+    before = follower.current()
+    Revision.objects.filter(number=1).update(published_at=before.published_at + timedelta(seconds=1))
 
     follower.refresh()
 
-    assert follower.current() is not held
-    assert follower.current().published_at == held.published_at + timedelta(seconds=1)
+    assert follower.current() is not before
+    assert follower.current().published_at == before.published_at + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("step", ["newest", "caught_up"])
-def test_a_refresh_that_fails_says_so_and_leaves_the_old_snapshot(
+def test_a_refresh_that_fails_raises_and_leaves_the_old_snapshot(
     db: None, monkeypatch: pytest.MonkeyPatch, step: str, follower: Follower
 ) -> None:
     publish(offer_record())
     follower.refresh()
-    held = follower.current()
+    before = follower.current()
     publish(offer_record(prices=(hourly("9"),)))
     monkeypatch.setattr(Revision.objects if step == "newest" else loading, step, refuse)
 
     with pytest.raises(DatabaseError):
         follower.refresh()
 
-    assert follower.current() is held
+    assert follower.current() is before
 
 
 # --- the thread ------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_no_error_of_a_refresh_escapes_into_the_thread(
     assert closed == [True]  # a broken connection would fail every time from now on
 
 
-def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
+def test_a_revoked_key_ends_even_if_the_newest_revision_cannot_be_read(
     db: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, secret = ApiKey.objects.issue(name="a client")
@@ -189,7 +189,7 @@ def test_a_revoked_key_ends_though_the_newest_revision_cannot_be_read(
         follower.keys.key_of({"HTTP_X_API_KEY": secret})
 
 
-def test_what_clients_used_of_the_last_revision_is_computed_before_the_next_is_served(
+def test_derived_values_are_computed_before_the_next_revision_is_served(
     db: None, follower: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     follower.refresh()
@@ -242,7 +242,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Follower]]:
 
 
 @committed
-def test_a_starting_process_serves_at_once_and_follows_in_a_thread_that_ends_with_it(
+def test_a_starting_process_serves_at_once_and_follows_in_a_daemon_thread(
     follower: Follower, started: list[Follower], settings: Settings
 ) -> None:
     settings.SNAPSHOT_POLL_SECONDS = 0.001

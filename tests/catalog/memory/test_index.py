@@ -24,7 +24,7 @@ def publications() -> st.SearchStrategy[list[list[Row]]]:
     return st.lists(one, min_size=1, max_size=8)
 
 
-def told(found: Index) -> Any:
+def content(found: Index) -> Any:
     """Return the content of an index, independent of the numbers of its positions."""
 
     def documents(positions: Any) -> list[bytes]:
@@ -47,7 +47,7 @@ def told(found: Index) -> Any:
     )
 
 
-@pytest.fixture(autouse=True, params=[index.REBUILD_SHARE, 0], ids=["as it is", "never made anew for many changes"])
+@pytest.fixture(autouse=True, params=[index.REBUILD_SHARE, 0], ids=["as it is", "never rebuilt"])
 def rebuilds(request: pytest.FixtureRequest) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "REBUILD_SHARE", request.param)
@@ -65,12 +65,12 @@ def small_blocks() -> Any:
 def test_step_by_step_or_at_once_the_same_index(steps: list[list[Row]]) -> None:
     followed, latest = Index.of([]), Step()
     for step in steps:
-        before, was = followed, told(followed)
+        before, was = followed, content(followed)
         followed = followed.with_rows(step)
         latest |= {(row.id, row.gateway): row for row in step}
 
-        assert told(before) == was  # readers still hold it
-        assert told(followed) == told(Index.of(latest.values()))
+        assert content(before) == was  # readers still hold it
+        assert content(followed) == content(Index.of(latest.values()))
 
 
 @given(publications())
@@ -84,13 +84,13 @@ def test_values_that_are_unknown_come_last_in_both_directions(steps: list[list[R
         for step in steps:
             followed = followed.with_rows(step)
 
-        assert told(followed) == told(Index.of(followed.rows.values()))
+        assert content(followed) == content(Index.of(followed.rows.values()))
         for is_falling in (False, True):
             check_order(followed, is_falling=is_falling)
 
 
 @given(publications(), st.sampled_from([4095, 4096, 5000, 32768, 32769]))
-def test_a_range_of_an_order_is_what_its_values_say(steps: list[list[Row]], value: int) -> None:
+def test_a_range_of_an_order_follows_from_its_values(steps: list[list[Row]], value: int) -> None:
     name = "context_length"
     number = list(SORT_VALUES).index(name)
     followed = Index.of([])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -13,9 +14,10 @@ from django.db import DatabaseError, connection, transaction
 from access.keys import Keys
 from catalog.memory import loading
 from catalog.memory.following import Follower
+from catalog.memory.rows import Identity, Row
 from catalog.models import OfferVersion, Revision
 from catalog.models.moment import one_moment
-from tests.factories import hourly, offer_record, publish
+from tests.factories import hourly, offer_record, publish, served_row
 
 LONGEST_WAIT = 30.0
 
@@ -52,20 +54,20 @@ def in_a_thread(work: Callable[[], object]) -> None:
         raise raised[0]
 
 
-def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) -> None:
+def test_a_snapshot_has_the_published_documents_byte_for_byte_by_id(db: None) -> None:
     publish(offer_record("maker/z"), offer_record("maker/a", tags=("Hot",)), offer_record("unmade", provider_slug=None))
 
-    held = loading.load()
+    snapshot = loading.load()
 
     published = OfferVersion.objects.current().values_list("offer__model_id", "document", "offer__canonical__slug")
-    assert {row.id: row.document.decode() for row in held.rows} == {
+    assert {row.id: row.document.decode() for row in snapshot.rows} == {
         # The canonical model is stored next to the document, because it can change without the document.
         offer_id: document.replace('"canonical_model":null', f'"canonical_model":"{slug}"')
         for offer_id, document, slug in published
     }
-    assert [row.id for row in held.rows] == ["maker/a", "maker/z", "unmade"]
-    assert [held.rows_of_id(row.id) for row in held.rows] == [[row] for row in held.rows]
-    facets = held.index.facets.items()
+    assert [row.id for row in snapshot.rows] == ["maker/a", "maker/z", "unmade"]
+    assert [snapshot.rows_of_id(row.id) for row in snapshot.rows] == [[row] for row in snapshot.rows]
+    facets = snapshot.index.facets.items()
     counts = {name: {value: len(offers) for value, offers in found.items()} for name, found in facets}
     assert counts | {"canonical_model": {}} == {
         "gateway": {"chutes": 3},
@@ -89,6 +91,34 @@ def test_a_snapshot_holds_the_published_documents_byte_for_byte_by_id(db: None) 
         "variant": {},
         "hugging_face_id": {},
     }
+
+
+def test_offers_with_equal_prices_share_one_tariff_over_revisions(db: None) -> None:
+    publish(offer_record("maker/a", prices=(hourly("1"),)), offer_record("maker/b", prices=(hourly("3"),)))
+    first = loading.load()
+
+    publish(offer_record("maker/a", prices=(hourly("1"),)), offer_record("maker/b", prices=(hourly("1"),)))
+    second = loading.caught_up(first)
+
+    assert second is not None
+    [[a], [b]] = [second.rows_of_id(offer_id) for offer_id in ("maker/a", "maker/b")]
+    assert a.tariff is b.tariff is first.rows_of_id("maker/a")[0].tariff
+    assert a.tariff.hourly_rate == 1
+
+
+def test_a_row_takes_little_more_memory_than_its_document() -> None:
+    stored = served_row(offer_record()).document
+    identity = Identity(model="maker/model", variant="", rule="id", evidence="")
+    Row.of(stored, identity)  # fills the caches of values that rows share
+
+    tracemalloc.start()
+    try:
+        rows = [Row.of(stored, identity) for _ in range(100)]
+        bytes_per_row = tracemalloc.get_traced_memory()[0] / len(rows)
+    finally:
+        tracemalloc.stop()
+
+    assert bytes_per_row < len(stored) + 2_048
 
 
 # --- one moment ------------------------------------------------------------------------------------------------------

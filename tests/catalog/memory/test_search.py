@@ -39,7 +39,7 @@ WORDS = (
     "70B",
     "é",
 )
-Said = tuple[tuple[str, str], ...]
+Pairs = tuple[tuple[str, str], ...]
 
 
 def phrases(most: int = 4) -> st.SearchStrategy[str]:
@@ -52,7 +52,7 @@ def rows(draw: st.DrawFn, withdrawn: Sequence[datetime | None] = (None, None, WI
     record = offer_record(
         draw(st.sampled_from(["", "a/", "@h/meta-llama/"])) + name + draw(st.sampled_from(["", ":free", "-20250102"])),
         name=draw(st.sampled_from([name, f"Maker: {name}", "Deep Mini"])),
-        provider_slug=draw(st.sampled_from(["Qwen", "x-ai", "nobody-else", None])),
+        provider_slug=draw(st.sampled_from(["Qwen", "x-ai", "unknown-maker", None])),
         description=draw(st.sampled_from([None, "A model for deep work", "llamas, GPTs and mini models"])),
         tags=tuple(draw(st.lists(st.sampled_from(["hot", "deep thought"]), unique=True))),
     )
@@ -108,12 +108,12 @@ def meets(row: Row, asked: list[str], number: int) -> bool:
     word, fields = asked[number], words_of(row)
     everywhere = set().union(*fields)
     near = fields[NAME] | fields[PROVIDER]
-    return is_met_as_it_stands(row, asked, number) or all(
+    return is_met_as_written(row, asked, number) or all(
         begins(part, everywhere) or nearly(part, near) for part in search_words.parts(word)
     )
 
 
-def is_met_as_it_stands(row: Row, asked: list[str], number: int) -> bool:
+def is_met_as_written(row: Row, asked: list[str], number: int) -> bool:
     word, fields = asked[number], words_of(row)
     everywhere = set().union(*fields)
     spans = [asked[start:stop] for start in range(number + 1) for stop in range(number + 1, len(asked) + 1)]
@@ -167,7 +167,7 @@ def test_an_offer_is_found_by_any_of_its_words_and_none_of_them_is_corrected(
     asked = search_words.asked(" ".join(some))
     assert row in found
     for other in found:  # no word is corrected where an offer has all of them
-        assert all(is_met_as_it_stands(other, asked, number) for number in range(len(asked))), (other.id, some)
+        assert all(is_met_as_written(other, asked, number) for number in range(len(asked))), (other.id, some)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_word_that_is_somewhere_is_not_corrected() -> None:
         ("gamma 28b", None),  # figures are not guessed now either
     ],
 )
-def test_a_misspelled_word_is_corrected_although_somebody_made_the_same_mistake(text: str, meant: str | None) -> None:
+def test_a_misspelled_word_is_corrected_even_if_a_name_has_the_same_mistake(text: str, meant: str | None) -> None:
     right = [
         named(f"{maker}/{name}", provider_slug=maker)
         for maker, name in [
@@ -249,7 +249,7 @@ def test_pages_of_any_size_put_together_are_what_was_found_each_once(rows: list[
 
 
 @given(catalogues(), questions(), st.randoms(use_true_random=False))
-def test_the_order_does_not_depend_on_where_the_rows_stood(rows: list[Row], text: str, shuffle: Any) -> None:
+def test_the_order_does_not_depend_on_where_the_rows_were(rows: list[Row], text: str, shuffle: Any) -> None:
     jumbled = list(rows)
     shuffle.shuffle(jumbled)
 
@@ -264,14 +264,14 @@ def test_other_filters_leave_the_order_as_it_is(rows: list[Row], text: str, gate
 
 
 @given(catalogues(), st.sampled_from(["deep", "mini", "llama", "model", "d", "de", "dee"]))
-def test_where_and_how_a_word_stands_comes_before_everything_else(rows: list[Row], word: str) -> None:
+def test_field_and_kind_of_a_match_come_before_everything_else(rows: list[Row], word: str) -> None:
     def place(row: Row) -> tuple[int, bool]:
         fields = words_of(row)
         return min((field, word not in fields[field]) for field in FIELDS if begins(word, fields[field]))
 
     found = ranked(rows, word)
     for is_stranger in (False, True):
-        for first, second in pairwise(row for row in found if (row.provider_slug == "nobody-else") is is_stranger):
+        for first, second in pairwise(row for row in found if (row.provider_slug == "unknown-maker") is is_stranger):
             assert place(first) <= place(second)
 
 
@@ -317,7 +317,7 @@ def test_makers_come_before_strangers_who_have_their_words_in_a_name(text: str, 
     assert ranked(reversed(best_first), text) == best_first
 
 
-def test_the_model_that_more_gateways_sell_comes_first_and_a_withdrawn_offer_is_no_longer_sold() -> None:
+def test_a_model_that_more_gateways_sell_comes_first_withdrawn_offers_aside() -> None:
     other = named("a/alpha-mini", "portkey", model="m/a")
     sold = [named("z/alpha-mini", gateway, model="m/z") for gateway in ("chutes", "openrouter")]
     shown = orjson.loads(sold[1].document) | {"withdrawn_at": "2026-11-22T08:00:00Z"}
@@ -394,7 +394,7 @@ def test_names_are_taken_apart_where_people_would(name: str, words: str) -> None
     assert words_of(row)[NAME] == set(words.split())
 
 
-def test_a_word_stands_only_where_it_weighs_most() -> None:
+def test_a_word_is_only_in_its_weightiest_field() -> None:
     row = served_row(offer_record("qwen/Qwen3", name="Qwen: Qwen3", provider_slug="qwen", description="Qwen is here"))
 
     assert "qwen" in words_of(row)[NAME]
@@ -405,33 +405,33 @@ def test_a_word_stands_only_where_it_weighs_most() -> None:
 # --- step by step ----------------------------------------------------------------------------------------------------
 
 
-def told(found: Index) -> Any:
+def content(found: Index) -> Any:
     """Return the content of the index of words, independent of the numbers of its positions."""
 
-    def offers(positions: Iterable[int]) -> Said:
+    def offers(positions: Iterable[int]) -> Pairs:
         return tuple((found.rows[position].id, found.rows[position].gateway) for position in positions)
 
-    held = found.search
+    search = found.search
     return (
-        [[(word, offers(postings.at(word))) for word in postings.words] for postings in held.postings],
-        {size: sorted(words) for size, words in held.spellings.items() if words},
-        [(standing, offers(positions)) for standing, positions in held.standings.items()],
+        [[(word, offers(postings.at(word))) for word in postings.words] for postings in search.postings],
+        {size: sorted(words) for size, words in search.spellings.items() if words},
+        [(rank, offers(positions)) for rank, positions in search.ranks.items()],
     )
 
 
-@pytest.mark.parametrize("share", [index.REBUILD_SHARE, 0], ids=["as it is", "never made anew for many changes"])
+@pytest.mark.parametrize("share", [index.REBUILD_SHARE, 0], ids=["as it is", "never rebuilt"])
 @given(st.lists(st.lists(rows(), max_size=6, unique_by=lambda row: (row.id, row.gateway)), min_size=1, max_size=6))
 def test_step_by_step_or_at_once_the_same_index(share: int, steps: list[list[Row]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "REBUILD_SHARE", share)
         followed, latest = Index.of([]), dict[tuple[str, str], Row]()
         for step in steps:
-            before, was = followed, told(followed)
+            before, was = followed, content(followed)
             followed = followed.with_rows(step)
             latest |= {(row.id, row.gateway): row for row in step}
 
-            assert told(before) == was  # readers still hold it
-            assert told(followed) == told(Index.of(latest.values()))
+            assert content(before) == was  # readers still hold it
+            assert content(followed) == content(Index.of(latest.values()))
 
 
 def test_a_change_reads_only_the_offers_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:

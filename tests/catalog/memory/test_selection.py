@@ -74,8 +74,8 @@ def test_a_gateway_keeps_its_own(rows: list[Row], gateway: str) -> None:
     assert identities(found.rows) == picked(rows, lambda shown: gateway in {"all", shown["source_gateway"]})
 
 
-@given(catalogues(), st.sampled_from([spelling for spelling in SPELLINGS if spelling] + ["qwe", "@", "nobody"]))
-def test_a_provider_keeps_its_own_in_whatever_case(rows: list[Row], asked: str) -> None:
+@given(catalogues(), st.sampled_from([spelling for spelling in SPELLINGS if spelling] + ["qwe", "@", "unknown"]))
+def test_a_provider_keeps_its_own_in_any_case(rows: list[Row], asked: str) -> None:
     assert identities(selection_of(rows).of_provider(asked).rows) == picked(rows, is_of_provider(asked))
 
 
@@ -87,7 +87,7 @@ def test_types_keep_any_of_them(rows: list[Row], wanted: list[str]) -> None:
 
 
 @given(catalogues(), st.lists(st.sampled_from(["hot", "HOT", "new", "cheap", "unheard-of"]), max_size=3))
-def test_tags_keep_what_has_all_of_them_in_whatever_case(rows: list[Row], wanted: list[str]) -> None:
+def test_tags_keep_what_has_all_of_them_in_any_case(rows: list[Row], wanted: list[str]) -> None:
     def has_all(shown: Json) -> bool:
         return all(any(tag.lower() == other.lower() for other in shown["tags"]) for tag in wanted)
 
@@ -96,7 +96,7 @@ def test_tags_keep_what_has_all_of_them_in_whatever_case(rows: list[Row], wanted
     )
 
 
-@given(catalogues(), st.sampled_from(GATEWAYS), st.sampled_from(["qwen", "nobody"]), st.permutations([0, 1, 2]))
+@given(catalogues(), st.sampled_from(GATEWAYS), st.sampled_from(["qwen", "unknown"]), st.permutations([0, 1, 2]))
 def test_filters_mean_the_same_in_every_order(rows: list[Row], gateway: str, provider: str, order: list[int]) -> None:
     steps: list[Callable[[Selection], Selection]] = [
         lambda selection: selection.of_gateway(gateway),
@@ -124,7 +124,7 @@ def test_narrowing_and_sorting_leave_the_selection_that_they_began_with(rows: li
 
 
 @given(rows=catalogues(), shuffle=st.randoms(use_true_random=False))
-def test_an_order_loses_nothing_and_does_not_depend_on_where_the_rows_stood(rows: list[Row], shuffle: Any) -> None:
+def test_an_order_loses_nothing_and_does_not_depend_on_where_the_rows_were(rows: list[Row], shuffle: Any) -> None:
     jumbled = list(rows)
     shuffle.shuffle(jumbled)
     selection, other = selection_of(rows), selection_of(jumbled)
@@ -153,7 +153,7 @@ def test_pages_of_every_order_put_together_are_the_selection_in_that_order(
 
 @pytest.mark.parametrize("name", ["id", "name"])
 @given(rows=catalogues())
-def test_both_directions_of_an_order_agree_and_ties_stand_by_id_and_gateway_in_both(rows: list[Row], name: str) -> None:
+def test_both_directions_of_an_order_agree_and_ties_are_by_id_and_gateway_in_both(rows: list[Row], name: str) -> None:
     selection = selection_of(rows)
 
     up, down = (

@@ -24,7 +24,7 @@ def test_work_pauses_after_each_step_and_loses_nothing(pauses: list[float]) -> N
     assert pauses == [unhurried.PAUSE_SECONDS] * 3
 
 
-def test_a_process_that_serves_nobody_yet_does_not_pause(pauses: list[float]) -> None:
+def test_a_process_that_serves_no_client_yet_does_not_pause(pauses: list[float]) -> None:
     with unhurried.alone():
         assert list(unhurried.sorted_unhurriedly("cab", key=str)) == ["a", "b", "c"]
     assert pauses == []
