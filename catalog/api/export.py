@@ -10,7 +10,7 @@ from catalog.api.shapes.exports import ExportSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
-from catalog.parameters.offer_filters import NarrowingFilterSet
+from catalog.parameters.offer_filters import NarrowingFilterSet, TableFilterSet
 from front.answers import Answer, Headers
 
 NDJSON = "application/x-ndjson"
@@ -28,9 +28,11 @@ def export_ndjson(snapshot: Snapshot, query: Query) -> Answer:
 
 
 def export_csv(snapshot: Snapshot, query: Query) -> Answer:
-    table = spreadsheet.rows(row.document for row in _selection(snapshot, query).rows)
+    is_guarded = query.values["spreadsheet"]
+    table = spreadsheet.rows((row.document for row in _selection(snapshot, query).rows), is_guarded=is_guarded)
     content_type = f"{CSV}; charset=utf-8; header=present"
-    return answers.answer(table, content_type, cache_control=answers.PUBLIC, headers=_named(snapshot, "csv"))
+    name = _named(snapshot, "csv", mark="-spreadsheet" if is_guarded else "")
+    return answers.answer(table, content_type, cache_control=answers.PUBLIC, headers=name)
 
 
 class Exports(CatalogViewSet):
@@ -55,11 +57,11 @@ class Exports(CatalogViewSet):
     )
     csv = read(
         export_csv,
-        NarrowingFilterSet,
+        TableFilterSet,
         detail=False,
         url_path="export.csv",
         media_type=CSV,
-        summary="All offers that match, as a table for spreadsheets",
+        summary="All offers that match, as a table",
         responses=OpenApiTypes.STR,
     )
 
@@ -68,6 +70,6 @@ def _selection(snapshot: Snapshot, query: Query) -> Selection:
     return query.filters.narrowed(Selection.of(snapshot))
 
 
-def _named(snapshot: Snapshot, extension: str) -> Headers:
-    """Return the header with the name of the file, which contains the revision."""
-    return (("Content-Disposition", f'attachment; filename="gatewayz-{snapshot.revision}.{extension}"'),)
+def _named(snapshot: Snapshot, extension: str, *, mark: str = "") -> Headers:
+    """Return the header with the name of the file, which contains the revision, and the mark after it."""
+    return (("Content-Disposition", f'attachment; filename="gatewayz-{snapshot.revision}{mark}.{extension}"'),)

@@ -3,8 +3,9 @@
 The columns follow the schema of an offer in the OpenAPI document. Nested fields are dotted (`pricing.prompt`), lists of
 words are joined by `|`, and values without a flat form are JSON. Unknown or empty values are empty cells.
 
-A spreadsheet would run a text that begins like a formula, and the texts come from gateways. So such a text gets an
-apostrophe before it, and so does a text that begins with an apostrophe. A reader removes one leading apostrophe.
+Programs get the texts unchanged. A spreadsheet would run a text that begins like a formula, and the texts come from
+gateways. So a guarded table has an apostrophe before such a text, and before a text that begins with an apostrophe. A
+reader removes one leading apostrophe.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from io import StringIO
 from typing import Any
 
 import orjson
-from rest_framework.fields import BooleanField, CharField, DictField, Field, IntegerField, ListField, RegexField
+from rest_framework.fields import BooleanField, CharField, DictField, Field, ListField
 from rest_framework.serializers import ListSerializer, Serializer
 
 from catalog.api.shapes.offers import OfferSerializer
 
 Json = Any
 
-_LIKE_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_FORMULA_BEGINS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""The first characters of formulas; the last four are `=+-@` in full width, which some spreadsheets read alike."""
+_GUARDED = (*_FORMULA_BEGINS, "'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,18 @@ class Column:
         return "" if document is None else self.text(document)
 
 
-def rows(documents: Iterable[bytes]) -> bytes:
-    """Return the whole table, with its header."""
+def rows(documents: Iterable[bytes], *, is_guarded: bool = False) -> bytes:
+    """Return the whole table, with its header. No spreadsheet runs a cell of a guarded one."""
     table = columns()
+    cells: Iterator[list[str]] = (
+        [column.cell(document) for column in table] for document in map(orjson.loads, documents)
+    )
+    if is_guarded:
+        cells = (list(map(guarded, row)) for row in cells)
     written = StringIO(newline="")
     writer = csv.writer(written)
     writer.writerow(column.name for column in table)
-    writer.writerows([column.cell(shown) for column in table] for shown in map(orjson.loads, documents))
+    writer.writerows(cells)
     return written.getvalue().encode()
 
 
@@ -60,9 +68,9 @@ def columns() -> tuple[Column, ...]:
     return tuple(_columns(OfferSerializer()))
 
 
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_LIKE_A_FORMULA) else text
+def guarded(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula; a reader removes one leading apostrophe."""
+    return f"'{text}" if text.startswith(_GUARDED) else text
 
 
 def _columns(serializer: Serializer[Any], *above: str) -> Iterator[Column]:
@@ -77,13 +85,11 @@ def _writer(field: Field[Any, Any, Any, Any]) -> Callable[[Json], str]:
     match field:
         case BooleanField():
             return lambda value: "true" if value else "false"
-        case IntegerField() | RegexField():  # money is decimal text: it stays a number
-            return str
         case ListField(child=CharField()):
-            return lambda words: safe("|".join(map(_escaped, words)))
+            return lambda words: "|".join(map(_escaped, words))
         case ListField() | DictField() | ListSerializer():
             return lambda value: "" if value == [] else orjson.dumps(value).decode()
-    return safe
+    return str
 
 
 def _escaped(word: str) -> str:

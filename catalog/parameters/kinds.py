@@ -128,21 +128,29 @@ class WholeNumber(Parameter):
         return {"type": "integer", "minimum": self.least, "maximum": self.most, **default}
 
 
-class YesNo(Parameter):
+class Switch(Parameter):
+    """On or off. The view reads the value."""
+
+    schema = {"type": "boolean", "default": False}
+    default: Any = False
+    meanings: Mapping[str, Any] = {"true": True, "false": False}
+
+    def parse(self, value: str) -> Any:
+        return self.meanings[_one_of(self.meanings, value)]
+
+    def spelled(self, value: Any) -> str:
+        return "true" if value == self.meanings["true"] else "false"
+
+
+class YesNo(Switch):
     """True or false, each mapped to one value of a facet. An unknown fact is neither."""
+
+    schema = {"type": "boolean"}
+    default = None
 
     def __init__(self, label: str, *, yes: str, no: str, **options: Any) -> None:
         super().__init__(label, narrow="having", **options)
         self.meanings = {"true": yes, "false": no}
-
-    def parse(self, value: str) -> str:
-        return self.meanings[_one_of(self.meanings, value)]
-
-    def spelled(self, value: str) -> str:
-        return "true" if value == self.meanings["true"] else "false"
-
-    def openapi(self) -> Json:
-        return {"type": "boolean"}
 
 
 class UsDollars(Parameter):

@@ -23,6 +23,7 @@ from catalog.parameters.kinds import (
     OneOf,
     Providers,
     SearchText,
+    Switch,
     Tags,
     UsDollars,
     WholeNumber,
@@ -257,6 +258,17 @@ class NarrowingFilterSet(SelectionFilterSet):
         """Narrow all offers of the requested status, not only those of the given selection."""
         beginning = Selection.of(selection.snapshot, status=self.values["status"])
         return super().narrowed(beginning, without=without)
+
+
+class TableFilterSet(NarrowingFilterSet):
+    """The parameters of `/catalog/export.csv`."""
+
+    spreadsheet = Switch(
+        "`true`: guard against formulas, for a file that a spreadsheet opens. A cell that would begin with a character "
+        "such as `=`, `+`, `-`, `@`, or with an apostrophe, has an apostrophe before it. By default no value is "
+        "changed.",
+        example=True,
+    )
 
 
 class OfferFilterSet(NarrowingFilterSet):

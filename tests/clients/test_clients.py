@@ -198,12 +198,6 @@ def test_a_generated_client_reads_a_model_and_estimates_a_cost(generated: Outcom
 
 # --- data tools ------------------------------------------------------------------------------------------------------
 
-JOINS = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the CSV export has an apostrophe before Portkey's ids, which begin with @",
-)
-
 
 @pytest.fixture(scope="module")
 def tables(address: str, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
@@ -246,7 +240,6 @@ def test_pandas_reads_the_csv_without_mixed_types(tables: Outcomes, ids: list[st
     }
 
 
-@JOINS
 @pytest.mark.parametrize("step", ["polars_reads_csv", "pandas_reads_csv"])
 def test_ids_in_the_csv_are_those_of_the_catalogue(tables: Outcomes, ids: list[str], step: str) -> None:
     assert sorted(tables[step]["ids"]) == sorted(ids)
@@ -259,6 +252,5 @@ def test_duckdb_reads_both_exports(tables: Outcomes, ids: list[str]) -> None:
     assert 0 < read["dear"] < len(ids)
 
 
-@JOINS
 def test_duckdb_reads_both_exports_by_id(tables: Outcomes, ids: list[str]) -> None:
     assert tables["duckdb_reads_both"]["joined"] == len(ids)

@@ -20,6 +20,13 @@ from tests.factories import offer_record, served_row
 
 Json = Any
 TYPES = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+any_text = st.text(min_size=1) | st.builds(
+    "{}{}".format,
+    st.sampled_from(["=", "+", "-", "@", "\t", "\r", "\n", "'", "''", "'=", "\uff1d", "|", "\\", '"', ",", "\r\n"]),
+    st.sampled_from(["", "1+1", "maker/model", "SUM(A1)", 'a"b,c\r\nd', "é|\\|"]),
+)
 
 
 def lines(client: Client, query: str = "") -> list[Json]:
@@ -30,13 +37,12 @@ def table(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(content.decode(), newline=""), strict=True))
 
 
-def meant(cell: str) -> str:
-    """Return the text that a reader takes from a cell."""
-    return cell.removeprefix("'")
+def without_guards(row: dict[str, str]) -> dict[str, str]:
+    return {name: cell.removeprefix("'") for name, cell in row.items()}
 
 
 def words(cell: str) -> list[str]:
-    found, word, text = [], "", iter(meant(cell))
+    found, word, text = [], "", iter(cell)
     for character in text:
         if character == "|":
             found.append(word)
@@ -66,7 +72,7 @@ def test_every_format_has_exactly_the_offers_that_the_list_has(
     exported = read(client, f"/catalog/export.json?{query}")
     assert (exported["data"], exported["total"]) == (wanted, len(wanted))
     rows = table(client.get(f"/catalog/export.csv?{query}").content)
-    assert [(meant(row["id"]), row["source_gateway"]) for row in rows] == [
+    assert [(row["id"], row["source_gateway"]) for row in rows] == [
         (row["id"], row["source_gateway"]) for row in wanted
     ]
 
@@ -98,22 +104,40 @@ def test_an_export_is_negotiated_by_its_own_media_type(
 def test_a_cell_has_the_value_of_the_document(client: Client, bundled: Snapshot) -> None:
     rows = table(client.get("/catalog/export.csv").content)
 
+    assert any(row["id"].startswith("@") for row in rows)
     for document, row in zip(lines(client), rows, strict=True):
         assert_same(document, row)
 
 
-@given(
-    name=st.text(min_size=1),
-    tags=st.lists(st.text(min_size=1), min_size=1).map(tuple),
-    hugging_face_id=st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'", "'=1", 'a"b,c\r\nd', "é|\\|"]),
-)
-def test_any_text_comes_back_and_none_is_a_formula(name: str, tags: tuple[str, ...], hugging_face_id: str) -> None:
-    document = served_row(offer_record(name=name, tags=tags, hugging_face_id=hugging_face_id)).document
+def test_a_table_for_spreadsheets_has_no_formula_and_is_named_so(client: Client, bundled: Snapshot) -> None:
+    response = client.get("/catalog/export.csv?spreadsheet=true")
+
+    name = f"gatewayz-{bundled.revision}-spreadsheet.csv"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    rows = table(response.content)
+    assert any(row["id"].startswith("'@") for row in rows)
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(FORMULA_BEGINS)]
+    assert [without_guards(row) for row in rows] == table(client.get("/catalog/export.csv").content)
+
+
+@pytest.mark.parametrize("extension", ["json", "ndjson"])
+def test_only_a_table_can_be_for_spreadsheets(client: Client, bundled: Snapshot, extension: str) -> None:
+    problem = problem_of(client.get(f"/catalog/export.{extension}?spreadsheet=true"), status=400)
+
+    assert [error["parameter"] for error in problem["errors"]] == ["spreadsheet"]
+
+
+@given(model_id=any_text, name=any_text, tags=st.lists(any_text, min_size=1).map(tuple))
+def test_any_text_comes_back(model_id: str, name: str, tags: tuple[str, ...]) -> None:
+    document = served_row(offer_record(model_id, name=name, tags=tags)).document
 
     [row] = table(spreadsheet.rows([document]))
 
+    assert row["id"] == model_id
     assert_same(orjson.loads(document), row)
-    assert not [cell for cell in row.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+    [guarded] = table(spreadsheet.rows([document], is_guarded=True))
+    assert not [cell for cell in guarded.values() if cell.startswith(FORMULA_BEGINS)]
+    assert without_guards(guarded) == row
 
 
 def test_lines_end_as_rfc_4180_has_it_and_the_columns_are_the_same_without_any_offer() -> None:
@@ -142,7 +166,7 @@ def assert_same(document: Json, row: dict[str, str]) -> None:
         elif path.startswith(("pricing.", "price_per_million.")):
             assert Decimal(cell) == Decimal(value), path
         else:
-            assert meant(cell) == str(value), path
+            assert cell == str(value), path
     assert not any(left.values())
 
 
