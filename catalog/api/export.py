@@ -11,6 +11,7 @@ from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
 from catalog.parameters.offer_filters import NarrowingFilterSet, TableFilterSet
+from catalog.reports import exports
 from front.answers import Answer, Headers
 
 NDJSON = "application/x-ndjson"
@@ -23,13 +24,14 @@ def export_json(snapshot: Snapshot, query: Query) -> Answer:
 
 
 def export_ndjson(snapshot: Snapshot, query: Query) -> Answer:
-    lines = b"".join(b"%b\n" % row.document for row in _selection(snapshot, query).rows)
+    lines = b"".join(b"%b\n" % row.document for row in exports.rows(_selection(snapshot, query)))
     return answers.answer(lines, NDJSON, cache_control=answers.PUBLIC, headers=_named(snapshot, "ndjson"))
 
 
 def export_csv(snapshot: Snapshot, query: Query) -> Answer:
     is_guarded = query.values["spreadsheet"]
-    table = spreadsheet.rows((row.document for row in _selection(snapshot, query).rows), is_guarded=is_guarded)
+    documents = (row.document for row in exports.rows(_selection(snapshot, query)))
+    table = spreadsheet.rows(documents, is_guarded=is_guarded)
     content_type = f"{CSV}; charset=utf-8; header=present"
     name = _named(snapshot, "csv", mark="-spreadsheet" if is_guarded else "")
     return answers.answer(table, content_type, cache_control=answers.PUBLIC, headers=name)

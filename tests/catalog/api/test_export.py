@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -14,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.api import spreadsheet
+from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
+from catalog.reports import exports
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row
 
@@ -31,6 +34,10 @@ any_text = st.text(min_size=1) | st.builds(
 
 def lines(client: Client, query: str = "") -> list[Json]:
     return [orjson.loads(line) for line in client.get(f"/catalog/export.ndjson?{query}").content.splitlines()]
+
+
+def identity(offer: Json) -> tuple[str, str]:
+    return offer["id"], offer["source_gateway"]
 
 
 def table(content: bytes) -> list[dict[str, str]]:
@@ -68,13 +75,39 @@ def test_every_format_has_exactly_the_offers_that_the_list_has(
     wanted = [row for row in [*pages[0], *pages[1]] if belongs(row)]
 
     assert wanted
-    assert lines(client, query) == wanted
     exported = read(client, f"/catalog/export.json?{query}")
     assert (exported["data"], exported["total"]) == (wanted, len(wanted))
+    assert sorted(lines(client, query), key=identity) == wanted
     rows = table(client.get(f"/catalog/export.csv?{query}").content)
-    assert [(row["id"], row["source_gateway"]) for row in rows] == [
-        (row["id"], row["source_gateway"]) for row in wanted
-    ]
+    assert list(map(identity, rows)) == list(map(identity, lines(client, query)))
+
+
+def test_the_lines_are_the_documents_of_the_list_byte_for_byte(client: Client, bundled: Snapshot) -> None:
+    exported = client.get("/catalog/export.ndjson").content.splitlines()
+
+    assert sorted(exported) == sorted(row.document for row in Selection.of(bundled).rows)
+
+
+def test_a_column_is_of_one_type_in_every_piece(
+    client: Client, bundled: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PIECE_ROWS", 600)
+    rows = table(client.get("/catalog/export.csv").content)
+    pieces = [rows[start : start + 600] for start in range(0, len(rows), 600)]
+
+    for column in rows[0]:
+        if sum(row[column] != "" for row in rows) >= 2 * len(pieces):
+            assert len({type_of([row[column] for row in piece]) for piece in pieces}) == 1, column
+
+
+def type_of(cells: list[str]) -> str:
+    """Return the type that pandas infers from the cells, where empty ones are NaN, a number."""
+    known = [cell for cell in cells if cell]
+    if all(re.fullmatch(r"[0-9]+(\.[0-9]+)?", cell) for cell in known):
+        return "number"
+    if {*known} <= {"true", "false"}:
+        return "boolean" if known == cells else "object"
+    return "text"
 
 
 @pytest.mark.parametrize("extension", TYPES)

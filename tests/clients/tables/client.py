@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
+import shutil
 import warnings
 
 import duckdb
@@ -67,3 +71,18 @@ def pandas_reads_ndjson(address, folder):
 def duckdb_reads_both(address, folder):
     """Return how many offers there are in each export, in both by gateway and id, and how many are dear."""
     return {name: duckdb.sql(query).fetchall()[0][0] for name, query in QUERIES.items()}
+
+
+def examples_of_the_documentation(address, folder):
+    """Run each Python example of the page about exports; return what it prints."""
+    for extension in ("ndjson", "csv"):
+        shutil.copy(f"export.{extension}", f"offers.{extension}")
+    with open("export.md") as file:
+        return list(map(_printed, re.findall(r"```python\n(.*?)```", file.read(), re.DOTALL)))
+
+
+def _printed(code):
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()) as output:
+        warnings.simplefilter("error")
+        exec(code, {})  # noqa: S102  an example of the project's own documentation
+    return output.getvalue()
