@@ -123,8 +123,7 @@ class SelectionFilterSet(django_filters.FilterSet):
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
         if parameter is None:
-            known = self.parameters() if len(problems) < MOST_PROBLEMS else ()  # suggestions for a listed one only
-            problems.append(UnknownName.shown(name, texts[0], _unknown_parameter(name, known)))
+            problems.append(UnknownName.shown(name, texts[0], self._unknown_parameter(name, problems)))
         elif parameter.takes_several:
             words = [word.strip() for text in texts for word in text.split(",")]
             self.values[name] = [_cleaned(name, parameter, word, problems) for word in words]
@@ -133,13 +132,16 @@ class SelectionFilterSet(django_filters.FilterSet):
         else:
             self.values[name] = _cleaned(name, parameter, texts[0], problems)
 
-
-def _unknown_parameter(name: str, known: Collection[str]) -> str:
-    if not known:
-        return "unknown parameter; this endpoint takes none"
-    if suggestion := did_you_mean(name, known):
-        return f"unknown parameter{suggestion} This endpoint takes {', '.join(known)}"
-    return f"unknown parameter; this endpoint takes {', '.join(known)}"
+    def _unknown_parameter(self, name: str, earlier: Sequence[ParameterProblem]) -> str:
+        """Return the reason. Only the first one of an error lists the known parameters, because they can be many."""
+        if len(earlier) >= MOST_PROBLEMS:
+            return "unknown parameter"  # it is only counted
+        known = self.parameters()
+        suggestion = did_you_mean(name, known)
+        if any(isinstance(problem, UnknownName) for problem in earlier):
+            return f"unknown parameter{suggestion}"
+        takes = f"endpoint takes {', '.join(known) or 'none'}"
+        return f"unknown parameter{suggestion} This {takes}" if suggestion else f"unknown parameter; this {takes}"
 
 
 @cache

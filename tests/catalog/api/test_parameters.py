@@ -16,13 +16,16 @@ from catalog.memory import following
 from catalog.normalize import dates
 from catalog.parameters import kinds
 from catalog.parameters.offer_filters import OfferFilterSet
-from tests.catalog.addresses import READS, Address
+from tests.catalog.addresses import READS, Address, declared
 from tests.catalog.api.reading import problem_of, read
 from tests.factories import offer_record, served_row, snapshot_of
 
 Json = Any
 
 PARAMETERS = OfferFilterSet.parameters()
+STRICT = [
+    address for address in declared() if address.route.startswith("/catalog/") and "catalog/sync" not in address.route
+]
 SCALARS = sorted(name for name, parameter in PARAMETERS.items() if not parameter.takes_several)
 LISTS = sorted(name for name, parameter in PARAMETERS.items() if parameter.takes_several)
 CLOSED = sorted(
@@ -303,6 +306,19 @@ def test_the_first_of_many_wrong_parameters_are_listed_and_the_rest_counted(clie
 
     assert [error["parameter"] for error in problem["errors"]] == [f"key_{number}" for number in range(100)]
     assert problem["detail"].endswith("; and 400 more")
+
+
+@pytest.mark.parametrize("address", STRICT, ids=lambda address: f"{address.method} {address.route}")
+def test_many_unknown_parameters_get_a_short_answer(client: Client, address: Address) -> None:
+    query = "&".join(f"unheard_of_{number}=1" for number in range(900))
+
+    response = client.generic(address.method, f"{address.path()}?{query}")
+
+    problem = problem_of(response, status=400)
+    assert len(problem["errors"]) == 100
+    assert problem["detail"].count("this endpoint takes") == 1
+    assert problem["detail"].count("unknown parameter") == 100
+    assert len(response.content) < 40_000
 
 
 @pytest.mark.parametrize("query", ["zzz=1", "=1", "x=1", "gateway=nobody", "gateway=x", f"{'y' * 5000}=1"])
