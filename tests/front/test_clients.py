@@ -112,6 +112,38 @@ def test_a_key_may_have_another_limit_than_the_setting_or_none(web: Web, own: in
     assert (answer.status, answer["RateLimit-Policy"]) == ("200 OK", policy)
 
 
+@pytest.mark.parametrize("own", [None, 2, 0])
+@pytest.mark.parametrize("path", [LIST, "/v1/models", "/catalog/stats"])
+def test_an_answer_to_a_key_is_private_even_if_the_key_has_no_limit(web: Web, path: str, own: int | None) -> None:
+    _, secret = issued(requests_per_minute=own)
+    public = web.ask(path)
+
+    answers = [
+        web.ask(path, HTTP_X_API_KEY=secret),
+        web.ask(path, HTTP_AUTHORIZATION=f"Bearer {secret}", HTTP_IF_NONE_MATCH=str(public["ETag"])),
+    ]
+
+    assert [answer.status[:3] for answer in answers] == ["200", "304"]
+    assert str(public["Cache-Control"]).startswith("public, ")
+    for answer in answers:
+        assert answer["Cache-Control"] == str(public["Cache-Control"]).replace("public", "private")
+    assert web.ask(path)["Cache-Control"] == public["Cache-Control"]
+
+
+@pytest.mark.parametrize("setting", [0, 7])
+def test_the_answer_to_a_key_is_private_when_it_is_the_first_to_be_cached(
+    web: Web, settings: Settings, setting: int
+) -> None:
+    settings.API_KEY_RATE_LIMIT_PER_MINUTE = setting
+    web = Web()
+    _, secret = issued()
+
+    first, second = web.ask(LIST, HTTP_X_API_KEY=secret), web.ask(LIST)
+
+    assert (str(first["Cache-Control"])[:8], str(second["Cache-Control"])[:7]) == ("private,", "public,")
+    assert len(web.asked_django) == 1
+
+
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
