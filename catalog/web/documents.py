@@ -41,7 +41,8 @@ class Document(CachedPage):
         file = _files().get(f"{folder}/{name}")
         if file is None:
             raise Http404("There is no document of this name; /docs/ lists those there are.")
-        return HttpResponse(_page(file, folder), headers=HEADERS)
+        # Examples call the public address, not the Host of this request: caches share the page between host names.
+        return HttpResponse(_page(file, folder, site=settings.PUBLIC_URL), headers=HEADERS)
 
 
 class Contents(CachedPage):
@@ -61,8 +62,8 @@ def _files() -> Mapping[str, Path]:
 
 
 @cache
-def _page(file: Path, folder: str) -> str:
-    read = markdown.rendered(file.read_text("utf-8"), link=lambda address: _link(address, folder))
+def _page(file: Path, folder: str, *, site: str) -> str:
+    read = markdown.rendered(file.read_text("utf-8"), link=lambda address: _link(address, folder), site=site)
     shown = {"title": read.title, "html": read.html, "folder": folder, "folder_title": FOLDERS[folder]}
     return render_to_string("web/document.html", shown)
 
