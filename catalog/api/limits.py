@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.formats.registry import FORMATS
+from catalog.formats.registry import BEGINNINGS
 
-_PREFIXES = {prefix for each in FORMATS.values() for route in each.routes for prefix in route.prefixes}
-LIMITED = ("/catalog/", *sorted({f"/{prefix.split('/')[1]}/" for prefix in _PREFIXES}))
+LIMITED = ("/catalog/", *BEGINNINGS)
 """Not the probes, the metrics and the admin: operators must always get through."""
 
 

@@ -16,17 +16,10 @@ from rest_framework.request import Request
 
 from catalog.parameters.endpoints import Endpoint
 from catalog.web import markdown
-from catalog.web.pages import HTML, Page
+from catalog.web.pages import CACHE_CONTROL, CONTENT_SECURITY_POLICY, HTML, Page
 
 FOLDERS = {"api": "The API", "formats": "Formats of other services", "problems": "Errors"}
-HEADERS = {
-    "Cache-Control": "public, max-age=3600",
-    # Only the page itself and our own style are allowed: no script, no frame, no form.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-}
+HEADERS = {"Cache-Control": CACHE_CONTROL, "Content-Security-Policy": CONTENT_SECURITY_POLICY}
 
 
 class CachedPage(Page):
