@@ -14,8 +14,8 @@ from catalog.formats.registry import BEGINNINGS
 from catalog.web.pages import CONTENT_SECURITY_POLICY
 
 PROBLEM = "application/problem+json"
-_ADDRESS = re.compile(r"(?<![\w/])(/(?:catalog|docs)/(?:[\w/.~%?=&:@+-]*[\w/=])?)", re.ASCII)
-"""An address of this service in a sentence. A full stop at its end is not part of it."""
+_ADDRESS = re.compile(r"(?<![\w/])(/(?:catalog|docs)/[\w/.~%?=&:@+-]*?)(?=\.?\Z|[^\w/.~%?=&:@+-])", re.ASCII)
+"""An address of this service in a sentence; the full stop of the sentence is not part of it."""
 
 View = Callable[[HttpRequest], HttpResponse]
 

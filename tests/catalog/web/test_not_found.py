@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -130,13 +129,20 @@ def test_the_page_has_the_face_of_the_documents(client: Client) -> None:
         assert re.search(part, page)
 
 
-def test_addresses_in_the_reason_are_links(client: Client) -> None:
-    html = client.get("/docs/api/nothing", headers={"accept": "text/html"}).content.decode()
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("/docs/api/nothing", "/docs/"),
+        ("/catalog/models/@x/y%2Bz%20%26", "/catalog/resolve?id=@x/y%2Bz%20%26"),
+        ("/catalog/canonical/x/y.", "/catalog/resolve?id=x/y."),
+    ],
+)
+def test_addresses_in_the_reason_are_links(client: Client, address: str, link: str) -> None:
+    html = client.get(address, headers={"accept": "text/html, */*;q=0.8"}).content.decode()
 
-    assert '<a href="/docs/">/docs/</a> lists those' in html
-    for link in re.findall(r'<a href="([^"]+)"', html):
-        answer: Any = client.get(link, headers={"accept": "text/html"})
-        assert answer.status_code == 200, link
+    assert f'<a href="{link}">{link}</a> ' in html
+    for each in re.findall(r'<a href="([^"]+)"', html):
+        assert client.get(each, headers={"accept": "text/html, */*;q=0.8"}).status_code == 200, each
 
 
 # --- the short addresses ---------------------------------------------------------------------------------------------
