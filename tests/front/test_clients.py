@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 
 from access.keys import Keys
 from access.models import ApiKey
+from catalog.api.limits import LIMITED
 from catalog.memory import following
 from catalog.memory.following import Follower
 from front.front import CREDENTIALS, PERSONAL
@@ -82,6 +83,36 @@ def test_hits_and_misses_share_one_limit_and_probes_have_none(web: Web) -> None:
         "instance": LIST,
         "request_id": "",
     }
+
+
+UNLIMITED = ["/docs/", "/static/", "/admin", "/metrics", "/healthz", "/readyz"]
+
+
+@pytest.mark.parametrize("path", [*UNLIMITED, "/", "/nowhere", "/catalog"])
+def test_other_addresses_have_no_limit(web: Web, path: str) -> None:
+    assert "429" not in {web.ask(path).status[:3] for _ in range(9)}
+
+
+@pytest.mark.parametrize("path", LIMITED)
+def test_every_request_of_a_limited_address_counts(web: Web, path: str) -> None:
+    methods = ("GET", "HEAD", "POST", "OPTIONS", "BREW")
+    assert "429" not in {web.ask(f"{path}nothing", method=method).status[:3] for method in methods}
+
+    assert web.ask(f"{path}nothing").status[:3] == "429"
+
+
+@pytest.mark.parametrize(
+    ("document", "part"),
+    [(".env.example", r"Counted is .*?Default"), ("docs/api/http.md", r"Counted is .*?\n\n")],
+)
+def test_the_documents_name_what_is_counted_and_what_is_not(settings: Settings, document: str, part: str) -> None:
+    [text] = re.findall(part, (settings.BASE_DIR / document).read_text("utf-8"), re.DOTALL)
+    counted, uncounted = text.split("Not counted")
+
+    named = set(re.findall(r"(?<![a-z])/[a-z0-9.-]+/", counted.replace("(drop-in.md)", "")))
+    assert "/catalog/" in named
+    assert named <= set(LIMITED)
+    assert set(re.findall(r"/[a-z]+/?", uncounted)) == set(UNLIMITED)
 
 
 def test_an_answer_without_a_key_has_no_limits_because_it_is_the_same_for_all(web: Web) -> None:
