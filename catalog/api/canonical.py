@@ -51,7 +51,7 @@ def resolve_id(snapshot: Snapshot, query: Query) -> Answer:
     meant = models.meant_by(query.values["id"])
     [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]
     candidates = [] if model else [_candidate(slug, meant.evidence) for slug in meant.models]
-    candidates += [_candidate(slug, "its name is the same words in another order") for slug in meant.alike]
+    candidates += [_candidate(slug, evidence) for slug, evidence in meant.alike.items()]
     return answers.published(
         snapshot,
         {
