@@ -5,12 +5,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from access.models import SCOPES, ApiKey
+from access.models import SCOPES, ApiKey, ApiKeyQuerySet
 
 
 class ApiKeyForm(forms.ModelForm):
@@ -62,8 +61,8 @@ class ApiKeyAdmin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/access/apikey/made.html", context)
 
     @admin.action(description="Revoke: the key is refused within seconds", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+    def revoke(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
+        count = queryset.revoke(now=timezone.now())
         self.message_user(request, f"Revoked {count} of {queryset.count()}.", messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

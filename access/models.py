@@ -15,6 +15,7 @@ PREFIX = "gwz_"
 """All keys begin with this prefix, which distinguishes them from other tokens in requests and in leaked files."""
 SYNC = "sync"
 SCOPES = {SYNC: "sync: start runs, and read how they went"}
+LONGEST_NAME = 100
 _SHOWN = len(PREFIX) + 6
 
 
@@ -27,6 +28,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self, *, now: datetime) -> ApiKeyQuerySet:
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
+    def revoke(self, *, now: datetime) -> int:
+        """Revoke the keys that are not revoked yet, and return their number."""
+        return self.filter(revoked_at=None).update(revoked_at=now)
+
     def issue(self, **fields: Any) -> tuple[ApiKey, str]:
         """Create a key and return it with its secret, which cannot be shown again."""
         key = ApiKey(**fields)
@@ -36,7 +41,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    name = models.CharField(max_length=100, help_text="Who uses it, and for what.")
+    name = models.CharField(max_length=LONGEST_NAME, help_text="Who uses it, and for what.")
     prefix = models.CharField(
         max_length=_SHOWN, editable=False, help_text="The beginning of the key; the rest is not stored."
     )

@@ -133,6 +133,7 @@ class Front:
             wrong = refusals.not_ready(str(error))
         quota = self._quota(environ, key)
         is_exceeded = quota is not None and quota.is_exceeded
+        reply.is_personal = key is not None
         if key is not None or is_exceeded:
             reply.quota = quota
         if quota is not None and is_exceeded:
@@ -203,27 +204,31 @@ _WITHOUT_DJANGO = frozenset({Source.HIT, Source.REFUSED, Source.PREFLIGHT})
 class Reply:
     """Django's `start_response`: it adds the headers that every answer has, and keeps the status."""
 
-    __slots__ = ("_request_id", "_start_response", "cors_headers", "quota", "status")
+    __slots__ = ("_request_id", "_start_response", "cors_headers", "is_personal", "quota", "status")
 
     def __init__(self, start_response: StartResponse, request_id: str, *, cors_headers: cors.Headers) -> None:
         self._start_response = start_response
         self._request_id = request_id
         self.cors_headers = cors_headers
         self.status = "500"
+        self.is_personal = False
+        """Set for requests with a key: no shared cache may store their answers."""
         self.quota: Quota | None = None
-        """Set for requests with a key, and for clients over their limit; the answer then has its headers."""
+        """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
 
     def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
         self.status = status
+        if self.is_personal:
+            headers = list(map(_private, headers))
         if self.quota is not None:
-            headers = [*map(_private, headers), *self.quota.headers]
+            headers = [*headers, *self.quota.headers]
         return self._start_response(
             status, [*headers, *self.cors_headers, ("X-Request-ID", self._request_id)], *exc_info
         )
 
 
 def _private(header: tuple[str, str]) -> tuple[str, str]:
-    """An answer with one client's limits must not be cached for others; `public` would allow it for X-API-Key."""
+    """An answer to one client's key must not be cached for others; `public` would allow it."""
     name, value = header
     return (name, value.replace("public", "private", 1)) if name == "Cache-Control" else header
 

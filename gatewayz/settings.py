@@ -181,6 +181,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "catalog.web.not_found.pages_for_browsers",
 ]
 ROOT_URLCONF = "gatewayz.urls"
 WSGI_APPLICATION = "gatewayz.wsgi.application"

@@ -9,7 +9,7 @@ from catalog.admin.logins import login
 from catalog.web.pages import Redirect
 
 urlpatterns = [
-    path("", Redirect.as_view(url="/catalog/docs")),
+    *(path(short, Redirect.as_view(url="/catalog/docs")) for short in ("", "catalog", "catalog/")),
     path("admin", Redirect.as_view(url="/admin/")),
     path("admin/login/", login),
     path("admin/", admin.site.urls),

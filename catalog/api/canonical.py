@@ -10,6 +10,7 @@ from django.utils.encoding import iri_to_uri
 
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.hints import resolve_address
 from catalog.api.shapes.canonical import CanonicalSerializer, ResolveSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
@@ -27,7 +28,7 @@ def read_canonical_model(snapshot: Snapshot, query: Query) -> Answer:
         return _moved(merged, query.filters.canonical())
     rows = models_of(snapshot).rows_of(query.id)
     if not rows or rows[0].identity is None:
-        raise NotFound("There is no model of this slug; /catalog/resolve?id= finds one by any name.")
+        raise NotFound(f"There is no model of this slug; {resolve_address(query.id)} looks it up by any name.")
     quantities = asked.quantities(query.values, rows)
     offers = comparison.compared(rows, asked.workload(quantities))
     return answers.published(
@@ -50,7 +51,7 @@ def resolve_id(snapshot: Snapshot, query: Query) -> Answer:
     meant = models.meant_by(query.values["id"])
     [model] = meant.models if len(meant.models) == 1 and meant.is_sure else [None]
     candidates = [] if model else [_candidate(slug, meant.evidence) for slug in meant.models]
-    candidates += [_candidate(slug, "its name is the same words in another order") for slug in meant.alike]
+    candidates += [_candidate(slug, evidence) for slug, evidence in meant.alike.items()]
     return answers.published(
         snapshot,
         {

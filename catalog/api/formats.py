@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from catalog.api import answers
 from catalog.api.base import ReadView
+from catalog.api.hints import resolve_address
 from catalog.formats.contract import ID, Format, Route
 from catalog.formats.registry import FORMATS
 from catalog.memory.snapshot import Snapshot
@@ -31,7 +32,7 @@ def endpoint_of(of: Format, route: Route, *, is_alias: bool = False) -> Endpoint
     def answer(snapshot: Snapshot, query: Query) -> Answer:
         body = of.answer(route, snapshot, query)
         if body is None:
-            raise NotFound(of.not_found)
+            raise NotFound(f"{of.not_found} {resolve_address(query.id)} looks it up by any name.")
         return answers.answer(body, route.media_type, cache_control=answers.PUBLIC)
 
     return Endpoint(

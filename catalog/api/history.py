@@ -9,6 +9,7 @@ import orjson
 
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.hints import resolve_address
 from catalog.api.shapes.history import ChangeListSerializer
 from catalog.api.shapes.problems import ProblemSerializer
 from catalog.documents import rendering
@@ -37,7 +38,7 @@ def read_model_history(snapshot: Snapshot, query: Query) -> Answer:
     gateway, as_of, offset, limit = (query.values[name] for name in ("gateway", "as_of", "offset", "limit"))
     rows = {row.gateway: row for row in snapshot.rows_of_id(query.id) if gateway in {"all", row.gateway}}
     if not rows:
-        raise NotFound("There is no model of this id here.")
+        raise NotFound(f"There is no model of this id here; {resolve_address(query.id)} looks it up by any name.")
     found = offers.history_of(query.id, gateways=rows, until=snapshot.revision, as_of=as_of, offset=offset, limit=limit)
     has_more = offset + limit < max(found.prices_total, found.changes_total)
     body = {

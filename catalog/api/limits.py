@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from catalog.formats.registry import FORMATS
+from catalog.formats.registry import BEGINNINGS
 
-_PREFIXES = {prefix for each in FORMATS.values() for route in each.routes for prefix in route.prefixes}
-LIMITED = ("/catalog/", *sorted({f"/{prefix.split('/')[1]}/" for prefix in _PREFIXES}))
-"""Not the probes, the metrics and the admin: operators must always get through."""
+LIMITED = ("/catalog/", *BEGINNINGS)
+"""Not the probes, the metrics and the admin: operators must always get through. Pages and static files are not counted
+either. `.env.example` and `docs/api/http.md` describe it; a test compares them."""
 
 
 def is_limited(path: str) -> bool:

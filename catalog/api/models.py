@@ -7,6 +7,7 @@ from typing import Any
 from catalog import registry
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.hints import resolve_address
 from catalog.api.history import read_model_history
 from catalog.api.shapes.history import HistorySerializer
 from catalog.api.shapes.lists import ModelDetailSerializer, ModelListSerializer
@@ -39,7 +40,7 @@ def read_model(snapshot: Snapshot, query: Query) -> Answer:
     rows = [row for row in snapshot.rows_of_id(query.id) if gateway in {"all", row.gateway}]
     if not rows:
         where = "any gateway" if gateway == "all" else registry.GATEWAYS[gateway].name
-        raise NotFound(f"There is no model of this id at {where}.")
+        raise NotFound(f"There is no model of this id at {where}; {resolve_address(query.id)} looks it up by any name.")
     offers = answers.fragments(rows)
     return answers.published(snapshot, {"data": offers[0], "offers": offers})
 

@@ -58,7 +58,7 @@ class Format(ABC):
     shapes: ClassVar[Mapping[str, Json]] = {}
     """The shapes that the routes refer to, by their names in the OpenAPI document."""
     not_found: ClassVar[str] = "There is nothing of this id in this format."
-    """The sentence of the 404 that clients get if `answer` returns None."""
+    """The reason of the 404 that clients get if `answer` returns None. The address that resolves the id follows it."""
 
     @abstractmethod
     def answer(self, route: Route, snapshot: Snapshot, query: Query) -> bytes | None:

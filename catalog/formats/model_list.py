@@ -28,8 +28,8 @@ from catalog.reports.canonical import models_of
 Json = Any
 
 NOT_FOUND = (
-    "No model of this list has the id. What it leaves out, for want of a price per token or of a fact that "
-    "its clients need, /catalog/resolve?id= finds."
+    "No model of this list has the id. The list leaves out models without a price per token, or without a fact that "
+    "its clients need."
 )
 
 

@@ -21,3 +21,8 @@ def _defined() -> Iterator[type[Format]]:
 
 
 FORMATS: Mapping[str, Format] = {found.slug: found() for found in sorted(_defined(), key=lambda found: found.slug)}
+
+BEGINNINGS = sorted(
+    {f"/{prefix.split('/')[1]}/" for each in FORMATS.values() for route in each.routes for prefix in route.prefixes}
+)
+"""The beginnings of all addresses of formats, which only programs call."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from catalog import registry
 from catalog.identity.names import Namer, in_any_order
+from catalog.identity.spellings import Spellings, bedrock_readings
 from catalog.memory import derived
 from catalog.memory.index import Index
 from catalog.memory.rows import Row
@@ -28,8 +29,8 @@ class Meant:
     evidence: str
     is_sure: bool = True
     """False if a person has to confirm the match."""
-    alike: Sequence[str] = ()
-    """Slugs of other models whose names have the same words in another order."""
+    alike: Mapping[str, str] = field(default_factory=dict)
+    """Slugs of other models whose names are alike, and what differs."""
 
 
 class Models:
@@ -63,6 +64,7 @@ class Models:
             if row.permanent is not None:
                 self._by_permanent[row.permanent.casefold()].setdefault(slug, row)
         self._by_id, self._by_key, self._by_name = by_id, by_key, by_name
+        self._spellings = Spellings(by_key)
 
     def rows_of(self, slug: str) -> list[Row]:
         """Return all offers of the model, including withdrawn ones, by id and gateway. The slug matches in any case."""
@@ -85,10 +87,17 @@ class Models:
             meant = within if within.models else meant
         return replace(meant, alike=self._alike(meant.models)) if meant.is_sure else meant
 
-    def _alike(self, models: Sequence[str]) -> Sequence[str]:
-        names = {self._namer.key(slug).rpartition("/")[2] for slug in models}
-        found = {slug for name in names for slug in self._by_words.get(in_any_order(name) or "", ())}
-        return sorted(found - set(models))[:_MOST_CANDIDATES]
+    def _alike(self, models: Sequence[str]) -> Mapping[str, str]:
+        keys = [self._namer.key(slug) for slug in models]
+        words = {in_any_order(key.rpartition("/")[2]) or "" for key in keys}
+        respelled = self._models_of(name for key in keys for name in self._spellings.differing_in_separators(key))
+        found = dict.fromkeys(respelled, "its name differs only in separators")
+        reordered = {slug for each in words for slug in self._by_words.get(each, ())}
+        found |= dict.fromkeys(reordered, "its name is the same words in another order")
+        return {slug: found[slug] for slug in sorted(found.keys() - set(models))[:_MOST_CANDIDATES]}
+
+    def _models_of(self, keys: Iterable[str]) -> set[str]:
+        return {slug for key in keys for slug in self._by_key[key]}
 
     def model_meant_by(self, asked: str) -> str:
         """Return the slug of the model that the id means. Raise ValueError, with the candidates, if it is ambiguous."""
@@ -107,7 +116,18 @@ class Models:
             return defined
         if models := self._by_id.get(asked.casefold()):
             return _of_several("id_in_any_case", models, "an offer has this id, upper and lower case aside")
-        return self._named(asked)
+        return self._at_bedrock(asked) or self._named(asked)
+
+    def _at_bedrock(self, asked: str) -> Meant | None:
+        """Match an id of Amazon Bedrock; return None if it is none, or matches nothing."""
+        found: Meant | None = None
+        for reading in bedrock_readings(asked, providers=registry.PROVIDERS):
+            meant = self._meant_by(reading.spelling)
+            is_sure = meant.is_sure and reading.is_sure
+            if meant.models and (found is None or (is_sure and not found.is_sure)):
+                evidence = f"{reading.evidence}, {meant.evidence}"
+                found = replace(meant, rule="bedrock_id", evidence=evidence, is_sure=is_sure)
+        return found
 
     def _defined(self, asked: str) -> Meant | None:
         """Match the names that gateways and this catalogue define themselves."""
@@ -141,9 +161,11 @@ class Models:
         if base is not None:
             return base
         if models := self._by_name.get(name):
+            if all(slug.startswith("@") for slug in models):  # the host's own name may mean another's model
+                models = models | self._models_of(self._spellings.differing_in_separators(key))
             evidence = "the model has this name, of any provider"
             return _of_several("name_without_maker", models, evidence, is_sure="/" not in asked)
-        return self._of_same_words(key)
+        return self._respelled(asked, key) or self._of_same_words(key) or self._of_same_stem(key)
 
     def _of_base(self, base: str, word: str) -> Meant | None:
         """Match the id without the variant after its colon; return None if it matches nothing."""
@@ -156,12 +178,27 @@ class Models:
         is_sure = meant.is_sure and (known is not None or ("/" in base and word.isalpha() and word != "latest"))
         return replace(meant, rule="variant", evidence=f"{meaning}; without it, {meant.evidence}", is_sure=is_sure)
 
-    def _of_same_words(self, key: str) -> Meant:
+    def _respelled(self, asked: str, key: str) -> Meant | None:
+        found = self._spellings.respelled(key)
+        if found is None:
+            return None
+        # At other services, the word after the colon may name another model.
+        is_sure = found.is_sure and ":" not in asked
+        evidence = "the model has this name, with other separators"
+        return _of_several("separators", self._models_of(found.keys), evidence, is_sure=is_sure)
+
+    def _of_same_stem(self, key: str) -> Meant:
+        if models := self._models_of(self._spellings.of_same_stem(key)):
+            evidence = "the model has this name, apart from a date or a word such as `instruct` at the end"
+            return _of_several("ending", models, evidence, is_sure=False)
+        return Meant(rule=None, models=(), evidence="no offer and no model is called so")
+
+    def _of_same_words(self, key: str) -> Meant | None:
         maker, slash, name = key.rpartition("/")
         found = sorted(self._by_words.get(in_any_order(name) or "", ()))
         of_maker = [slug for slug in found if slash and self._namer.key(slug).rpartition("/")[0] == maker]
         if not found:
-            return Meant(rule=None, models=(), evidence="no offer and no model is called so")
+            return None
         evidence = "the model is called by the same words in another order"
         return _of_several("word_order", of_maker or found, evidence, is_sure=False)
 

@@ -16,17 +16,10 @@ from rest_framework.request import Request
 
 from catalog.parameters.endpoints import Endpoint
 from catalog.web import markdown
-from catalog.web.pages import HTML, Page
+from catalog.web.pages import CACHE_CONTROL, CONTENT_SECURITY_POLICY, HTML, Page
 
 FOLDERS = {"api": "The API", "formats": "Formats of other services", "problems": "Errors"}
-HEADERS = {
-    "Cache-Control": "public, max-age=3600",
-    # Only the page itself and our own style are allowed: no script, no frame, no form.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-}
+HEADERS = {"Cache-Control": CACHE_CONTROL, "Content-Security-Policy": CONTENT_SECURITY_POLICY}
 
 
 class CachedPage(Page):
@@ -41,7 +34,8 @@ class Document(CachedPage):
         file = _files().get(f"{folder}/{name}")
         if file is None:
             raise Http404("There is no document of this name; /docs/ lists those there are.")
-        return HttpResponse(_page(file, folder), headers=HEADERS)
+        # Examples call the public address, not the Host of this request: caches share the page between host names.
+        return HttpResponse(_page(file, folder, site=settings.PUBLIC_URL), headers=HEADERS)
 
 
 class Contents(CachedPage):
@@ -61,8 +55,8 @@ def _files() -> Mapping[str, Path]:
 
 
 @cache
-def _page(file: Path, folder: str) -> str:
-    read = markdown.rendered(file.read_text("utf-8"), link=lambda address: _link(address, folder))
+def _page(file: Path, folder: str, *, site: str) -> str:
+    read = markdown.rendered(file.read_text("utf-8"), link=lambda address: _link(address, folder), site=site)
     shown = {"title": read.title, "html": read.html, "folder": folder, "folder_title": FOLDERS[folder]}
     return render_to_string("web/document.html", shown)
 

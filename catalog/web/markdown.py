@@ -17,14 +17,19 @@ Link = Callable[[str], str | None]
 """Maps a link to its address here; None if the target is not served, so that only the text of the link is shown."""
 
 
+EXAMPLE_SITE = "http://localhost:8000"
+"""The address of the service in our documents. It is that of `make run`, so the examples can be copied as they are."""
+_CODE = frozenset({"code_block", "code_inline", "fence"})
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     title: str
     html: str
 
 
-def rendered(text: str, *, link: Link) -> Rendered:
-    """Render the document. Its title is the first heading."""
+def rendered(text: str, *, link: Link, site: str = EXAMPLE_SITE) -> Rendered:
+    """Render the document. Its title is the first heading. Its examples call the service at `site`."""
     tokens = _PARSER.parse(_COMMENT.sub("", text))
     title = ""
     for position, token in enumerate(tokens):
@@ -32,6 +37,9 @@ def rendered(text: str, *, link: Link) -> Rendered:
             words = plain_text(tokens[position + 1])
             token.attrSet("id", anchor(words))
             title = title or words
+        for code in (token, *(token.children or ())):
+            if code.type in _CODE:
+                code.content = code.content.replace(EXAMPLE_SITE, site)
         if token.children:
             token.children = _with_links(token.children, link)
     return Rendered(title, _PARSER.renderer.render(tokens, _PARSER.options, {}))

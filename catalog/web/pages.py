@@ -11,6 +11,14 @@ from catalog.parameters.endpoints import Endpoint
 
 HTML = "text/html"
 
+CACHE_CONTROL = "public, max-age=3600"
+"""Only a new version of the service changes a page."""
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Only the page itself and our own style are allowed: no script, no frame, no form."""
+
 
 class AnyRenderer(BaseRenderer):
     """A page has one format, regardless of the formats that a client accepts."""
@@ -39,4 +47,4 @@ class Redirect(Page):
     url = ""
 
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponseRedirect(self.url)
+        return HttpResponseRedirect(self.url, headers={"Cache-Control": CACHE_CONTROL})

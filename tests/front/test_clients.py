@@ -17,6 +17,7 @@ from pytest_django.fixtures import Settings
 
 from access.keys import Keys
 from access.models import ApiKey
+from catalog.api.limits import LIMITED
 from catalog.memory import following
 from catalog.memory.following import Follower
 from front.front import CREDENTIALS, PERSONAL
@@ -84,6 +85,36 @@ def test_hits_and_misses_share_one_limit_and_probes_have_none(web: Web) -> None:
     }
 
 
+UNLIMITED = ["/docs/", "/static/", "/admin", "/metrics", "/healthz", "/readyz"]
+
+
+@pytest.mark.parametrize("path", [*UNLIMITED, "/", "/nowhere", "/catalog"])
+def test_other_addresses_have_no_limit(web: Web, path: str) -> None:
+    assert "429" not in {web.ask(path).status[:3] for _ in range(9)}
+
+
+@pytest.mark.parametrize("path", LIMITED)
+def test_every_request_of_a_limited_address_counts(web: Web, path: str) -> None:
+    methods = ("GET", "HEAD", "POST", "OPTIONS", "BREW")
+    assert "429" not in {web.ask(f"{path}nothing", method=method).status[:3] for method in methods}
+
+    assert web.ask(f"{path}nothing").status[:3] == "429"
+
+
+@pytest.mark.parametrize(
+    ("document", "part"),
+    [(".env.example", r"Counted is .*?Default"), ("docs/api/http.md", r"Counted is .*?\n\n")],
+)
+def test_the_documents_name_what_is_counted_and_what_is_not(settings: Settings, document: str, part: str) -> None:
+    [text] = re.findall(part, (settings.BASE_DIR / document).read_text("utf-8"), re.DOTALL)
+    counted, uncounted = text.split("Not counted")
+
+    named = set(re.findall(r"(?<![a-z])/[a-z0-9.-]+/", counted.replace("(drop-in.md)", "")))
+    assert "/catalog/" in named
+    assert named <= set(LIMITED)
+    assert set(re.findall(r"/[a-z]+/?", uncounted)) == set(UNLIMITED)
+
+
 def test_an_answer_without_a_key_has_no_limits_because_it_is_the_same_for_all(web: Web) -> None:
     answers = [web.ask(path) for path in (LIST, LIST, "/catalog/gateways")]
 
@@ -110,6 +141,38 @@ def test_a_key_may_have_another_limit_than_the_setting_or_none(web: Web, own: in
     answer = web.ask(LIST, HTTP_X_API_KEY=secret)
 
     assert (answer.status, answer["RateLimit-Policy"]) == ("200 OK", policy)
+
+
+@pytest.mark.parametrize("own", [None, 2, 0])
+@pytest.mark.parametrize("path", [LIST, "/v1/models", "/catalog/stats"])
+def test_an_answer_to_a_key_is_private_even_if_the_key_has_no_limit(web: Web, path: str, own: int | None) -> None:
+    _, secret = issued(requests_per_minute=own)
+    public = web.ask(path)
+
+    answers = [
+        web.ask(path, HTTP_X_API_KEY=secret),
+        web.ask(path, HTTP_AUTHORIZATION=f"Bearer {secret}", HTTP_IF_NONE_MATCH=str(public["ETag"])),
+    ]
+
+    assert [answer.status[:3] for answer in answers] == ["200", "304"]
+    assert str(public["Cache-Control"]).startswith("public, ")
+    for answer in answers:
+        assert answer["Cache-Control"] == str(public["Cache-Control"]).replace("public", "private")
+    assert web.ask(path)["Cache-Control"] == public["Cache-Control"]
+
+
+@pytest.mark.parametrize("setting", [0, 7])
+def test_the_answer_to_a_key_is_private_when_it_is_the_first_to_be_cached(
+    web: Web, settings: Settings, setting: int
+) -> None:
+    settings.API_KEY_RATE_LIMIT_PER_MINUTE = setting
+    web = Web()
+    _, secret = issued()
+
+    first, second = web.ask(LIST, HTTP_X_API_KEY=secret), web.ask(LIST)
+
+    assert (str(first["Cache-Control"])[:8], str(second["Cache-Control"])[:7]) == ("private,", "public,")
+    assert len(web.asked_django) == 1
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

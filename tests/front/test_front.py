@@ -31,7 +31,7 @@ LIST = "/catalog/models"
 LISTED_EVERYWHERE = "maker/token"
 NEVER = [
     *(address.path() for address in READS if not address.endpoint.is_cacheable),
-    *("/metrics", "/nowhere", "/admin/login/"),
+    *("/catalog", "/metrics", "/nowhere", "/admin/login/"),
 ]
 pytestmark = pytest.mark.usefixtures("one_connection")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -175,6 +175,7 @@ def test_an_answer_that_is_not_of_the_snapshot_is_never_cached(web: Web, path: s
         {"HTTP_HOST": "evil.example"},
         {"query": "limit=0"},
         {"path": "/catalog/models/unknown/model"},
+        {"path": "/catalog/models/unknown/model", "HTTP_ACCEPT": "text/html,*/*;q=0.8"},
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -375,3 +376,86 @@ def test_every_permanent_slug_of_the_bundled_catalogues_finds_its_model(bundled:
     missed = {row.id for row in told if row.identity and row.identity.model not in found[row.id].models}
     unsure = {offer_id for offer_id, meant in found.items() if len(meant.models) > 1}
     assert (len(told) > 170, missed, unsure) == (True, set(), {"google/gemini-2.5-pro-preview-05-06"})
+
+
+# --- spellings of other services -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule", "model"),
+    [
+        ("gpt4o", "separators", "openai/gpt-4o"),
+        ("openai/gpt4o", "separators", "openai/gpt-4o"),
+        ("openrouter/gpt4o", "separators", "openai/gpt-4o"),
+        ("gpt4o:free", "variant", "openai/gpt-4o"),
+        ("gpt-35-turbo", "separators", "openai/gpt-3.5-turbo"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "bedrock_id", "anthropic/claude-sonnet-4.5"),
+        ("global.anthropic.claude-opus-4-6-v1", "bedrock_id", "anthropic/claude-opus-4.6"),
+        ("amazon.nova-pro-v1:0", "bedrock_id", "amazon/nova-pro-v1"),
+        ("openai.gpt-oss-120b-1:0", "bedrock_id", "openai/gpt-oss-120b"),
+        ("claude-sonnet-4-5@20250929", "name_without_maker", "anthropic/claude-sonnet-4.5"),
+        ("gpt-4o-2024-08-06", "name_without_maker", "openai/gpt-4o-2024-08-06"),
+    ],
+)
+def test_ids_of_clouds_and_names_without_separators_find_their_model(
+    client: Client, bundled: Snapshot, asked: str, rule: str, model: str
+) -> None:
+    answer = read(client, f"/catalog/resolve?id={asked}")["data"]
+
+    assert (answer["canonical_model"], answer["rule"]) == (model, rule)
+    assert answer["offers"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "candidates"),
+    [
+        ("claude35sonnet", ["anthropic/claude-3-5-sonnet-20240620", "anthropic/claude-3-5-sonnet-20241022"]),
+        ("llama3.1-70b", ["@cerebras/llama3.1-70b", "meta-llama/Llama-3.1-70B"]),
+        ("llama3170b", ["@cerebras/llama3.1-70b", "meta-llama/Llama-3.1-70B"]),
+        ("acme/gpt4o", ["openai/gpt-4o"]),
+        ("gpt4o:latest", ["openai/gpt-4o"]),
+        ("us.anthropic.claude-sonnet-4-5-20240101-v1:0", ["anthropic/claude-sonnet-4.5"]),
+    ],
+)
+def test_a_spelling_that_several_models_fit_or_that_is_not_certain_has_candidates(
+    client: Client, bundled: Snapshot, asked: str, candidates: list[str]
+) -> None:
+    answer = read(client, f"/catalog/resolve?id={asked}")["data"]
+
+    assert answer["canonical_model"] is None
+    assert [each["canonical_model"] for each in answer["candidates"]] == candidates
+
+
+def test_the_evidence_explains_how_the_id_of_a_cloud_was_read(client: Client, bundled: Snapshot) -> None:
+    answer = read(client, "/catalog/resolve?id=eu.anthropic.claude-sonnet-4-5-20250929-v1:0")["data"]
+
+    assert answer["evidence"] == (
+        "it is an id of Amazon Bedrock (region `eu`, provider `anthropic`, version `-v1:0`); read in this way, an "
+        "offer or its model has this name, ignoring variant, separators and the spelling of the provider"
+    )
+
+
+def test_a_model_of_the_same_name_in_other_separators_is_shown_too(client: Client, bundled: Snapshot) -> None:
+    answer = read(client, "/catalog/resolve?id=qwen3-32b")["data"]
+
+    assert answer["canonical_model"] == "Qwen/Qwen3-32B"
+    assert answer["candidates"] == [
+        {"canonical_model": "@cerebras/qwen-3-32b", "evidence": "its name differs only in separators"}
+    ]
+
+
+def test_no_slug_without_its_separators_surely_means_another_model(bundled: Snapshot) -> None:
+    models = models_of(bundled)
+    slugs = {row.identity.model for row in bundled.rows if row.identity}
+    wrong = []
+    for slug in slugs:
+        provider, _, name = slug.partition("/")
+        if "~" in name or "/" in name:  # a number belongs to the slug; a second provider would become the first
+            continue
+        joined = re.sub(r"[^A-Za-z0-9+]", "", name)
+        for asked in (joined, f"{provider}/{joined}"):
+            meant = models.meant_by(asked)
+            wrong += [(slug, asked, meant)] if slug not in {*meant.models, *meant.alike} else []
+
+    assert len(slugs) > 1_000
+    assert wrong == []

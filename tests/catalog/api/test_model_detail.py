@@ -70,7 +70,9 @@ def test_an_id_that_only_another_gateway_has_is_not_found_at_this_one(
 
     problem = problem_of(client.get("/catalog/models/maker/other?gateway=chutes"), status=404)
 
-    assert problem["detail"] == "There is no model of this id at Chutes.ai."
+    assert problem["detail"] == (
+        "There is no model of this id at Chutes.ai; /catalog/resolve?id=maker/other looks it up by any name."
+    )
     assert read(client, "/catalog/models/maker/other")["data"]["source_gateway"] == "openrouter"
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_django import Settings
 
 from catalog.web import markdown
 from catalog.web.documents import FOLDERS
@@ -142,6 +143,41 @@ def test_a_page_has_one_format_for_all_clients(client: Client, address: str, acc
 )
 def test_no_name_becomes_a_path(client: Client, address: str) -> None:
     problem_of(client.get(address), status=404)
+
+
+# --- examples --------------------------------------------------------------------------------------------------------
+
+EXAMPLE = markdown.EXAMPLE_SITE
+
+
+def test_examples_call_the_public_address_of_the_service(client: Client, settings: Settings) -> None:
+    before = {address: client.get(address).content.decode() for address in ADDRESSES}
+    settings.PUBLIC_URL = "https://catalogue.example.org"
+
+    after = {address: client.get(address).content.decode() for address in ADDRESSES}
+
+    assert sum(page.count(EXAMPLE) for page in before.values()) > 40
+    assert after == {address: page.replace(EXAMPLE, settings.PUBLIC_URL) for address, page in before.items()}
+
+
+def test_the_host_of_a_request_never_gets_into_a_page_that_others_share(client: Client, settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+
+    pages = {client.get("/docs/api/models", headers={"host": host}).content for host in ("localhost", "evil.example:1")}
+
+    assert len(pages) == 1
+    assert b"evil" not in pages.pop()
+
+
+def test_only_code_shows_another_address_and_its_text_stays_text() -> None:
+    text = f"# A\n\nSee {EXAMPLE} or `{EXAMPLE}/v1`.\n\n    curl {EXAMPLE}/a\n\n```python\nurl = '{EXAMPLE}'\n```\n"
+
+    html = markdown.rendered(text, link=str, site="http://<b>`x").html
+
+    assert f"See {EXAMPLE} or <code>http://&lt;b&gt;`x/v1</code>" in html
+    assert "curl http://&lt;b&gt;`x/a" in html
+    assert "url = 'http://&lt;b&gt;`x'" in html
+    assert EXAMPLE not in html.replace(f"See {EXAMPLE}", "")
 
 
 # --- Markdown --------------------------------------------------------------------------------------------------------
