@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from catalog.formats import model_list, model_shapes
+from catalog.formats import openrouter_list, openrouter_shapes
 from catalog.formats.contract import Format, Route
 from catalog.formats.shapes import ref
 from catalog.memory.snapshot import Snapshot
@@ -19,14 +19,14 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         summary="One row for each model, as OpenAI lists them",
         shape=ref("DropInList"),
         filterset=DropInFilterSet,
-    ): model_list.list_body,
+    ): openrouter_list.list_body,
     Route(
         path="models/{model_id}",
         prefixes=("/v1",),
         operation_id="read_model_as_openai",
         summary="One row of the list, by its id or by that of any offer of the model",
         shape=ref("DropInModel"),
-    ): model_list.row_body,
+    ): openrouter_list.row_body,
 }
 
 
@@ -35,11 +35,11 @@ class OpenAI(Format):
     name = "OpenAI"
     docs_url = "https://platform.openai.com/docs/api-reference/models"
     routes = tuple(_ANSWERS)
-    shapes = model_shapes.SHAPES
-    not_found = model_list.NOT_FOUND
+    shapes = openrouter_shapes.SHAPES
+    not_found = openrouter_list.NOT_FOUND
 
     def answer(self, route: Route, snapshot: Snapshot, query: Query) -> bytes | None:
         return _ANSWERS[route](snapshot, query)
 
     def ids(self, snapshot: Snapshot) -> Sequence[str]:
-        return list(model_list.listing_of(snapshot).models)
+        return list(openrouter_list.listing_of(snapshot).models)

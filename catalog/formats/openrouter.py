@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from catalog.formats import model_list, model_shapes
+from catalog.formats import openrouter_list, openrouter_shapes
 from catalog.formats.contract import Format, Route
 from catalog.formats.shapes import array, count, record, ref, text, words
 from catalog.memory.snapshot import Snapshot
@@ -47,16 +47,16 @@ _ENDPOINTS = record(
 
 
 def _count(snapshot: Snapshot, query: Query) -> bytes:
-    return orjson.dumps({"data": {"count": len(model_list.wanted(snapshot, query))}})
+    return orjson.dumps({"data": {"count": len(openrouter_list.wanted(snapshot, query))}})
 
 
 def _row_in_data(snapshot: Snapshot, query: Query) -> bytes | None:
-    found = model_list.row_body(snapshot, query)
+    found = openrouter_list.row_body(snapshot, query)
     return None if found is None else orjson.dumps({"data": orjson.Fragment(found)})
 
 
 def _endpoints(snapshot: Snapshot, query: Query) -> bytes | None:
-    found = model_list.row_body(snapshot, query)
+    found = openrouter_list.row_body(snapshot, query)
     if found is None:
         return None
     row = orjson.loads(found)
@@ -64,7 +64,7 @@ def _endpoints(snapshot: Snapshot, query: Query) -> bytes | None:
 
 
 def _providers(snapshot: Snapshot, query: Query) -> bytes:
-    return orjson.dumps({"data": model_list.listing_of(snapshot).sellers})
+    return orjson.dumps({"data": openrouter_list.listing_of(snapshot).sellers})
 
 
 _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
@@ -75,7 +75,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         summary="One row for each model, as OpenRouter lists them",
         shape=ref("DropInList"),
         filterset=DropInFilterSet,
-    ): model_list.list_body,
+    ): openrouter_list.list_body,
     Route(
         path="models/user",
         prefixes=_BOTH,
@@ -83,7 +83,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         summary="The same list; this service has no models of individual users",
         shape=ref("DropInList"),
         filterset=DropInFilterSet,
-    ): model_list.list_body,
+    ): openrouter_list.list_body,
     Route(
         path="models/count",
         prefixes=_BOTH,
@@ -105,7 +105,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         operation_id="read_bare_model_as_openrouter",
         summary="One row of the list, by its id or by that of any offer of the model",
         shape=ref("DropInModel"),
-    ): model_list.row_body,
+    ): openrouter_list.row_body,
     Route(
         path="model/{model_id}",
         prefixes=_BOTH,
@@ -128,11 +128,11 @@ class OpenRouter(Format):
     name = "OpenRouter"
     docs_url = "https://openrouter.ai/docs/api_reference/models"
     routes = tuple(_ANSWERS)
-    shapes = model_shapes.SHAPES
-    not_found = model_list.NOT_FOUND
+    shapes = openrouter_shapes.SHAPES
+    not_found = openrouter_list.NOT_FOUND
 
     def answer(self, route: Route, snapshot: Snapshot, query: Query) -> bytes | None:
         return _ANSWERS[route](snapshot, query)
 
     def ids(self, snapshot: Snapshot) -> Sequence[str]:
-        return list(model_list.listing_of(snapshot).models)
+        return list(openrouter_list.listing_of(snapshot).models)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from catalog.formats import model_list
+from catalog.formats import openrouter_list
 from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.records import Availability, OfferRecord
@@ -55,7 +55,7 @@ row = partial(offers.row, model="deepseek-ai/DeepSeek-R1")
 
 
 def listed(*rows: Row) -> list[Json]:
-    return [orjson.loads(model.body) for model in model_list.listing_of(snapshot_of(*rows)).models.values()]
+    return [orjson.loads(model.body) for model in openrouter_list.listing_of(snapshot_of(*rows)).models.values()]
 
 
 def nulls(value: Json, where: str = "") -> Iterator[str]:
@@ -109,13 +109,13 @@ def test_a_row_is_found_by_its_id_its_slug_and_the_id_of_every_offer(client: Cli
     for model in rows:
         for endpoint in model["endpoints"]:
             asked = endpoint["model_id"]
-            found = model_list.find(bundled, asked)
+            found = openrouter_list.find(bundled, asked)
             assert found is not None
             assert found.id == model["id"]
-            bare = model_list.find(bundled, asked.removesuffix(":free"))
+            bare = openrouter_list.find(bundled, asked.removesuffix(":free"))
             assert bare is not None
             assert asked in ids or bare.id == model["id"]
-        always = model_list.find(bundled, f"{model['id'].removesuffix(':free')}:free")
+        always = openrouter_list.find(bundled, f"{model['id'].removesuffix(':free')}:free")
         assert always is not None
         assert always.id == model["id"]
         assert read(client, f"/v1/models/{quote(model['canonical_slug'], safe='')}")["id"] == model["id"]
@@ -238,9 +238,9 @@ def test_the_id_is_openrouters_unless_it_would_promise_a_free_tier() -> None:
 def test_a_row_loses_an_id_that_openrouter_begins_to_use() -> None:
     ours, theirs = row(offer("r1"), gateway="chutes"), row(offer("deepseek-ai/DeepSeek-R1"), model="maker/other")
     before = snapshot_of(ours)
-    assert list(model_list.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
+    assert list(openrouter_list.listing_of(before).models) == ["deepseek-ai/DeepSeek-R1"]
 
     after = snapshot_of(ours, theirs)
-    model_list.listing_of.carry_on(before, after)
+    openrouter_list.listing_of.carry_on(before, after)
 
-    assert list(model_list.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]
+    assert list(openrouter_list.listing_of(after).models) == ["chutes/r1", "deepseek-ai/DeepSeek-R1"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.formats.model_rows import PRICING
+from catalog.formats.openrouter_rows import PRICING
 from catalog.formats.shapes import MONEY, array, constant, count, flag, number, record, ref, text, words
 
 Json = Any

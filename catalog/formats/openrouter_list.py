@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import orjson
 
 from catalog import registry
-from catalog.formats.model_rows import OPENROUTER, Model, is_listable, model_of, seller_of
+from catalog.formats.openrouter_rows import OPENROUTER, Model, is_listable, model_of, seller_of
 from catalog.memory import derived
 from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
