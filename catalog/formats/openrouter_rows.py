@@ -1,26 +1,30 @@
-"""Makes the row of one model from its offers, in the shape of OpenRouter's list. Pure.
+"""Makes the rows of OpenRouter's list from its offers, and the endpoints of a model from all offers of it. Pure.
 
-No fact is invented to get a model into the list: clients show none of its models if one value is null.
+No fact is invented to get an offer into an answer: clients read nothing of an answer if one required value is null. So
+an offer that lacks a required fact is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from catalog import registry
 from catalog.memory.rows import Row
-from catalog.reports import comparison
+from catalog.normalize import modalities
+from catalog.pricing import money
+from catalog.records import ModelType
 from catalog.reports.comparison import Compared
 
 Json = Any
 
 OPENROUTER = "openrouter"
-"""The gateway whose ids and terms the clients of this list expect."""
+"""The gateway whose offers the list has."""
 PRICING = (
     "prompt",
     "completion",
@@ -38,6 +42,8 @@ PRICING = (
     "input_cache_write_1h",
 )
 """The keys of `pricing` that OpenRouter has too."""
+DYNAMIC = {"prompt": "-1", "completion": "-1"}
+"""How OpenRouter shows prices that are decided when a request runs."""
 _NEEDED = (
     "context_length",
     "supported_parameters",
@@ -46,179 +52,122 @@ _NEEDED = (
     "architecture.output_modalities",
     "top_provider.is_moderated",
 )
-"""The fields that a row requires, besides a price."""
+"""The fields that a row requires, besides a price of input and of output."""
+_EMBEDDINGS = {"embedding": "embeddings"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A row of the list."""
+    """A row of the list, and the facts that filters and orders use."""
 
     id: str
+    row: Row
     body: bytes
     """The finished JSON of the row."""
+    text: str
+    """Where search words are found, in lower case."""
+    author: str
+    created: int
+    context_length: int
+    input_price: Decimal | None
+    """In US dollars for a million tokens; None if it is decided when a request runs."""
+    output_price: Decimal | None
     input_modalities: frozenset[str]
     output_modalities: frozenset[str]
     supported_parameters: frozenset[str]
 
-    def is_asked_for(
-        self,
-        *,
-        supported_parameters: Collection[str],
-        input_modalities: Collection[str],
-        output_modalities: Collection[str],
-    ) -> bool:
-        """Whether the model takes all of the parameters and inputs, and gives one of the outputs; `all` means any."""
-        return (
-            self.supported_parameters.issuperset(supported_parameters)
-            and self.input_modalities.issuperset(input_modalities)
-            and ("all" in output_modalities or not self.output_modalities.isdisjoint(output_modalities))
-        )
+    @property
+    def average_price(self) -> Decimal | None:
+        if self.input_price is None or self.output_price is None:
+            return None
+        return (self.input_price + self.output_price) / 2
 
 
-def is_listable(documents: Sequence[Json]) -> bool:
-    """Whether the offers have the required fields. Checked before the comparison, which takes far longer."""
-    return any(document["price_basis"] == "token" for document in documents) and all(
-        _first_known(documents, path) is not None for path in _NEEDED
-    )
+def is_batch(offer_id: str) -> bool:
+    """Whether the id is of a variant that takes only batch requests."""
+    return "batch" in offer_id.casefold().split(":")[1:]
 
 
-def model_of(slug: str, rows: Sequence[Row], *, is_slug_taken: bool) -> Model | None:
-    """Return the row of a model; None if none of its offers can be compared by token prices."""
-    offers = comparison.compared(rows, comparison.usual_workload(rows))
-    if (priced := _priced(offers)) is None:
+def model_of(row: Row) -> Model | None:
+    """Return the row of one of OpenRouter's offers; None if the offer lacks a fact that the shape requires."""
+    document = orjson.loads(row.document)
+    pricing = _complete_pricing(document)
+    if pricing is None or any(value_at(document, path) is None for path in _NEEDED):
         return None
-    main = _main(offers, priced)
-    # The first known value wins: other offers fill in what the main offer lacks.
-    documents = [main.document, *(offer.document for offer in offers if offer is not main)]
-    row = _row(_id(main, slug, is_slug_taken=is_slug_taken), slug, documents) | {
-        "pricing": _pricing_of_row(priced.document),
-        "endpoints": [_endpoint(offer) for offer in offers],
-    }
+    outputs = _outputs(document)
+    shown = _row(document, pricing, outputs)
+    is_speech = document["model_type"] == ModelType.TEXT_TO_SPEECH
     return Model(
-        id=row["id"],
-        body=orjson.dumps(row),
-        input_modalities=frozenset(row["architecture"]["input_modalities"]),
-        output_modalities=frozenset(row["architecture"]["output_modalities"]),
-        supported_parameters=frozenset(row["supported_parameters"]),
+        id=row.id,
+        row=row,
+        body=orjson.dumps(shown),
+        text=f"{row.id} {document['name']}".casefold(),
+        author=row.id.partition("/")[0].removeprefix("~").casefold(),
+        created=shown["created"],
+        context_length=document["context_length"],
+        input_price=_per_million(pricing["prompt"]),
+        output_price=_per_million(pricing["completion"]),
+        input_modalities=frozenset(document["architecture"]["input_modalities"]),
+        output_modalities=frozenset(outputs) | ({"speech"} if is_speech else frozenset()),
+        supported_parameters=frozenset(word.casefold() for word in document["supported_parameters"]),
     )
 
 
-def _priced(offers: Iterable[Compared]) -> Compared | None:
-    """Return the offer whose prices the row shows: the cheapest that is not a free tier, if there is one.
-
-    A free tier is for trying a model: it allows a number of requests a day, then none. As the model's price, 0 would
-    mislead.
-    """
-    comparable = [offer for offer in offers if offer.cost is not None]
-    return next((offer for offer in comparable if not _is_free_tier(offer)), next(iter(comparable), None))
-
-
-def _main(offers: Sequence[Compared], priced: Compared) -> Compared:
-    """Return the offer whose id and texts the row shows: OpenRouter's, if possible without a variant, else `priced`.
-
-    OpenRouter's free tier is chosen only if the price is a free tier's too, or its id would promise another price.
-    """
-    own = [
-        offer for offer in offers if offer.row.gateway == OPENROUTER and _is_free_tier(offer) <= _is_free_tier(priced)
-    ]
-    return min(own, key=lambda offer: (_variant(offer.row) or "", offer.row.id), default=priced)
-
-
-def _is_free_tier(offer: Compared) -> bool:
-    return offer.row.id.endswith(":free")
-
-
-def _id(main: Compared, slug: str, *, is_slug_taken: bool) -> str:
-    """Return OpenRouter's id if it sells the model, as clients send the id on; else the slug, unless it is taken."""
-    if main.row.gateway == OPENROUTER:
-        return main.row.id
-    return slug if not is_slug_taken else f"{main.row.gateway}/{main.row.id}"
-
-
-def _row(model_id: str, slug: str, documents: Sequence[Json]) -> Json:
-    main = documents[0]
-    return {
-        "id": model_id,
-        "object": "model",
-        "owned_by": _first_known(documents, "provider_slug") or slug.partition("/")[0],
-        "canonical_slug": slug,
-        "hugging_face_id": _first_known(documents, "hugging_face_id"),
-        "name": main["name"],
-        "created": _created(documents),
-        "description": main["description"],
-        "context_length": _first_known(documents, "context_length"),
-        "architecture": _architecture(documents),
-        "top_provider": {
-            name: _first_known(documents, f"top_provider.{name}")
-            for name in ("context_length", "max_completion_tokens", "is_moderated")
-        },
-        "per_request_limits": None,
-        "supported_parameters": _first_known(documents, "supported_parameters"),
-        "default_parameters": _first_known(documents, "default_parameters"),
-        "knowledge_cutoff": _first_known(documents, "knowledge_cutoff"),
-        "expiration_date": main["expires"],
-        "links": {"details": f"/api/v1/models/{model_id}/endpoints"},
-    }
-
-
-def _created(documents: Iterable[Json]) -> int:
-    """Return when the model was created, else when the catalogue first had an offer of it, in Unix seconds.
-
-    Both are facts.
-    """
-    created = _first_known(documents, "created")
-    if created is not None:
-        return int(created)
-    return int(min(datetime.fromisoformat(document["first_seen"]) for document in documents).timestamp())
-
-
-def _architecture(documents: Iterable[Json]) -> Json:
-    """Leave out `tokenizer` if it is unknown: it is never null at OpenRouter."""
-    names = ("modality", "input_modalities", "output_modalities", "instruct_type", "tokenizer")
-    known = {name: _first_known(documents, f"architecture.{name}") for name in names}
-    return {name: value for name, value in known.items() if value is not None or name == "instruct_type"}
-
-
-def _endpoint(offer: Compared) -> Json:
-    """Return one gateway's offer. Unknown values are null where OpenRouter allows null, and are left out otherwise."""
-    document = offer.document
-    slug, name = seller_of(document)
-    endpoint = {
-        "name": f"{name} | {document['id']}",
-        "model_id": document["id"],
-        "model_name": document["name"],
-        "source_gateway": document["source_gateway"],
-        "variant": _variant(offer.row),
-        "provider_name": name,
-        "tag": slug,
+def endpoint_of(offer: Compared) -> Json | None:
+    """Return one gateway's offer as an endpoint; None if it lacks a fact that the shape requires."""
+    document, pricing = offer.document, _complete_pricing(offer.document)
+    if pricing is None or document["context_length"] is None or document["supported_parameters"] is None:
+        return None
+    parameters = set(document["supported_parameters"])
+    return facts_of(offer) | {
+        "variant": variant_of(offer.row),
         "max_completion_tokens": document["top_provider"]["max_completion_tokens"],
         "max_prompt_tokens": None,
         "quantization": document["quantization"] or "unknown",
-        "pricing": pricing_of(document),
+        "pricing": pricing,
+        "native_tools": {},
+        "service_tier": None,
+        "supports_diarization": False,
+        "supports_implicit_caching": "input_cache_read" in pricing and "input_cache_write" not in pricing,
+        # Accepting `tool_choice` only proves its default; which other values work is not published in the list.
+        "supports_tool_choice": {
+            "auto": {"tools", "tool_choice"} <= parameters,
+            "function": False,
+            "none": False,
+            "required": False,
+        },
         "uptime_last_5m": None,
         "uptime_last_30m": None,
         "uptime_last_1d": None,
         "latency_last_30m": None,
         "throughput_last_30m": None,
     }
-    maybe_missing = {
+
+
+def facts_of(offer: Compared) -> dict[str, Json]:
+    """Return the known facts about one gateway's offer. An unknown one is missing; `pricing` may be empty."""
+    document = offer.document
+    slug, name = seller_of(document)
+    facts = {
+        "name": f"{name} | {document['id']}",
+        "model_id": document["id"],
+        "model_name": document["name"],
+        "source_gateway": document["source_gateway"],
+        "variant": variant_of(offer.row),
+        "provider_name": name,
+        "tag": slug,
+        "max_completion_tokens": document["top_provider"]["max_completion_tokens"],
+        "quantization": document["quantization"],
+        "pricing": pricing_of(document),
         "context_length": document["context_length"],
         "supported_parameters": document["supported_parameters"],
         # 0 is "normal". Only OpenRouter measures the other states of its scale.
         "status": 0 if document["availability"] == "online" else None,
     }
-    return endpoint | {name: value for name, value in maybe_missing.items() if value is not None}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
-def _pricing_of_row(document: Json) -> Json:
-    """Return prices of both input and output, as OpenRouter's list always does: embeddings have 0 for their output.
-
-    Only an embedding model can lack an output price here, because any other model would have no cost.
-    """
-    return {"completion": "0"} | pricing_of(document)
-
-
-def pricing_of(document: Json) -> Json:
+def pricing_of(document: Json) -> dict[str, str]:
     """Return the known prices, but never the per-token conversion of an hourly rate."""
     shown = document["pricing"] if document["price_basis"] != "hourly" else {}
     return {key: shown[key] for key in PRICING if shown.get(key) is not None}
@@ -234,15 +183,81 @@ def seller_of(document: Json) -> tuple[str, str]:
     return host, known.name if known else host
 
 
-def _variant(row: Row) -> str | None:
+def created_of(document: Json) -> int:
+    """Return when the model was created, else when the catalogue first had the offer, in Unix seconds."""
+    if document["created"] is not None:
+        return int(document["created"])
+    return int(datetime.fromisoformat(document["first_seen"]).timestamp())
+
+
+def variant_of(row: Row) -> str | None:
     return row.identity.variant or None if row.identity else None
 
 
-def _first_known(documents: Iterable[Json], path: str) -> Json:
-    """Return the first value at this path that is not null."""
-    for value in documents:
-        for part in path.split("."):
-            value = value[part]
-        if value is not None:
-            return value
-    return None
+def value_at(document: Json, path: str) -> Json:
+    for part in path.split("."):
+        document = document[part]
+    return document
+
+
+def _complete_pricing(document: Json) -> Mapping[str, str] | None:
+    """Return the prices, of both input and output; None if one is unknown.
+
+    Embeddings have 0 for their output, as OpenRouter writes it: they have no output tokens.
+    """
+    if document["price_status"] == "dynamic":
+        return DYNAMIC
+    pricing = pricing_of(document)
+    if document["model_type"] == ModelType.EMBEDDINGS and pricing:
+        pricing = {"completion": "0"} | pricing
+    return pricing if {"prompt", "completion"} <= pricing.keys() else None
+
+
+def _per_million(price: str) -> Decimal | None:
+    return None if price == DYNAMIC["prompt"] else money.per_million(Decimal(price))
+
+
+def _outputs(document: Json) -> list[str]:
+    """Return the kinds of output in OpenRouter's words, as far as the catalogue can tell them apart."""
+    transcribes = document["model_type"] == ModelType.SPEECH_TO_TEXT
+    words = _EMBEDDINGS | ({"text": "transcription"} if transcribes else {})
+    return [words.get(word, word) for word in document["architecture"]["output_modalities"]]
+
+
+def _row(document: Json, pricing: Mapping[str, str], outputs: list[str]) -> dict[str, Json]:
+    return {
+        "id": document["id"],
+        "object": "model",
+        "owned_by": document["provider_slug"] or document["id"].partition("/")[0],
+        "canonical_slug": document["canonical_slug"] or document["id"],
+        "hugging_face_id": document["hugging_face_id"],
+        "name": document["name"],
+        "created": created_of(document),
+        "description": document["description"],
+        "context_length": document["context_length"],
+        "architecture": _architecture(document["architecture"], outputs),
+        "pricing": pricing,
+        "top_provider": {
+            name: document["top_provider"][name] for name in ("context_length", "max_completion_tokens", "is_moderated")
+        },
+        "per_request_limits": None,
+        "supported_parameters": document["supported_parameters"],
+        "supported_voices": None,
+        "default_parameters": document["default_parameters"],
+        "knowledge_cutoff": document["knowledge_cutoff"],
+        "expiration_date": document["expires"],
+        "links": {"details": f"/api/v1/models/{document['id']}/endpoints"},
+    }
+
+
+def _architecture(architecture: Json, outputs: list[str]) -> Json:
+    """Leave out `tokenizer` if it is unknown: it is never null in OpenRouter's list."""
+    inputs = architecture["input_modalities"]
+    shown = {
+        "modality": modalities.arrow(tuple(inputs), tuple(outputs)),
+        "input_modalities": inputs,
+        "output_modalities": outputs,
+        "instruct_type": architecture["instruct_type"],
+    }
+    tokenizer = architecture["tokenizer"]
+    return shown if tokenizer is None else shown | {"tokenizer": tokenizer}
