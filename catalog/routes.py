@@ -15,10 +15,18 @@ from django.http import QueryDict
 from django.urls import URLPattern, URLResolver
 
 from catalog.api.limits import is_limited
+from catalog.formats.registry import FORMATS
 from catalog.memory import following
+from catalog.parameters.compatible import CompatibleFilterSet, header_of
 from catalog.parameters.endpoints import Endpoint
 from catalog.parameters.filterset import InvalidParameters
 from catalog.urls import urlpatterns
+
+_COMPATIBLE = tuple(
+    {f"/{address.split('/')[1]}/" for each in FORMATS.values() for route in each.routes for address in route.addresses}
+)
+"""How the addresses of formats begin. Only these are read leniently."""
+_SLASHES = re.compile("/{2,}")
 
 _PERSONAL = ("authentication_classes", "permission_classes", "throttle_classes")
 
@@ -50,6 +58,32 @@ class CacheableRoutes:
     def is_limited(self, path: str) -> bool:
         """Whether requests to this address count against the limits of clients."""
         return is_limited(path)
+
+    def address_of(self, path: str) -> str:
+        """Return the address of a format that the path means, without repeated slashes and one at its end.
+
+        Clients join addresses in this way. Other paths are returned unchanged.
+        """
+        if "//" not in path and not path.endswith("/"):
+            return path
+        address = _SLASHES.sub("/", path).rstrip("/")
+        return path if self._compatible(address) is None else address
+
+    def ignored(self, path: str, query: str) -> str:
+        """Return the names of the parameters that the address ignores, as the value of a header; maybe empty."""
+        endpoint = self._compatible(path) if query else None
+        if endpoint is None:
+            return ""
+        try:
+            filters = endpoint.filterset(QueryDict(query.encode("latin-1")))
+        except (InvalidParameters, SuspiciousOperation, UnicodeError):
+            return ""  # Django refuses the request
+        return header_of(filters.ignored) if isinstance(filters, CompatibleFilterSet) else ""
+
+    def _compatible(self, path: str) -> Endpoint | None:
+        """Return the endpoint of a format's address; None if it is another one."""
+        endpoint = self.endpoint_of(path) if path.startswith(_COMPATIBLE) else None
+        return endpoint if endpoint is not None and issubclass(endpoint.filterset, CompatibleFilterSet) else None
 
     def media_type_of(self, path: str) -> str | None:
         """Return the media type of the address's answers; None if they may not be cached."""

@@ -16,7 +16,7 @@ NEVER = ("/admin",)
 _ALLOW_ORIGIN = ("Access-Control-Allow-Origin", "*")
 _EXPOSE = (
     "Access-Control-Expose-Headers",
-    "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
+    "ETag, Gatewayz-Ignored, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
 )
 _ANSWER = (_ALLOW_ORIGIN, _EXPOSE)
 _PREFLIGHT = (

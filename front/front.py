@@ -48,6 +48,12 @@ class Cacheable(Protocol):
     def identity(self) -> object | None:
         """Return the object that the cached answers belong to; a new object drops them. None: nothing is served yet."""
 
+    def address_of(self, path: str) -> str:
+        """Return the address that the path means; most mean themselves."""
+
+    def ignored(self, path: str, query: str) -> str:
+        """Return which parameters of the query the address ignores, as the value of a header; maybe empty."""
+
     def media_type_of(self, path: str) -> str | None:
         """Return the media type of the address's answers, or None if they may not be cached."""
 
@@ -75,7 +81,7 @@ class Front:
         # Always a new one: a client's own would be written into the logs.
         request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
         environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
-        environ[ASKED_PATH] = environ["PATH_INFO"]
+        environ[ASKED_PATH] = environ["PATH_INFO"] = self._cacheable.address_of(environ["PATH_INFO"])
         reply = Reply(start_response, request_id, cors_headers=cors.answer_headers(environ["PATH_INFO"]))
         source, body = self._respond_or_report(environ, reply)
         self._counts.add(source, reply.status[:3], time.perf_counter() - began)
@@ -111,6 +117,8 @@ class Front:
                 environ.pop(header, None)
         if not _is_read(environ):
             return Source.DJANGO, self._application(environ, reply)
+        # Not in the cache: requests that differ in ignored parameters share one answer.
+        reply.ignored = self._cacheable.ignored(path, environ.get("QUERY_STRING", ""))
         request_key = _request_key(environ)
         cache = self._current_cache()
         variant = cache.find(request_key)
@@ -204,7 +212,7 @@ _WITHOUT_DJANGO = frozenset({Source.HIT, Source.REFUSED, Source.PREFLIGHT})
 class Reply:
     """Django's `start_response`: it adds the headers that every answer has, and keeps the status."""
 
-    __slots__ = ("_request_id", "_start_response", "cors_headers", "is_personal", "quota", "status")
+    __slots__ = ("_request_id", "_start_response", "cors_headers", "ignored", "is_personal", "quota", "status")
 
     def __init__(self, start_response: StartResponse, request_id: str, *, cors_headers: cors.Headers) -> None:
         self._start_response = start_response
@@ -215,6 +223,8 @@ class Reply:
         """Set for requests with a key: no shared cache may store their answers."""
         self.quota: Quota | None = None
         """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
+        self.ignored = ""
+        """The names of the parameters that the answer does not depend on."""
 
     def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
         self.status = status
@@ -222,6 +232,8 @@ class Reply:
             headers = list(map(_private, headers))
         if self.quota is not None:
             headers = [*headers, *self.quota.headers]
+        if self.ignored:
+            headers = [*headers, ("Gatewayz-Ignored", self.ignored)]
         return self._start_response(
             status, [*headers, *self.cors_headers, ("X-Request-ID", self._request_id)], *exc_info
         )
@@ -281,7 +293,9 @@ def _answer(environ: Environ, reply: Reply, variant: Variant) -> Iterable[bytes]
 
 
 def _refuse(environ: Environ, reply: Reply, refusal: Refusal) -> Iterable[bytes]:
-    headers, body = refusal.answer(path=environ[ASKED_PATH], request_id=environ["HTTP_X_REQUEST_ID"])
+    headers, body = refusal.answer(
+        path=environ[ASKED_PATH], request_id=environ["HTTP_X_REQUEST_ID"], accept=environ.get("HTTP_ACCEPT", "")
+    )
     reply(refusal.status_line, headers)
     return [body]
 

@@ -18,6 +18,9 @@ DROP_IN = ("/api/v1/", "/v1/")
 ASKED_PATH = "gatewayz.asked_path"
 """The key of the environ that has the requested path: Django overwrites a path that is not UTF-8."""
 
+MEDIA_TYPE = "application/problem+json"
+JSON = "application/json"
+
 _ERROR_TYPES = {404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -60,6 +63,13 @@ def kind_of(status: int) -> Kind:
 def instance_of(path: str) -> str:
     """Return the path as a URI reference; `path` is the server's, each character a byte."""
     return quote(path, safe="/~:@!$&'()*+,;=", encoding="latin-1")
+
+
+def media_type_of(instance: str, accept: str) -> str:
+    """Return the media type of an error. SDKs of OpenRouter accept only JSON, and parse no error of another type."""
+    accepted = {part.partition(";")[0].strip() for part in accept.lower().split(",")}
+    is_json_only = JSON in accepted and accepted.isdisjoint({MEDIA_TYPE, "application/*", "*/*"})
+    return JSON if is_json_only and instance.startswith(DROP_IN) else MEDIA_TYPE
 
 
 def problem_document(

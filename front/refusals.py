@@ -8,7 +8,7 @@ from http import HTTPStatus
 import orjson
 
 from access.limits import Quota
-from front.problems import instance_of, problem_document
+from front.problems import instance_of, media_type_of, problem_document
 
 Headers = list[tuple[str, str]]
 
@@ -26,7 +26,7 @@ class Refusal:
     def status_line(self) -> str:
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
-    def answer(self, *, path: str, request_id: str) -> tuple[Headers, bytes]:
+    def answer(self, *, path: str, request_id: str, accept: str = "") -> tuple[Headers, bytes]:
         """Return the headers and the body; `path` is the server's, each character a byte."""
         body = orjson.dumps(
             problem_document(
@@ -37,7 +37,7 @@ class Refusal:
             )
         )
         described = [
-            ("Content-Type", "application/problem+json"),
+            ("Content-Type", media_type_of(instance_of(path), accept)),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Length", str(len(body))),

@@ -22,7 +22,7 @@ from catalog.memory.following import NotReady
 from catalog.models.patience import Busy
 from catalog.parameters.endpoints import NotFound
 from catalog.parameters.filterset import InvalidParameters
-from front.problems import ASKED_PATH, instance_of, problem_document
+from front.problems import ASKED_PATH, instance_of, media_type_of, problem_document
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,8 @@ def problem(
         kind=kind,
         errors=errors,
     )
-    response = HttpResponse(orjson.dumps(body), status=status, content_type="application/problem+json", headers=headers)
+    media_type = media_type_of(body["instance"], request.META.get("HTTP_ACCEPT", ""))
+    response = HttpResponse(orjson.dumps(body), status=status, content_type=media_type, headers=headers)
     response["Cache-Control"] = "no-store"
     return response
 

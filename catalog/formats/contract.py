@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from catalog.memory.snapshot import Snapshot
+from catalog.parameters.compatible import CompatibleFilterSet
 from catalog.parameters.endpoints import JSON, Query
-from catalog.parameters.filters import NoParameters
-from catalog.parameters.filterset import SelectionFilterSet
 
 Json = Any
 ID = "{model_id}"
@@ -36,8 +35,8 @@ class Route:
     summary: str
     shape: Json
     """The JSON Schema of the answer. It may refer to the format's `shapes` by `shapes.ref`."""
-    filterset: type[SelectionFilterSet] = NoParameters
-    """The query parameters that the route takes."""
+    filterset: type[CompatibleFilterSet] = CompatibleFilterSet
+    """The query parameters that the route takes; it ignores others."""
     media_type: str = JSON
 
     @property

@@ -1,4 +1,4 @@
-"""OpenRouter's lists: models with the prices of their cheapest offers, and the services that run them.
+"""OpenRouter's lists: its own offers, all offers of one of its models, and the services that run them.
 
 OpenRouter answers below `/api/v1`. Clients that were set up for OpenAI's `/v1` find what is OpenRouter's there too.
 """
@@ -10,19 +10,17 @@ from typing import Any
 
 import orjson
 
-from catalog.formats import model_list, model_shapes
+from catalog.formats import openrouter_list, openrouter_shapes
 from catalog.formats.contract import Format, Route
+from catalog.formats.openrouter_shapes import ARCHITECTURE
 from catalog.formats.shapes import array, count, record, ref, text, words
 from catalog.memory.snapshot import Snapshot
+from catalog.parameters.compatible import OpenRouterFilterSet
 from catalog.parameters.endpoints import Query
-from catalog.parameters.filters import DropInFilterSet
 
 Json = Any
 
 _API, _BOTH = ("/api/v1",), ("/api/v1", "/v1")
-_OF_MODEL = ("id", "name", "created", "description", "architecture", "endpoints")
-"""The fields of a row that OpenRouter's answer about a model's endpoints has."""
-
 _SELLER = record(
     {
         "name": text("The display name."),
@@ -40,31 +38,25 @@ _ENDPOINTS = record(
         "name": text("The display name."),
         "created": count("When the model was created, or if that is unknown, first listed here; in Unix seconds."),
         "description": text("The gateway's text."),
-        "architecture": ref("DropInArchitecture"),
-        "endpoints": array(ref("Endpoint"), "All offers of the model, cheapest first."),
+        "architecture": record(
+            {**ARCHITECTURE, "tokenizer": text("The tokeniser family.", null=True)},
+        ),
+        "endpoints": array(ref("Endpoint"), "The offers of the model at all gateways, cheapest first."),
     }
 )
 
 
 def _count(snapshot: Snapshot, query: Query) -> bytes:
-    return orjson.dumps({"data": {"count": len(model_list.wanted(snapshot, query))}})
+    return orjson.dumps({"data": {"count": len(openrouter_list.wanted(snapshot, query))}})
 
 
 def _row_in_data(snapshot: Snapshot, query: Query) -> bytes | None:
-    found = model_list.row_body(snapshot, query)
+    found = openrouter_list.row_body(snapshot, query)
     return None if found is None else orjson.dumps({"data": orjson.Fragment(found)})
 
 
-def _endpoints(snapshot: Snapshot, query: Query) -> bytes | None:
-    found = model_list.row_body(snapshot, query)
-    if found is None:
-        return None
-    row = orjson.loads(found)
-    return orjson.dumps({"data": {name: row[name] for name in _OF_MODEL}})
-
-
 def _providers(snapshot: Snapshot, query: Query) -> bytes:
-    return orjson.dumps({"data": model_list.listing_of(snapshot).sellers})
+    return orjson.dumps({"data": openrouter_list.sellers_of(snapshot).rows})
 
 
 _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
@@ -72,40 +64,40 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         path="models",
         prefixes=_API,
         operation_id="list_models_as_openrouter",
-        summary="One row for each model, as OpenRouter lists them",
+        summary="OpenRouter's offers, as OpenRouter lists them",
         shape=ref("DropInList"),
-        filterset=DropInFilterSet,
-    ): model_list.list_body,
+        filterset=OpenRouterFilterSet,
+    ): openrouter_list.list_body,
     Route(
         path="models/user",
         prefixes=_BOTH,
         operation_id="list_models_of_user_as_openrouter",
         summary="The same list; this service has no models of individual users",
         shape=ref("DropInList"),
-        filterset=DropInFilterSet,
-    ): model_list.list_body,
+        filterset=OpenRouterFilterSet,
+    ): openrouter_list.list_body,
     Route(
         path="models/count",
         prefixes=_BOTH,
         operation_id="count_models_as_openrouter",
         summary="How many rows the list has",
         shape=record({"data": record({"count": count("The number of rows of the list with the same parameters.")})}),
-        filterset=DropInFilterSet,
+        filterset=OpenRouterFilterSet,
     ): _count,
     Route(
         path="models/{model_id}/endpoints",
         prefixes=_BOTH,
         operation_id="list_endpoints_as_openrouter",
-        summary="All offers of a model, cheapest first",
+        summary="The offers of a model at all gateways, cheapest first",
         shape=record({"data": _ENDPOINTS}),
-    ): _endpoints,
+    ): openrouter_list.endpoints_body,
     Route(
         path="models/{model_id}",
         prefixes=_API,
         operation_id="read_bare_model_as_openrouter",
         summary="One row of the list, by its id or by that of any offer of the model",
         shape=ref("DropInModel"),
-    ): model_list.row_body,
+    ): openrouter_list.row_body,
     Route(
         path="model/{model_id}",
         prefixes=_BOTH,
@@ -128,11 +120,11 @@ class OpenRouter(Format):
     name = "OpenRouter"
     docs_url = "https://openrouter.ai/docs/api_reference/models"
     routes = tuple(_ANSWERS)
-    shapes = model_shapes.SHAPES
-    not_found = model_list.NOT_FOUND
+    shapes = openrouter_shapes.SHAPES
+    not_found = openrouter_list.NOT_FOUND
 
     def answer(self, route: Route, snapshot: Snapshot, query: Query) -> bytes | None:
         return _ANSWERS[route](snapshot, query)
 
     def ids(self, snapshot: Snapshot) -> Sequence[str]:
-        return list(model_list.listing_of(snapshot).models)
+        return list(openrouter_list.listing_of(snapshot).models)

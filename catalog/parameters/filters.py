@@ -12,12 +12,10 @@ from catalog.parameters.kinds import (
     ChangeCursor,
     ChangeKinds,
     Ids,
-    ModalityNames,
     PastMoment,
     RevisionNumber,
     WholeNumber,
     Word,
-    Words,
 )
 from catalog.parameters.offer_filters import (
     DEFAULT_LIMIT,
@@ -89,17 +87,6 @@ class ResolveFilterSet(SelectionFilterSet):
     """The parameter of `/catalog/resolve`."""
 
     id = Word("An id or a name of a model, in any spelling.", example="deepseek-r1", required=True)
-
-
-class DropInFilterSet(SelectionFilterSet):
-    """The parameters of `/api/v1/models`: those of OpenRouter's list that the catalogue supports."""
-
-    supported_parameters = Words("Only models that accept all of these request parameters.", example="tools")
-    input_modalities = ModalityNames("Only models that accept all of these as input.", example="image")
-    output_modalities = ModalityNames(
-        "Only models that produce any of these; `all` selects every model. Default: `text`, as at OpenRouter.",
-        example="all",
-    )
 
 
 class HistoryFilterSet(SelectionFilterSet):

@@ -28,6 +28,7 @@ CONSTANT = re.compile(r"(\w+)\.([A-Z][A-Z_]+)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 ELSEWHERE = {
+    "var/": "`make run` makes it",
     "logins.json": "it is in DATA_DIR after a wrong login",
     "gatewayz-42.csv": "the name of a download",
 }

@@ -37,7 +37,8 @@ WRITES = [address.path() for address in declared() if address.method == "POST"]
 def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 5
     settings.API_KEY_RATE_LIMIT_PER_MINUTE = 7
-    publish(token_priced_record(), offer_record("maker/other"))
+    publish(token_priced_record(), gateway="openrouter")  # OpenRouter's list has only its own offers
+    publish(offer_record("maker/other"))
     following.FOLLOWER.refresh()
     following.FOLLOWER.keys.refresh()
     return Web()

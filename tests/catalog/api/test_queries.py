@@ -28,7 +28,7 @@ def test_what_does_not_declare_that_it_reads_tables_reads_none(
     with django_assert_num_queries(0):
         status = client.get(address).status_code
 
-    # The lists for other services' clients have no model that is sold by the hour.
+    # OpenRouter's list has no model that Chutes sells.
     assert status == 200 or (status == 404 and address.startswith(("/v1/", "/api/v1/")))
 
 

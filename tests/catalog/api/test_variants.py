@@ -97,10 +97,17 @@ def test_the_variant_is_never_the_cheapest_offer_of_its_model(client: Client, wo
 
 @pytest.mark.usefixtures("listed")
 def test_the_lists_of_other_services_leave_the_variant_out(client: Client, word: str) -> None:
-    [model] = read(client, "/api/v1/models")["data"]
+    rows = read(client, "/api/v1/models")["data"]
+    endpoints = read(client, "/api/v1/models/acme/big-3/endpoints")["data"]["endpoints"]
+    [model] = read(client, "/v1/models?all=true")["data"]
 
-    assert (model["id"], model["pricing"]) == ("acme/big-3", BASE)
-    assert [endpoint["model_id"] for endpoint in model["endpoints"]] == ["acme/big-3"]
+    prices = {row["id"]: row["pricing"] for row in rows}
+    assert prices.pop("acme/big-3") == BASE
+    # OpenRouter's list has its variants of unknown kinds too, at their own prices.
+    assert list(prices) == ([] if word == "batch" else [f"acme/big-3:{word}"])
+    assert model["pricing"] == BASE
+    for shown in (endpoints, model["endpoints"]):
+        assert [endpoint["model_id"] for endpoint in shown] == ["acme/big-3"]
     assert list(read(client, "/litellm/model_prices.json")) == ["openrouter/acme/big-3"]
 
 
@@ -124,6 +131,9 @@ def test_a_model_that_is_sold_in_batches_alone_is_in_no_list_of_another_service(
     following.FOLLOWER.refresh()
 
     assert read(client, "/api/v1/models")["data"] == []
+    assert read(client, "/v1/models")["data"] == []
+    [model] = read(client, "/v1/models?all=true")["data"]
+    assert model.keys().isdisjoint({"pricing", "endpoints"})
     assert read(client, "/litellm/model_prices.json") == {}
 
 

@@ -110,6 +110,7 @@ def test_shapes_of_other_services_say_nothing_that_is_not_so(client: Client) -> 
     # OpenRouter writes 0 for the output of embeddings; 0 for the text of an image model would make it the cheapest.
     assert {row["id"]: row["pricing"] for row in rows} == {
         "acme/chat": {"prompt": "0.000001", "completion": "0.000002"},
+        "acme/chat:free": {"prompt": "0", "completion": "0"},
         "acme/vectors": {"prompt": "0.00000001", "completion": "0"},
     }
     assert litellm.keys() == {"openrouter/acme/chat", "openrouter/acme/chat:free", "openrouter/acme/vectors"}

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from catalog.documents import reading, rendering
-from catalog.formats import litellm, model_rows
+from catalog.formats import litellm, openrouter_rows
 from catalog.pricing import costing, meters, workloads
 from catalog.publication.overlay import overlay
 from catalog.records import Condition, OfferRecord, PriceRecord, UnclearPrice
@@ -166,7 +166,7 @@ def test_litellm_is_given_no_offer_with_an_unclear_price(conditions: tuple[Condi
 
 
 def test_clients_of_openrouters_list_get_no_null() -> None:
-    assert model_rows.pricing_of(shown(offer(unclear(meters.INPUT_TEXT_CACHE_READ)))) == {
+    assert openrouter_rows.pricing_of(shown(offer(unclear(meters.INPUT_TEXT_CACHE_READ)))) == {
         "prompt": "0.000001",
         "completion": "0.000002",
     }

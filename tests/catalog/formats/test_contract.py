@@ -161,16 +161,48 @@ def test_every_address_is_served_from_the_response_cache_and_counts_against_the_
 
 
 @each_route
-def test_an_unknown_parameter_and_an_unknown_id_are_refused(
-    client: Client, served: Snapshot, of: Format, route: Route
-) -> None:
+def test_an_unknown_id_is_not_found(client: Client, served: Snapshot, of: Format, route: Route) -> None:
     for address in route.addresses:
-        unknown = address.replace(ID, "acme/nothing")
-        assert problem_of(client.get(f"{unknown}?bogus=1"), status=400)["errors"]
         if ID in address:
-            assert problem_of(client.get(unknown), status=404)["detail"].startswith(
+            unknown = address.replace(ID, "acme/nothing")
+            assert problem_of(client.get(f"{unknown}?bogus=1"), status=404)["detail"].startswith(
                 f"{of.not_found} /catalog/resolve?id="
             )
+
+
+@each_format
+def test_unknown_parameters_are_ignored_and_named_and_do_not_fill_the_cache(of: Format, served: Snapshot) -> None:
+    web = Web()
+    for _, query, _ in golden.requests(of):
+        plain, *others = (web.ask(query.path, text) for text in ("", "client_version=1", "b=&a=2&b=3"))
+        unchanged = web.ask(query.path, "x=1", HTTP_IF_NONE_MATCH=str(plain["ETag"]))
+        head = web.ask(query.path, "client_version=1", method="HEAD")
+
+        assert plain["Gatewayz-Ignored"] is None
+        assert [other["Gatewayz-Ignored"] for other in others] == ["client_version", "a, b"]
+        assert all((other.status, other.body) == (plain.status, plain.body) for other in others)
+        assert (unchanged.status, unchanged["Gatewayz-Ignored"]) == ("304 Not Modified", "x")
+        assert (head.body, head["Gatewayz-Ignored"]) == (b"", "client_version")
+        assert web.asked_django.count(query.path) == 1
+
+
+@each_format
+def test_repeated_slashes_and_one_at_the_end_do_not_count(of: Format, served: Snapshot) -> None:
+    web = Web()
+    for _, query, _ in golden.requests(of):
+        plain = web.ask(query.path)
+        for spelling in (f"{query.path}/", f"/{query.path}", f"//{query.path.replace('/', '//')}//"):
+            assert web.ask(spelling).lasting == plain.lasting
+        assert web.asked_django.count(query.path) == 1
+
+
+@pytest.mark.parametrize("path", ["/catalog/gateways/bogus/", "//catalog/models", "/catalog//models", "//admin/"])
+def test_other_addresses_are_as_strict_as_before(served: Snapshot, path: str) -> None:
+    web = Web()
+
+    assert web.ask(path).status.startswith("404")
+    assert web.asked_django == [path]
+    assert web.ask("/catalog/models", "client_version=1").status.startswith("400")
 
 
 @each_route

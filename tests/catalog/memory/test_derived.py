@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.formats import litellm, model_list
+from catalog.formats import canonical_list, litellm, openrouter_list
 from catalog.memory import derived, index
 from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
@@ -28,16 +28,20 @@ def content_of_models(models: canonical.Models) -> object:
     return [(models.meant_by(asked), models.rows_of(asked)) for asked in ASKED]
 
 
-def content_of_listing(listing: model_list.Listing) -> object:
-    return list(listing.models.items()), listing.by_slug, listing.sellers
+def content_of_openrouter(listing: openrouter_list.Listing) -> object:
+    return list(listing.models.items()), listing.by_slug
 
 
 CONTENT: Mapping[derived.Once[Any], Callable[[Any], object]] = {
     canonical.models_of: content_of_models,
-    model_list.listing_of: content_of_listing,
+    openrouter_list.listing_of: content_of_openrouter,
+    openrouter_list.sellers_of: lambda made: made.rows,
+    canonical_list.listing_of: lambda made: list(made.by_slug.items()),
     litellm.map_of: lambda made: made.body,
 }
-made_of_snapshots = pytest.mark.parametrize("made_of", CONTENT, ids=["models", "drop-in list", "LiteLLM's map"])
+made_of_snapshots = pytest.mark.parametrize(
+    "made_of", CONTENT, ids=["models", "OpenRouter's list", "sellers", "OpenAI's list", "LiteLLM's map"]
+)
 
 
 @made_of_snapshots

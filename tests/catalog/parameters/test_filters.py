@@ -22,7 +22,6 @@ from catalog.memory.index import Index
 from catalog.memory.rows import FACETS, Row
 from catalog.memory.selection import SORTS, Selection
 from catalog.normalize import dates
-from catalog.parameters.filters import DropInFilterSet
 from catalog.parameters.filterset import InvalidParameters
 from catalog.parameters.offer_filters import NarrowingFilterSet, OfferFilterSet
 from catalog.parameters.pages import page_of
@@ -398,13 +397,6 @@ def test_equal_queries_have_one_canonical_query(spellings: list[str], expected: 
     assert len(meant) == 1
     assert None not in meant
     assert expected is None or meant == {expected}
-
-
-def test_drop_in_lists_accept_the_modality_names_of_gateways() -> None:
-    query = DropInFilterSet(QueryDict("output_modalities=Embeddings,speech,transcription,all&input_modalities=Image"))
-
-    assert query.values["output_modalities"] == ["embedding", "audio", "text", "all"]
-    assert query.values["input_modalities"] == ["image"]
 
 
 @given(catalogues(), questions())
