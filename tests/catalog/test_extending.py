@@ -81,7 +81,7 @@ def test_a_new_filter_is_two_files(tmp_path: Path) -> None:
     fact = '    "full_name": lambda shown: _folded(shown["name"]),'
     label = '"Only offers with any of these full names."'
     parameter = f'    full_name = Names({label}, narrow="having_any", of="full_name", example="DeepSeek-R1")'
-    insert(copy / "catalog/memory/index.py", line=fact, below="FACETS: ")
+    insert(copy / "catalog/memory/rows.py", line=fact, below="FACETS: ")
     insert(copy / "catalog/parameters/offer_filters.py", line=parameter, below="    gateway = gateway_parameter()")
 
     everything, one, again, stats, table, wrong, schema = ask(
