@@ -39,6 +39,8 @@ class Route:
     filterset: type[SelectionFilterSet] = NoParameters
     """The query parameters that the route takes."""
     media_type: str = JSON
+    description: str = ""
+    """What is special about the route. It comes before the reference to the format's service and page."""
 
     @property
     def addresses(self) -> list[str]:
@@ -57,6 +59,8 @@ class Format(ABC):
     routes: ClassVar[Sequence[Route]]
     shapes: ClassVar[Mapping[str, Json]] = {}
     """The shapes that the routes refer to, by their names in the OpenAPI document."""
+    example_id: ClassVar[str] = "deepseek/deepseek-r1"
+    """An id that the routes with an `ID` answer with the bundled catalogue."""
     not_found: ClassVar[str] = "There is nothing of this id in this format."
     """The sentence of the 404 that clients get if `answer` returns None."""
 
