@@ -242,18 +242,17 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gatewayz",
-    "DESCRIPTION": "The open catalogue of AI models: what every gateway sells, at what price, since when.",
     "VERSION": "0.1.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SORT_OPERATION_PARAMETERS": False,
-    "TAGS": [{"name": "catalogue"}, {"name": "drop-in"}, {"name": "health"}],  # in this order on the page
     "PREPROCESSING_HOOKS": [
         "catalog.api.schema.without_trailing_slashes",
         "catalog.api.schema.without_aliases",
     ],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "catalog.api.schema.with_introduction",
         "catalog.api.schema.with_security_schemes",
         "catalog.api.formats.with_shapes",
     ],

@@ -27,10 +27,11 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from catalog.api import answers
+from catalog.api.introduction import Tag
 from catalog.memory import following
 from catalog.memory.following import NotReady
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters.endpoints import JSON, Answering, Endpoint, Query
+from catalog.parameters.endpoints import JSON, Answering, Endpoint, PathVariable, Query
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
 from front.answers import Answer
@@ -50,6 +51,10 @@ class CatalogView(APIView):
     """A view at an address of its own, which declares its endpoint."""
 
     endpoint: Endpoint = Endpoint()
+    tag: ClassVar[str] = Tag.MODELS
+    """The group of its operations in the OpenAPI document."""
+    variable: ClassVar[PathVariable | None] = None
+    """The variable part of its addresses, for the OpenAPI document."""
 
     def query(self, request: Request) -> Query:
         """Return what the request asks for. Raise InvalidParameters if a parameter is invalid."""
@@ -111,6 +116,8 @@ def read(
     filterset: type[SelectionFilterSet] = NoParameters,
     *,
     summary: str,
+    description: str = "",
+    tag: str = "",
     responses: Any,
     media_type: str = JSON,
     is_cacheable: bool = True,
@@ -126,6 +133,8 @@ def read(
     endpoint = Endpoint(
         name=answer.__name__,
         summary=summary,
+        description=description,
+        tag=tag,
         filterset=filterset,
         media_type=media_type,
         is_cacheable=is_cacheable,
@@ -160,13 +169,13 @@ Method = Callable[[Any, Request, Query], Answer | HttpResponse]
 
 
 def operation(
-    name: str, *, summary: str, responses: Any, request: Any = None
+    name: str, *, summary: str, description: str = "", responses: Any, request: Any = None
 ) -> Callable[[Method], Callable[..., HttpResponse]]:
     """Declare what a method of a viewset does that needs the request: its body, or who asks.
 
     `name` is the operation's id in the OpenAPI document. Such an endpoint takes no parameters and is never cached.
     """
-    endpoint = Endpoint(name=name, summary=summary, request=request, responses=responses)
+    endpoint = Endpoint(name=name, summary=summary, description=description, request=request, responses=responses)
 
     def declared(method: Method) -> Callable[..., HttpResponse]:
         @wraps(method)

@@ -14,7 +14,7 @@ from catalog.api.hints import resolve_address
 from catalog.api.shapes.canonical import CanonicalSerializer, ResolveSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
-from catalog.parameters.endpoints import NotFound, Query
+from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
 from catalog.reports import asked, comparison
 from catalog.reports.canonical import models_of
 from catalog.reports.comparison import Compared
@@ -70,11 +70,14 @@ def resolve_id(snapshot: Snapshot, query: Query) -> Answer:
 class Canonical(CatalogViewSet):
     prefix = "catalog/canonical"
     lookup_url_kwarg, lookup_value_converter = "slug", "path"
+    variable = PathVariable("The slug of the canonical model, as `canonical_model` of its offers has it.", EXAMPLE_ID)
 
     retrieve = read(
         read_canonical_model,
         filters.WorkloadFilterSet,
         summary="One model and all its offers, cheapest first for a workload; a merged model's slug redirects (308)",
+        description="Compares what the gateways charge for the same model. Offers without a cost come last, each with "
+        "the reason. `differences` lists the facts that the gateways report differently.",
         responses=CanonicalSerializer,
     )
 
@@ -86,6 +89,8 @@ class Resolve(CatalogViewSet):
         resolve_id,
         filters.ResolveFilterSet,
         summary="The model that an id or a name means, in any spelling",
+        description="Start here if you do not have the exact id. The answer explains the rule that found the model. If "
+        "several models may be meant, it has none and lists the candidates.",
         responses=ResolveSerializer,
     )
 

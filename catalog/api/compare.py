@@ -7,6 +7,7 @@ from itertools import chain
 
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.introduction import Tag
 from catalog.api.shapes.costs import CompareSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
@@ -40,10 +41,13 @@ def compare_models(snapshot: Snapshot, query: Query) -> Answer:
 
 class Compare(CatalogViewSet):
     prefix = "catalog/compare"
+    tag = Tag.COSTS
 
     list = read(
         compare_models,
         CompareFilterSet,
         summary="Up to ten models side by side, each with its cheapest offer for a workload",
+        description="Shows what separates the models: prices, context, modalities, parameters. The workload is by "
+        "default a usual one for their kind, so that the costs can be compared.",
         responses=CompareSerializer,
     )

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse
 from pyroaring import BitMap
 from rest_framework.request import Request
 
 from catalog.api import answers, bodies, estimate_body
 from catalog.api.base import CatalogViewSet, current, operation
 from catalog.api.estimate_body import EstimateBody
+from catalog.api.introduction import Tag
 from catalog.api.shapes.costs import EstimateSerializer
 from catalog.api.shapes.problems import ProblemSerializer
 from catalog.memory.selection import Selection
@@ -56,11 +57,19 @@ def estimate_cost(snapshot: Snapshot, body: EstimateBody) -> Answer:
 
 class Estimates(CatalogViewSet):
     prefix = "catalog/estimate"
+    tag = Tag.COSTS
 
     @operation(
         "estimate_cost",
         summary="What a workload costs at each offer, cheapest first, with each line of the sum",
-        request={bodies.MEDIA_TYPE: EstimateBody.model_json_schema()},
+        description="The sum is exact and includes tiers, caches, batch prices and times of day. Offers without a cost "
+        "are counted by reason in `uncosted`; they are never taken for free.",
+        request={
+            bodies.MEDIA_TYPE: OpenApiRequest(
+                EstimateBody.model_json_schema(),
+                examples=[OpenApiExample("A chat model, a million input tokens", value=estimate_body.EXAMPLE)],
+            )
+        },
         responses={
             200: EstimateSerializer,
             **{

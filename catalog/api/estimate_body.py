@@ -9,15 +9,14 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django.http import QueryDict
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from catalog.api import bodies
-from catalog.api.shapes.fields import MONEY
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem
 from catalog.parameters.kinds import LONGEST_VALUE, Parameter
 from catalog.parameters.offer_filters import LARGEST_LIMIT, LARGEST_OFFSET, NarrowingFilterSet
 from catalog.pricing import money, workloads
-from catalog.pricing.quantities import problem_of_quantity
+from catalog.pricing.quantities import MAX_DIGITS, problem_of_quantity
 
 Json = Any
 
@@ -34,7 +33,12 @@ def _quantity(value: object) -> Decimal:
     return Decimal(value)
 
 
-_QUANTITY = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": MONEY}]}
+_QUANTITY = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 10**MAX_DIGITS - 1},
+        {"type": "string", "pattern": rf"^(?=(\.?[0-9]){{1,{MAX_DIGITS}}}$)[0-9]+(\.[0-9]+)?$"},
+    ]
+}
 Quantity = Annotated[Decimal, BeforeValidator(_quantity), WithJsonSchema(_QUANTITY)]
 
 
@@ -54,6 +58,8 @@ def _stated(label: str) -> Any:
 
 class WorkloadBody(bodies.Body):
     """The quantities of `costing.Workload`: numbers, or decimal text for exact fractions."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     input_tokens: Quantity = _of("Input tokens of text, including the cached and cache-written ones.")
     cached_input_tokens: Quantity = _of("The part of `input_tokens` that is read from a cache.")
@@ -106,9 +112,16 @@ _FILTERS = {
 }
 
 
+EXAMPLE: Json = {
+    "workload": {"input_tokens": 1_000_000, "output_tokens": 250_000},
+    "filters": {"model_type": "LLM", "context_length_min": 32768},
+    "limit": 10,
+}
+
+
 class EstimateBody(bodies.Body):
     workload: Annotated[WorkloadBody, WithJsonSchema(WorkloadBody.model_json_schema())] = Field(
-        description="The workload to cost."
+        description="The workload to cost. At least one quantity must be above 0: an empty one costs 0 everywhere."
     )
     filters: Annotated[dict[str, Any], WithJsonSchema(_FILTERS)] = Field(
         default_factory=dict, description="Only offers that match these query parameters of `/catalog/models`, by name."
@@ -118,6 +131,7 @@ class EstimateBody(bodies.Body):
         description="Only offers of these models, each named as in `/catalog/compare`.",
         min_length=1,
         max_length=MOST_IDS,
+        json_schema_extra={"uniqueItems": True},
     )
     limit: int = Field(50, ge=0, le=LARGEST_LIMIT, description="The maximum number of offers in `data`.")
     offset: int = Field(0, ge=0, le=LARGEST_OFFSET, description="The number of offers to skip in `data`.")

@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 
 from catalog.api import answers, spreadsheet
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.introduction import Tag
 from catalog.api.shapes.exports import ExportSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -39,6 +40,7 @@ def export_csv(snapshot: Snapshot, query: Query) -> Answer:
 
 class Exports(CatalogViewSet):
     prefix = "catalog"
+    tag = Tag.EXPORTS
 
     json = read(
         export_json,
@@ -46,6 +48,7 @@ class Exports(CatalogViewSet):
         detail=False,
         url_path="export.json",
         summary="All offers that match, in one JSON document",
+        description="The rows of `/catalog/models` without pages. Takes the same filters.",
         responses=ExportSerializer,
     )
     ndjson = read(
@@ -55,6 +58,7 @@ class Exports(CatalogViewSet):
         url_path="export.ndjson",
         media_type=NDJSON,
         summary="All offers that match, one JSON document on each line",
+        description="For data tools and streams: each line is a row of `/catalog/models`.",
         responses=OpenApiTypes.STR,
     )
     csv = read(
@@ -64,6 +68,7 @@ class Exports(CatalogViewSet):
         url_path="export.csv",
         media_type=CSV,
         summary="All offers that match, as a table",
+        description="One row for each offer and one column for each fact; the first line has the names of the columns.",
         responses=OpenApiTypes.STR,
     )
 

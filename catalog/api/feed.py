@@ -18,6 +18,7 @@ from catalog import registry
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
 from catalog.api.history import wanted
+from catalog.api.introduction import Tag
 from catalog.documents.differences import DESCRIBING, PRICED, Kind, PriceChange
 from catalog.history import feed
 from catalog.history.versions import Change
@@ -57,6 +58,7 @@ def read_change_feed(snapshot: Snapshot, query: Query) -> Answer:
 
 class ChangeFeed(CatalogViewSet):
     prefix = "catalog"
+    tag = Tag.HISTORY
 
     atom = read(
         read_change_feed,
@@ -66,6 +68,7 @@ class ChangeFeed(CatalogViewSet):
         media_type=MEDIA_TYPE,
         reads_tables=True,
         summary="The newest changes as an Atom feed",
+        description="For feed readers and chat rooms. Filters such as `kind=repriced` choose what to subscribe to.",
         responses=OpenApiTypes.STR,
     )
 

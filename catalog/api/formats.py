@@ -9,13 +9,16 @@ from django.urls import URLPattern, path
 from catalog.api import answers
 from catalog.api.base import ReadView
 from catalog.api.hints import resolve_address
+from catalog.api.introduction import Tag
 from catalog.formats.contract import ID, Format, Route
 from catalog.formats.registry import FORMATS
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters.endpoints import Endpoint, NotFound, Query
+from catalog.parameters.endpoints import Endpoint, NotFound, PathVariable, Query
 from front.answers import Answer
 
 Json = Any
+
+_ID = "An id of the list, or that of any offer of the model; it may have slashes."
 
 
 def urlpatterns() -> list[URLPattern]:
@@ -38,7 +41,9 @@ def endpoint_of(of: Format, route: Route, *, is_alias: bool = False) -> Endpoint
     return Endpoint(
         name=route.operation_id,
         summary=route.summary,
-        tag="drop-in",
+        description=_description(of, route),
+        tag=Tag.FORMATS,
+        variable=PathVariable(_ID, of.example_id) if ID in route.path else None,
         is_alias=is_alias,
         filterset=route.filterset,
         media_type=route.media_type,
@@ -46,6 +51,11 @@ def endpoint_of(of: Format, route: Route, *, is_alias: bool = False) -> Endpoint
         answer=answer,
         responses={(200, route.media_type): route.shape},
     )
+
+
+def _description(of: Format, route: Route) -> str:
+    reference = f"For clients of [{of.name}]({of.docs_url}); see [the guide](/docs/formats/{of.slug})."
+    return f"{route.description} {reference}".lstrip()
 
 
 def with_shapes(result: Json, **options: object) -> Json:

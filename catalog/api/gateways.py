@@ -12,6 +12,7 @@ from django.utils import timezone
 from catalog import queries
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.introduction import Tag
 from catalog.api.shapes.gateways import GatewayListSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.normalize import dates
@@ -37,12 +38,15 @@ def list_gateways(snapshot: Snapshot, query: Query) -> Answer:
 
 class Gateways(CatalogViewSet):
     prefix = "catalog/gateways"
+    tag = Tag.GATEWAYS
 
     list = read(
         list_gateways,
         is_cacheable=False,
         reads_tables=True,
         summary="The gateways, how fresh their data is, and how their last run ended",
+        description="Check it before relying on a price: `state` shows whether the gateway's list was read recently. "
+        "The answer is about this moment and is never cached.",
         responses=GatewayListSerializer,
     )
 

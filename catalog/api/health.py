@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 
 from catalog.api import answers
 from catalog.api.base import CatalogView, current, to_django
+from catalog.api.introduction import Tag
 from catalog.api.shapes.gateways import HealthSerializer, ReadySerializer
 from catalog.memory import following
 from catalog.memory.following import NotReady
@@ -19,7 +21,13 @@ Json = Any
 
 
 class Alive(CatalogView):
-    endpoint = Endpoint(name="healthz", summary="The process is alive", responses=HealthSerializer)
+    tag = Tag.HEALTH
+    endpoint = Endpoint(
+        name="healthz",
+        summary="The process is alive",
+        description="Uses neither the database nor the catalogue: restart a process that does not answer it.",
+        responses=HealthSerializer,
+    )
 
     def get(self, request: Request) -> HttpResponse:
         self.query(request)
@@ -27,10 +35,15 @@ class Alive(CatalogView):
 
 
 class Ready(CatalogView):
+    tag = Tag.HEALTH
     endpoint = Endpoint(
         name="readyz",
         summary="The database answers, and a published revision is served",
-        responses={200: ReadySerializer, 503: ReadySerializer},
+        description="Send requests to a process only while it answers 200. `problems` lists what is missing.",
+        responses={
+            200: ReadySerializer,
+            503: OpenApiResponse(ReadySerializer, description="Not ready; see `problems`."),
+        },
     )
 
     def get(self, request: Request) -> HttpResponse:

@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from drf_spectacular.utils import OpenApiResponse
 
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
 from catalog.api.hints import resolve_address
+from catalog.api.introduction import Tag
 from catalog.api.shapes.history import ChangeListSerializer
 from catalog.api.shapes.problems import ProblemSerializer
 from catalog.documents import rendering
@@ -78,15 +80,20 @@ def list_changes(snapshot: Snapshot, query: Query) -> Answer:
 
 class Changes(CatalogViewSet):
     prefix = "catalog/changes"
+    tag = Tag.HISTORY
 
     list = read(
         list_changes,
         filters.ChangeFilterSet,
         reads_tables=True,
         summary="All changes in order, without a gap; `next` continues, now or later",
+        description="For programs that keep a copy of the catalogue: read to the end, store `next`, and continue "
+        "from it later. Give at most one of `since_revision`, `since` and `cursor`.",
         responses={
             200: ChangeListSerializer,
-            (410, "application/problem+json"): ProblemSerializer,
+            (410, "application/problem+json"): OpenApiResponse(
+                ProblemSerializer, description="Some of these changes are no longer kept; start again from an export."
+            ),
         },
     )
 

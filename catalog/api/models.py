@@ -9,12 +9,13 @@ from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
 from catalog.api.hints import resolve_address
 from catalog.api.history import read_model_history
+from catalog.api.introduction import Tag
 from catalog.api.shapes.history import HistorySerializer
 from catalog.api.shapes.lists import ModelDetailSerializer, ModelListSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters, offer_filters, pages
-from catalog.parameters.endpoints import NotFound, Query
+from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
 from catalog.reports import facets
 from front.answers import Answer
 
@@ -48,17 +49,22 @@ def read_model(snapshot: Snapshot, query: Query) -> Answer:
 class Models(CatalogViewSet):
     prefix = "catalog/models"
     lookup_url_kwarg, lookup_value_converter = "model_id", "path"
+    variable = PathVariable("The gateway's id of the offer, case-sensitive; it may have slashes.", EXAMPLE_ID)
 
     list = read(
         list_models,
         offer_filters.OfferFilterSet,
         summary="Offers of models",
+        description="One row for each model at each gateway. Filter and sort it, count by facets, choose fields. Pages "
+        "are by `offset` in any order, or by `cursor`, which skips and repeats nothing while the catalogue changes.",
         responses=ModelListSerializer,
     )
     retrieve = read(
         read_model,
         filters.OfferOfIdFilterSet,
         summary="One model and all its offers of that id, withdrawn ones too",
+        description="`data` is the first of the offers. For all offers of the same model, whatever their ids, use "
+        "`/catalog/canonical/{slug}`.",
         responses=ModelDetailSerializer,
     )
     history = read(
@@ -66,7 +72,9 @@ class Models(CatalogViewSet):
         filters.HistoryFilterSet,
         detail=True,
         reads_tables=True,
+        tag=Tag.HISTORY,
         summary="Prices and changes of one model at each gateway, now or at an earlier time",
+        description="Each price has the time from which it applied. `as_of` shows the offers as they were then.",
         responses=HistorySerializer,
     )
 

@@ -11,7 +11,7 @@ from catalog.api.shapes.providers import ProviderDetailSerializer, ProviderListS
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
-from catalog.parameters.endpoints import NotFound, Query
+from catalog.parameters.endpoints import NotFound, PathVariable, Query
 from catalog.reports import providers
 from front.answers import Answer
 
@@ -39,17 +39,21 @@ def read_provider(snapshot: Snapshot, query: Query) -> Answer:
 class Providers(CatalogViewSet):
     prefix = "catalog/providers"
     lookup_url_kwarg, lookup_value_converter = "provider", "path"
+    variable = PathVariable("The slug of the provider or one of its aliases, case-insensitive.", "deepseek-ai")
 
     list = read(
         list_providers,
         filters.ProviderFilterSet,
         summary="The providers of models",
+        description="The organisations that made or published the models, with all spellings that gateways use, and "
+        "with the number of their offers.",
         responses=ProviderListSerializer,
     )
     retrieve = read(
         read_provider,
         filters.OfferOfIdFilterSet,
         summary="One provider with its figures, by any of its spellings",
+        description="`gateway` limits the figures to one gateway; a provider without offers there is a 404.",
         responses=ProviderDetailSerializer,
     )
 
@@ -61,5 +65,6 @@ class ProvidersAsFirstNamed(CatalogViewSet):
         list_provider,
         filters.ProviderFilterSet,
         summary="The same as /catalog/providers, at its earlier address",
+        description="Kept for clients that use this address. New clients should use `/catalog/providers`.",
         responses=ProviderListSerializer,
     )

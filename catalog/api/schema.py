@@ -1,7 +1,12 @@
-"""The OpenAPI 3.1 document, generated from the views and the declared parameters."""
+"""The OpenAPI 3.1 document, generated from the views and the declared parameters.
+
+The docs page fills an example next to a schema into the form of its operation, and sends all of them together. So only
+required parameters and harmless ones have such an example; the others have theirs in the description.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from django.conf import settings
@@ -9,13 +14,16 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.serializers import Serializer
 
+from catalog.api import introduction
+from catalog.api.introduction import Tag
 from catalog.api.limits import is_limited
 from catalog.api.shapes.problems import DropInProblemSerializer, ProblemSerializer
-from catalog.parameters.endpoints import Endpoint
+from catalog.parameters.endpoints import Endpoint, PathVariable
 from catalog.parameters.kinds import Parameter
 from front.problems import DROP_IN
 
 Json = Any
+_VARIABLE = re.compile(r"\{(\w+)\}")
 KEY_WORDS = "A key from the admin. It has a rate limit of its own and its scopes. Reading requires no key."
 SESSION_WORDS = "The login of a member of staff to the admin; `X-CSRFToken` is required too."
 KEY_SCHEMES: dict[str, Json] = {
@@ -42,7 +50,7 @@ class CatalogSchema(AutoSchema):
         return self.endpoint.summary
 
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
-        return ""  # not the docstrings, which are for readers of the code
+        return self.endpoint.description  # not the docstrings, which are for readers of the code
 
     def get_request_serializer(self) -> Any:
         return self.endpoint.request
@@ -53,11 +61,44 @@ class CatalogSchema(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
         return False  # the rows of a list are in `data`
 
+    def get_operation(self, *args: Any, **options: Any) -> Json:
+        """Describe the operation. An empty `security` shows that it needs no key; drf-spectacular leaves it out."""
+        described = super().get_operation(*args, **options)
+        return None if described is None else {**described, "security": self.get_auth()}
+
     def get_override_parameters(self) -> list[OpenApiParameter | Serializer[Any] | type[Serializer[Any]]]:
-        return [_documented(name, parameter) for name, parameter in self.endpoint.filterset.parameters().items()]
+        in_query = [_in_query(name, parameter) for name, parameter in self.endpoint.filterset.parameters().items()]
+        if (variable := self._variable()) is None:
+            return [*in_query]
+        return [*(_in_path(name, variable) for name in _VARIABLE.findall(self.path)), *in_query]
+
+    def _get_parameters(self) -> list[Json]:
+        """Return the parameters, each with the example that the docs page fills in."""
+        parameters: list[Json] = super()._get_parameters()
+        examples = {name: _example(p) for name, p in self.endpoint.filterset.parameters().items() if p.is_filled_in}
+        if (variable := self._variable()) is not None:
+            examples |= dict.fromkeys(_VARIABLE.findall(self.path), variable.example)
+        return [
+            described | ({"example": examples[described["name"]]} if described["name"] in examples else {})
+            for described in parameters
+        ]
+
+    def _variable(self) -> PathVariable | None:
+        found: PathVariable | None = self.endpoint.variable or self.view.variable  # type: ignore[attr-defined]  # every view of the API has one
+        return found
+
+    def _get_request_body(self, direction: Literal["request", "response"] = "request") -> Json:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+        return body and body | {"required": True}
 
     def get_tags(self) -> list[str]:
-        return [self.endpoint.tag or ("catalogue" if self.path.startswith("/catalog") else "health")]
+        tag: str = self.endpoint.tag or self.view.tag  # type: ignore[attr-defined]  # every view of the API has one
+        return [tag]
+
+    def _get_response_for_code(self, *args: Any, **options: Any) -> Json:
+        """Describe an answer. Without a description of its own, it is what the summary promises."""
+        response = super()._get_response_for_code(*args, **options)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+        return response | {"description": response["description"] or self.endpoint.summary}
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
@@ -66,7 +107,7 @@ class CatalogSchema(AutoSchema):
         for status, description in self._expected_problems().items():
             if status not in bodies:
                 response = OpenApiResponse(problem, description=description)
-                bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+                bodies[status] = self._get_response_for_code(
                     response, status, media_types=["application/problem+json"], direction=direction
                 )
         return bodies
@@ -87,11 +128,8 @@ class CatalogSchema(AutoSchema):
         return bool(self.view.authentication_classes)
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """Keys are optional everywhere that has a limit, and required for operations that change something."""
-        if not is_limited(self.path):
-            return []
-        known: list[dict[str, list[str]]] = [{name: []} for name in KEY_SCHEMES]
-        return [*known, {"session": []}] if self._needs_key() else [{}, *known]
+        """Return how to authenticate, only where it is required. A read takes a key too, and most clients have none."""
+        return [{name: []} for name in (*KEY_SCHEMES, "session")] if self._needs_key() else []
 
 
 def with_security_schemes(result: Json, **options: object) -> Json:
@@ -99,6 +137,22 @@ def with_security_schemes(result: Json, **options: object) -> Json:
     session = {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME, "description": SESSION_WORDS}
     result["components"]["securitySchemes"] = {**KEY_SCHEMES, "session": session}
     return result
+
+
+def with_introduction(result: Json, **options: object) -> Json:
+    """Add the description of the service, its licence, and the groups of operations."""
+    result["info"] |= {"description": introduction.DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
+    result["servers"] = [{"url": "/", "description": "The service that this document comes from."}]
+    result["tags"] = [{"name": tag, "description": introduction.DESCRIPTIONS[tag]} for tag in Tag]
+    result["paths"] = dict(sorted(result["paths"].items(), key=_by_use))
+    return result
+
+
+def _by_use(path: tuple[str, Json]) -> tuple[int, bool, str]:
+    """Return the place of a path on the docs page: by its group, and there the offers first."""
+    address, operations = path
+    [tag] = next(iter(operations.values()))["tags"]
+    return [*Tag].index(tag), not address.startswith("/catalog/models"), address
 
 
 def without_trailing_slashes(endpoints: list[Operation]) -> list[Operation]:
@@ -116,18 +170,31 @@ def _endpoint_of(callback: Any) -> Endpoint:
     return found or Endpoint()
 
 
-def _documented(name: str, parameter: Parameter) -> OpenApiParameter:
+def _in_path(name: str, variable: PathVariable) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, type=dict(variable.schema), location=OpenApiParameter.PATH, description=variable.description
+    )
+
+
+def _in_query(name: str, parameter: Parameter) -> OpenApiParameter:
     return OpenApiParameter(
         name,
-        # The example is in the schema, not next to it: the docs page would otherwise send all examples at once.
-        type=parameter.openapi() | ({} if parameter.example is None else {"examples": [_example(parameter)]}),
+        type=parameter.openapi(),
         location=OpenApiParameter.QUERY,
-        description=parameter.label,
+        description=_description(parameter),
         required=parameter.required,
         # Several values may be comma-separated, or the parameter may be repeated; both are accepted.
         style="form" if parameter.takes_several else None,
         explode=True if parameter.takes_several else None,
     )
+
+
+def _description(parameter: Parameter) -> str:
+    label: str = parameter.label
+    if parameter.example is None or parameter.is_filled_in:
+        return label
+    shown = str(parameter.example)
+    return f"{label} Example: `{shown.lower() if isinstance(parameter.example, bool) else shown}`."
 
 
 def _example(parameter: Parameter) -> str | int | list[str] | None:

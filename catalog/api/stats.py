@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
+from catalog.api.introduction import Tag
 from catalog.api.shapes.costs import StatsSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -19,10 +20,13 @@ def read_stats(snapshot: Snapshot, query: Query) -> Answer:
 
 class Stats(CatalogViewSet):
     prefix = "catalog/stats"
+    tag = Tag.COSTS
 
     list = read(
         read_stats,
         NarrowingFilterSet,
         summary="Numbers of offers and the distribution of their prices",
+        description="Takes the filters of `/catalog/models`, so it answers questions such as what a gateway usually "
+        "charges. Percentiles are prices of real offers; free offers are counted apart.",
         responses=StatsSerializer,
     )

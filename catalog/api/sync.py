@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
@@ -13,10 +14,11 @@ from catalog import queries, registry
 from catalog.api import answers, bodies, errors
 from catalog.api.authentication import AUTHENTICATION, MaySync
 from catalog.api.base import CatalogViewSet, operation
+from catalog.api.introduction import Tag
 from catalog.api.shapes.sync import RunAnswerSerializer
 from catalog.models import SyncRun
 from catalog.normalize import dates
-from catalog.parameters.endpoints import NotFound, Query
+from catalog.parameters.endpoints import NotFound, PathVariable, Query
 from catalog.sync import schedule
 from front.answers import Answer
 
@@ -25,6 +27,7 @@ COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "ignor
 
 
 class SyncViewSet(CatalogViewSet):
+    tag = Tag.GATEWAYS
     authentication_classes = AUTHENTICATION
     permission_classes = (MaySync,)
 
@@ -32,11 +35,16 @@ class SyncViewSet(CatalogViewSet):
 class Syncs(SyncViewSet):
     prefix = "catalog/sync"
     lookup_url_kwarg = "gateway"
+    variable = PathVariable(
+        "The gateway to read.", [*registry.GATEWAYS][-1], {"type": "string", "enum": [*registry.GATEWAYS]}
+    )
 
     @operation(
         "start_sync",
         summary="Request a run of a gateway; a waiting run is returned instead of a new one",
-        responses={202: RunAnswerSerializer},
+        description="Requires a key with the scope `sync`, or the login of a member of staff. `Location` is the "
+        "address of the run, which shows how it ends.",
+        responses={202: OpenApiResponse(RunAnswerSerializer, description="The run, which begins as soon as possible.")},
     )
     def start(self, request: Request, query: Query) -> Answer | HttpResponse:
         if bodies.length_of(request) and request.body.strip() not in {b"", b"{}"}:
@@ -56,8 +64,15 @@ class Syncs(SyncViewSet):
 class SyncRuns(SyncViewSet):
     prefix = "catalog/sync/runs"
     lookup_url_kwarg, lookup_value_converter = "run_id", "int"
+    variable = PathVariable("The run's number.", 1, {"type": "integer", "minimum": 1})
 
-    @operation("read_sync_run", summary="The state and outcome of a run", responses=RunAnswerSerializer)
+    @operation(
+        "read_sync_run",
+        summary="The state and outcome of a run",
+        description="Poll it until `state` is `ended`. Requires a key with the scope `sync`, or the login of a member "
+        "of staff. Old runs are not kept.",
+        responses=RunAnswerSerializer,
+    )
     def retrieve(self, request: Request, query: Query) -> Answer:
         run = queries.sync_run(int(query.id))
         if run is None:

@@ -38,6 +38,8 @@ class Route:
     filterset: type[CompatibleFilterSet] = CompatibleFilterSet
     """The query parameters that the route takes; it ignores others."""
     media_type: str = JSON
+    description: str = ""
+    """What is special about the route. It comes before the reference to the format's service and page."""
 
     @property
     def addresses(self) -> list[str]:
@@ -56,6 +58,8 @@ class Format(ABC):
     routes: ClassVar[Sequence[Route]]
     shapes: ClassVar[Mapping[str, Json]] = {}
     """The shapes that the routes refer to, by their names in the OpenAPI document."""
+    example_id: ClassVar[str] = "deepseek/deepseek-r1"
+    """An id that the routes with an `ID` answer with the bundled catalogue."""
     not_found: ClassVar[str] = "There is nothing of this id in this format."
     """The reason of the 404 that clients get if `answer` returns None. The address that resolves the id follows it."""
 

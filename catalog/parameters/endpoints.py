@@ -7,7 +7,7 @@ cached, the OpenAPI document and the tables of the tests follow from the declara
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.memory.snapshot import Snapshot
@@ -16,6 +16,8 @@ from catalog.parameters.filterset import SelectionFilterSet
 from front.answers import Answer
 
 JSON = "application/json"
+EXAMPLE_ID = "deepseek-ai/DeepSeek-R1"
+"""A model of the bundled catalogue, its slug and the id of its offers at two gateways."""
 
 
 class NotFound(Exception):
@@ -48,6 +50,16 @@ Answering = Callable[[Snapshot, Query], Answer]
 """Answers a query. May raise InvalidParameters and NotFound; an endpoint that reads tables, errors of the database."""
 
 
+@dataclass(frozen=True, slots=True)
+class PathVariable:
+    """The variable part of an address, as the OpenAPI document describes it."""
+
+    description: str
+    example: str | int
+    """A value for which the bundled catalogue has an answer."""
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "minLength": 1})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One operation at an address."""
@@ -55,8 +67,12 @@ class Endpoint:
     name: str = ""
     """The id of the operation in the OpenAPI document."""
     summary: str = ""
+    description: str = ""
+    """What the operation is for and what is special about it, in Markdown."""
     tag: str = ""
-    """The group of the operation in the OpenAPI document; by default it follows from the address."""
+    """The group of the operation in the OpenAPI document; by default that of the view."""
+    variable: PathVariable | None = None
+    """The variable part of the address; by default that of the view."""
     is_alias: bool = False
     """Whether the OpenAPI document leaves it out, because the same endpoint is documented at another address."""
     filterset: type[SelectionFilterSet] = NoParameters

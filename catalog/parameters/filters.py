@@ -103,6 +103,7 @@ class HistoryFilterSet(SelectionFilterSet):
         most=LARGEST_LIMIT,
         default=DEFAULT_LIMIT,
         example=10,
+        is_filled_in=True,
     )
     offset = WholeNumber(
         "The number of prices to skip, and of changes.", least=0, most=LARGEST_OFFSET, default=0, example=0
@@ -122,7 +123,12 @@ class ChangeFilterSet(_WantedChangesFilterSet):
     since = PastMoment("Changes from this time or date on; the default time zone is UTC.", example="2026-11-22")
     cursor = ChangeCursor("Changes after this place, as the `next` of an answer gives it.", example="1-1")
     limit = WholeNumber(
-        "The maximum number of changes in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
+        "The maximum number of changes in the answer.",
+        least=1,
+        most=LARGEST_LIMIT,
+        default=DEFAULT_LIMIT,
+        example=10,
+        is_filled_in=True,
     )
 
 
@@ -130,7 +136,12 @@ class ChangeFeedFilterSet(_WantedChangesFilterSet):
     """The parameters of `/catalog/changes.atom`."""
 
     limit = WholeNumber(
-        "The maximum number of changes in the feed.", least=1, most=LARGEST_LIMIT, default=50, example=10
+        "The maximum number of changes in the feed.",
+        least=1,
+        most=LARGEST_LIMIT,
+        default=50,
+        example=10,
+        is_filled_in=True,
     )
 
 

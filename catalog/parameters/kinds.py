@@ -25,6 +25,13 @@ from catalog.records import ModelType
 
 Json = Any
 LONGEST_VALUE = 300
+TEXT: Json = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST_VALUE,
+    "pattern": r"^[^\u0000\ufffd]*[^\s\u0000\ufffd][^\u0000\ufffd]*$",
+}
+"""Text that is not blank and has no character that every parameter refuses."""
 _CHANGE_CURSOR = "[1-9][0-9]{0,14}-[1-9][0-9]{0,14}"  # no change has revision 0 or offer 0, so no answer contains them
 
 
@@ -47,6 +54,7 @@ class Parameter(django_filters.Filter):
         of: str | None = None,
         example: str | int | bool | None = None,
         required: bool = False,
+        is_filled_in: bool = False,
     ) -> None:
         super().__init__(label=label)
         self.narrow = narrow
@@ -54,6 +62,8 @@ class Parameter(django_filters.Filter):
         self.example = example
         """The example in the form of the schema; for a list, comma-separated text."""
         self.required = required
+        self.is_filled_in = is_filled_in or required
+        """Whether the docs page begins with the example: only if it goes with all other values."""
 
     def parse(self, value: str) -> Any:
         """Parse a text. Raise ValueError with a reason that continues a sentence after the parameter's name."""
@@ -85,7 +95,7 @@ class Word(Parameter):
     """Any text. A text that matches nothing is not an error."""
 
     def openapi(self) -> Json:
-        return {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}
+        return TEXT
 
 
 class SearchText(Word):
@@ -262,7 +272,7 @@ class Words(Parameter):
         return ",".join(sorted(set(value)))
 
     def openapi(self) -> Json:
-        return {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}}
+        return {"type": "array", "minItems": 1, "items": TEXT}
 
 
 class Ids(Words):
@@ -276,7 +286,7 @@ class Ids(Words):
         return ",".join(value)
 
     def openapi(self) -> Json:
-        return super().openapi() | {"maxItems": self.most}
+        return super().openapi() | {"maxItems": self.most, "uniqueItems": True}
 
 
 class Tags(Words):
@@ -334,7 +344,10 @@ class AnyOf(Words):
 
 
 class ModelTypes(Words):
-    """Several model types, as `Image Generation` or `image-generation`."""
+    """Several model types, as `Image Generation` or `image-generation`. The first one is documented.
+
+    The second one, and any other case, would make two values of generated clients that have the same name.
+    """
 
     known: ClassVar[Mapping[str, str]] = {kind.lower().replace(" ", "-"): kind.value for kind in ModelType}
 
@@ -346,7 +359,7 @@ class ModelTypes(Words):
         return {
             "type": "array",
             "minItems": 1,
-            "items": {"type": "string", "enum": [*self.known.values(), *self.known]},
+            "items": {"type": "string", "enum": [*self.known.values()]},
         }
 
 

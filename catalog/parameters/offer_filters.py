@@ -50,7 +50,12 @@ def gateway_parameter() -> OneOf:
 
 def limit_parameter() -> WholeNumber:
     return WholeNumber(
-        "The maximum number of rows in the answer.", least=1, most=LARGEST_LIMIT, default=DEFAULT_LIMIT, example=10
+        "The maximum number of rows in the answer.",
+        least=1,
+        most=LARGEST_LIMIT,
+        default=DEFAULT_LIMIT,
+        example=10,
+        is_filled_in=True,
     )
 
 
@@ -87,7 +92,12 @@ class NarrowingFilterSet(SelectionFilterSet):
         of="host",
         example="deepinfra",
     )
-    model_type = ModelTypes("Only models of any of these types.", narrow="having_any", of="model_type", example="LLM")
+    model_type = ModelTypes(
+        "Only models of any of these types, case-insensitive; a hyphen may replace a space, as in `image-generation`.",
+        narrow="having_any",
+        of="model_type",
+        example="LLM",
+    )
     tags = Tags("Only offers that have all of these tags.", narrow="having_all", of="tags", example="hot")
     tags_any = Tags("Only offers that have any of these tags.", narrow="having_any", of="tags", example="hot,new")
     input_modalities = ModalityNames(

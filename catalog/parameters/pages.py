@@ -21,6 +21,8 @@ from catalog.parameters.kinds import Json, Parameter
 Place = tuple[str, str]
 """Id and gateway."""
 BEGINNING: Place = ("", "")
+_PATTERN = "^(start|Wy[I-L][A-Za-z0-9_-]+)$"
+"""Base64 of a JSON array that begins with a text."""
 
 
 def text_of(place: Place) -> str:
@@ -48,7 +50,7 @@ class Cursor(Parameter):
         return text_of(value)
 
     def openapi(self) -> Json:
-        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+        return {"type": "string", "pattern": _PATTERN, "maxLength": self.longest}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

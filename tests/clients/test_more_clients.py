@@ -13,7 +13,7 @@ import pytest
 
 from tests.clients import environments, try_it_out
 from tests.clients.clients import Outcomes, environment_of, run_node, run_python, started
-from tests.clients.service import ask
+from tests.clients.service import Answer, ask
 
 Json = Any
 
@@ -82,25 +82,19 @@ def test_a_generated_typescript_client_walks_a_list_and_estimates_a_cost(
     assert sorted(used["costs"], key=Decimal) == used["costs"]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="no servers, no licence, no security of healthz, no descriptions of tags"
-)
 def test_redocly_has_no_complaint(document: Json, tmp_path: Path) -> None:
     output = lint("redocly", "lint", "openapi.json", "--extends=recommended", "--format=json", at=tmp_path, of=document)
 
     assert Counter(problem["ruleId"] for problem in output["problems"]) == {}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="no servers, no contact, no descriptions of operations")
 def test_spectral_has_no_complaint(document: Json, tmp_path: Path) -> None:
-    (tmp_path / ".spectral.json").write_text('{"extends": ["spectral:oas"]}')
-
     output = lint(
         "spectral",
         "lint",
         "openapi.json",
         "--ruleset",
-        ".spectral.json",
+        str(environments.CLIENTS / "linters" / "spectral.yaml"),
         "--format=json",
         "--quiet",
         at=tmp_path,
@@ -119,9 +113,6 @@ def lint(program: str, *options: str, at: Path, of: Json) -> Json:
     return json.loads(done.stdout)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="paths have no examples, and examples contradict each other"
-)
 def test_try_it_out_runs_every_operation_that_needs_no_key(document: Json, address: str) -> None:
     failed = {}
     for operation in try_it_out.operations(document):
@@ -134,12 +125,19 @@ def test_try_it_out_runs_every_operation_that_needs_no_key(document: Json, addre
         answer = ask(address, operation.target, method=operation.method, body=operation.sent, **headers)
         if answer.status != 200:
             failed[operation.id] = f"{answer.status}: {answer.body[:300].decode()}"
-        elif not answer.body or (
-            answer.headers["Content-Type"] == "application/json" and answer.json.get("data") == []
-        ):
+        elif finds_nothing(answer):
             failed[operation.id] = "its examples find nothing"
 
     assert failed == {}
+
+
+def finds_nothing(answer: Answer) -> bool:
+    match answer.headers["Content-Type"].partition(";")[0]:
+        case "application/json":
+            return answer.json in ([], {}) or (isinstance(answer.json, dict) and answer.json.get("data") in ([], {}))
+        case "text/csv":
+            return answer.body.count(b"\n") < 2
+    return not answer.body
 
 
 # --- LiteLLM and LangChain -------------------------------------------------------------------------------------------

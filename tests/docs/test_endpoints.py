@@ -22,7 +22,7 @@ def test_every_operation_is_listed_once() -> None:
     assert sorted(listed) == sorted(f"{method.upper()} {path}" for method, path in operations)
 
 
-def test_only_endpoints_with_the_tag_are_listed() -> None:
+def test_endpoints_with_the_tag_are_listed_in_the_order_of_the_document() -> None:
     document = {
         "paths": {
             "/b": {"get": {"tags": ["health"], "summary": "B."}, "post": {"tags": ["other"], "summary": "C."}},
@@ -32,4 +32,4 @@ def test_only_endpoints_with_the_tag_are_listed() -> None:
 
     lines = endpoints.of_tag(document, "health").splitlines()
 
-    assert lines[2:] == ["| `GET /a` | A. |", "| `GET /b` | B. |"]
+    assert lines[2:] == ["| `GET /b` | B. |", "| `GET /a` | A. |"]

@@ -70,7 +70,7 @@ class Service:
             path: of["get"].get("parameters", []) for path, of in self.document["paths"].items() if "get" in of
         }
         found = {
-            path: {p["name"]: p["schema"] for p in given if p["in"] == "query"} for path, given in described.items()
+            path: {p["name"]: _schema(p) for p in given if p["in"] == "query"} for path, given in described.items()
         }
         return found | {path.removeprefix("/api"): given for path, given in found.items() if path.startswith("/api/v1")}
 
@@ -173,6 +173,13 @@ def _more_values(schema: Json) -> list[str]:
         case None:  # a point in time
             return ["2026-12-01", "2026-12-02T08:07:00Z", "2026-12-02T10:07:00+02:00", "1764576000", "2099-01-01"]
     return ["0", "0.5"] if "pattern" in schema else []
+
+
+def _schema(parameter: Json) -> Json:
+    """Return the parameter's schema with its example: the one that is filled in, or that of the description."""
+    filled = [parameter["example"]] if "example" in parameter else []
+    examples = filled or re.findall(r"Example: `([^`]+)`", parameter["description"])
+    return parameter["schema"] | {"examples": examples}
 
 
 def _joined(example: Json) -> str:

@@ -1,6 +1,6 @@
 """The tables of docs/api, from the OpenAPI document.
 
-`<!-- endpoints: catalogue -->` is the table of the operations with a tag, `<!-- parameters: list_models -->` that of an
+`<!-- endpoints: models -->` is the table of the operations with a tag, `<!-- parameters: list_models -->` that of an
 operation's query parameters, `<!-- fields: Offer -->` that of a shape's fields.
 """
 
@@ -32,12 +32,12 @@ def writers() -> dict[str, Writer]:
 
 
 def of_tag(document: Json, name: str) -> str:
-    """Return the table of the operations with a tag; a marker writes `_` for its `-`."""
+    """Return the table of the operations with a tag, in the order of the document."""
     rows = [
         (f"`{method.upper()} {path}`", operation["summary"])
-        for path, operations in sorted(document["paths"].items())
+        for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if name.replace("_", "-") in operation["tags"]
+        if name in operation["tags"]
     ]
     if not rows:
         raise UnknownPart(f"the OpenAPI document has no tag {name}")

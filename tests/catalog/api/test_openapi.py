@@ -187,6 +187,59 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
     assert references <= DOCUMENT["components"]["schemas"].keys()
 
 
+def parts_of(part: Json, place: str = "") -> Iterator[tuple[str, Json]]:
+    """Yield each object of the document with its place."""
+    if isinstance(part, dict):
+        yield place, part
+    inner = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for name, found in inner:
+        yield from parts_of(found, f"{place}/{name}")
+
+
+def test_no_two_values_of_an_enum_are_equal_without_case() -> None:
+    """Generators make names of the values: `LLM` and `llm` would both be called `LLM`."""
+    enums = {place: part["enum"] for place, part in parts_of(DOCUMENT) if isinstance(part.get("enum"), list)}
+
+    assert len(enums) > 50
+    assert {
+        place for place, enum in enums.items() if len({str(value).casefold() for value in enum}) < len(enum)
+    } == set()
+
+
+def test_every_operation_is_described_and_in_a_described_group() -> None:
+    groups = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
+
+    assert list(dict.fromkeys(tag for operation in OPERATIONS.values() for tag in operation["tags"])) == list(groups)
+    assert all(map(str.strip, groups.values()))
+    for place, operation in OPERATIONS.items():
+        assert len(operation["description"]) > 30, place
+        assert operation["description"] != operation["summary"], place
+        assert all(response["description"].strip() for response in operation["responses"].values()), place
+        assert operation.get("requestBody", {"required": True})["required"], place
+
+
+def test_every_variable_of_a_path_has_a_description_and_an_example() -> None:
+    variables = [
+        (path, parameter)
+        for (path, _), operation in OPERATIONS.items()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path"
+    ]
+
+    assert {path for path, _ in variables} == {path for path in DOCUMENT["paths"] if "{" in path}
+    for path, variable in variables:
+        assert len(variable["description"]) > 10, path
+        assert Draft202012Validator(variable["schema"]).is_valid(variable["example"]), path
+
+
+def test_every_link_of_the_descriptions_leads_to_a_page(client: Client) -> None:
+    texts = [part["description"] for _, part in parts_of(DOCUMENT) if isinstance(part.get("description"), str)]
+    links = {link for text in texts for link in re.findall(r"\]\((/[^)#]*)", text)}
+
+    assert len(links) > 12
+    assert {link for link in links if client.get(link).status_code != 200} == set()
+
+
 @pytest.mark.parametrize("name", ["Pricing", "Offer", "Problem", "ModelList", "Provider", "Gateway"])
 def test_a_schema_says_which_fields_are_always_there(name: str) -> None:
     schema = DOCUMENT["components"]["schemas"][name]
@@ -310,7 +363,7 @@ def test_every_answer_about_runs_is_as_the_document_says(
     assert promised - found == {(path, status) for path in OF_SYNC for status in ("429", "503")}
 
 
-def test_the_document_says_how_to_send_a_key_and_where_one_is_needed() -> None:
+def test_only_operations_that_change_something_require_a_key() -> None:
     schemes = DOCUMENT["components"]["securitySchemes"]
 
     assert {name: scheme["type"] for name, scheme in schemes.items()} == {
@@ -319,9 +372,9 @@ def test_the_document_says_how_to_send_a_key_and_where_one_is_needed() -> None:
         "session": "apiKey",
     }
     for (path, _), operation in OPERATIONS.items():
-        welcome = operation.get("security", [])
-        assert {name for choice in welcome for name in choice} <= set(schemes)
-        assert ({} in welcome or not welcome) == (path not in OF_SYNC)
+        ways = {name for way in operation["security"] for name in way}
+        assert ways == (set(schemes) if path in OF_SYNC else set())
+    assert "X-API-Key" in DOCUMENT["info"]["description"]  # a read takes a key, and its operation does not show it
 
 
 def test_the_document_would_notice_a_wrong_answer() -> None:
@@ -457,18 +510,17 @@ def allowed_values(schema: Json) -> Iterator[str]:
         yield from allowed_values(schema["items"])
     elif "format" in schema:
         yield {"date": "0001-01-01", "date-time": "1999-12-31T23:59:59.5-12:00"}[schema["format"]]
+    elif "minLength" in schema:
+        yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
     elif "pattern" in schema:
-        yield from (amount for amount in ("0", "9" * 9 + "." + "9" * 24) if re.fullmatch(schema["pattern"], amount))
-    elif schema.get("examples") == ["start"]:
-        yield "start"  # a cursor comes from an answer, or is this
+        texts = ("0", "9" * 9 + "." + "9" * 24, "start")  # a cursor comes from an answer, or is `start`
+        yield from (text for text in texts if re.fullmatch(schema["pattern"], text))
     elif schema["type"] == "boolean":
         yield from ("true", "false")
     elif "enum" in schema:
         yield from schema["enum"]
     elif schema["type"] == "integer":
         yield from {str(schema["minimum"]), str(schema.get("maximum", schema["minimum"]))}
-    else:
-        yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
 
 
 def forbidden_values(schema: Json) -> Iterator[str]:
@@ -481,16 +533,23 @@ def forbidden_values(schema: Json) -> Iterator[str]:
         yield from ("yes", "1", "")
     elif "format" in schema:
         yield from ("", "x", "yesterday", "2026-02-30")
+    elif "minLength" in schema:
+        yield from ("", " ", "x\x00", "x" * (schema["maxLength"] + 1))
     elif "pattern" in schema:
-        yield from ("-1", "1e3", "9" * 10, "0." + "9" * 25)
+        yield from ("", "-1", "1e3", "9" * 10, "0." + "9" * 25, "startx")
     elif "enum" in schema:
         yield from (f"{schema['enum'][0]}s", "")
-    elif schema.get("examples") == ["start"]:
-        yield from ("", "x", "startx")
     elif schema["type"] == "integer":
         yield from (str(schema["minimum"] - 1), str(schema.get("maximum", 10**15) + 1), "x")
-    else:
-        yield from ("", "x" * (schema["maxLength"] + 1))
+
+
+def test_what_the_schema_of_a_parameter_forbids_is_what_is_tried() -> None:
+    for path, parameter in PARAMETERS:
+        items = parameter["schema"].get("items", parameter["schema"])
+        validator = Draft202012Validator(items, format_checker=formats())
+        if items.get("type") == "string":
+            assert all(map(validator.is_valid, allowed_values(items))), (path, parameter["name"])
+            assert not any(map(validator.is_valid, forbidden_values(items))), (path, parameter["name"])
 
 
 def test_the_parameters_without_which_an_address_refuses_are_documented_as_required(
@@ -523,13 +582,26 @@ def test_what_a_documented_parameter_allows_is_taken_and_nothing_beyond(
             problem_of(client.get(example_address(path, **{name: value})), status=400)
 
 
+def example_of(parameter: Json) -> list[str]:
+    """Return the example that is filled in, or the one of the description."""
+    if "example" in parameter:
+        value = parameter["example"]
+        assert Draft202012Validator(parameter["schema"]).is_valid(value)
+        return [",".join(value) if isinstance(value, list) else spelled(value)]
+    return re.findall(r"Example: `([^`]+)`\.$", parameter["description"])
+
+
+def test_only_required_and_harmless_parameters_have_an_example_that_is_filled_in() -> None:
+    filled = {(path, parameter["name"]) for path, parameter in PARAMETERS if "example" in parameter}
+
+    assert {place for place in filled if place[1] != "limit"} == REQUIRED.keys()
+
+
 def test_every_parameter_has_an_example_that_finds_something(client: Client, catalogues: Snapshot) -> None:
     publish(offer_record("example", tags=("hot",)), is_complete=False)
     following.FOLLOWER.refresh()
     for path, parameter in PARAMETERS:
-        [value] = parameter["schema"]["examples"]
-        assert Draft202012Validator(parameter["schema"]).is_valid(value), (path, parameter["name"])
-        text = ",".join(value) if isinstance(value, list) else spelled(value)
+        [text] = example_of(parameter)
         response = client.get(example_address(path, **{parameter["name"]: text}))
 
         assert response.status_code == 200, (path, parameter["name"])
@@ -555,6 +627,73 @@ def test_a_documented_default_changes_nothing_and_every_parameter_is_explained(
         assert len(parameter["description"]) > 10
         if (default := parameter["schema"].get("default")) is not None:
             assert client.get(example_address(path, **{parameter["name"]: str(default)})).content == without
+
+
+# --- the body of an estimate -----------------------------------------------------------------------------------------
+
+BODY = DOCUMENT["paths"]["/catalog/estimate"]["post"]["requestBody"]["content"]["application/json"]
+WHOLE = re.compile(r"The part of `(\w+)`")
+LIMITED_BY = {"prompt_tokens": "input_tokens"}
+
+
+def typed(schema: Json, text: str) -> Json:
+    """Return the text as a JSON value of the schema's type, if it is one."""
+    kinds = {part.get("type") for part in schema.get("anyOf", [schema])}
+    is_number = "integer" in kinds and re.fullmatch("-?[0-9]+", text)
+    return int(text) if is_number else text == "true" if kinds == {"boolean"} and text in {"true", "false"} else text
+
+
+def workloads_at_borders() -> Iterator[Json]:
+    largest = 10**18 - 1
+    values = (0, 1, largest, largest + 1, -1, "0.5", str(largest), f"{largest}0", "0." + "9" * 17, "0." + "9" * 18)
+    for name, schema in BODY["schema"]["properties"]["workload"]["properties"].items():
+        whole = WHOLE.match(schema["description"])
+        if name == "at":
+            yield from ({name: text, "input_tokens": 1} for text in ("00:00", "23:59", "24:00", "23:60", "7:00", ""))
+        elif name == "execution_mode":
+            yield from ({name: text, "input_tokens": 1} for text in (*schema["enum"], "slow", ""))
+        else:
+            other = whole[1] if whole else LIMITED_BY.get(name, "pages")
+            yield from ({name: value, other: max(1, int(float(value)))} for value in values if value != largest + 1)
+            yield from ({name: value, other: 1} for value in (largest + 1, "one", "", True, [1]))
+
+
+def bodies_at_borders() -> Iterator[Json]:
+    """Yield bodies at each limit of the schema and just beyond it."""
+    yield from ({}, {"workload": {}}, {"workload": {"bogus": 1}}, {**WORKLOAD, "bogus": 1}, {**WORKLOAD, "ids": []})
+    yield from ({"workload": workload} for workload in workloads_at_borders())
+    for name, schema in BODY["schema"]["properties"]["filters"]["properties"].items():
+        for text in (*allowed_values(schema), *forbidden_values(schema)):
+            yield {**WORKLOAD, "filters": {name: typed(schema, text)}}
+    for name, schema in BODY["schema"]["properties"].items():
+        if schema.get("type") == "integer":
+            for text in (*allowed_values(schema), *forbidden_values(schema)):
+                yield {**WORKLOAD, name: typed(schema, text)}
+
+
+def test_the_schema_of_the_body_allows_what_is_taken_and_nothing_beyond(client: Client, catalogue: Snapshot) -> None:
+    validator = Draft202012Validator(BODY["schema"], format_checker=formats())
+    tried: Counter[bool] = Counter()
+    wrong = []
+    for body in bodies_at_borders():
+        is_allowed, status = validator.is_valid(body), post(client, "/catalog/estimate", body).status_code
+        tried[is_allowed] += 1
+        if is_allowed != (status == 200):
+            wrong.append((status, body))
+
+    assert min(tried.values()) > 100
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", BODY["examples"])
+def test_the_example_of_the_body_is_valid_and_finds_offers(client: Client, catalogues: Snapshot, name: str) -> None:
+    body = BODY["examples"][name]["value"]
+
+    response = post(client, "/catalog/estimate", body)
+
+    assert Draft202012Validator(BODY["schema"]).is_valid(body)
+    assert response.status_code == 200
+    assert orjson.loads(response.content)["data"]
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
