@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from catalog.documents.encoding import stored_json
 from catalog.formats.openrouter_rows import created_of, facts_of, pricing_of, value_at
 from catalog.memory import derived
 from catalog.memory.rows import Row
@@ -94,7 +95,7 @@ def _model_of(slug: str, rows: Sequence[Row]) -> CanonicalModel:
     return CanonicalModel(
         offers=rows,
         is_listed=len(gateways) > 1 or bool(gateways - {OPEN_WEIGHTS}),
-        body=orjson.dumps(_row(slug, offers, has_prices=bool(ordinary))),
+        body=stored_json(_row(slug, offers, has_prices=bool(ordinary))),
     )
 
 

@@ -31,6 +31,7 @@ import orjson
 
 from catalog import registry
 from catalog.adapter.contract import Gateway
+from catalog.documents.encoding import stored_json
 from catalog.formats import shapes
 from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
@@ -209,7 +210,7 @@ def prices_of(snapshot: Snapshot, last: Prices | None) -> Prices:
         if isinstance(entry, orjson.Fragment) and _name(row) not in ambiguous:
             models[row.gateway].append(entry)
     listed = [_provider(registry.GATEWAYS[slug], found) for slug, found in models.items() if found]
-    return Prices(body=orjson.dumps(listed), entries=entries, ambiguous=ambiguous)
+    return Prices(body=stored_json(listed), entries=entries, ambiguous=ambiguous)
 
 
 def left_out(snapshot: Snapshot) -> dict[tuple[str, str], Reason]:
@@ -244,7 +245,7 @@ def _entry_of(row: Row) -> _Entry:
     if gateway is None or not gateway.completions_url or not is_candidate(document):
         return None
     try:
-        return orjson.Fragment(orjson.dumps(_model(document)))
+        return orjson.Fragment(stored_json(_model(document)))
     except LeftOut as left_out:
         return left_out.reason
 

@@ -16,6 +16,7 @@ import orjson
 
 from catalog import registry
 from catalog.documents import reading
+from catalog.documents.encoding import stored_json
 from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
 from catalog.formats.shapes import count, mapping, price, record, text
@@ -159,7 +160,7 @@ def map_of(snapshot: Snapshot, last: PriceMap | None) -> PriceMap:
     listed = dict(entry for _, entry in entries.values() if entry is not None)
     # Longer ids first: once `litellm.register_model` knows `o1-mini`, it takes `o1-mini-2024-09-12` for that model, and
     # would overwrite the price of `o1-mini` with the other one.
-    return PriceMap(body=orjson.dumps({key: listed[key] for key in sorted(listed, reverse=True)}), entries=entries)
+    return PriceMap(body=stored_json({key: listed[key] for key in sorted(listed, reverse=True)}), entries=entries)
 
 
 def _entry_of(row: Row) -> _Entry | None:
@@ -169,7 +170,7 @@ def _entry_of(row: Row) -> _Entry | None:
         return None
     document["pricing"] = _without(held, document["pricing"])
     key = document["slug"] if provider in _BARE else f"{provider}/{_model(document)}"
-    return key, orjson.Fragment(orjson.dumps(_entry(document, provider)))
+    return key, orjson.Fragment(stored_json(_entry(document, provider)))
 
 
 def _provider(document: Json) -> str | None:

@@ -21,6 +21,7 @@ import orjson
 
 from catalog import registry
 from catalog.adapter.contract import Gateway
+from catalog.documents.encoding import stored_json
 from catalog.formats import shapes
 from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
@@ -161,7 +162,7 @@ def models_of(snapshot: Snapshot, last: Models | None) -> Models:
         if isinstance(entry, orjson.Fragment):
             models[row.gateway][row.id] = entry
     listed = {slug: _provider(registry.GATEWAYS[slug], found) for slug, found in models.items() if found}
-    return Models(body=orjson.dumps(listed), entries=entries)
+    return Models(body=stored_json(listed), entries=entries)
 
 
 def left_out(snapshot: Snapshot) -> dict[tuple[str, str], Reason]:
@@ -187,7 +188,7 @@ def _entry_of(row: Row) -> _Entry:
     if gateway is None or not gateway.completions_url or not is_candidate(document):
         return None
     try:
-        return orjson.Fragment(orjson.dumps(_model(document)))
+        return orjson.Fragment(stored_json(_model(document)))
     except LeftOut as left_out:
         return left_out.reason
 

@@ -27,7 +27,7 @@ Json = Any
 
 NOT_FOUND = (
     "OpenRouter's list has no model of this id: OpenRouter does not sell it, or a fact that the list requires is not "
-    "known. /catalog/resolve?id= finds all models."
+    "known."
 )
 DEFAULT_LIMIT = 500
 """The limit of a page, as at OpenRouter."""

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from catalog import registry
+from catalog.documents.encoding import stored_json
 from catalog.memory.rows import Row
 from catalog.normalize import modalities
 from catalog.pricing import money
@@ -100,7 +101,7 @@ def model_of(row: Row) -> Model | None:
     return Model(
         id=row.id,
         row=row,
-        body=orjson.dumps(shown),
+        body=stored_json(shown),
         text=f"{row.id} {document['name']}".casefold(),
         author=row.id.partition("/")[0].removeprefix("~").casefold(),
         created=shown["created"],

@@ -13,6 +13,7 @@ import orjson
 
 from catalog import registry
 from catalog.documents import reading
+from catalog.documents.encoding import stored_json
 from catalog.documents.tariffs import tariff_of
 from catalog.memory import search_words
 from catalog.memory.orders import SortValue
@@ -135,7 +136,7 @@ class Row:
         document = orjson.loads(stored)
         if identity:
             document["canonical_model"], document["variant"] = identity.model, identity.variant or None
-            stored = memoryview(orjson.dumps(document)).tobytes()  # a copy: orjson's own has 16 KB of reserve
+            stored = stored_json(document)
         return cls._of(document, stored, identity), document
 
     @classmethod
