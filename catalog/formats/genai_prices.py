@@ -36,11 +36,12 @@ from catalog.formats import shapes
 from catalog.formats.contract import Format, Route
 from catalog.formats.entries import Entries, entries_of
 from catalog.formats.standard_prices import (
+    Entry,
     LeftOut,
     Reason,
     StandardPrices,
+    entry_of,
     exact_number,
-    is_candidate,
     per_million,
     standard_prices,
 )
@@ -53,8 +54,6 @@ from catalog.pricing import meters
 from catalog.pricing.quantities import EXACT
 
 Json = Any
-_Entry = orjson.Fragment | Reason | None
-"""A model, or why the offer is left out; None for an offer that is not billed by tokens."""
 
 LONGEST = 100
 """Characters of an id or a name."""
@@ -195,7 +194,7 @@ class GenaiPrices(Format):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     body: bytes
-    entries: Entries[_Entry]
+    entries: Entries[Entry]
     ambiguous: frozenset[tuple[str, str]]
     """The gateway and the id in lower case of offers whose ids differ only in case."""
 
@@ -240,14 +239,8 @@ def _provider(gateway: Gateway, models: list[orjson.Fragment]) -> Json:
     }
 
 
-def _entry_of(row: Row) -> _Entry:
-    gateway, document = registry.GATEWAYS.get(row.gateway), orjson.loads(row.document)
-    if gateway is None or not gateway.completions_url or not is_candidate(document):
-        return None
-    try:
-        return orjson.Fragment(stored_json(_model(document)))
-    except LeftOut as left_out:
-        return left_out.reason
+def _entry_of(row: Row) -> Entry:
+    return entry_of(row, _model)
 
 
 def _model(document: Json) -> Json:

@@ -28,10 +28,11 @@ from catalog.formats.entries import Entries, entries_of
 from catalog.formats.standard_prices import (
     BASE,
     Cell,
+    Entry,
     LeftOut,
     Reason,
     StandardPrices,
-    is_candidate,
+    entry_of,
     per_million,
     standard_prices,
 )
@@ -43,8 +44,6 @@ from catalog.parameters.endpoints import Query
 from catalog.pricing import meters
 
 Json = Any
-_Entry = orjson.Fragment | Reason | None
-"""A model, or why the offer is left out; None for an offer that is not billed by tokens."""
 
 PACKAGES: Mapping[str, str] = {"openrouter": "@openrouter/ai-sdk-provider"}
 """The packages of the AI SDK that speak a gateway's own protocol."""
@@ -151,7 +150,7 @@ class ModelsDev(Format):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
     body: bytes
-    entries: Entries[_Entry]
+    entries: Entries[Entry]
 
 
 @derived.Once
@@ -183,14 +182,8 @@ def _provider(gateway: Gateway, models: Mapping[str, orjson.Fragment]) -> Json:
     }
 
 
-def _entry_of(row: Row) -> _Entry:
-    gateway, document = registry.GATEWAYS.get(row.gateway), orjson.loads(row.document)
-    if gateway is None or not gateway.completions_url or not is_candidate(document):
-        return None
-    try:
-        return orjson.Fragment(stored_json(_model(document)))
-    except LeftOut as left_out:
-        return left_out.reason
+def _entry_of(row: Row) -> Entry:
+    return entry_of(row, _model)
 
 
 def _model(document: Json) -> Json:

@@ -6,7 +6,7 @@ request costs. Everything else that would make the shown prices wrong leaves the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
@@ -17,7 +17,10 @@ from typing import Any
 
 import orjson
 
+from catalog import registry
 from catalog.documents import reading
+from catalog.documents.encoding import stored_json
+from catalog.memory.rows import Row
 from catalog.normalize import dates
 from catalog.pricing import billing, meters, money
 from catalog.pricing.costing import ORDINARY
@@ -78,6 +81,22 @@ class StandardPrices:
                 raise LeftOut(Reason.PARTLY)
             meter = ORDINARY[meter]
         return self.cells[cell][meter]
+
+
+Entry = orjson.Fragment | Reason | None
+"""What a format shows of an offer, the reason why it leaves it out, or None if it is no candidate."""
+
+
+def entry_of(row: Row, show: Callable[[Json], Json]) -> Entry:
+    """Return the entry of an offer whose gateway takes completions. `show` makes its JSON of the document, or raises
+    LeftOut."""
+    gateway, document = registry.GATEWAYS.get(row.gateway), orjson.loads(row.document)
+    if gateway is None or not gateway.completions_url or not is_candidate(document):
+        return None
+    try:
+        return orjson.Fragment(stored_json(show(document)))
+    except LeftOut as left_out:
+        return left_out.reason
 
 
 def is_candidate(document: Json) -> bool:
