@@ -18,6 +18,7 @@ from catalog.api import introduction
 from catalog.api.introduction import Tag
 from catalog.api.limits import is_limited
 from catalog.api.shapes.problems import DropInProblemSerializer, ProblemSerializer
+from catalog.parameters.compatible import CompatibleFilterSet
 from catalog.parameters.endpoints import Endpoint, PathVariable
 from catalog.parameters.kinds import Parameter
 from front.problems import DROP_IN
@@ -114,7 +115,10 @@ class CatalogSchema(AutoSchema):
 
     def _expected_problems(self) -> dict[str, str]:
         """Return the possible errors by status."""
-        expected = {"400": "A parameter is wrong; `errors` lists each one.", "503": "The service is not ready."}
+        expected = {"503": "The service is not ready."}
+        filterset = self.endpoint.filterset
+        if filterset.parameters() or not issubclass(filterset, CompatibleFilterSet):
+            expected["400"] = "A parameter is wrong; `errors` lists each one."
         if "{" in self.path:
             expected["404"] = "There is nothing at this address."
         if is_limited(self.path):

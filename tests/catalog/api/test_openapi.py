@@ -261,7 +261,10 @@ def request_for(path: str, status: str) -> str:
     """Return a request that gets an answer of this status."""
     match status:
         case "400":
-            return f"{example_path(path)}?bogus=1&bogus=2"
+            # Formats ignore unknown parameters, and refuse wrong values of the others.
+            names = [parameter["name"] for parameter in OPERATIONS[path, "get"].get("parameters", ())]
+            wrong = "bogus=1&bogus=2" if path.startswith(("/catalog/", "/healthz", "/readyz")) else f"{names[-1]}="
+            return f"{example_path(path)}?{wrong}"
         case "404":
             return path.format(**dict.fromkeys(EXAMPLE_PATHS, "nobody/nothing"))
     return ALONE.get((path, status)) or example_address(path)
