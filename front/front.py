@@ -19,7 +19,7 @@ from django.conf import settings
 from access.keys import Key, Keys, NotRead, WrongKey
 from access.limits import Limiter, Quota, client_of
 from front import cors, negotiation, refusals
-from front.access_log import AccessLog
+from front.access_log import BEGAN, AccessLog
 from front.counts import Counts, Source
 from front.problems import ASKED_PATH
 from front.refusals import Refusal
@@ -77,14 +77,15 @@ class Front:
         self._log = AccessLog(settings.LOG_FORMAT)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        began = time.perf_counter()
+        began = environ[BEGAN] = time.perf_counter()
         # Always a new one: a client's own would be written into the logs.
         request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
         environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
         environ[ASKED_PATH] = environ["PATH_INFO"] = self._cacheable.address_of(environ["PATH_INFO"])
         reply = Reply(start_response, request_id, cors_headers=cors.answer_headers(environ["PATH_INFO"]))
         source, body = self._respond_or_report(environ, reply)
-        self._counts.add(source, reply.status[:3], time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self._counts.add(source, reply.status[:3], seconds)
         if source in _WITHOUT_DJANGO:
             self._log.write(
                 method=environ["REQUEST_METHOD"],
@@ -92,6 +93,8 @@ class Front:
                 query=environ.get("QUERY_STRING", ""),
                 code=int(reply.status[:3]),
                 request_id=request_id,
+                seconds=seconds,
+                length=0 if environ["REQUEST_METHOD"] == "HEAD" else sum(map(len, body)),
             )
         return body if environ["REQUEST_METHOD"] != "HEAD" else _closed(body)
 
@@ -206,7 +209,7 @@ class Front:
 
 
 _WITHOUT_DJANGO = frozenset({Source.HIT, Source.REFUSED, Source.PREFLIGHT})
-"""Django logs the other requests itself."""
+"""Django logs the other requests itself. The bodies of these are lists."""
 
 
 class Reply:

@@ -35,6 +35,7 @@ NEVER = [
 ]
 pytestmark = pytest.mark.usefixtures("one_connection")
 HEX_ID = re.compile(r"[0-9a-f]{32}")
+DURATION = r"(duration_ms\W+)[\d.e-]+"
 VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
 
 
@@ -336,8 +337,28 @@ def test_a_hit_is_logged_as_django_logs_a_miss(
         web.ask(LIST, "limit=1&tags=%0A%1B")
 
     [miss], [hit] = logged.stream.getvalue().splitlines(), capfd.readouterr().err.splitlines()
-    miss, hit = (re.sub(VOLATILE, "…", line) for line in (miss, hit))
+    miss, hit = (re.sub(DURATION, r"\1 0", re.sub(VOLATILE, "…", line)) for line in (miss, hit))
     assert json.loads(miss) == json.loads(hit) if settings.LOG_FORMAT == "json" else miss == hit
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", [LIST, "/healthz", "/catalog/nothing"])
+def test_a_line_has_the_duration_and_the_bytes_of_the_answer(
+    logged: logging.StreamHandler[StringIO], capfd: pytest.CaptureFixture[str], web: Web, path: str, method: str
+) -> None:
+    web = Web()
+    answers = [web.ask(path, method=method) for _ in range(2)]
+
+    lines = [*logged.stream.getvalue().splitlines(), *capfd.readouterr().err.splitlines()]
+    found = [re.search(r"bytes\W+(\d+)", line) for line in lines]
+    durations = [re.search(r"duration_ms\W+(\d+\.\d+)", line) for line in lines]
+    # A cacheable HEAD is a GET for Django: it logs the bytes that it made for the cache.
+    made = [path == LIST and method == "HEAD", False]
+    expected = [
+        len(web.ask(path).body) if is_made else len(each.body) for each, is_made in zip(answers, made, strict=True)
+    ]
+    assert [int(each[1]) for each in found if each] == expected
+    assert all(each and 0 < float(each[1]) < 60_000 for each in durations)
 
 
 def test_a_key_in_an_address_is_neither_logged_nor_repeated(
