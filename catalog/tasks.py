@@ -53,7 +53,8 @@ def sync_gateway(slug: str) -> None:
         except run.AlreadyRunning as error:
             logger.warning("%s", error)
             return
-        logger.info("%s: %s %s", slug, report.run.outcome, report.run.error)
+        level = logging.WARNING if report.run.outcome == SyncRun.Outcome.FAILED else logging.INFO
+        logger.log(level, "%s: %s %s", slug, report.run.outcome, " ".join(report.run.error.split()))
 
 
 @contextmanager

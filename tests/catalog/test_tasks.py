@@ -114,6 +114,29 @@ def test_a_task_whose_run_fails_does_not_fail_itself(fixtures_dir: Path) -> None
 
 
 @pytest.mark.django_db
+def test_a_failed_run_is_a_warning_of_one_line_with_its_reason(
+    fixtures_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        tasks.sync_gateway("chutes")
+
+    [record] = [each for each in caplog.records if each.name == tasks.logger.name]
+    reason = SyncRun.objects.get().error
+    assert record.levelno == logging.WARNING
+    assert reason
+    assert record.getMessage() == f"chutes: failed {' '.join(reason.split())}"
+
+
+@pytest.mark.django_db
+def test_a_run_that_succeeds_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        tasks.sync_gateway("chutes")
+
+    [record] = [each for each in caplog.records if each.name == tasks.logger.name]
+    assert (record.levelno, record.getMessage().split()[:2]) == (logging.INFO, ["chutes:", "published"])
+
+
+@pytest.mark.django_db
 def test_a_task_that_overlaps_another_run_ends_at_once(caplog: pytest.LogCaptureFixture) -> None:
     now = timezone.now()
     Gateway.objects.create(slug="chutes", lease_token=1, lease_expires_at=now + timedelta(minutes=2))
