@@ -181,6 +181,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "catalog.admin.policy.content_security_policy",
     "catalog.web.not_found.pages_for_browsers",
 ]
 ROOT_URLCONF = "gatewayz.urls"
@@ -258,6 +259,8 @@ SPECTACULAR_SETTINGS = {
     ],
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
+    # Without null the page would load a badge from another site, and send it the address of the document.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DISABLE_ERRORS_AND_WARNINGS": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

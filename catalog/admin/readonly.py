@@ -64,4 +64,4 @@ def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def pretty_json(text: str) -> SafeString:
     """Format JSON for people to read."""
     shown = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-    return format_html('<pre style="margin:0;white-space:pre-wrap">{}</pre>', shown)
+    return format_html('<pre class="json">{}</pre>', shown)

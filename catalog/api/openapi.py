@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from functools import cache
 
 from django.http import HttpRequest, HttpResponse
@@ -45,6 +48,9 @@ class AnyRenderer(TemplateHTMLRenderer):
     media_type = "*/*"
 
 
+_INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
+
+
 class Docs(SpectacularSwaggerView):
     """The page of the OpenAPI document."""
 
@@ -59,8 +65,28 @@ class Docs(SpectacularSwaggerView):
         response.data["csrf_token"] = ""
         response.content_type = "text/html; charset=utf-8"
         response["Cache-Control"] = answers.PUBLIC
+        response.add_post_render_callback(_restrict)
         return response
 
     # DRF would describe the page with a template that does not exist; its own Response would look for one too.
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
         return HttpResponse()
+
+
+def _restrict(response: Response) -> None:
+    """Allow the page its own files, our API, and exactly the inline script and style that it was rendered with."""
+    hashes: dict[bytes, list[str]] = {b"script": [], b"style": []}
+    for element, text in _INLINE.findall(response.content):
+        hashes[element].append(f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'")
+    response["Content-Security-Policy"] = "; ".join(
+        [
+            "default-src 'none'",
+            " ".join(["script-src 'self'", *hashes[b"script"]]),
+            " ".join(["style-src 'self'", *hashes[b"style"]]),
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )

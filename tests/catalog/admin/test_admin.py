@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import NoReturn
 
 import orjson
 import pytest
 from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -29,6 +31,7 @@ from catalog.models import (
 from catalog.models.patience import Busy
 from catalog.sync import run, schedule
 from tests.catalog.bundled import publish_chutes
+from tests.policy import blocked
 
 pytestmark = pytest.mark.django_db
 
@@ -285,3 +288,24 @@ def test_while_the_clock_is_wrong_a_curator_is_answered_in_words(curator: Client
     assert any("Nothing was changed: the clock moved" in str(message) for message in answer.context["messages"])
     assert Revision.objects.count() == 2
     assert PriceHold.objects.get().state == PriceHold.State.OPEN
+
+
+def test_the_admin_s_pages_need_nothing_that_their_policy_blocks(curator: Client) -> None:
+    tables = [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry]
+    pages = {address: curator.get(address) for address in ["/admin/", "/admin/password_change/", *tables]}
+    for table in tables:
+        pages[f"{table}add/"] = curator.get(f"{table}add/")
+        for link in re.findall(rf'href="({table}\d+/change/)', pages[table].content.decode())[:1]:
+            pages[link] = curator.get(link)
+    shown = {address: page for address, page in pages.items() if page.status_code == 200}
+
+    assert len(shown) > len(tables) + 5
+    assert {address: found for address, page in shown.items() if (found := blocked(page))} == {}
+
+
+def test_the_login_and_a_new_key_have_the_policy(curator: Client) -> None:
+    made = curator.post("/admin/access/apikey/add/", {"name": "a client", "scopes": []}, follow=True)
+
+    assert b"gwz_" in made.content
+    assert blocked(made) == []
+    assert blocked(Client().get("/admin/login/")) == []

@@ -38,6 +38,7 @@ from tests.catalog.api.reading import Response, problem_of, read
 from tests.catalog.syncing import sync, sync_rows
 from tests.factories import offer_record, per_token, publish, token_priced_record
 from tests.front.web import Web
+from tests.policy import blocked
 
 Json = Any
 
@@ -726,6 +727,14 @@ def test_the_page_of_the_document_loads_everything_from_us(client: Client) -> No
         answer = client.get(asset)
         assert (asset, answer.status_code) == (asset, 200)
         assert answer.getvalue()
+
+
+def test_the_page_needs_nothing_that_its_policy_blocks(client: Client) -> None:
+    response = client.get("/catalog/docs")
+
+    assert blocked(response) == []
+    assert "connect-src 'self'; " in response["Content-Security-Policy"]
+    assert b'"validatorUrl": null' in response.content
 
 
 def test_the_page_shows_our_document(client: Client) -> None:
