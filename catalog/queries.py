@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Max, QuerySet
+from django.db import connection
+from django.db.models import Count, Max, Min, QuerySet
 
-from catalog.models import Gateway, Offer, PriceHold, Revision, SyncRun
+from catalog.models import Gateway, Offer, PriceHold, Revision, RunCount, SyncRun, TaskEnd
 from catalog.records import Source
 
 
@@ -113,21 +114,52 @@ def state_of(
     return "fresh" if now - last_success_at <= 2 * interval else "stale"
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for a decision of a curator."""
+
+    count: int
+    oldest: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """The figures of the sync from the database, for `/metrics`."""
+    """The figures of the sync from the database, for `/metrics`. Gateways without any have no entry."""
 
-    runs: dict[tuple[str, str], int]
+    stored: dict[tuple[str, str], int]
     """Number of stored runs, by gateway and outcome."""
+    ended: dict[tuple[str, str], int]
+    """Number of runs that ever ended, by gateway and outcome; it never falls."""
     rejected: dict[str, int]
     """Number of rows that each gateway's last finished run could not use."""
+    held_runs: dict[str, Waiting]
+    held_prices: dict[str, Waiting]
+    task_ends: dict[str, datetime]
+    """When each periodic task last ended without a failure."""
+    database_bytes: int
 
 
 def run_figures() -> RunFigures:
     counted = SyncRun.objects.order_by().values_list("gateway__slug", "outcome").annotate(count=Count("pk"))
+    ended = RunCount.objects.order_by().values_list("gateway__slug", "outcome", "count")
     newest = SyncRun.objects.asking().finished().order_by().values("gateway").annotate(newest=Max("pk"))
     last_runs = SyncRun.objects.filter(pk__in=[row["newest"] for row in newest])
+    held = SyncRun.objects.filter(outcome=SyncRun.Outcome.HELD).order_by().values_list("gateway__slug")
+    prices = PriceHold.objects.waiting().order_by().values_list("offer__gateway__slug")
     return RunFigures(
-        runs={(gateway, outcome): count for gateway, outcome, count in counted},
+        stored={(gateway, outcome): count for gateway, outcome, count in counted},
+        ended={(gateway, outcome): count for gateway, outcome, count in ended},
         rejected=dict(last_runs.values_list("gateway__slug", "rejected")),
+        held_runs={slug: Waiting(*rest) for slug, *rest in held.annotate(Count("pk"), Min("started_at"))},
+        held_prices={slug: Waiting(*rest) for slug, *rest in prices.annotate(Count("pk"), Min("made_at"))},
+        task_ends=dict(TaskEnd.objects.order_by("task").values_list("task", "ended_at")),
+        database_bytes=_database_bytes(),
     )
+
+
+def _database_bytes() -> int:
+    """Return the size of the database with its indexes, on SQLite without the write-ahead log."""
+    pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    with connection.cursor() as cursor:
+        cursor.execute(pages if connection.vendor == "sqlite" else "SELECT pg_database_size(current_database())")
+        return int(cursor.fetchone()[0])

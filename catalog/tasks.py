@@ -10,7 +10,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from catalog.models import SyncRun
+from catalog.models import SyncRun, TaskEnd
 from catalog.models.failures import FAILURES, line_of
 from catalog.sync import retention, run, schedule
 
@@ -23,6 +23,7 @@ def dispatch_due() -> None:
     with _failures_in_one_line("what is due could not be looked up"):
         for slug in schedule.claim_due(now=timezone.now()):
             sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
+        TaskEnd.objects.store(dispatch_due.name, now=timezone.now())
 
 
 @shared_task(name="catalog.begin")
@@ -38,6 +39,7 @@ def prune() -> None:
     """Delete the data that the retention settings no longer keep."""
     with _failures_in_one_line("nothing was pruned"):
         logger.info("pruned %s", retention.prune(now=timezone.now()))
+        TaskEnd.objects.store(prune.name, now=timezone.now())
 
 
 @shared_task(

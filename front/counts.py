@@ -46,11 +46,17 @@ class Counts:
         """The latencies by the source of the answer."""
         self.cached_answers = 0
         self.cached_bytes = 0
+        self.failed_logins = {"wrong": 0, "refused": 0}
+        """Logins to the admin with a wrong password, and those that were refused before it was checked."""
 
     def add(self, source: Source, status: str, seconds: float) -> None:
         with self._lock:
             self.requests[source, status] += 1
             self.latencies[source].add(seconds)
+
+    def add_failed_login(self, reason: str) -> None:
+        with self._lock:
+            self.failed_logins[reason] += 1
 
 
 counts = Counts()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from catalog.admin import gateways, identity, offers, overrides, prices, revisions, runs
+from catalog.admin import gateways, identity, offers, operation, overrides, prices, revisions, runs
 
-__all__ = ["gateways", "identity", "offers", "overrides", "prices", "revisions", "runs"]
+__all__ = ["gateways", "identity", "offers", "operation", "overrides", "prices", "revisions", "runs"]
 
 admin.site.site_header = "Gatewayz"
 admin.site.site_title = "Gatewayz"

@@ -16,6 +16,7 @@ from django.shortcuts import render
 
 from access.limits import client_of
 from catalog.admin.wrong_logins import Busy, WrongLogins, turn
+from front.counts import counts
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,13 @@ def _checked(request: HttpRequest, client: str, wrong: WrongLogins) -> HttpRespo
     response = admin.site.login(request)
     if response.status_code != HTTPStatus.FOUND:  # a correct login redirects
         wrong.count(client)
+        counts.add_failed_login("wrong")
         logger.warning("A wrong login from %s", client)  # without the name: people type passwords into that field
     return response
 
 
 def _refused(request: HttpRequest, reason: str, *, wait: int) -> HttpResponse:
+    counts.add_failed_login("refused")
     context = admin.site.each_context(request) | {"is_nav_sidebar_enabled": False}
     shown = {**context, "title": "Log in later", "reason": reason, "wait": wait}
     response = render(request, "admin/login_refused.html", shown, status=HTTPStatus.TOO_MANY_REQUESTS)

@@ -6,6 +6,7 @@ from catalog.models.canonical import CanonicalModel, IdentityCandidate, Identity
 from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
 from catalog.models.offer import Offer, OfferVersion, Provider
+from catalog.models.operation import RunCount, TaskEnd
 from catalog.models.override import Override
 from catalog.models.price import Price, PriceHold
 from catalog.models.revision import Revision
@@ -26,6 +27,8 @@ __all__ = [
     "Provider",
     "RejectedRow",
     "Revision",
+    "RunCount",
     "RunPage",
     "SyncRun",
+    "TaskEnd",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,10 @@ from django.db import OperationalError, connection
 
 _LOCKED = {"55P03", "SQLITE_BUSY"}
 """The code of a lock timeout in PostgreSQL and SQLite."""
+
+
+_STEPS_BETWEEN_LOOKS = 10_000
+"""Steps of SQLite's virtual machine, a fraction of a millisecond."""
 
 
 class Busy(Exception):
@@ -32,6 +37,31 @@ def impatient(seconds: float) -> Iterator[None]:
         raise Busy("something is being published just now, and this would have to wait for it") from error
     finally:
         _wait_at_most(None)
+
+
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """Let no statement inside run, or wait for a lock, longer than `seconds`. A longer one raises OperationalError.
+
+    On SQLite all statements inside share these seconds. Enter it outside a transaction.
+    """
+    if connection.vendor == "sqlite":
+        end = time.monotonic() + seconds
+        connection.ensure_connection()
+        stored = connection.connection
+        stored.set_progress_handler(lambda: time.monotonic() > end, _STEPS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            stored.set_progress_handler(None, 0)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = {int(1_000 * seconds)}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
 
 
 def _wait_at_most(seconds: float | None) -> None:

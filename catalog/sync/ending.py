@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from catalog.models import Gateway, RejectedRow, SyncRun
+from catalog.models import Gateway, RejectedRow, RunCount, SyncRun
 from catalog.models.failures import FAILURES, line_of
 from catalog.normalize import text
 from catalog.publication.listing import NotBelieved
@@ -65,6 +65,7 @@ def _store(task: Task, report: Report, *, rejections: Sequence[rows.Rejection]) 
     run, now = report.run, report.run.finished_at or timezone.now()
     with transaction.atomic():
         run.save()
+        RunCount.objects.add(run.gateway, run.outcome)
         if not report.has_failed and task.replayed is None:
             older = SyncRun.objects.filter(gateway=run.gateway, outcome=Outcome.HELD, pk__lt=run.pk)
             older.update(outcome=Outcome.OVERTAKEN)

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from catalog import registry
 from catalog.adapter.contract import Config, Request
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.errors import GatewayError, RateLimited
-from catalog.models import Gateway, Offer, RejectedRow, SyncRun
+from catalog.models import Gateway, Offer, RejectedRow, RunCount, SyncRun
 from catalog.models.failures import FAILURES, line_of
 from catalog.publication import apply, confirmation, revision
 from catalog.publication.clock import ClockMoved
@@ -375,8 +376,7 @@ def _begin(task: Task, *, token: int) -> SyncRun:
     now = timezone.now()
     if not task.dry_run:
         # A run that held the lease before and never ended has lost it.
-        lost = SyncRun.objects.filter(gateway=gateway, outcome=Outcome.RUNNING)
-        lost.update(outcome=Outcome.LOST, finished_at=now)
+        _end_lost_runs(gateway, now=now)
         # This run answers all requests so far. A request that arrives while it reads asks for another run.
         # This update precedes the query for a waiting run: a waiting run that the query misses leaves the gateway due.
         Gateway.objects.filter(pk=gateway.pk, next_run_at=None).update(next_run_at=now + schedule.RETRY_AFTER)
@@ -386,6 +386,13 @@ def _begin(task: Task, *, token: int) -> SyncRun:
     if not task.dry_run:
         run.save()
     return run
+
+
+def _end_lost_runs(gateway: Gateway, *, now: datetime) -> None:
+    lost = SyncRun.objects.filter(gateway=gateway, outcome=Outcome.RUNNING)
+    with transaction.atomic():
+        if count := lost.update(outcome=Outcome.LOST, finished_at=now):
+            RunCount.objects.add(gateway, Outcome.LOST, count=count)
 
 
 def _run_asked_for(task: Task, gateway: Gateway) -> SyncRun | None:

@@ -38,7 +38,7 @@ SCHEDULE_AND_LEASE = (
     "Gateway.lease_token",
     "Gateway.lease_expires_at",
 )
-WHAT_WAS_READ = ("SyncRun", "RunPage", "Capture")
+WHAT_WAS_READ = ("SyncRun", "RunCount", "RunPage", "Capture")
 """The tables that describe runs and contain nothing published."""
 
 

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from celery import current_app
+from django.apps import apps
 from django.core.checks import run_checks
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client
+from django.utils import timezone
+from kombu import Connection
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
+from catalog import tasks
 from catalog.api import metrics
 from catalog.memory import following, loading
 from catalog.memory.snapshot import Snapshot
+from catalog.models import Offer, PriceHold, RunCount, SyncRun
+from catalog.models.patience import bounded
+from catalog.sync import decisions, retention
 from front.counts import Source, counts
-from tests.factories import offer_record, publish
+from gatewayz.run.pulse import touch_pulse
+from tests.catalog.syncing import age_runs, sync_rows
+from tests.factories import chutes_rows, offer_record, publish
 
 TOKEN = "0123456789" * 3
 
@@ -25,6 +40,7 @@ TOKEN = "0123456789" * 3
 def fresh(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.METRICS_TOKEN = TOKEN
     monkeypatch.setattr(metrics, "_figures", None)
+    monkeypatch.setattr(metrics, "_queue", None)
 
 
 def scrape(client: Client) -> dict[str, float]:
@@ -77,11 +93,151 @@ def test_a_scrape_tells_of_requests_snapshot_and_sync(
     assert found["gatewayz_snapshot_build_seconds"] > 0
     assert (found["gatewayz_snapshot_revision"], found["gatewayz_published_revision"]) == (1, 2)
     assert found["gatewayz_revision_lag"] == 1
-    assert found["gatewayz_sync_runs chutes published"] == 1
+    assert found["gatewayz_sync_runs_total chutes published"] == found["gatewayz_stored_runs chutes published"] == 1
     assert found["gatewayz_rejected_rows chutes"] == 0
     assert found["gatewayz_gateway_state chutes bundled"] == 1
     assert found["gatewayz_gateway_state portkey never"] == 1
     assert (found["gatewayz_database_up"], found["gatewayz_snapshot_failing"]) == (1, 0)
+
+
+def test_pruning_lowers_the_stored_runs_and_never_the_counter(
+    client: Client, db: None, fixtures_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.KEEP_RUNS_DAYS = 1
+    for _ in range(3):
+        sync_rows(fixtures_dir, chutes_rows(5))
+    before = scrape(client)
+    age_runs(hours=48)
+    retention.prune(now=timezone.now())
+    monkeypatch.setattr(metrics, "_figures", None)
+
+    after = scrape(client)
+
+    assert before["gatewayz_stored_runs chutes unchanged"] == before["gatewayz_sync_runs_total chutes unchanged"] == 2
+    assert "gatewayz_stored_runs chutes unchanged" not in after
+    assert after["gatewayz_sync_runs_total chutes unchanged"] == 2
+
+
+def test_a_decision_about_a_held_run_does_not_lower_the_counter(
+    client: Client, db: None, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync_rows(fixtures_dir, chutes_rows(20))
+    held = sync_rows(fixtures_dir, chutes_rows(5)).run
+    waiting = scrape(client)
+    decisions.discard(held)
+    monkeypatch.setattr(metrics, "_figures", None)
+
+    decided = scrape(client)
+
+    assert waiting["gatewayz_held_runs chutes"] == 1
+    assert waiting["gatewayz_oldest_held_runs_timestamp_seconds chutes"] == held.started_at.timestamp()
+    assert decided["gatewayz_held_runs chutes"] == 0
+    assert "gatewayz_oldest_held_runs_timestamp_seconds chutes" not in decided
+    assert waiting["gatewayz_sync_runs_total chutes held"] == decided["gatewayz_sync_runs_total chutes held"] == 1
+
+
+def test_a_run_whose_process_was_killed_is_counted_as_lost(client: Client, db: None, fixtures_dir: Path) -> None:
+    gateway = sync_rows(fixtures_dir, chutes_rows(5)).run.gateway
+    SyncRun.objects.create(gateway=gateway, lease_token=9, trigger="schedule", started_at=timezone.now())
+    sync_rows(fixtures_dir, chutes_rows(5))
+
+    assert scrape(client)["gatewayz_sync_runs_total chutes lost"] == 1
+
+
+def test_held_prices_are_counted_with_the_age_of_the_oldest(client: Client, catalogue: Snapshot) -> None:
+    now = timezone.now()
+    hold = {
+        "amount": "9",
+        "first_amount": "9",
+        "kept": "1",
+        "rule": "move",
+        "reason": "it moved",
+        "reported_since": now,
+    }
+    for number, offer in enumerate(Offer.objects.order_by("pk")[:2]):
+        made_at = now - timedelta(hours=number)
+        PriceHold.objects.create(offer=offer, meter="compute.hour", **hold, made_at=made_at)
+
+    found = scrape(client)
+
+    assert (found["gatewayz_held_prices chutes"], found["gatewayz_held_prices portkey"]) == (2, 0)
+    oldest = (now - timedelta(hours=1)).timestamp()
+    assert found["gatewayz_oldest_held_prices_timestamp_seconds chutes"] == pytest.approx(oldest)
+
+
+def test_a_scrape_shows_whether_worker_and_beat_do_their_work(
+    client: Client, db: None, settings: Settings, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    assert "gatewayz_pulse_timestamp_seconds worker" not in scrape(client)
+    touch_pulse("worker")
+    before = time.time()
+    tasks.prune()
+    tasks.dispatch_due()
+    metrics._figures = metrics._queue = None
+
+    found = scrape(client)
+
+    assert found["gatewayz_pulse_timestamp_seconds worker"] == (tmp_path / "worker.pulse").stat().st_mtime
+    assert before <= found["gatewayz_task_end_timestamp_seconds catalog.prune"] <= time.time()
+    assert before <= found["gatewayz_task_end_timestamp_seconds catalog.dispatch_due"] <= time.time()
+    assert found["gatewayz_broker_up"] == 1
+    assert found["gatewayz_queue_messages"] >= 0
+    assert found["gatewayz_database_bytes"] > 100_000
+
+
+def test_a_broker_that_is_down_costs_no_other_figure(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = partial(Connection, "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(current_app, "connection_for_read", gone)
+
+    found = scrape(client)
+
+    assert (found["gatewayz_broker_up"], found["gatewayz_database_up"]) == (0, 1)
+    assert "gatewayz_queue_messages" not in found
+
+
+def test_failed_logins_are_counted(
+    client: Client, db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(counts, "failed_logins", {"wrong": 0, "refused": 0})
+    for _ in range(11):
+        client.post("/admin/login/", {"username": "ada", "password": "wrong"})
+
+    found = scrape(client)
+
+    assert (found["gatewayz_failed_logins_total wrong"], found["gatewayz_failed_logins_total refused"]) == (10, 1)
+
+
+def test_a_statement_that_takes_too_long_is_ended(db: None) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    began = time.monotonic()
+
+    with pytest.raises(OperationalError), bounded(0.2), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(endless)
+
+    assert time.monotonic() - began < 10
+
+
+def test_after_a_bounded_read_statements_have_their_usual_time(db: None) -> None:
+    with bounded(0.001):
+        pass
+    rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT count(*) FROM n"
+
+    with connection.cursor() as cursor:
+        cursor.execute(rows)
+        assert cursor.fetchone() == (300_000,)
+
+
+def test_the_counter_begins_with_the_stored_runs(db: None, fixtures_dir: Path) -> None:
+    sync_rows(fixtures_dir, chutes_rows(20))
+    decisions.discard(sync_rows(fixtures_dir, chutes_rows(5)).run)
+    RunCount.objects.all().delete()
+
+    import_module("catalog.migrations.0014_run_counts_and_task_ends").count_stored_runs(apps, None)
+
+    counted = RunCount.objects.order_by("outcome").values_list("gateway__slug", "outcome", "count")
+    assert list(counted) == [("chutes", "held", 1), ("chutes", "published", 1)]
 
 
 def test_a_scrape_succeeds_without_a_database_and_says_so(
