@@ -145,7 +145,18 @@ def test_the_example_passes_the_checks_of_a_deployment_once_its_secrets_are_fill
     result = manage("check", "--deploy", "--fail-level", "WARNING", environment={"ENV_FILE": str(env_file)})
 
     assert result.returncode == 0, result.stderr
-    assert "no issues (0 silenced)" in result.stdout
+    assert "no issues (2 silenced)" in result.stdout  # that HSTS leaves out subdomains and `preload`
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+def test_hsts_covers_subdomains_and_preload_only_if_the_settings_ask_for_it(is_on: bool) -> None:
+    asked = {"HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"} if is_on else {}
+    names = ("SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD")
+    shown = f"from django.conf import settings; print(*(getattr(settings, name) for name in {names}))"
+
+    result = manage("shell", "-v0", "-c", shown, environment={**A_KEY, "PUBLIC_URL": "https://a.example", **asked})
+
+    assert result.stdout.split() == ["31536000", str(is_on), str(is_on)], result.stderr
 
 
 @pytest.mark.parametrize(
