@@ -74,11 +74,11 @@ class CatalogView(APIView):
         return [_renderer(self.endpoint.media_type)]
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Some media types are answered whatever a client accepts: its address names the format."""
+        """Some media types ignore what a client accepts: the address names the format."""
         return super().perform_content_negotiation(request, force or self.endpoint.media_type in ALWAYS_ACCEPTED)
 
     def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]  # DRF would label the JSON with the endpoint's media type
-        """Describe the endpoint in JSON, in whatever format it answers."""
+        """Describe the endpoint in JSON, also if it answers in another format."""
         described = {
             "name": self.endpoint.name or self.get_view_name(),
             "description": self.endpoint.summary,

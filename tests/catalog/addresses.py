@@ -35,7 +35,7 @@ class Address:
         return re.sub(r"<\w+:(\w+)>", lambda found: {**EXAMPLES, **examples}.get(found[1], model), route)
 
     def query(self, *, model: str = "maker/model") -> str:
-        """Return a query string with the parameters that are required, all of which name models."""
+        """Return a query string with the parameters that are required; they all name models."""
         parameters = self.endpoint.filterset.parameters()
         return urlencode({name: model for name, parameter in parameters.items() if parameter.required})
 

@@ -33,7 +33,7 @@ def row(record: OfferRecord, gateway: str = "openrouter", *, model: str = "", **
 
 
 def offer(model_id: str, **fields: Any) -> OfferRecord:
-    """An offer of which everything is known."""
+    """An offer whose facts are all known."""
     own: dict[str, Any] = {
         "prices": TEXT,
         "context_length": 64_000,
