@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -15,19 +16,19 @@ from django.http import QueryDict
 from django.urls import URLPattern, URLResolver
 
 from catalog.api.limits import is_limited
-from catalog.formats.registry import FORMATS
+from catalog.formats.registry import BEGINNINGS
 from catalog.memory import following
 from catalog.parameters.compatible import CompatibleFilterSet, header_of
 from catalog.parameters.endpoints import Endpoint
-from catalog.parameters.filterset import InvalidParameters
+from catalog.parameters.filterset import InvalidParameters, SelectionFilterSet
 from catalog.urls import urlpatterns
 
-_COMPATIBLE = tuple(
-    {f"/{address.split('/')[1]}/" for each in FORMATS.values() for route in each.routes for address in route.addresses}
-)
+_COMPATIBLE = tuple(BEGINNINGS)
 """How the addresses of formats begin. Only these are read leniently."""
 _SLASHES = re.compile("/{2,}")
 
+LONGEST_REMEMBERED = 300
+"""Characters of a query string whose ignored parameters are remembered, so that long ones do not fill the memory."""
 _PERSONAL = ("authentication_classes", "permission_classes", "throttle_classes")
 
 
@@ -74,11 +75,9 @@ class CacheableRoutes:
         endpoint = self._compatible(path) if query else None
         if endpoint is None:
             return ""
-        try:
-            filters = endpoint.filterset(QueryDict(query.encode("latin-1")))
-        except (InvalidParameters, SuspiciousOperation, UnicodeError):
-            return ""  # Django refuses the request
-        return header_of(filters.ignored) if isinstance(filters, CompatibleFilterSet) else ""
+        # Cache hits need it too, and reading the parameters would take several times as long as the hit.
+        find = _ignored if len(query) <= LONGEST_REMEMBERED else _ignored.__wrapped__
+        return find(endpoint.filterset, query)  # type: ignore[arg-type]  # mypy takes __hash__ for that of instances
 
     def _compatible(self, path: str) -> Endpoint | None:
         """Return the endpoint of a format's address; None if it is another one."""
@@ -102,6 +101,15 @@ class CacheableRoutes:
             return endpoint.filterset(QueryDict(query.encode("latin-1"))).canonical()
         except (InvalidParameters, SuspiciousOperation, UnicodeError):
             return None
+
+
+@lru_cache(maxsize=1_024)
+def _ignored(filterset: type[SelectionFilterSet], query: str) -> str:
+    try:
+        filters = filterset(QueryDict(query.encode("latin-1")))
+    except (InvalidParameters, SuspiciousOperation, UnicodeError):
+        return ""  # Django refuses the request
+    return header_of(filters.ignored) if isinstance(filters, CompatibleFilterSet) else ""
 
 
 def declared_endpoint(view: Any, *, method: str = "get") -> Endpoint | None:
