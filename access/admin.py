@@ -56,7 +56,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         """Show the secret at once. A message would be stored until it is read."""
-        own = {"title": "The new key", "key": obj, "secret": request.secret_of_new_key, "opts": self.opts}  # type: ignore[attr-defined]
+        own = {"title": "The new key", "key": obj, "secret": request.secret_of_new_key, "opts": self.opts}  # type: ignore[attr-defined]  # save_model sets it
         context = self.admin_site.each_context(request) | own
         return TemplateResponse(request, "admin/access/apikey/made.html", context)
 

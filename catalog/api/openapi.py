@@ -69,7 +69,7 @@ class Docs(SpectacularSwaggerView):
         return response
 
     # DRF would describe the page with a template that does not exist; its own Response would look for one too.
-    def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]
+    def options(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:  # type: ignore[override]  # DRF types its own Request
         return HttpResponse()
 
 
