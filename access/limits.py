@@ -65,8 +65,12 @@ def client_of(environ: Mapping[str, str], *, trusted_hops: int) -> str:
     is the client's address; the client may have invented everything before it. Several lines of the header are joined
     by commas. A `Forwarded` header is not read: with two headers of one meaning, a client could forge one of them.
     """
-    peer = environ.get("REMOTE_ADDR", "")
-    if trusted_hops and (forwarded := environ.get("HTTP_X_FORWARDED_FOR")):
+    return client_at(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""), trusted_hops=trusted_hops)
+
+
+def client_at(peer: str, forwarded: str, *, trusted_hops: int) -> str:
+    """Return the same for the address of the connection's other end and the value of X-Forwarded-For."""
+    if trusted_hops and forwarded:
         # An entry that is no address is not from a proxy of ours, so the proxy itself is counted.
         claimed = forwarded.split(",")[-trusted_hops:][0]
         return _client(claimed[: LONGEST_ADDRESS + 1]) or _client(peer) or peer  # cut, because results are cached

@@ -1,53 +1,47 @@
-"""The addresses whose answers may be cached while a snapshot is served: what `front` asks the catalogue.
+"""What can be answered without Django: the table of addresses that `front` asks.
 
-They follow from the URL patterns: a view, or the action of a viewset, declares its endpoint and whether it may be
-cached.
+It follows from the URL patterns. A view, or the action of a viewset, declares its endpoint: the function that answers,
+the filter set of its parameters, and whether its answers may be cached.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 from django.urls import URLPattern, URLResolver
+from django.utils.encoding import repercent_broken_unicode
 
 from catalog.api.limits import is_limited
-from catalog.formats.registry import BEGINNINGS
 from catalog.memory import following
 from catalog.parameters.compatible import CompatibleFilterSet, header_of
-from catalog.parameters.endpoints import Endpoint
+from catalog.parameters.endpoints import Endpoint, NotFound, Query
 from catalog.parameters.filterset import InvalidParameters, SelectionFilterSet
 from catalog.urls import urlpatterns
+from front.answers import Answer
+from front.routes import Address
+from front.streams import Revisions
 
-_COMPATIBLE = tuple(BEGINNINGS)
-"""How the addresses of formats begin. Only these are read leniently."""
 _SLASHES = re.compile("/{2,}")
-
-LONGEST_REMEMBERED = 300
-"""Characters of a query string whose ignored parameters are remembered, so that long ones do not fill the memory."""
 _PERSONAL = ("authentication_classes", "permission_classes", "throttle_classes")
 
 
-class CacheableRoutes:
-    """Implements `front.Cacheable`. Paths are as the server has them: each character is a byte."""
+class CatalogRoutes:
+    """Implements `front.Routes`. Paths are as the server has them: each character is a byte."""
 
     def __init__(self, urlpatterns: Sequence[URLPattern | URLResolver]) -> None:
-        """Answers below an `include` are not cached."""
+        """Only Django answers below an `include`."""
         patterns = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern)]
-        self._endpoints = [cacheable_endpoint(pattern.callback) for pattern in patterns]
+        self._declared = [declared_read(pattern) for pattern in patterns]
         # All patterns in their order, so that an address belongs to the endpoint to which Django routes it. Groups must
         # be unnamed: only the one around each pattern counts, and `lastindex` is its place.
         unnamed = (re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern.regex.pattern) for pattern in patterns)
         self._pattern = re.compile("/(?:" + "|".join(f"({regex.removeprefix('^')})" for regex in unnamed) + ")")
-
-    def endpoint_of(self, path: str) -> Endpoint | None:
-        """Return the endpoint of the address; None if its answers may not be cached."""
-        found = self._pattern.match(path)
-        return None if found is None or found.lastindex is None else self._endpoints[found.lastindex - 1]
 
     def identity(self) -> object | None:
         """Return the identity of the snapshot that is served now; None if there is none yet."""
@@ -56,60 +50,118 @@ class CacheableRoutes:
         except following.NotReady:
             return None
 
-    def is_limited(self, path: str) -> bool:
-        """Whether requests to this address count against the limits of clients."""
-        return is_limited(path)
+    def revision(self) -> int | None:
+        """Return the revision that is served now; None before the first."""
+        try:
+            return following.FOLLOWER.current().revision
+        except following.NotReady:
+            return None
 
-    def address_of(self, path: str) -> str:
-        """Return the address of a format that the path means, without repeated slashes and one at its end.
+    def address(self, path: str) -> Address:
+        """Return what there is at this path.
 
-        Clients join addresses in this way. Other paths are returned unchanged.
+        The addresses of formats are read without repeated slashes and one at their end: clients join them in this way.
         """
-        if "//" not in path and not path.endswith("/"):
-            return path
-        address = _SLASHES.sub("/", path).rstrip("/")
-        return path if self._compatible(address) is None else address
+        resource = self.resource(path)
+        if resource is None and ("//" in path or path.endswith("/")):
+            shorter = _SLASHES.sub("/", path).rstrip("/")
+            found = self.resource(shorter)
+            if found is not None and found.is_compatible:
+                path, resource = shorter, found
+        return Address(path, is_limited=is_limited(path), resource=resource)
 
-    def ignored(self, path: str, query: str) -> str:
-        """Return the names of the parameters that the address ignores, as the value of a header; maybe empty."""
-        endpoint = self._compatible(path) if query else None
-        if endpoint is None:
-            return ""
-        # Cache hits need it too, and reading the parameters would take several times as long as the hit.
-        find = _ignored if len(query) <= LONGEST_REMEMBERED else _ignored.__wrapped__
-        return find(endpoint.filterset, query)  # type: ignore[arg-type]  # mypy takes __hash__ for that of instances
+    def resource(self, path: str) -> CatalogResource | None:
+        """Return what the address has; None if only Django may answer."""
+        found = self._pattern.match(path)
+        if found is None or found.lastindex is None:
+            return None
+        declared = self._declared[found.lastindex - 1]
+        return None if declared is None else CatalogResource(declared, path)
 
-    def _compatible(self, path: str) -> Endpoint | None:
-        """Return the endpoint of a format's address; None if it is another one."""
-        endpoint = self.endpoint_of(path) if path.startswith(_COMPATIBLE) else None
-        return endpoint if endpoint is not None and issubclass(endpoint.filterset, CompatibleFilterSet) else None
 
-    def media_type_of(self, path: str) -> str | None:
-        """Return the media type of the address's answers; None if they may not be cached."""
-        found = self.endpoint_of(path)
-        return None if found is None else found.media_type
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A URL pattern with the endpoint of its reads, which answers everybody in the same way."""
 
-    def canonical_query(self, path: str, query: str) -> str | None:
-        """Return one query string for all that ask the same of this address.
+    pattern: URLPattern
+    endpoint: Endpoint
+    headers: tuple[tuple[str, str], ...]
 
-        Return None if only Django may answer: answers of the address may not be cached, or the query is invalid.
-        """
-        endpoint = self.endpoint_of(path)
-        if endpoint is None:
+
+class CatalogResource:
+    """Implements `front.Resource`: an endpoint at one address."""
+
+    def __init__(self, declared: Declared, path: str) -> None:
+        endpoint = self.endpoint = declared.endpoint
+        self.media_type = endpoint.media_type
+        self.is_cacheable = endpoint.is_cacheable
+        self.needs_django = endpoint.answer is None or endpoint.reads_tables
+        self.is_stream = endpoint.stream is not None
+        self.is_compatible = issubclass(endpoint.filterset, CompatibleFilterSet)
+        self.headers = declared.headers
+        self._pattern = declared.pattern
+        self._path = path
+
+    @cached_property
+    def _place(self) -> tuple[str, str]:
+        """The path as Django decodes it, and the variable part of it."""
+        path = repercent_broken_unicode(self._path.encode("latin-1")).decode()
+        match = self._pattern.pattern.match(path[1:])
+        return path, str(next(iter(match[2].values()), "")) if match is not None else ""
+
+    def question(self, query: str) -> CatalogQuestion | None:
+        """Return what the query asks, or None if it is invalid, which Django explains."""
+        filters = _filters(self.endpoint.filterset, query)
+        if filters is None:
+            return None
+        path, identifier = self._place
+        return CatalogQuestion(self.endpoint, Query(path=path, filters=filters, id=identifier))
+
+    def stream(self, query: str, last_event_id: str, revisions: Revisions) -> AsyncIterator[bytes] | None:
+        """Return the events of a stream, or None if the query is invalid, which Django explains."""
+        question = self.question(query)
+        if question is None or self.endpoint.stream is None:
             return None
         try:
-            return endpoint.filterset(QueryDict(query.encode("latin-1"))).canonical()
-        except (InvalidParameters, SuspiciousOperation, UnicodeError):
+            return self.endpoint.stream(question.query, last_event_id, revisions)
+        except InvalidParameters:
             return None
 
 
-@lru_cache(maxsize=1_024)
-def _ignored(filterset: type[SelectionFilterSet], query: str) -> str:
+class CatalogQuestion:
+    """Implements `front.Question`."""
+
+    def __init__(self, endpoint: Endpoint, query: Query) -> None:
+        self.query = query
+        self._endpoint = endpoint
+        self.canonical = query.filters.canonical()
+
+    @property
+    def ignored(self) -> str:
+        """The names of the parameters that the address ignores, as the value of a header; maybe empty."""
+        filters = self.query.filters
+        return header_of(filters.ignored) if isinstance(filters, CompatibleFilterSet) else ""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `answer` takes less than five milliseconds."""
+        return True
+
+    def answer(self) -> Answer | None:
+        """Answer from the snapshot that is served now; None if Django must explain why there is no answer."""
+        if self._endpoint.answer is None:
+            return None
+        try:
+            return self._endpoint.answer(following.FOLLOWER.current(), self.query)
+        except (InvalidParameters, NotFound, following.NotReady):
+            return None
+
+
+def _filters(filterset: type[SelectionFilterSet], query: str) -> SelectionFilterSet | None:
     try:
-        filters = filterset(QueryDict(query.encode("latin-1")))
+        return filterset(QueryDict(query.encode("latin-1")))
     except (InvalidParameters, SuspiciousOperation, UnicodeError):
-        return ""  # Django refuses the request
-    return header_of(filters.ignored) if isinstance(filters, CompatibleFilterSet) else ""
+        return None
 
 
 def declared_endpoint(view: Any, *, method: str = "get") -> Endpoint | None:
@@ -122,13 +174,24 @@ def declared_endpoint(view: Any, *, method: str = "get") -> Endpoint | None:
     return found
 
 
-def cacheable_endpoint(view: Any) -> Endpoint | None:
-    """Return the endpoint of a view whose answers may be cached: never of one whose answers depend on who asks."""
+def declared_read(pattern: URLPattern) -> Declared | None:
+    """Return the declaration of a pattern's view; None if its answers depend on who asks, or if it is no read."""
+    view: Any = pattern.callback
     endpoint = declared_endpoint(view)
-    if endpoint is None or not endpoint.is_cacheable:
+    if endpoint is None or not (endpoint.is_cacheable or endpoint.stream is not None):
         return None
-    policies = (view.initkwargs.get(name, getattr(view.cls, name)) for name in _PERSONAL)
-    return None if any(policies) else endpoint
+    if any(view.initkwargs.get(name, getattr(view.cls, name)) for name in _PERSONAL):
+        return None
+    return Declared(pattern, endpoint, (("Allow", ", ".join(_methods(view))),))
 
 
-cacheable = CacheableRoutes(urlpatterns)
+def _methods(view: Any) -> list[str]:
+    """Return the methods that the view allows, as DRF lists them."""
+    allowed = set(
+        getattr(view, "actions", None) or (name for name in view.cls.http_method_names if hasattr(view.cls, name))
+    )
+    allowed |= {"options"} | ({"head"} if "get" in allowed else set())
+    return [name.upper() for name in view.cls.http_method_names if name in allowed]
+
+
+routes = CatalogRoutes(urlpatterns)

@@ -5,9 +5,11 @@ No other file sets these headers. The front adds them to every answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.urls import Resolver404, resolve
+
+from front.requests import Request
 
 Headers = Sequence[tuple[str, str]]
 
@@ -18,7 +20,8 @@ _EXPOSE = (
     "Access-Control-Expose-Headers",
     "ETag, Gatewayz-Ignored, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID",
 )
-_ANSWER = (_ALLOW_ORIGIN, _EXPOSE)
+ANSWER: Headers = (_ALLOW_ORIGIN, _EXPOSE)
+"""The headers of every answer but those below the admin."""
 _PREFLIGHT = (
     # Clients add headers of their own (X-Stainless-…, HTTP-Referer); `*` is all of them but this one.
     ("Access-Control-Allow-Headers", "*, Authorization"),
@@ -31,16 +34,13 @@ def answer_headers(path: str) -> Headers:
 
     Any origin is allowed (`*`), because no answer that a script may read depends on a cookie.
     """
-    return () if path.startswith(NEVER) else _ANSWER
+    return () if path.startswith(NEVER) else ANSWER
 
 
-def is_preflight(environ: Mapping[str, str]) -> bool:
+def is_preflight(request: Request) -> bool:
     """Whether an OPTIONS request is a browser's preflight before a request of a page's script."""
-    return (
-        "HTTP_ORIGIN" in environ
-        and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-        and not environ["PATH_INFO"].startswith(NEVER)
-    )
+    headers = request.headers
+    return "origin" in headers and "access-control-request-method" in headers and not request.path.startswith(NEVER)
 
 
 def preflight_headers(path: str) -> Headers:

@@ -16,9 +16,10 @@ class Source(StrEnum):
     HIT = "kept"
     """The response cache."""
     MISS = "made"
-    """Django; it is cached from now on."""
+    """The snapshot; it is cached from now on."""
     DJANGO = "django"
     """Django; it is not cached."""
+    STREAM = "stream"
     PREFLIGHT = "preflight"
     REFUSED = "refused"
 

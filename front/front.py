@@ -1,310 +1,378 @@
-"""The WSGI application in front of Django: request ids, keys and limits, preflights, cached answers, counts.
+"""The front: what every request passes, whichever server received it.
 
-`gatewayz/wsgi.py` wires it. Django's middleware does not see a cache hit, so everything that must hold for every
-request is here. Only the addresses in PERSONAL receive the client's credentials. Every other answer is the same for
-all clients, and a GET or HEAD of an address that is `Cacheable` is answered from the response cache if the same
-request was answered before.
+`Front.decide` is synchronous and waits for nothing. It answers what can be answered at once: cached answers, answers
+from the snapshot that are quickly made, preflights and refusals. For everything else it returns what is to be done, and
+the shell around it (`asgi.py`, `protocol.py` or `wsgi.py`) does that where it delays no other request.
+
+Django's middleware does not see most requests, so everything that must hold for every request is here: ids, hosts,
+HTTPS, keys and limits, headers, counts and the log. Only the addresses in PERSONAL receive the client's credentials.
+Every other answer is the same for all clients.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Protocol
 
 from django.conf import settings
 
 from access.keys import Key, Keys, NotRead, WrongKey
-from access.limits import Limiter, Quota, client_of
-from front import cors, negotiation, refusals
-from front.access_log import BEGAN, AccessLog
+from access.limits import Limiter, Quota, client_at
+from front import cors, minimum, negotiation, refusals
+from front.access_log import AccessLog
+from front.answers import Answer
 from front.counts import Counts, Source
-from front.problems import ASKED_PATH
 from front.refusals import Refusal
-from front.response_cache import CachedAnswer, CacheKey, Headers, RequestKey, ResponseCache, Variant
+from front.replies import READ_SECONDS, WRITE_SECONDS, Decision, Headers, Lane, Later, Reply, Stream, Wait
+from front.requests import Request
+from front.response_cache import CachedAnswer, CacheKey, Found, Head, RequestKey, ResponseCache, Variant
+from front.routes import Address, Question, Resource, Routes
+from front.security import Security, host_of
+from front.streams import Revisions
 
 logger = logging.getLogger(__name__)
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-Application = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-CREDENTIALS = ("HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_PROXY_AUTHORIZATION")
+CREDENTIALS = ("authorization", "cookie", "x-api-key", "proxy-authorization")
 PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
+OPERATORS = ("/admin", "/metrics", "/static/")
+"""Addresses that work while clients overload the others."""
+
+LONGEST_REMEMBERED = 300
+"""The longest path, in bytes, whose address is cached."""
 
 
-class Cacheable(Protocol):
-    """What the front asks of the application behind it: which answers may be cached until when, and what is limited."""
+class Django(Protocol):
+    def __call__(
+        self, request: Request, path: str, body: bytes, *, method: str, hidden: Collection[str]
+    ) -> tuple[int, Headers, bytes]:
+        """Send a request to Django, and return the status, the headers and the body of its answer.
 
-    def is_limited(self, path: str) -> bool:
-        """Whether requests to this address count against the limits.
-
-        Probes, metrics and the admin never do: operators must always get through.
+        `path` is the one that the request means. Headers whose names are `hidden` are not passed on.
         """
-
-    def identity(self) -> object | None:
-        """Return the object that the cached answers belong to; a new object drops them. None: nothing is served yet."""
-
-    def address_of(self, path: str) -> str:
-        """Return the address that the path means; most mean themselves."""
-
-    def ignored(self, path: str, query: str) -> str:
-        """Return which parameters of the query the address ignores, as the value of a header; maybe empty."""
-
-    def media_type_of(self, path: str) -> str | None:
-        """Return the media type of the address's answers, or None if they may not be cached."""
-
-    def canonical_query(self, path: str, query: str) -> str | None:
-        """Return one text for all queries with the same meaning, or None if only the application may answer."""
 
 
 class Front:
-    def __init__(self, application: Application, *, counts: Counts, cacheable: Cacheable, keys: Keys) -> None:
-        """Read the settings once."""
-        self._application = application
-        self._cacheable = cacheable
+    def __init__(
+        self, django: Django, *, counts: Counts, routes: Routes, keys: Keys, revisions: Revisions | None = None
+    ) -> None:
+        """Read the settings once. Without `revisions` there are no streams."""
+        self._django = django
+        self._routes = routes
+        self._revisions = revisions
+        self._address = lru_cache(maxsize=4_096)(routes.address)
         self._counts = counts
         self._keys = keys
+        self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._cache = ResponseCache(None, most_bytes=self._most_bytes)
         self._limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
-        self._most_sent = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        self.most_sent: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         self._trusted_hops = settings.TRUSTED_PROXY_HOPS
+        self._makes_misses = settings.FRONT_MISSES
         self._log = AccessLog(settings.LOG_FORMAT)
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        began = environ[BEGAN] = time.perf_counter()
-        # Always a new one: a client's own would be written into the logs.
-        request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
-        environ.pop("HTTP_X_CORRELATION_ID", None)  # likewise
-        environ[ASKED_PATH] = environ["PATH_INFO"] = self._cacheable.address_of(environ["PATH_INFO"])
-        reply = Reply(start_response, request_id, cors_headers=cors.answer_headers(environ["PATH_INFO"]))
-        source, body = self._respond_or_report(environ, reply)
-        seconds = time.perf_counter() - began
-        self._counts.add(source, reply.status[:3], seconds)
-        if source in _WITHOUT_DJANGO:
-            self._log.write(
-                method=environ["REQUEST_METHOD"],
-                path=environ["PATH_INFO"],
-                query=environ.get("QUERY_STRING", ""),
-                code=int(reply.status[:3]),
-                request_id=request_id,
-                seconds=seconds,
-                length=0 if environ["REQUEST_METHOD"] == "HEAD" else sum(map(len, body)),
-            )
-        return body if environ["REQUEST_METHOD"] != "HEAD" else _closed(body)
-
-    def _respond_or_report(self, environ: Environ, reply: Reply) -> tuple[Source, Iterable[bytes]]:
+    # --- for the shells ----------------------------------------------------------------------------------------------
+    def decide(self, request: Request) -> Decision:
+        """Return the answer, or what is to be done for it. Never raises and never waits."""
+        find = self._address if len(request.path) <= LONGEST_REMEMBERED else self._routes.address
+        exchange = Exchange(request, find(request.path))
         try:
-            return self._respond(environ, reply)
+            return self._decide(exchange)
         except Exception:
-            # Django answers for its own defects; this one is in the front, or prevented Django from answering.
-            logger.exception("Request %s failed outside Django", environ["HTTP_X_REQUEST_ID"])
-            return Source.REFUSED, _refuse(environ, reply, refusals.BROKEN)
+            logger.exception("Request %s failed outside Django", request.id)
+            return self._refuse(exchange, refusals.BROKEN)
 
-    def _respond(self, environ: Environ, reply: Reply) -> tuple[Source, Iterable[bytes]]:
-        """Return where the answer comes from, and its body."""
-        path: str = environ["PATH_INFO"]
-        if environ["REQUEST_METHOD"] == "OPTIONS" and cors.is_preflight(environ):
-            reply.cors_headers = cors.preflight_headers(path)
-            reply("204 No Content", [])
-            return Source.PREFLIGHT, []
-        if self._cacheable.is_limited(path) and (refusal := self._refusal(environ, reply)) is not None:
-            return Source.REFUSED, _refuse(environ, reply, refusal)
-        if not path.startswith(PERSONAL):
-            for header in CREDENTIALS:
-                environ.pop(header, None)
-        if not _is_read(environ):
-            return Source.DJANGO, self._application(environ, reply)
-        # Not in the cache: requests that differ in ignored parameters share one answer.
-        reply.ignored = self._cacheable.ignored(path, environ.get("QUERY_STRING", ""))
-        request_key = _request_key(environ)
+    def refuse(self, request: Request, refusal: Refusal) -> Reply:
+        """Return the answer to a request that a shell cannot answer otherwise."""
+        return self._refuse(Exchange(request, Address(request.path, is_limited=False)), refusal)
+
+    def sent(self, request: Request, reply: Reply | Stream, *, length: int) -> None:
+        """Count and log an answer that was sent; `length` is the number of bytes of its body that were sent."""
+        seconds = time.perf_counter() - request.began
+        self._counts.add(reply.source, str(reply.status), seconds)
+        if isinstance(reply, Stream) or not reply.is_logged:
+            self._log.write(
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                code=reply.status,
+                request_id=request.id,
+                seconds=seconds,
+                length=length,
+            )
+
+    # --- deciding ----------------------------------------------------------------------------------------------------
+    def _decide(self, exchange: Exchange) -> Decision:
+        request, address = exchange.request, exchange.address
+        if request.method == "OPTIONS" and cors.is_preflight(request):
+            return Reply(204, [*cors.preflight_headers(address.path)], b"", Source.PREFLIGHT)
+        if address.is_limited and (refusal := self._limit(exchange)) is not None:
+            return self._refuse(exchange, refusal)
+        if not self._security.is_allowed(host_of(request)):
+            return self._refuse(exchange, refusals.WRONG_HOST)
+        if (location := self._security.location(request)) is not None:
+            headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location), ("Content-Length", "0")]
+            return self._reply(exchange, 301, headers, b"", source=Source.REFUSED)
+        if request.length is not None and request.length > self.most_sent:
+            return self._refuse(exchange, refusals.too_large(self.most_sent))
+        if not request.is_read:
+            return self._by_django(exchange)
+        if not address.is_limited or (wanted := minimum.of(request)) is None:
+            return self._read(exchange)
+        if isinstance(wanted, Refusal):
+            return self._refuse(exchange, wanted)
+        return self._read_at_least(exchange, wanted)
+
+    def _read_at_least(self, exchange: Exchange, wanted: int) -> Decision:
+        """Answer from this revision or a newer one. Such an answer is for this client at this moment."""
+        exchange.is_stored = False
+        served = self._routes.revision()
+        if served is not None and served >= wanted:
+            return self._read(exchange)
+
+        def answer(is_served: bool) -> Decision:
+            return self._read(exchange) if is_served else self._refuse(exchange, refusals.behind(wanted))
+
+        return Wait(wanted, answer)
+
+    def _read(self, exchange: Exchange) -> Decision:
+        request, resource = exchange.request, exchange.address.resource
+        if resource is None or not negotiation.accepts(request.headers.get("accept", ""), resource.media_type):
+            return self._by_django(exchange)
+        if resource.is_stream:
+            return self._stream(exchange, resource)
+        encoding = negotiation.negotiated(request.headers.get("accept-encoding", ""))
+        request_key = (exchange.address.path, request.query, encoding)
         cache = self._current_cache()
-        variant = cache.find(request_key)
-        if variant is not None and _accepts(environ, variant.media_type):
-            return Source.HIT, _answer(environ, reply, variant)
-        query = self._canonical_query(environ)
-        if query is None:
-            return Source.DJANGO, self._application(environ, reply)
-        return self._respond_and_cache(environ, reply, cache, request_key=request_key, query=query)
+        if (found := cache.find(request_key)) is not None:
+            exchange.ignored = found.ignored
+            return self._cached(exchange, found.variant, source=Source.HIT)
+        question = resource.question(request.query)
+        if question is None:
+            return self._by_django(exchange)
+        exchange.ignored = question.ignored
+        asked = _Asked(question, cache, request_key, (exchange.address.path, question.canonical))
+        if resource.is_cacheable and (answer := cache.answer(asked.cache_key)) is not None:
+            return self._keep(exchange, asked, answer, source=Source.HIT)
+        if resource.needs_django or not self._makes_misses:
+            return self._by_django(exchange, asked if resource.is_cacheable else None)
+        if not question.is_quick:
+            return Later(Lane.COMPUTING, lambda _: self._make(exchange, resource, asked), READ_SECONDS)
+        return self._make_quickly(exchange, resource, asked)
 
-    def _refusal(self, environ: Environ, reply: Reply) -> Refusal | None:
+    def _make_quickly(self, exchange: Exchange, resource: Resource, asked: _Asked) -> Decision:
+        answer = asked.question.answer()
+        if answer is None:
+            return self._by_django(exchange, asked)
+        return self._made(exchange, resource, asked, answer)
+
+    def _make(self, exchange: Exchange, resource: Resource, asked: _Asked) -> Reply:
+        """Answer in a thread, where Django may be called at once."""
+        answer = asked.question.answer()
+        if answer is None:
+            return self._call_django(exchange, asked, b"")
+        return self._made(exchange, resource, asked, answer)
+
+    def _made(self, exchange: Exchange, resource: Resource, asked: _Asked, answer: Answer) -> Reply:
+        headers = [*answer.headers, *resource.headers]
+        if not resource.is_cacheable or answer.status != HTTPStatus.OK:
+            headers.append(("Content-Length", str(len(answer.body))))
+            return self._reply(exchange, answer.status, headers, answer.body, source=Source.MISS)
+        return self._keep(exchange, asked, self._cached_answer(headers, answer.body), source=Source.MISS)
+
+    def _stream(self, exchange: Exchange, resource: Resource) -> Decision:
+        request = exchange.request
+        if self._revisions is None or request.method == "HEAD":
+            return self._by_django(exchange)
+        last_event_id = request.headers.get("last-event-id", "")
+        events = resource.stream(request.query, last_event_id, self._revisions)
+        if events is None:
+            return self._by_django(exchange)
+        described = [("Content-Type", resource.media_type), ("Cache-Control", "no-store")]
+        # nginx would otherwise collect events until a buffer is full.
+        headers = [*described, *resource.headers, ("X-Accel-Buffering", "no")]
+        reply = self._reply(exchange, 200, headers, b"", source=Source.STREAM)
+        return Stream(reply.headers, events)
+
+    # --- limits ------------------------------------------------------------------------------------------------------
+    def _limit(self, exchange: Exchange) -> Refusal | None:
         """Return why this request is refused, or None. It counts for its key; without a valid key, for its address."""
+        headers = exchange.request.headers
         key: Key | None = None
         wrong: Refusal | None = None
-        try:
-            key = self._keys.key_of(environ)
-        except WrongKey as error:
-            wrong = refusals.wrong_key(str(error))
-        except NotRead as error:
-            wrong = refusals.not_ready(str(error))
-        quota = self._quota(environ, key)
+        if "authorization" in headers or "x-api-key" in headers:
+            try:
+                key = self._keys.key_of(
+                    authorization=headers.get("authorization", ""), api_key=headers.get("x-api-key", "")
+                )
+            except WrongKey as error:
+                wrong = refusals.wrong_key(str(error))
+            except NotRead as error:
+                wrong = refusals.not_ready(str(error))
+        quota = self._quota(exchange.request, key)
         is_exceeded = quota is not None and quota.is_exceeded
-        reply.is_personal = key is not None
+        exchange.is_personal = key is not None
         if key is not None or is_exceeded:
-            reply.quota = quota
-        if quota is not None and is_exceeded:
-            return refusals.too_many(quota)
-        if wrong is None and _sent_bytes(environ) > self._most_sent:
-            return refusals.too_large(self._most_sent)
-        return wrong
+            exchange.quota = quota
+        return refusals.too_many(quota) if quota is not None and is_exceeded else wrong
 
-    def _quota(self, environ: Environ, key: Key | None) -> Quota | None:
+    def _quota(self, request: Request, key: Key | None) -> Quota | None:
         """Count the request, and return what its client has used. None: there is no limit."""
         if key is None:
             if not self._per_address:
                 return None
-            client = client_of(environ, trusted_hops=self._trusted_hops)
+            client = client_at(
+                request.peer, request.headers.get("x-forwarded-for", ""), trusted_hops=self._trusted_hops
+            )
             return self._limiter.count(client, policy="address", limit=self._per_address)
         limit = self._per_key if key.per_minute is None else key.per_minute
         return self._limiter.count(f"key {key.id}", policy="key", limit=limit) if limit else None
 
+    # --- the cache ---------------------------------------------------------------------------------------------------
     def _current_cache(self) -> ResponseCache:
         """Return the answers of the snapshot that is served now; those of the previous one go with it."""
-        identity, cache = self._cacheable.identity(), self._cache
+        identity, cache = self._routes.identity(), self._cache
         if cache.identity is not identity:
             cache = self._cache = ResponseCache(identity, most_bytes=self._most_bytes)
         return cache
 
-    def _canonical_query(self, environ: Environ) -> str | None:
-        """Return the canonical query, or None if only Django may answer."""
-        path: str = environ["PATH_INFO"]
-        media_type = self._cacheable.media_type_of(path)
-        if media_type is None or not _accepts(environ, media_type):
-            return None
-        return self._cacheable.canonical_query(path, environ.get("QUERY_STRING", ""))
+    def _cached_answer(self, headers: Headers, body: bytes) -> CachedAnswer:
+        """Return an answer with the headers that it has for every client. Such answers are never for the admin."""
+        everywhere = [*self._security.headers(is_secure=True), *cors.ANSWER]
+        return CachedAnswer(_with_defaults(headers, everywhere), body)
 
-    def _respond_and_cache(
-        self, environ: Environ, reply: Reply, cache: ResponseCache, *, request_key: RequestKey, query: str
-    ) -> tuple[Source, Iterable[bytes]]:
-        """Answer a request that the cache does not know literally. Another one with the same meaning may be cached."""
-        cache_key: CacheKey = (environ["PATH_INFO"], query, *request_key[2:-1])
-        source, answer = Source.HIT, cache.answer(cache_key)
-        if answer is None:
-            # Django gets a HEAD as a GET: both have the headers of one answer.
-            status, headers, body = self._call_django({**environ, "REQUEST_METHOD": "GET"})
-            if not _is_cacheable(status, headers):
-                reply(status, headers)
-                return Source.DJANGO, [body]
-            source, answer = Source.MISS, CachedAnswer(headers, body)
-        variant = answer.variant(negotiation.negotiated(environ.get("HTTP_ACCEPT_ENCODING", "")))
-        if self._current_cache() is cache:  # else Django may have answered from another snapshot
-            cache.add(cache_key, answer, request_key=request_key, variant=variant)
+    def _keep(self, exchange: Exchange, asked: _Asked, answer: CachedAnswer, *, source: Source) -> Reply:
+        """Cache an answer, and find it by this literal request from now on."""
+        cache = asked.cache
+        variant = answer.variant(asked.request_key[-1])
+        if self._current_cache() is cache:  # else it may have been made from another snapshot
+            found = Found(variant, exchange.ignored)
+            cache.add(asked.cache_key, answer, request_key=asked.request_key, found=found)
             self._counts.cached_answers, self._counts.cached_bytes = len(cache), cache.size
-        return source, _answer(environ, reply, variant)
+        return self._cached(exchange, variant, source=source)
 
-    def _call_django(self, environ: Environ) -> tuple[str, Headers, bytes]:
-        started: list[Any] = []
-        chunks = self._application(environ, lambda *status_and_headers: started.extend(status_and_headers))
-        try:
-            body = b"".join(chunks)
-        finally:
-            if (close := getattr(chunks, "close", None)) is not None:
-                close()
-        return started[0], started[1], body
+    def _cached(self, exchange: Exchange, variant: Variant, *, source: Source) -> Reply:
+        if_none_match = exchange.request.headers.get("if-none-match")
+        if if_none_match is not None and variant.matches(if_none_match):
+            return self._for_client(exchange, 304, variant.not_modified, b"", source)
+        return self._for_client(exchange, 200, variant.whole, variant.body, source)
 
+    def _for_client(
+        self, exchange: Exchange, status: int, head: Head, body: bytes | Iterable[bytes], source: Source
+    ) -> Reply:
+        """Return an answer of the cache, whose head is ready unless it depends on this client."""
+        own = exchange.own_headers
+        if not own and exchange.is_stored and not exchange.is_personal:
+            return Reply(status, head.headers, body, source, head.bytes)
+        return Reply(status, [*map(exchange.as_cached, head.headers), *own], body, source)
 
-_WITHOUT_DJANGO = frozenset({Source.HIT, Source.REFUSED, Source.PREFLIGHT})
-"""Django logs the other requests itself. The bodies of these are lists."""
-
-
-class Reply:
-    """Django's `start_response`: it adds the headers that every answer has, and keeps the status."""
-
-    __slots__ = ("_request_id", "_start_response", "cors_headers", "ignored", "is_personal", "quota", "status")
-
-    def __init__(self, start_response: StartResponse, request_id: str, *, cors_headers: cors.Headers) -> None:
-        self._start_response = start_response
-        self._request_id = request_id
-        self.cors_headers = cors_headers
-        self.status = "500"
-        self.is_personal = False
-        """Set for requests with a key: no shared cache may store their answers."""
-        self.quota: Quota | None = None
-        """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
-        self.ignored = ""
-        """The names of the parameters that the answer does not depend on."""
-
-    def __call__(self, status: str, headers: Headers, *exc_info: Any) -> Any:
-        self.status = status
-        if self.is_personal:
-            headers = list(map(_private, headers))
-        if self.quota is not None:
-            headers = [*headers, *self.quota.headers]
-        if self.ignored:
-            headers = [*headers, ("Gatewayz-Ignored", self.ignored)]
-        return self._start_response(
-            status, [*headers, *self.cors_headers, ("X-Request-ID", self._request_id)], *exc_info
+    # --- Django ------------------------------------------------------------------------------------------------------
+    def _by_django(self, exchange: Exchange, asked: _Asked | None = None) -> Later:
+        request = exchange.request
+        return Later(
+            _lane_of(request),
+            lambda body: self._call_django(exchange, asked, body),
+            READ_SECONDS if request.method in _SAFE else WRITE_SECONDS,
+            most_bytes=self.most_sent if request.has_body else 0,
         )
 
+    def _call_django(self, exchange: Exchange, asked: _Asked | None, body: bytes) -> Reply:
+        request, path = exchange.request, exchange.address.path
+        # A cacheable HEAD is a GET for Django: both have the headers of one answer.
+        method = "GET" if asked is not None else request.method
+        hidden = () if path.startswith(PERSONAL) else CREDENTIALS
+        try:
+            status, headers, answer = self._django(request, path, body, method=method, hidden=hidden)
+        except Exception:
+            # Django answers for its own defects; this one prevented it from answering.
+            logger.exception("Request %s failed outside Django", request.id)
+            return self._refuse(exchange, refusals.BROKEN)
+        if asked is not None and _is_cacheable(status, headers):
+            reply = self._keep(exchange, asked, self._cached_answer(headers, answer), source=Source.MISS)
+        else:
+            reply = self._reply(exchange, status, headers, answer, source=Source.DJANGO)
+        reply.is_logged = True
+        return reply
 
-def _private(header: tuple[str, str]) -> tuple[str, str]:
-    """An answer to one client's key must not be cached for others; `public` would allow it."""
-    name, value = header
-    return (name, value.replace("public", "private", 1)) if name == "Cache-Control" else header
+    # --- replies -----------------------------------------------------------------------------------------------------
+    def _refuse(self, exchange: Exchange, refusal: Refusal) -> Reply:
+        request = exchange.request
+        headers, body = refusal.answer(
+            path=exchange.address.path, request_id=request.id, accept=request.headers.get("accept", "")
+        )
+        return self._reply(exchange, refusal.status, headers, body, source=Source.REFUSED)
 
-
-def _is_read(environ: Environ) -> bool:
-    """Whether the answer may come from the cache."""
-    return (
-        environ["REQUEST_METHOD"] in {"GET", "HEAD"}
-        and environ.get("CONTENT_LENGTH", "") in {"", "0"}
-        and "HTTP_TRANSFER_ENCODING" not in environ
-    )
-
-
-def _accepts(environ: Environ, media_type: str) -> bool:
-    return negotiation.accepts(environ.get("HTTP_ACCEPT", ""), media_type)
-
-
-def _sent_bytes(environ: Environ) -> int:
-    try:
-        return int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0  # Django reads it in the same way
-
-
-def _request_key(environ: Environ) -> RequestKey:
-    return (
-        environ["PATH_INFO"],
-        environ.get("QUERY_STRING", ""),
-        # Django checks the host and the scheme: it refuses a wrong host, and redirects http.
-        environ.get("HTTP_HOST", ""),
-        environ["wsgi.url_scheme"],
-        environ.get("HTTP_X_FORWARDED_PROTO", ""),
-        environ.get("HTTP_ACCEPT_ENCODING", ""),
-    )
+    def _reply(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, source: Source) -> Reply:
+        """Return an answer with all that the front adds to it."""
+        security = self._security.headers(is_secure=self._security.is_secure(exchange.request))
+        found = _with_defaults(headers, security)
+        own = [*cors.answer_headers(exchange.address.path), *exchange.own_headers]
+        return Reply(status, [*map(exchange.as_cached, found), *own], body, source)
 
 
-def _is_cacheable(status: str, headers: Headers) -> bool:
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A request, and what its answer has because of its client."""
+
+    request: Request
+    address: Address
+    is_personal: bool = False
+    """Set for requests with a key: no shared cache may store their answers."""
+    is_stored: bool = True
+    """Whether caches of clients may store the answer."""
+    quota: Quota | None = None
+    """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
+    ignored: str = ""
+    """The names of the parameters that the answer does not depend on."""
+
+    @property
+    def own_headers(self) -> Headers:
+        """The headers that only this client gets. The shell adds the id of the request."""
+        quota = [] if self.quota is None else self.quota.headers
+        return [*quota, ("Gatewayz-Ignored", self.ignored)] if self.ignored else quota
+
+    def as_cached(self, header: tuple[str, str]) -> tuple[str, str]:
+        """Return a header of an answer for all clients as this one may cache it."""
+        name, value = header
+        if name.lower() != "cache-control":
+            return header
+        if not self.is_stored:
+            return name, "no-store"
+        return (name, value.replace("public", "private", 1)) if self.is_personal else header
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A valid question about a resource, and where its answer is cached."""
+
+    question: Question
+    cache: ResponseCache
+    request_key: RequestKey
+    cache_key: CacheKey
+
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _with_defaults(headers: Headers, defaults: Iterable[tuple[str, str]]) -> Headers:
+    names = {name.lower() for name, _ in headers}
+    return [*headers, *(header for header in defaults if header[0].lower() not in names)]
+
+
+def _lane_of(request: Request) -> Lane:
+    if request.path.startswith(OPERATORS):
+        return Lane.ADMIN
+    return Lane.READS if request.method in _SAFE else Lane.WRITES
+
+
+def _is_cacheable(status: int, headers: Headers) -> bool:
     """Whether the view itself calls its answer public."""
     named = {name.lower(): value for name, value in headers}
-    return status.startswith("200 ") and "public" in named.get("cache-control", "") and "set-cookie" not in named
-
-
-def _answer(environ: Environ, reply: Reply, variant: Variant) -> Iterable[bytes]:
-    if_none_match = environ.get("HTTP_IF_NONE_MATCH")
-    if if_none_match is not None and variant.matches(if_none_match):
-        reply("304 Not Modified", variant.not_modified_headers)
-        return []
-    reply("200 OK", variant.headers)
-    return [variant.body]
-
-
-def _refuse(environ: Environ, reply: Reply, refusal: Refusal) -> Iterable[bytes]:
-    headers, body = refusal.answer(
-        path=environ[ASKED_PATH], request_id=environ["HTTP_X_REQUEST_ID"], accept=environ.get("HTTP_ACCEPT", "")
-    )
-    reply(refusal.status_line, headers)
-    return [body]
-
-
-def _closed(chunks: Iterable[bytes]) -> Iterable[bytes]:
-    """Return the empty body of a HEAD, after Django has released what the full body would have used."""
-    if (close := getattr(chunks, "close", None)) is not None:
-        close()
-    return []
+    return status == HTTPStatus.OK and "public" in named.get("cache-control", "") and "set-cookie" not in named

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 import orjson
 
@@ -12,6 +11,7 @@ from front.problems import instance_of, media_type_of, problem_document
 
 Headers = list[tuple[str, str]]
 
+_CLOSE = (("Connection", "close"),)
 CHALLENGE = 'Bearer realm="gatewayz"'
 """How a client sends its key (RFC 6750)."""
 
@@ -21,10 +21,6 @@ class Refusal:
     status: int
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def status_line(self) -> str:
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
 
     def answer(self, *, path: str, request_id: str, accept: str = "") -> tuple[Headers, bytes]:
         """Return the headers and the body; `path` is the server's, each character a byte."""
@@ -46,6 +42,28 @@ class Refusal:
 
 
 BROKEN = Refusal(status=500, detail="The service failed; its logs have the details under the request id.")
+WRONG_HOST = Refusal(status=400, detail="This service does not answer to the name in the Host header.")
+OVERDUE = Refusal(status=503, detail="The answer takes too long at this moment.", headers=(("Retry-After", "5"),))
+FULL = Refusal(status=503, detail="Too many requests wait at this moment.", headers=(("Retry-After", "2"),))
+SLOW_BODY = Refusal(status=408, detail="The body of the request did not arrive in time.", headers=_CLOSE)
+SLOW_HEAD = Refusal(status=408, detail="The head of the request did not arrive in time.", headers=_CLOSE)
+LARGE_HEAD = Refusal(status=431, detail="The head of the request is too large.", headers=_CLOSE)
+
+
+def malformed(reason: str) -> Refusal:
+    """What a request that could mean several things gets; the connection is closed, because its end is not known."""
+    return Refusal(status=400, detail=reason, headers=_CLOSE)
+
+
+def behind(revision: int) -> Refusal:
+    detail = f"Revision {revision} has not arrived at this process yet."
+    return Refusal(status=503, detail=detail, headers=(("Retry-After", "1"),))
+
+
+def wrong_minimum(text: str) -> Refusal:
+    return Refusal(
+        status=400, detail=f"Gatewayz-Min-Revision must be a whole number of at most 18 digits, not {text!r}."
+    )
 
 
 def wrong_key(reason: str) -> Refusal:

@@ -1,7 +1,7 @@
 """The response cache: the bytes of public answers with their ETags, so that a repeated request costs one look-up.
 
 A cache belongs to one snapshot and is dropped with it, so nothing has to be invalidated and no answer mixes two
-revisions. Django makes every answer, once; `front/front.py` decides which requests may be answered from here.
+revisions. `front/front.py` decides which requests may be answered from here.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 import brotli
 
-Headers = list[tuple[str, str]]
+from front.replies import Headers, head_of
+
 RequestKey = tuple[str, ...]
 """The literal request: all parts of it that an answer may depend on."""
 CacheKey = tuple[str, ...]
@@ -40,9 +42,21 @@ LARGE_BYTES = 4_000_000
 memory."""
 OVERHEAD_BYTES = 2_000
 """The memory of an answer in addition to its bytes: headers, keys and Python's objects."""
-JSON = "application/json"
 MOST_REQUEST_KEYS = 16
 """The most request keys of one cache key. Without a limit, a client could fill the memory with spellings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The status line and the headers of an answer."""
+
+    headers: Headers
+    bytes: bytes
+    """The same in wire format."""
+
+    @classmethod
+    def of(cls, status: int, headers: Headers) -> Head:
+        return cls(headers, head_of(status, headers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +64,11 @@ class Variant:
     """An answer in one encoding."""
 
     body: bytes
-    media_type: str
     is_stored: bool
     """Whether the cache keeps it; the plain bytes of a large answer are decompressed for each request."""
     etag: str
-    headers: Headers
-    not_modified_headers: Headers
+    whole: Head
+    not_modified: Head
 
     def matches(self, if_none_match: str) -> bool:
         """Whether the client's copy, by its `If-None-Match`, is this variant."""
@@ -65,14 +78,21 @@ class Variant:
         return self.etag in sent or "*" in sent
 
 
-class CachedAnswer:
-    """An answer of Django, in the encodings that were requested so far. Safe with threads."""
+class Found(NamedTuple):
+    """What a literal request gets."""
 
-    __slots__ = ("_body", "_headers", "_media_type", "_variants", "counted_size", "is_large", "request_keys")
+    variant: Variant
+    ignored: str
+    """The names of its parameters that the answer does not depend on."""
+
+
+class CachedAnswer:
+    """An answer in the encodings that were requested so far. Safe with threads."""
+
+    __slots__ = ("_body", "_headers", "_variants", "counted_size", "is_large", "request_keys")
 
     def __init__(self, headers: Headers, body: bytes) -> None:
         self._headers = [header for header in headers if header[0].lower() not in {"content-length", "vary"}]
-        self._media_type = _media_type(headers)
         self.is_large = len(body) >= LARGE_BYTES
         # A copy: the bytes that orjson returns have up to 16 KB of reserve, which `size` would not count.
         self._body = FAST_ENCODERS["br"](body) if self.is_large else memoryview(body).tobytes()
@@ -106,22 +126,16 @@ class CachedAnswer:
         not_modified = [header for header in self._headers if not header[0].lower().startswith(("content-", "allow"))]
         return Variant(
             body=body,
-            media_type=self._media_type,
             is_stored=not self.is_large or encoding != "identity",
             etag=etag,
-            headers=[*self._headers, *described, *encoded, ("Content-Length", str(len(body)))],
-            not_modified_headers=[*not_modified, *described],
+            whole=Head.of(200, [*self._headers, *described, *encoded, ("Content-Length", str(len(body)))]),
+            not_modified=Head.of(304, [*not_modified, *described]),
         )
 
     def _bytes_in(self, encoding: str) -> bytes:
         if not self.is_large:
             return ENCODERS[encoding](self._body)
         return self._body if encoding == "br" else FAST_ENCODERS[encoding](brotli.decompress(self._body))
-
-
-def _media_type(headers: Headers) -> str:
-    content_type = next((value for name, value in headers if name.lower() == "content-type"), JSON)
-    return content_type.partition(";")[0].strip()
 
 
 class ResponseCache:
@@ -132,28 +146,28 @@ class ResponseCache:
         self.size = 0
         self._most_bytes = most_bytes
         self._answers: OrderedDict[CacheKey, CachedAnswer] = OrderedDict()
-        self._by_request_key: dict[RequestKey, tuple[CacheKey, Variant]] = {}
+        self._by_request_key: dict[RequestKey, tuple[CacheKey, Found]] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._answers)
 
-    def find(self, request_key: RequestKey) -> Variant | None:
+    def find(self, request_key: RequestKey) -> Found | None:
         found = self._by_request_key.get(request_key)
         if found is None:
             return None
-        cache_key, variant = found
+        cache_key, answer = found
         with self._lock:  # `add` iterates over the order
             try:
                 self._answers.move_to_end(cache_key)
             except KeyError:  # another thread has just evicted it
                 return None
-        return variant
+        return answer
 
     def answer(self, cache_key: CacheKey) -> CachedAnswer | None:
         return self._answers.get(cache_key)
 
-    def add(self, cache_key: CacheKey, answer: CachedAnswer, *, request_key: RequestKey, variant: Variant) -> None:
+    def add(self, cache_key: CacheKey, answer: CachedAnswer, *, request_key: RequestKey, found: Found) -> None:
         """Cache the answer, and find this variant of it by this request key from now on.
 
         An answer that would take a quarter of the memory is not cached: it would evict all those that are requested.
@@ -165,9 +179,9 @@ class ResponseCache:
             if answer.size * 4 > self._most_bytes:
                 return
             is_new = request_key not in self._by_request_key and len(answer.request_keys) < MOST_REQUEST_KEYS
-            if is_new and variant.is_stored:
+            if is_new and found.variant.is_stored:
                 answer.request_keys.append(request_key)
-                self._by_request_key[request_key] = cache_key, variant
+                self._by_request_key[request_key] = cache_key, found
             self._answers[cache_key] = answer
             size = answer.size
             self.size += size - answer.counted_size

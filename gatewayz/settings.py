@@ -46,7 +46,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     # A dead host sends no reply: without these timeouts, a query would wait for many minutes.
-    _silence = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
+    _silence = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
     DATABASES["default"]["OPTIONS"] = _silence | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -115,6 +115,7 @@ API_KEY_RATE_LIMIT_PER_MINUTE = env.whole_number(
     "API_KEY_RATE_LIMIT_PER_MINUTE", default=6_000, least=0, most=999_999_999
 )
 TRUSTED_PROXY_HOPS = env.whole_number("TRUSTED_PROXY_HOPS", default=0, least=0, most=10)
+FRONT_MISSES = env.flag("FRONT_MISSES", default=True)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
@@ -172,7 +173,6 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "catalog.api.errors.static_files_are_read",  # WhiteNoise would refuse other methods with an empty body
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -180,11 +180,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "catalog.admin.policy.content_security_policy",
     "catalog.web.not_found.pages_for_browsers",
 ]
 ROOT_URLCONF = "gatewayz.urls"
+ASGI_APPLICATION = "gatewayz.asgi.application"
 WSGI_APPLICATION = "gatewayz.wsgi.application"
 APPEND_SLASH = False  # both spellings of a list are routed; a redirect would cost every client a round trip
 TEMPLATES = [
@@ -224,8 +224,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 # Off by default: they bind all subdomains, and a preloaded domain stays in browsers for months.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", default=False)
-# Django would warn about the defaults.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SILENCED_SYSTEM_CHECKS = [
+    "security.W001",  # front/security.py does what SecurityMiddleware would do, for every answer
+    "security.W002",  # and what XFrameOptionsMiddleware would do
+    "security.W005",  # off by default, see above
+    "security.W021",
+]
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 X_FRAME_OPTIONS = "DENY"

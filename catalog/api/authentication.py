@@ -22,7 +22,9 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Key] | None:
         try:
-            key = following.FOLLOWER.keys.key_of(request.META)
+            sent = {"authorization": "HTTP_AUTHORIZATION", "api_key": "HTTP_X_API_KEY"}
+            headers = {name: request.META.get(variable, "") for name, variable in sent.items()}
+            key = following.FOLLOWER.keys.key_of(**headers)
         except WrongKey as error:
             raise AuthenticationFailed(str(error)) from error
         return None if key is None else (None, key)

@@ -6,7 +6,7 @@ cached, the OpenAPI document and the tables of the tests follow from the declara
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from catalog.memory.snapshot import Snapshot
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
 from front.answers import Answer
+from front.streams import Revisions
 
 JSON = "application/json"
 EXAMPLE_ID = "deepseek-ai/DeepSeek-R1"
@@ -50,6 +51,10 @@ Answering = Callable[[Snapshot, Query], Answer]
 """Answers a query. May raise InvalidParameters and NotFound; an endpoint that reads tables, errors of the database."""
 
 
+Streaming = Callable[[Query, str, Revisions], AsyncIterator[bytes]]
+"""Returns the events after the one that the client had last, by its Last-Event-ID. May raise InvalidParameters."""
+
+
 @dataclass(frozen=True, slots=True)
 class PathVariable:
     """The variable part of an address, as the OpenAPI document describes it."""
@@ -84,6 +89,8 @@ class Endpoint:
     """None if the view must answer: because of the body, of who asks, or of the state of this process."""
     reads_tables: bool = False
     """Whether `answer` queries the database. If not, it also works without Django's request and settings."""
+    stream: Streaming | None = None
+    """The events of an answer without an end."""
     request: Any = None
     """The body of a request, as drf-spectacular describes it."""
     responses: Any = None

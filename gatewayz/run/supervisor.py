@@ -63,10 +63,7 @@ class Address:
 
 
 def choose_commands(address: Address, *, web_workers: int) -> list[Command]:
-    # Answers come from memory, so one thread would be enough for them. The other threads serve requests that wait for
-    # a slow body, or for a database that does not respond.
-    web = "-m granian gatewayz.wsgi:application --interface wsgi --no-ws --blocking-threads 4 --log-level warning"
-    web += f" --port {address.port} --workers {web_workers} --respawn-failed-workers --workers-kill-timeout 5"
+    web = f"-m gatewayz.run.web --port {address.port} --workers {web_workers}"
     celery = "-m celery --quiet --app gatewayz"
     worker = f"{celery} worker --loglevel warning --pool prefork --concurrency 2"
     worker += " --without-gossip --without-mingle --without-heartbeat"
@@ -120,9 +117,9 @@ def find_port_problems(address: Address) -> list[str]:
     try:
         family = socket.AF_INET6 if ip_address(address.bind).version == 6 else socket.AF_INET
     except ValueError:
-        return [f"BIND={address.bind!r}: must be an IP address such as 127.0.0.1"]  # granian resolves no names
+        return [f"BIND={address.bind!r}: must be an IP address such as 127.0.0.1"]
     with socket.socket(family) as probe:
-        # Lingering connections of the previous run do not matter; granian sets this option too.
+        # Lingering connections of the previous run do not matter; the web server sets this option too.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address.bind, address.port))

@@ -62,7 +62,7 @@ def test_a_new_key_works_and_its_secret_is_all_of_stdout() -> None:
     assert (key.expires_at, key.created_by, key.revoked_at) == (datetime(2101, 1, 31, tzinfo=UTC), None, None)
     assert secret not in err
     assert f"{key.pk} the deployment ({key.prefix}…)" in err
-    found = read_keys().key_of({"HTTP_X_API_KEY": secret})
+    found = read_keys().key_of(api_key=secret)
     assert found is not None
     assert (found.scopes, found.per_minute) == (frozenset({"sync"}), 90)
 
@@ -159,7 +159,7 @@ def test_a_key_is_revoked_by_its_id_its_name_or_its_prefix(by: str) -> None:
     assert ApiKey.objects.get(pk=key.pk).revoked_at == NOW
     assert ApiKey.objects.get(pk=other.pk).revoked_at is None
     with pytest.raises(WrongKey):
-        read_keys().key_of({"HTTP_X_API_KEY": secret})
+        read_keys().key_of(api_key=secret)
 
 
 def test_the_name_of_several_keys_is_not_clear_until_one_is_left() -> None:

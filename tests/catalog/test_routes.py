@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.memory.selection import Selection
 from catalog.parameters.offer_filters import OfferFilterSet
-from catalog.routes import cacheable
+from tests.catalog.asking import canonical_query
 from tests.factories import offer_record, served_row, snapshot_of
 
 
@@ -26,7 +26,7 @@ from tests.factories import offer_record, served_row, snapshot_of
     ],
 )
 def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], question: str | None) -> None:
-    meant = {cacheable.canonical_query("/catalog/models", wording) for wording in wordings}
+    meant = {canonical_query("/catalog/models", wording) for wording in wordings}
 
     assert len(meant) == 1
     assert question is None or meant == {question}
@@ -48,7 +48,7 @@ def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], q
     ],
 )
 def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None:
-    assert cacheable.canonical_query(path, query) is None
+    assert canonical_query(path, query) is None
 
 
 @given(
@@ -58,7 +58,7 @@ def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None
     )
 )
 def test_the_canonical_query_asks_for_the_same_and_is_its_own(asked: dict[str, str]) -> None:
-    canonical = cacheable.canonical_query("/catalog/models", urlencode(asked))
+    canonical = canonical_query("/catalog/models", urlencode(asked))
     if canonical is None:
         return
     records = [offer_record(f"{n}/x", provider_slug=("Qwen", "q")[n % 2], tags=("Hot",) * (n % 3)) for n in range(9)]

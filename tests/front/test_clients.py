@@ -37,6 +37,7 @@ WRITES = [address.path() for address in declared() if address.method == "POST"]
 def web(db: None, settings: Settings) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 5
     settings.API_KEY_RATE_LIMIT_PER_MINUTE = 7
+    settings.FRONT_MISSES = False
     publish(token_priced_record(), gateway="openrouter")  # OpenRouter's list has only its own offers
     publish(offer_record("maker/other"))
     following.FOLLOWER.refresh()

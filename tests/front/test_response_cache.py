@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from front import response_cache
-from front.response_cache import CachedAnswer, ResponseCache
+from front.response_cache import CachedAnswer, Found, ResponseCache
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
 
@@ -28,12 +28,12 @@ def test_all_encodings_have_the_same_content_and_different_tags() -> None:
     assert len({plain.etag, zipped.etag, brotlied.etag}) == 3
     assert answer.variant("gzip") is zipped
     for variant, encoding in ((plain, None), (zipped, "gzip"), (brotlied, "br")):
-        headers = dict(variant.headers)
-        assert len(headers) == len(variant.headers)
+        headers = dict(variant.whole.headers)
+        assert len(headers) == len(variant.whole.headers)
         assert headers.get("Content-Encoding") == encoding
         assert (headers["ETag"], headers["Content-Length"]) == (variant.etag, str(len(variant.body)))
         assert (headers["Vary"], headers["Content-Type"]) == ("Accept-Encoding", "application/json")
-        assert dict(variant.not_modified_headers).keys() == {"Cache-Control", "ETag", "Vary"}
+        assert dict(variant.not_modified.headers).keys() == {"Cache-Control", "ETag", "Vary"}
 
 
 def test_equal_bytes_have_equal_tags_and_different_bytes_do_not() -> None:
@@ -56,7 +56,7 @@ def test_a_client_that_has_the_bytes_is_recognised(sent: str) -> None:
 
 def add(cache: ResponseCache, name: str, size: int, *, spelling: str = "") -> None:
     answer = cache.answer((name,)) or CachedAnswer([], b"x" * size)
-    cache.add((name,), answer, request_key=(name, spelling), variant=answer.variant("identity"))
+    cache.add((name,), answer, request_key=(name, spelling), found=Found(answer.variant("identity"), ""))
 
 
 def cached(cache: ResponseCache, *names: str) -> list[bool]:
@@ -94,12 +94,11 @@ def test_a_large_answer_takes_the_memory_of_its_compressed_bytes(encoding: str) 
     answer = CachedAnswer([("Content-Type", "text/csv; charset=utf-8")], body)
 
     variant = answer.variant(encoding)
-    cache.add(("a",), answer, request_key=("a",), variant=variant)
+    cache.add(("a",), answer, request_key=("a",), found=Found(variant, ""))
 
     unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}[encoding](variant.body)
     assert unpacked == body
     assert cache.size < 100_000
-    assert variant.media_type == "text/csv"
     assert cache.answer(("a",)) is answer
     assert (cache.find(("a",)) is None) == (encoding == "identity")  # its plain bytes would take the whole cache
     assert answer.variant(encoding).etag == variant.etag
@@ -114,7 +113,7 @@ def test_an_answer_that_was_evicted_while_a_thread_had_it_can_be_added_again() -
         add(cache, str(number), 6_000)
     assert cache.answer(("first",)) is None
 
-    cache.add(("first",), first, request_key=("again",), variant=first.variant("br"))
+    cache.add(("first",), first, request_key=("again",), found=Found(first.variant("br"), ""))
     for number in range(30):
         add(cache, f"later {number}", 6_000)
 
@@ -130,8 +129,8 @@ def test_spellings_of_one_request_share_one_answer_and_are_bounded() -> None:
         add(cache, "a", 1_000, spelling=str(number))
 
     found = [cache.find(("a", str(number))) for number in range(1_000)]
-    assert len([variant for variant in found if variant]) == response_cache.MOST_REQUEST_KEYS
-    assert len({id(variant) for variant in found if variant}) == 1
+    assert len([each for each in found if each]) == response_cache.MOST_REQUEST_KEYS
+    assert len({id(each.variant) for each in found if each}) == 1
     assert len(cache) == 1
 
 

@@ -16,7 +16,7 @@ from access import limits
 from access.limits import Limiter
 from catalog.memory import following, snapshot
 from front.counts import Counts, Source
-from front.response_cache import OVERHEAD_BYTES, CachedAnswer, ResponseCache
+from front.response_cache import OVERHEAD_BYTES, CachedAnswer, Found, ResponseCache
 from tests.factories import offer_record, served_row, snapshot_of
 from tests.front.web import Web
 
@@ -88,7 +88,7 @@ def test_a_full_cache_counts_its_size_and_finds_only_its_own_answers() -> None:
             if cache.find(request_key) is None:
                 answer = cache.answer((name,)) or CachedAnswer([], name.encode() * 50)
                 variant = answer.variant(choice.choice(["gzip", "br", "identity"]))
-                cache.add((name,), answer, request_key=request_key, variant=variant)
+                cache.add((name,), answer, request_key=request_key, found=Found(variant, ""))
 
     at_once(add)
 

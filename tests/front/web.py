@@ -15,9 +15,11 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
 from catalog.memory import following
-from catalog.routes import cacheable
+from catalog.routes import routes
 from front.counts import Counts
-from front.front import Application, Front
+from front.django import Application, WsgiDjango
+from front.front import Front
+from front.wsgi import WsgiShell
 
 
 @dataclass
@@ -58,7 +60,8 @@ class Web:
             self.environs.append(dict(environ))
             return behind(environ, start_response)
 
-        self.front = Front(application, counts=self.counts, cacheable=cacheable, keys=following.FOLLOWER.keys)
+        self.front = Front(WsgiDjango(application), counts=self.counts, routes=routes, keys=following.FOLLOWER.keys)
+        self.shell = WsgiShell(self.front)
 
     def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:
         environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query}
@@ -67,7 +70,7 @@ class Web:
             environ.setdefault("CONTENT_LENGTH", str(len(body)))
         setup_testing_defaults(environ)
         started: list[Any] = []
-        chunks = self.front(environ, lambda *given: started.extend(given))
+        chunks = self.shell(environ, lambda *given: started.extend(given))
         content = b"".join(chunks)
         if (close := getattr(chunks, "close", None)) is not None:  # as a web server does
             close()

@@ -18,7 +18,7 @@ from catalog.api.routing import CatalogRouter, viewsets
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Endpoint, NotFound, Query
-from catalog.routes import CacheableRoutes, cacheable, declared_endpoint
+from catalog.routes import CatalogRoutes, declared_endpoint, routes
 from front.answers import Answer
 from tests.catalog.addresses import READS, Address
 from tests.catalog.api.reading import problem_of
@@ -126,7 +126,9 @@ def test_the_front_and_django_see_the_same_endpoint_in_every_path(path: str) -> 
     except Resolver404:
         routed = None
 
-    assert cacheable.endpoint_of(path) is (routed if routed is not None and routed.is_cacheable else None)
+    resource = routes.resource(path)
+    is_public = routed is not None and (routed.is_cacheable or routed.stream is not None)
+    assert (resource.endpoint if resource is not None else None) is (routed if is_public else None)
 
 
 def answer_nothing(snapshot: Snapshot, query: Query) -> Answer:
@@ -151,10 +153,10 @@ def test_what_may_depend_on_who_asks_is_never_cached_whatever_is_declared(
     router = CatalogRouter()
     router.registry = [("things", viewset, "things")]
 
-    routes = CacheableRoutes(router.urls)
+    found = CatalogRoutes(router.urls)
 
-    assert (routes.endpoint_of("/things") is not None) == is_cached
-    assert (routes.endpoint_of("/things/") is not None) == is_cached
+    assert (found.resource("/things") is not None) == is_cached
+    assert (found.resource("/things/") is not None) == is_cached
 
 
 @pytest.mark.parametrize("model_id", ["a/b", "missing"])

@@ -18,8 +18,8 @@ from catalog.models import CanonicalModel
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord, PriceRecord
 from catalog.reports.canonical import models_of
-from catalog.routes import cacheable
 from tests.catalog.api.reading import problem_of, read
+from tests.catalog.asking import canonical_query
 from tests.factories import hourly, offer_record, per_token, publish
 
 pytestmark = pytest.mark.django_db
@@ -145,7 +145,7 @@ def test_embeddings_are_compared_by_what_goes_in_unless_somebody_asks_for_more(
 
 
 def test_what_is_the_usual_workload_of_another_model_is_another_question_where_it_is_asked() -> None:
-    asked = {cacheable.canonical_query("/catalog/canonical/a/b", query) for query in ("", "input_tokens=750000")}
+    asked = {canonical_query("/catalog/canonical/a/b", query) for query in ("", "input_tokens=750000")}
 
     assert len(asked) == 2
 

@@ -13,8 +13,8 @@ from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import meters, money
 from catalog.records import ModelType, OfferRecord
-from catalog.routes import cacheable
 from tests.catalog.api.reading import problem_of, read
+from tests.catalog.asking import canonical_query
 from tests.factories import hourly, offer_record, per_token, publish
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +132,7 @@ def test_what_names_no_model_or_no_one_model_is_refused(
 
 
 def test_the_other_order_is_another_question() -> None:
-    asked = {cacheable.canonical_query("/catalog/compare", f"ids={ids}") for ids in ("a,b", "b,a", "a&ids=b")}
+    asked = {canonical_query("/catalog/compare", f"ids={ids}") for ids in ("a,b", "b,a", "a&ids=b")}
 
     assert len(asked) == 2
 

@@ -25,9 +25,11 @@ from schemathesis.specs.openapi.checks import (
 
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
-from catalog.routes import cacheable
+from catalog.routes import routes
 from front.counts import Counts
+from front.django import WsgiDjango
 from front.front import Front
+from front.wsgi import WsgiShell
 
 DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
@@ -45,17 +47,18 @@ CASES = 12_000 // len(OPERATIONS) if os.environ.get("PROVE") else 15
 
 
 @pytest.fixture
-def application(bundled: Snapshot, settings: Any) -> Iterator[Front]:
+def application(bundled: Snapshot, settings: Any) -> Iterator[WsgiShell]:
     settings.RATE_LIMIT_PER_MINUTE = 0
     request_started.disconnect(close_old_connections)  # it would close the connection of the test
     request_finished.disconnect(close_old_connections)
-    yield Front(WSGIHandler(), counts=Counts(), cacheable=cacheable, keys=following.FOLLOWER.keys)
+    django = WsgiDjango(WSGIHandler())
+    yield WsgiShell(Front(django, counts=Counts(), routes=routes, keys=following.FOLLOWER.keys))
     request_started.connect(close_old_connections)
     request_finished.connect(close_old_connections)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-def test_no_request_breaks_an_answer_or_gets_one_of_another_shape(operation: Any, application: Front) -> None:
+def test_no_request_breaks_an_answer_or_gets_one_of_another_shape(operation: Any, application: WsgiShell) -> None:
     cases = st.one_of(operation.as_strategy(GenerationMode.POSITIVE), operation.as_strategy(GenerationMode.NEGATIVE))
 
     @given(case=cases)

@@ -11,9 +11,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from django.core.wsgi import get_wsgi_application
 
 from catalog.memory import following
-from catalog.routes import cacheable
+from catalog.routes import routes
 from front.counts import Counts
+from front.django import WsgiDjango
 from front.front import Front
+from front.wsgi import WsgiShell
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -28,7 +30,8 @@ class _Silent(WSGIRequestHandler):
 @contextmanager
 def serving() -> Iterator[str]:
     """Answers from the snapshot of this process; yields the address, without a slash at its end."""
-    front = Front(get_wsgi_application(), counts=Counts(), cacheable=cacheable, keys=following.FOLLOWER.keys)
+    django = WsgiDjango(get_wsgi_application())
+    front = WsgiShell(Front(django, counts=Counts(), routes=routes, keys=following.FOLLOWER.keys))
     with make_server("127.0.0.1", 0, front, server_class=_Server, handler_class=_Silent) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

@@ -176,7 +176,7 @@ def test_a_revoked_key_ends_even_if_the_newest_revision_cannot_be_read(
 ) -> None:
     key, secret = ApiKey.objects.issue(name="a client")
     follower.try_refresh()
-    assert follower.keys.key_of({"HTTP_X_API_KEY": secret}) is not None
+    assert follower.keys.key_of(api_key=secret) is not None
     publish(offer_record())
     monkeypatch.setattr(loading, "caught_up", refuse)
     monkeypatch.setattr(connection, "close", lambda: None)
@@ -186,7 +186,7 @@ def test_a_revoked_key_ends_even_if_the_newest_revision_cannot_be_read(
 
     assert follower.is_failing
     with pytest.raises(WrongKey):
-        follower.keys.key_of({"HTTP_X_API_KEY": secret})
+        follower.keys.key_of(api_key=secret)
 
 
 def test_derived_values_are_computed_before_the_next_revision_is_served(

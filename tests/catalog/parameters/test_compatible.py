@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.parameters.compatible import LONGEST_NAME, MOST_NAMES, OpenRouterFilterSet, header_of
 from catalog.parameters.filterset import InvalidParameters
-from catalog.routes import cacheable
+from tests.catalog.asking import canonical_query, question
 
 
 @given(st.lists(st.text(max_size=60), max_size=40))
@@ -37,14 +37,15 @@ def test_the_header_has_only_tokens_and_is_limited(names: list[str]) -> None:
     ],
 )
 def test_ignored_parameters_are_named(query: str, shown: str) -> None:
-    assert cacheable.ignored("/api/v1/models", query) == shown
-    assert cacheable.ignored("/catalog/models", query) == ""
+    asked = question("/api/v1/models", query)
+    assert asked is not None
+    assert asked.ignored == shown
 
 
 def test_requests_that_differ_in_ignored_parameters_have_one_canonical_query() -> None:
     queries = ["limit=5", "limit=5&client_version=1", "zdr=true&limit=5&sort=top-weekly"]
 
-    assert {cacheable.canonical_query("/api/v1/models", query) for query in queries} == {"limit=5"}
+    assert {canonical_query("/api/v1/models", query) for query in queries} == {"limit=5"}
 
 
 @pytest.mark.parametrize("query", ["limit=1001", "offset=-1", "sort=oldest", "min_price=free", "limit=1&limit=2"])

@@ -28,7 +28,7 @@ from catalog.parameters.pages import page_of
 from catalog.pricing import meters, money
 from catalog.pricing.schedules import Clause, Schedule
 from catalog.records import Availability, Source
-from catalog.routes import cacheable
+from tests.catalog.asking import canonical_query
 from tests.catalog.memory.generated import GATEWAYS, MODELS, SECONDS, SOME_TYPES, catalogues, rows
 from tests.factories import offer_facts, offer_record, per_token, served_row, snapshot_of
 
@@ -392,7 +392,7 @@ def test_every_field_of_a_document_can_be_asked_for_or_has_its_reason() -> None:
     ],
 )
 def test_equal_queries_have_one_canonical_query(spellings: list[str], expected: str | None) -> None:
-    meant = {cacheable.canonical_query("/catalog/models", spelling) for spelling in spellings}
+    meant = {canonical_query("/catalog/models", spelling) for spelling in spellings}
 
     assert len(meant) == 1
     assert None not in meant

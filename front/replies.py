@@ -1,0 +1,99 @@
+"""What the front decides about a request: an answer, work to be done before there is one, or a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+from front.counts import Source
+
+Headers = list[tuple[str, str]]
+
+READ_SECONDS = 3.0
+"""How long a client waits for Django, or for an answer that takes long to compute."""
+WRITE_SECONDS = 25.0
+
+
+class Lane(StrEnum):
+    """Which threads do the work. Work of one lane never waits for that of another."""
+
+    READS = "reads"
+    """Reads of tables, and errors."""
+    COMPUTING = "computing"
+    """Answers from memory that take long."""
+    WRITES = "writes"
+    ADMIN = "admin"
+    """Pages of the admin, metrics and everything else that operators need."""
+
+
+@dataclass(slots=True, eq=False)
+class Reply:
+    """A finished answer."""
+
+    status: int
+    headers: Headers
+    body: bytes | Iterable[bytes]
+    """As the client gets it for a GET: a HEAD has the same headers."""
+    source: Source
+    head: bytes | None = None
+    """The status line and all headers as bytes, ready to be sent, if they are the same for every client."""
+    is_logged: bool = False
+    """Whether Django has logged the request."""
+
+    @property
+    def length(self) -> int:
+        """The number of bytes of the body."""
+        if isinstance(self.body, bytes):
+            return len(self.body)
+        return int(next((value for name, value in self.headers if name.lower() == "content-length"), 0))
+
+
+@dataclass(slots=True, eq=False)
+class Later:
+    """An answer that takes time: `work` waits or computes, so it runs in a thread."""
+
+    lane: Lane
+    work: Callable[[bytes], Reply]
+    """Gets the body of the request."""
+    seconds: float
+    """The deadline. After it the client gets a 503, whatever the work does."""
+    most_bytes: int = 0
+    """The largest body that is read, in bytes."""
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """The client has seen a newer revision than this process."""
+
+    revision: int
+    then: Callable[[bool], Decision]
+    """Called with whether the revision came in time."""
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """An answer without an end."""
+
+    headers: Headers
+    events: AsyncIterator[bytes]
+    status: int = 200
+    source: Source = Source.STREAM
+
+
+Decision = Reply | Later | Wait | Stream
+
+
+def head_of(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return a status line and headers in their wire format, without the empty line at the end."""
+    lines = [f"HTTP/1.1 {status} {phrase(status)}", *(f"{name.lower()}: {value}" for name, value in headers), ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def phrase(status: int) -> str:
+    """Return the reason phrase of a status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,69 @@
+"""What the front asks of the application behind it. `catalog/routes.py` answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from front.answers import Answer
+from front.streams import Revisions
+
+
+class Question(Protocol):
+    """What a valid query asks of a resource."""
+
+    @property
+    def canonical(self) -> str:
+        """One text for all queries with the same meaning."""
+
+    @property
+    def ignored(self) -> str:
+        """The names of the parameters that the resource ignores, as the value of a header; maybe empty."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `answer` takes less than five milliseconds."""
+
+    def answer(self) -> Answer | None:
+        """Answer from the snapshot that is served now; None if Django must answer, because there is no such thing."""
+
+
+class Resource(Protocol):
+    """An address whose answers are the same for all clients, so that they may be made without Django."""
+
+    media_type: str
+    is_cacheable: bool
+    """Whether its answers depend only on the snapshot and on the canonical query."""
+    needs_django: bool
+    """Whether Django makes its answers, because they come from tables."""
+    is_stream: bool
+    headers: tuple[tuple[str, str], ...]
+    """Headers that Django would add to its answers."""
+
+    def question(self, query: str) -> Question | None:
+        """Return what the query asks, or None if it is invalid, which Django explains."""
+
+    def stream(self, query: str, last_event_id: str, revisions: Revisions) -> AsyncIterator[bytes] | None:
+        """Return the events of a stream, or None if the query is invalid, which Django explains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    path: str
+    """The address that the requested path means; most mean themselves."""
+    is_limited: bool
+    """Whether requests count against the limits. Probes, metrics and the admin never do: operators must get through."""
+    resource: Resource | None = None
+    """None: only Django answers."""
+
+
+class Routes(Protocol):
+    def identity(self) -> object | None:
+        """Return the object that the cached answers belong to; a new object drops them. None: nothing is served yet."""
+
+    def revision(self) -> int | None:
+        """Return the revision that is served now; None before the first."""
+
+    def address(self, path: str) -> Address:
+        """Return what there is at this path."""

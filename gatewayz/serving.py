@@ -1,0 +1,56 @@
+"""The parts of a serving process, put together: Django, the catalogue's routes, the front and one of its shells."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewayz.settings")
+
+# Without collected files (`make run`), static files come from the packages that contain them.
+warnings.filterwarnings("ignore", "No directory at", UserWarning)
+django_application = get_wsgi_application()
+
+# A wrong setting stops the server before it answers anything; management commands and workers run their own checks.
+call_command("check", stdout=io.StringIO())
+
+from catalog.memory.following import FOLLOWER  # noqa: E402  the apps must be loaded first
+from catalog.routes import routes  # noqa: E402  likewise
+from front.asgi import AsgiShell  # noqa: E402  likewise
+from front.counts import counts  # noqa: E402  likewise
+from front.django import WsgiDjango  # noqa: E402  likewise
+from front.front import Front  # noqa: E402  likewise
+from front.pool import Pool  # noqa: E402  likewise
+from front.protocol import FrontProtocol  # noqa: E402  likewise
+from front.revisions import ServedRevisions  # noqa: E402  likewise
+from front.streams import Revisions  # noqa: E402  likewise
+from front.wsgi import WsgiShell  # noqa: E402  likewise
+
+__all__ = ["FrontProtocol", "make_asgi", "make_wsgi"]
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes keeps the interpreter while the event loop waits for it; Python's default is 5 ms."""
+
+
+def make_asgi() -> AsgiShell:
+    """Return the application of a serving process. The catalogue is followed from the start of its event loop."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    pool = Pool()
+    revisions = ServedRevisions(routes.revision, pool=pool)
+    return AsgiShell(make_front(revisions), pool=pool, revisions=revisions, start=FOLLOWER.start, stop=FOLLOWER.stop)
+
+
+def make_wsgi() -> WsgiShell:
+    """Return the application for a WSGI server. The catalogue is followed from now on."""
+    FOLLOWER.start()  # here and not in an AppConfig: each worker loads this after its fork, which no thread survives
+    return WsgiShell(make_front())
+
+
+def make_front(revisions: Revisions | None = None) -> Front:
+    """Return the front of this process. Without `revisions` it has no streams."""
+    return Front(WsgiDjango(django_application), counts=counts, routes=routes, keys=FOLLOWER.keys, revisions=revisions)
