@@ -135,7 +135,7 @@ class FrontProtocol(HttpToolsProtocol):
     def _request(self) -> Request:
         url = httptools.parse_url(self.url)
         if not self.url.startswith(b"/"):  # the absolute form: its host counts, whatever the header is
-            host = url.host if url.port is None else b"%b:%d" % (url.host, url.port)
+            host = url.host if not url.port else b"%b:%d" % (url.host, url.port)
             self.headers[:] = [header for header in self.headers if header[0] != b"host"] + [(b"host", host)]
         return of_parts(
             self.headers,
