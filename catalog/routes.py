@@ -62,13 +62,12 @@ class CatalogRoutes:
 
         The addresses of formats are read without repeated slashes and one at their end: clients join them in this way.
         """
-        resource = self.resource(path)
-        if resource is None and ("//" in path or path.endswith("/")):
+        if "//" in path or path.endswith("/"):
             shorter = _SLASHES.sub("/", path).rstrip("/")
             found = self.resource(shorter)
             if found is not None and found.is_compatible:
-                path, resource = shorter, found
-        return Address(path, is_limited=is_limited(path), resource=resource)
+                return Address(shorter, is_limited=is_limited(shorter), resource=found)
+        return Address(path, is_limited=is_limited(path), resource=self.resource(path))
 
     def resource(self, path: str) -> CatalogResource | None:
         """Return what the address has; None if only Django may answer."""

@@ -106,7 +106,10 @@ class AsgiShell:
             return decision
         work = decision.work
         try:
-            body = await _body(receive, most_bytes=decision.most_bytes) if decision.most_bytes else b""
+            body = b""
+            if request.has_body:
+                body = await _body(receive, most_bytes=decision.most_bytes)
+                request.with_length(len(body))
             return await self._pool.run(decision.lane, lambda: work(body), seconds=decision.seconds)
         except _Slow:
             return self.front.refuse(request, refusals.SLOW_BODY)

@@ -42,7 +42,7 @@ class WsgiDjango:
             if (close := getattr(chunks, "close", None)) is not None:
                 close()
         status, headers = started[0], started[1]
-        return int(status[:3]), [(name, str(value).strip()) for name, value in headers], content
+        return int(status[:3]), list(headers), content
 
 
 def environ_of(request: Request, path: str, body: bytes, *, method: str, hidden: Collection[str]) -> Environ:
@@ -72,7 +72,4 @@ def environ_of(request: Request, path: str, body: bytes, *, method: str, hidden:
         if name not in hidden and name not in _REPLACED:
             key = name.upper().replace("-", "_")
             named[key if name in _UNPREFIXED else f"HTTP_{key}"] = value
-    if body:
-        named["CONTENT_LENGTH"] = str(len(body))  # a body in chunks announced none
-        named.pop("HTTP_TRANSFER_ENCODING", None)
     return named

@@ -52,6 +52,11 @@ class Request:
     def has_body(self) -> bool:
         return self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
 
+    def with_length(self, length: int) -> None:
+        """Announce the length of a body that was read whole: one in chunks has none."""
+        others = {name: value for name, value in self.headers.items() if name != "transfer-encoding"}
+        self.headers = {**others, "content-length": str(length)}
+
     @property
     def length(self) -> int | None:
         """The length of the body in bytes, as the client announced it; None if it did not."""
