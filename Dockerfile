@@ -43,6 +43,4 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-I", "gatewayz/run/probe.py"]
-# Answers are whole bytes from memory, for which one thread would be enough. The others are for requests that wait: for
-# a slow body, or for a database that does not respond.
-CMD ["sh", "-c", "exec granian --interface wsgi --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2} --blocking-threads 4 --respawn-failed-workers --workers-kill-timeout 5 --no-ws --log-level warning gatewayz.wsgi:application"]
+CMD ["sh", "-c", "exec python -m gatewayz.run.web --host 0.0.0.0 --port 8000 --workers ${WEB_WORKERS:-2}"]

@@ -91,8 +91,8 @@ def copied_from_here() -> list[str]:
 
 
 def options_of(words: Sequence[str]) -> list[str]:
-    """Return the options that a command line gives to granian or celery."""
-    program = next(index for index, word in enumerate(words) if word in {"granian", "celery"})
+    """Return the options that a command line gives to the web server or to celery."""
+    program = next(index for index, word in enumerate(words) if word in {"gatewayz.run.web", "celery"})
     return sorted(words[program + 1 :])
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0  # the web server gives requests and streams 25
 SETTLED_SECONDS = 60.0  # a child that lived this long had started well: its next failure is again the first in a row
 FIRST_PAUSE_SECONDS = 1.0
 MOST_FAILURES = 5

@@ -91,8 +91,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     """Yield the port of a web server with two serving processes, on the database of the test."""
     publish_edition(1)
     port = find_free_port()
-    command = [sys.executable, "-m", "granian", "gatewayz.wsgi:application", "--interface", "wsgi", "--no-ws"]
-    command += ["--port", str(port), "--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "2"]
+    command = [sys.executable, "-m", "gatewayz.run.web", "--port", str(port), "--workers", "2"]
     environment = {
         "PATH": os.environ["PATH"],
         "ENV_FILE": os.devnull,

@@ -103,7 +103,7 @@ class Copy:
     def serve(self) -> Site:
         """Start the web server of `make run`, and return its site when it is ready."""
         port = find_free_port()
-        self.start("-m", "granian", "gatewayz.wsgi:application", "--interface", "wsgi", "--no-ws", "--port", str(port))
+        self.start("-m", "gatewayz.run.web", "--port", str(port))
         site = Site(port)
         site.wait_until_ready()
         return site

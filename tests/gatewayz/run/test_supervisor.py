@@ -30,7 +30,7 @@ from gatewayz.run.supervisor import Address, Refusal, choose_commands
 from tests import clock
 from tests.services import find_free_port
 
-ALL_PROCESSES = 1 + 2 + 3 + 1  # supervisor; web and its worker; worker and its pool of two; beat
+ALL_PROCESSES = 1 + 3 + 3 + 1  # supervisor; web, its worker and Python's tracker; worker and its pool of two; beat
 READY = "Ctrl-C stops everything"
 
 
@@ -209,7 +209,7 @@ def test_a_worker_that_was_killed_starts_again(running: Supervised) -> None:
 
 
 def test_a_web_that_was_killed_answers_again(running: Supervised) -> None:
-    os.kill(running.child("granian"), signal.SIGKILL)
+    os.kill(running.child("gatewayz.run.web"), signal.SIGKILL)
 
     running.wait_for("web ended with SIGKILL; it starts again in 1 s")
     eventually(lambda: running.status_of("/healthz") == 200)
