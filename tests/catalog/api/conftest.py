@@ -4,15 +4,24 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 import pytest
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test import Client
 
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from tests.catalog.bundled import _bundled_once, bundled, publish_all, publish_chutes
 from tests.catalog.memory.fresh import nothing_served_yet
+from tests.front.client import FrontClient
 from tests.front.web import one_connection
 
 __all__ = ["_bundled_once", "break_database", "bundled", "catalogue", "nothing_served_yet", "one_connection"]
+
+
+@pytest.fixture
+def client() -> Client:
+    """A client of Django's views on SQLite, and of the front, which makes most of these answers itself, elsewhere."""
+    return Client() if connection.vendor == "sqlite" else FrontClient()
 
 
 @pytest.fixture
