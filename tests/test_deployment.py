@@ -141,8 +141,10 @@ def test_the_example_passes_the_checks_of_a_deployment_once_its_secrets_are_fill
     filled = re.sub(r"(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$", lambda line: line[0] + secrets.token_urlsafe(64), example)
     env_file = tmp_path / ".env"
     env_file.write_text(filled)
+    environment = {"ENV_FILE": str(env_file), "DATA_DIR": str(tmp_path)}
+    manage("migrate", "--noinput", environment=environment)
 
-    result = manage("check", "--deploy", "--fail-level", "WARNING", environment={"ENV_FILE": str(env_file)})
+    result = manage("check", "--deploy", "--fail-level", "WARNING", environment=environment)
 
     assert result.returncode == 0, result.stderr
     assert "no issues (2 silenced)" in result.stdout  # that HSTS leaves out subdomains and `preload`
@@ -180,6 +182,27 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
     assert name in result.stderr
     assert "Traceback" not in result.stderr
     assert "hunter2" not in result.stderr
+
+
+def test_the_checks_of_a_deployment_try_the_database_and_redis(tmp_path: Path) -> None:
+    servers = {"DATABASE_URL": "postgres://u:hunter2@127.0.0.1:1/x", "REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}
+
+    result = manage("check", "--deploy", environment={**A_KEY, **servers, "DATA_DIR": str(tmp_path)})
+
+    assert result.returncode == 1
+    for name in servers:
+        assert (
+            len(re.findall(rf"cannot be used: .*Connection refused; start it, or correct {name}", result.stderr)) == 1
+        )
+    assert "hunter2" not in result.stderr
+
+
+def test_the_checks_of_a_deployment_create_no_database(tmp_path: Path) -> None:
+    result = manage("check", "--deploy", environment={**A_KEY, "DATA_DIR": str(tmp_path)})
+
+    assert result.returncode == 0
+    assert "The tables are not up to date" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
