@@ -129,12 +129,15 @@ def test_a_decision_about_a_held_run_does_not_lower_the_counter(client: Client, 
     assert waiting["gatewayz_sync_runs_total chutes held"] == decided["gatewayz_sync_runs_total chutes held"] == 1
 
 
-def test_a_run_whose_process_was_killed_is_counted_as_lost(client: Client, db: None, fixtures_dir: Path) -> None:
+def test_a_run_whose_process_was_killed_is_counted_as_lost_and_logged(
+    client: Client, db: None, fixtures_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     gateway = sync_rows(fixtures_dir, chutes_rows(5)).run.gateway
     SyncRun.objects.create(gateway=gateway, lease_token=9, trigger="schedule", started_at=timezone.now())
     sync_rows(fixtures_dir, chutes_rows(5))
 
     assert scrape(client)["gatewayz_sync_runs_total chutes lost"] == 1
+    assert "chutes: lost; the process ended before the run did" in caplog.text
 
 
 def test_held_prices_are_counted_with_the_age_of_the_oldest(client: Client, catalogue: Snapshot) -> None:
