@@ -210,9 +210,11 @@ def test_the_checks_of_a_deployment_create_no_database(tmp_path: Path) -> None:
     [
         ("CHUTES_SOURCES=api", 'CHUTES_SOURCES is not a setting; did you mean "CHUTES_SOURCE"?'),
         ("export PORTKEY_APIKEY=secret", 'PORTKEY_APIKEY is not a setting; did you mean "PORTKEY_API_KEY"?'),
+        ("RATE_LIMIT_PER_MINUT=5", 'RATE_LIMIT_PER_MINUT is not a setting; did you mean "RATE_LIMIT_PER_MINUTE"?'),
+        ("WEB_WOKRERS=5", 'WEB_WOKRERS is not a setting; did you mean "WEB_WORKERS"?'),
     ],
 )
-def test_a_misspelled_setting_of_a_gateway_in_the_file_is_refused(tmp_path: Path, line: str, problem: str) -> None:
+def test_a_misspelled_setting_in_the_file_is_refused(tmp_path: Path, line: str, problem: str) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text(f"SECRET_KEY={secrets.token_urlsafe(64)}\n{line}\n")
 
@@ -222,8 +224,18 @@ def test_a_misspelled_setting_of_a_gateway_in_the_file_is_refused(tmp_path: Path
     assert problem in result.stderr
 
 
-def test_a_variable_of_the_shell_that_looks_like_a_setting_is_not_refused() -> None:
-    result = manage("check", environment={**A_KEY, "OPENROUTER_MODEL": "acme/big"})
+def test_a_misspelled_setting_in_the_shell_is_refused() -> None:
+    result = manage("check", environment={**A_KEY, "METRICS_TOKN": "x" * 20, "REDIS_URI": "redis://localhost"})
+
+    assert result.returncode == 1
+    assert 'METRICS_TOKN is not a setting; did you mean "METRICS_TOKEN"?' in result.stderr
+    assert 'REDIS_URI is not a setting; did you mean "REDIS_URL"?' in result.stderr
+
+
+def test_variables_of_the_shell_for_other_programs_are_not_refused() -> None:
+    others = ["OPENROUTER_MODEL", "BASE_DIR", "POST", "DATABASE_PASSWORD", "REDIS_HOST", "HTTP_PROXY", "GITHUB_API_KEY"]
+
+    result = manage("check", environment={**A_KEY, **dict.fromkeys(others, "1")})
 
     assert result.returncode == 0, result.stderr
 
