@@ -1,12 +1,33 @@
-"""System checks: at start, all wrong settings are reported at once, each by its name."""
+"""System checks: at start, all wrong settings are reported at once, each by its name.
+
+`check --deploy` also tries the database and Redis. A start does not: it must be able to wait for them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from catalog.models.patience import Gathered
+
+ANSWER_SECONDS = 3.0
+"""How long the database and Redis may take to answer `check --deploy`."""
+
+T = TypeVar("T")
 
 
 @register()
@@ -56,3 +77,68 @@ def check_proxy_hops(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
             id="catalog.W006",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def check_database(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    try:
+        missing = _answer(_missing_migrations)
+    except TimeoutError:
+        reason = f"it does not answer within {ANSWER_SECONDS:g} seconds"
+    except (DatabaseError, ImproperlyConfigured, OSError) as error:
+        reason = _one_line(error, secret=settings.DATABASES["default"].get("PASSWORD"))
+    else:
+        if not missing:
+            return []
+        hint = f"{len(missing)} migrations are not applied, from {missing[0]} on; run `python manage.py migrate`."
+        return [Warning(f"The tables are not up to date: {hint}", id="catalog.W008")]
+    return [Error(f"The database cannot be used: {reason}; start it, or correct DATABASE_URL.", id="catalog.E007")]
+
+
+@register(Tags.security, deploy=True)
+def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    if not settings.REDIS_URL:
+        return []
+    try:
+        _answer(_ping_redis)
+    except TimeoutError:
+        reason = f"it does not answer within {ANSWER_SECONDS:g} seconds"
+    except ValueError:
+        reason = "its address is not like redis://localhost:6379/0"  # the error may quote a part of the password
+    except RedisError as error:
+        reason = _one_line(error, secret=urlsplit(settings.REDIS_URL).password)
+    else:
+        return []
+    return [Error(f"Redis cannot be used: {reason}; start it, or correct REDIS_URL.", id="catalog.E009")]
+
+
+def _answer(ask: Callable[[], T]) -> T:
+    """Raise TimeoutError if the answer takes longer than ANSWER_SECONDS, and what `ask` raises."""
+    answer = Gathered(ask)
+    answer.start()
+    return answer.value(wait_seconds=ANSWER_SECONDS)
+
+
+def _missing_migrations() -> list[str]:
+    """Return the names of the migrations that are not applied, in their order."""
+    file = Path(settings.DATABASES["default"]["NAME"])
+    # To connect would create the file.
+    is_new = connection.vendor == "sqlite" and not file.exists() and os.access(file.parent, os.W_OK)
+    executor = MigrationExecutor(None if is_new else connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def _ping_redis() -> None:
+    no_retry = Retry(NoBackoff(), 0)
+    patience = {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": ANSWER_SECONDS}
+    with Redis.from_url(settings.REDIS_URL, **patience, retry=no_retry) as client:
+        client.ping()
+
+
+def _one_line(error: Exception, *, secret: str | None) -> str:
+    """Return the message without the password, which no client library repeats today."""
+    # libpq ends with a question, whether the server runs.
+    lines = [line for line in str(error).splitlines() if not line.endswith("?")]
+    text = " ".join(" ".join(lines).split()).rstrip(".")
+    return text.replace(unquote(secret), "…") if secret else text

@@ -94,7 +94,7 @@ class CatalogResource:
         endpoint = self.endpoint = declared.endpoint
         self.media_type = endpoint.media_type
         self.is_cacheable = endpoint.is_cacheable
-        self.needs_django = endpoint.answer is None or endpoint.reads_tables
+        self.needs_django = endpoint.probe is None and (endpoint.answer is None or endpoint.reads_tables)
         self.is_stream = endpoint.stream is not None
         self.is_compatible = issubclass(endpoint.filterset, CompatibleFilterSet)
         self.headers = declared.headers
@@ -148,6 +148,8 @@ class CatalogQuestion:
 
     def answer(self) -> Answer | None:
         """Answer from the snapshot that is served now; None if Django must explain why there is no answer."""
+        if self._endpoint.probe is not None:
+            return self._endpoint.probe()
         if self._endpoint.answer is None:
             return None
         try:
@@ -177,7 +179,7 @@ def declared_read(pattern: URLPattern) -> Declared | None:
     """Return the declaration of a pattern's view; None if its answers depend on who asks, or if it is no read."""
     view: Any = pattern.callback
     endpoint = declared_endpoint(view)
-    if endpoint is None or not (endpoint.is_cacheable or endpoint.stream is not None):
+    if endpoint is None or not (endpoint.is_cacheable or endpoint.stream or endpoint.probe):
         return None
     if any(view.initkwargs.get(name, getattr(view.cls, name)) for name in _PERSONAL):
         return None

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from front import refusals
+from front.counts import Cut, Unavailable
 from front.front import Front
 from front.minimum import WAIT_SECONDS
 from front.pool import Full, Overdue, Pool
@@ -112,12 +113,15 @@ class AsgiShell:
                 request.with_length(len(body))
             return await self._pool.run(decision.lane, lambda: work(body), seconds=decision.seconds)
         except _Slow:
+            self.front.counts.add_cut_connection(Cut.SLOW_BODY)
             return self.front.refuse(request, refusals.SLOW_BODY)
         except _TooLarge:
             return self.front.refuse(request, refusals.too_large(decision.most_bytes))
         except Full:
+            self.front.counts.add_unavailable(Unavailable.FULL)
             return self.front.refuse(request, refusals.FULL)
         except Overdue:
+            self.front.counts.add_unavailable(Unavailable.OVERDUE)
             return self.front.refuse(request, refusals.OVERDUE)
 
     async def _send(self, request: Request, reply: Reply, receive: Receive, send: Send) -> None:
@@ -131,7 +135,11 @@ class AsgiShell:
 
     async def _send_stream(self, request: Request, stream: Stream, receive: Receive, send: Send) -> None:
         await send(_beginning(request, stream.status, stream.headers))
-        length = await self._send_pieces(stream.events, receive, send)
+        self.front.counts.stream_opened()
+        try:
+            length = await self._send_pieces(stream.events, receive, send)
+        finally:
+            self.front.counts.stream_closed()
         self.front.sent(request, stream, length=length)
 
     async def _send_pieces(self, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> int:

@@ -66,7 +66,7 @@ class Front:
         self._routes = routes
         self._revisions = revisions
         self._address = lru_cache(maxsize=4_096)(routes.address)
-        self._counts = counts
+        self.counts = counts
         self._keys = keys
         self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
@@ -96,7 +96,7 @@ class Front:
     def sent(self, request: Request, reply: Reply | Stream, *, length: int) -> None:
         """Count and log an answer that was sent; `length` is the number of bytes of its body that were sent."""
         seconds = time.perf_counter() - request.began
-        self._counts.add(reply.source, str(reply.status), seconds)
+        self.counts.add(reply.source, str(reply.status), seconds)
         if isinstance(reply, Stream) or not reply.is_logged:
             self._log.write(
                 method=request.method,
@@ -255,7 +255,7 @@ class Front:
         if self._current_cache() is cache:  # else it may have been made from another snapshot
             found = Found(variant, exchange.ignored)
             cache.add(asked.cache_key, answer, request_key=asked.request_key, found=found)
-            self._counts.cached_answers, self._counts.cached_bytes = len(cache), cache.size
+            self.counts.cached_answers, self.counts.cached_bytes = len(cache), cache.size
         return self._cached(exchange, variant, source=source)
 
     def _cached(self, exchange: Exchange, variant: Variant, *, source: Source) -> Reply:

@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from front import refusals
 from front.asgi import DECIDED, STREAMS, AsgiShell
+from front.counts import Cut
 from front.refusals import Refusal
 from front.replies import Reply, head_of
 from front.requests import Malformed, Request, of_parts
@@ -212,9 +213,11 @@ class FrontProtocol(HttpToolsProtocol):
             self._check_reading(now)
         elif self._head_bytes is not None:
             if now - self._since > HEAD_SECONDS:
+                self._cut(Cut.SLOW_HEAD)
                 self._refuse(refusals.SLOW_HEAD)
         elif self._is_reading_body:
             if now - self._since > MESSAGE_SECONDS:
+                self._cut(Cut.SLOW_BODY)
                 self.transport.close()
         elif not self._is_busy and now - self._since > IDLE_SECONDS:
             self.transport.close()
@@ -225,7 +228,11 @@ class FrontProtocol(HttpToolsProtocol):
         if unread == 0 or unread <= self._unread_bytes - LEAST_READ_BYTES or self._unread_bytes == 0:
             self._unread_bytes, self._read_at = unread, now
         elif now - self._read_at > STALLED_SECONDS:
+            self._cut(Cut.SLOW_READER)
             self.transport.abort()
+
+    def _cut(self, reason: Cut) -> None:
+        self._shell.front.counts.add_cut_connection(reason)
 
 
 _swept: weakref.WeakSet[ServerState] = weakref.WeakSet()

@@ -6,6 +6,7 @@ A bad value never raises here. The default replaces it, the problem is remembere
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable
 from decimal import Decimal
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import environ
 
-from catalog.parameters.suggestions import did_you_mean
+from catalog.parameters.suggestions import did_you_mean, typed_wrong
 
 _NAME = re.compile(r"^(?:export )?([A-Za-z_][A-Za-z0-9_]*)=", re.MULTILINE)
 
@@ -27,11 +28,13 @@ class Environment:
         self.problems: list[str] = []
         self._env = environ.Env()
         self._names_in_file: list[str] = []
+        self._read: set[str] = set()
         if env_file.is_file():
             self._env.read_env(str(env_file))
             self._names_in_file = _NAME.findall(env_file.read_text(encoding="utf-8", errors="replace"))
 
     def text(self, name: str, *, default: str = "") -> str:
+        self._read.add(name)
         return str(self._env.str(name, default=default)).strip() or default
 
     def words(self, name: str, *, default: str = "") -> list[str]:
@@ -106,15 +109,18 @@ class Environment:
             self.problems.append(f"{name} must be sqlite:///path or postgres://user:password@host:port/name")
             return dict(self._env.db_url_config(default))
 
-    def refuse_unknown(self, *, prefixes: Iterable[str], known: Collection[str]) -> None:
-        """Report names in the `.env` file that begin with one of the prefixes and are not known.
+    def refuse_unknown(self, *, prefixes: Iterable[str], read_elsewhere: Collection[str]) -> None:
+        """Report names that are no settings, after all settings have been read.
 
-        Variables of the process are not reported: a shell may have some for other programs.
+        In the `.env` file these are all that begin with one of the prefixes. There and in the process they are the ones
+        that differ from a setting by a typing error: a shell has other variables, for other programs.
         """
-        beginnings = tuple(prefixes)
-        for name in self._names_in_file:
-            if name.startswith(beginnings) and name not in known:
+        known, beginnings = self._read.union(read_elsewhere), tuple(prefixes)
+        for name in sorted({*self._names_in_file, *os.environ} - known):
+            if name in self._names_in_file and name.startswith(beginnings):
                 self.problems.append(f"{name} is not a setting{did_you_mean(name, known)}")
+            elif (meant := typed_wrong(name, known)) is not None:
+                self.problems.append(f'{name} is not a setting; did you mean "{meant}"?')
 
     def _refuse(self, name: str, value: str, reason: str) -> None:
         self.problems.append(f"{name}={value!r}: {reason}")

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 
@@ -21,6 +22,7 @@ call_command("check", stdout=io.StringIO())
 
 from catalog.memory.following import FOLLOWER  # noqa: E402  the apps must be loaded first
 from catalog.routes import routes  # noqa: E402  likewise
+from catalog.api.metrics import SHARED_COUNTS  # noqa: E402  likewise
 from front.asgi import AsgiShell  # noqa: E402  likewise
 from front.counts import counts  # noqa: E402  likewise
 from front.django import WsgiDjango  # noqa: E402  likewise
@@ -42,13 +44,25 @@ def make_asgi() -> AsgiShell:
     sys.setswitchinterval(SWITCH_SECONDS)
     pool = Pool()
     revisions = ServedRevisions(routes.revision, pool=pool)
-    return AsgiShell(make_front(revisions), pool=pool, revisions=revisions, start=FOLLOWER.start, stop=FOLLOWER.stop)
+    return AsgiShell(make_front(revisions), pool=pool, revisions=revisions, start=start, stop=stop)
 
 
 def make_wsgi() -> WsgiShell:
     """Return the application for a WSGI server. The catalogue is followed from now on."""
-    FOLLOWER.start()  # here and not in an AppConfig: each worker loads this after its fork, which no thread survives
+    start()  # here and not in an AppConfig: each worker loads this after its fork, which no thread survives
     return WsgiShell(make_front())
+
+
+def start() -> None:
+    """Load the newest revision, and follow it from now on."""
+    FOLLOWER.start()
+    SHARED_COUNTS.start(settings.DATA_DIR / "counts")
+
+
+def stop() -> None:
+    """End the threads, after the last answer."""
+    FOLLOWER.stop()
+    SHARED_COUNTS.stop()
 
 
 def make_front(revisions: Revisions | None = None) -> Front:

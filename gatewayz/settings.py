@@ -70,10 +70,6 @@ GATEWAY_OPTIONS = {  # empty: the adapter's default
     slug: {option.part: env.words(option.name) for option in of_gateway.options(each)}
     for slug, each in _gateways.items()
 }
-env.refuse_unknown(
-    prefixes=map(of_gateway.prefix, _gateways.values()),
-    known=[setting.name for each in _gateways.values() for setting in of_gateway.all_of(each)],
-)
 USER_AGENT = f"Gatewayz/0.1 (model catalogue; {PUBLIC_URL})"  # Featherless answers 404 to clients without a name
 
 # --- asking a gateway ------------------------------------------------------------------------------------------------
@@ -335,3 +331,13 @@ LOGGING = {
         "httpcore2": {"level": "WARNING"},
     },
 }
+
+# --- names that are no settings --------------------------------------------------------------------------------------
+env.refuse_unknown(
+    prefixes=map(of_gateway.prefix, _gateways.values()),
+    read_elsewhere={
+        *("ENV_FILE", "BIND", "PORT", "WEB_WORKERS", "POSTGRES_PASSWORD"),
+        *("DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    },
+)

@@ -141,8 +141,10 @@ def test_the_example_passes_the_checks_of_a_deployment_once_its_secrets_are_fill
     filled = re.sub(r"(?m)^(SECRET_KEY|POSTGRES_PASSWORD)=$", lambda line: line[0] + secrets.token_urlsafe(64), example)
     env_file = tmp_path / ".env"
     env_file.write_text(filled)
+    environment = {"ENV_FILE": str(env_file), "DATA_DIR": str(tmp_path)}
+    manage("migrate", "--noinput", environment=environment)
 
-    result = manage("check", "--deploy", "--fail-level", "WARNING", environment={"ENV_FILE": str(env_file)})
+    result = manage("check", "--deploy", "--fail-level", "WARNING", environment=environment)
 
     assert result.returncode == 0, result.stderr
     assert "no issues (2 silenced)" in result.stdout  # that HSTS leaves out subdomains and `preload`
@@ -182,14 +184,37 @@ def test_a_wrong_setting_is_refused_by_its_name(name: str, value: str) -> None:
     assert "hunter2" not in result.stderr
 
 
+def test_the_checks_of_a_deployment_try_the_database_and_redis(tmp_path: Path) -> None:
+    servers = {"DATABASE_URL": "postgres://u:hunter2@127.0.0.1:1/x", "REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}
+
+    result = manage("check", "--deploy", environment={**A_KEY, **servers, "DATA_DIR": str(tmp_path)})
+
+    assert result.returncode == 1
+    for name in servers:
+        assert (
+            len(re.findall(rf"cannot be used: .*Connection refused; start it, or correct {name}", result.stderr)) == 1
+        )
+    assert "hunter2" not in result.stderr
+
+
+def test_the_checks_of_a_deployment_create_no_database(tmp_path: Path) -> None:
+    result = manage("check", "--deploy", environment={**A_KEY, "DATA_DIR": str(tmp_path)})
+
+    assert result.returncode == 0
+    assert "The tables are not up to date" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("CHUTES_SOURCES=api", 'CHUTES_SOURCES is not a setting; did you mean "CHUTES_SOURCE"?'),
         ("export PORTKEY_APIKEY=secret", 'PORTKEY_APIKEY is not a setting; did you mean "PORTKEY_API_KEY"?'),
+        ("RATE_LIMIT_PER_MINUT=5", 'RATE_LIMIT_PER_MINUT is not a setting; did you mean "RATE_LIMIT_PER_MINUTE"?'),
+        ("WEB_WOKRERS=5", 'WEB_WOKRERS is not a setting; did you mean "WEB_WORKERS"?'),
     ],
 )
-def test_a_misspelled_setting_of_a_gateway_in_the_file_is_refused(tmp_path: Path, line: str, problem: str) -> None:
+def test_a_misspelled_setting_in_the_file_is_refused(tmp_path: Path, line: str, problem: str) -> None:
     env_file = tmp_path / ".env"
     env_file.write_text(f"SECRET_KEY={secrets.token_urlsafe(64)}\n{line}\n")
 
@@ -199,8 +224,18 @@ def test_a_misspelled_setting_of_a_gateway_in_the_file_is_refused(tmp_path: Path
     assert problem in result.stderr
 
 
-def test_a_variable_of_the_shell_that_looks_like_a_setting_is_not_refused() -> None:
-    result = manage("check", environment={**A_KEY, "OPENROUTER_MODEL": "acme/big"})
+def test_a_misspelled_setting_in_the_shell_is_refused() -> None:
+    result = manage("check", environment={**A_KEY, "METRICS_TOKN": "x" * 20, "REDIS_URI": "redis://localhost"})
+
+    assert result.returncode == 1
+    assert 'METRICS_TOKN is not a setting; did you mean "METRICS_TOKEN"?' in result.stderr
+    assert 'REDIS_URI is not a setting; did you mean "REDIS_URL"?' in result.stderr
+
+
+def test_variables_of_the_shell_for_other_programs_are_not_refused() -> None:
+    others = ["OPENROUTER_MODEL", "BASE_DIR", "POST", "DATABASE_PASSWORD", "REDIS_HOST", "HTTP_PROXY", "GITHUB_API_KEY"]
+
+    result = manage("check", environment={**A_KEY, **dict.fromkeys(others, "1")})
 
     assert result.returncode == 0, result.stderr
 

@@ -20,35 +20,19 @@ from front.answers import Answer
 Json = Any
 
 
-class Alive(CatalogView):
+class ProbeView(CatalogView):
     tag = Tag.HEALTH
-    endpoint = Endpoint(
-        name="healthz",
-        summary="The process is alive",
-        description="Uses neither the database nor the catalogue: restart a process that does not answer it.",
-        responses=HealthSerializer,
-    )
 
     def get(self, request: Request) -> HttpResponse:
+        """Answer without the catalogue, if the front has not."""
         self.query(request)
-        return to_django(answers.json_answer({"status": "ok"}))
+        if self.endpoint.probe is None:
+            raise TypeError(f"{self.endpoint.name} is no probe")
+        return to_django(self.endpoint.probe())
 
 
-class Ready(CatalogView):
-    tag = Tag.HEALTH
-    endpoint = Endpoint(
-        name="readyz",
-        summary="The database answers, and a published revision is served",
-        description="Send requests to a process only while it answers 200. `problems` lists what is missing.",
-        responses={
-            200: ReadySerializer,
-            503: OpenApiResponse(ReadySerializer, description="Not ready; see `problems`."),
-        },
-    )
-
-    def get(self, request: Request) -> HttpResponse:
-        self.query(request)
-        return to_django(_readiness())
+def _liveness() -> Answer:
+    return answers.json_answer({"status": "ok"})
 
 
 def _readiness() -> Answer:
@@ -67,3 +51,26 @@ def _readiness() -> Answer:
         problems.append("nothing has been published yet; the first sync does it")
     body = {"status": "not ready" if problems else "ok", "problems": problems, **found}
     return answers.json_answer(body, status=503 if problems else 200)
+
+
+class Alive(ProbeView):
+    endpoint = Endpoint(
+        probe=_liveness,
+        name="healthz",
+        summary="The process is alive",
+        description="Uses neither the database nor the catalogue: restart a process that does not answer it.",
+        responses=HealthSerializer,
+    )
+
+
+class Ready(ProbeView):
+    endpoint = Endpoint(
+        probe=_readiness,
+        name="readyz",
+        summary="The database answers, and a published revision is served",
+        description="Send requests to a process only while it answers 200. `problems` lists what is missing.",
+        responses={
+            200: ReadySerializer,
+            503: OpenApiResponse(ReadySerializer, description="Not ready; see `problems`."),
+        },
+    )

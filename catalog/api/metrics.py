@@ -1,15 +1,20 @@
-"""`/metrics` in Prometheus' text format, for clients with METRICS_TOKEN. Each answer covers one serving process."""
+"""`/metrics` in Prometheus' text format, for clients with METRICS_TOKEN. Each answer covers all serving processes.
+
+A scrape answers within WAIT_SECONDS even if database and broker do not: it then has the other figures.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from hmac import compare_digest
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any
 
 from celery import current_app
@@ -29,23 +34,22 @@ from catalog.api import errors
 from catalog.api.base import current
 from catalog.memory import following
 from catalog.memory.following import NotReady
-from catalog.models.patience import bounded
-from front.counts import BOUNDS_SECONDS, counts
+from catalog.models.patience import Gathered, bounded
+from front.counts import BUCKETS, Gauges, counts
+from front.shared_counts import SharedCounts, Totals
 
 FIGURES_SECONDS = 10.0
 """Cache the figures of the database and the broker this long, so that scraping stays cheap."""
-_PATIENCE_SECONDS = 3.0
-"""The longest time for a statement, and for an answer of the broker."""
+WAIT_SECONDS = 2.0
+"""The longest time for database and broker together, well below the deadline of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
     runs: queries.RunFigures
     states: dict[str, queries.GatewayState]
-
-
-_figures: tuple[float, _Figures] | None = None
-_queue: tuple[float, int | None] | None = None
+    published: int
+    """The number of the newest revision."""
 
 
 @csrf_exempt  # nothing is written: a client that tries gets that error, not one about a missing token
@@ -59,7 +63,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise Http404("There is nothing at this address.")  # the same answer as without metrics
     registry = CollectorRegistry()
     registry.register(CatalogueCollector())
-    ProcessCollector(registry=registry)
     return HttpResponse(
         generate_latest(registry), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
     )
@@ -73,70 +76,122 @@ def _may_read(request: HttpRequest) -> bool:
 
 class CatalogueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("gatewayz_worker_pid", "The process that answered this scrape.", os.getpid())
-        yield from _of_requests()
-        yield from _of_snapshot()
-        yield from _of_tables()
-        yield from _of_queue()
+        end = time.monotonic() + WAIT_SECONDS
+        _FIGURES.start()
+        _QUEUE.start()
+        totals = SHARED_COUNTS.totals()
+        yield from _of_processes(totals)
+        yield from _of_requests(totals)
+        yield from _of_connections(totals)
+        yield from _of_snapshot(totals)
+        yield from _of_tables(totals, wait_seconds=max(0.0, end - time.monotonic()))
+        yield from _of_queue(wait_seconds=max(0.0, end - time.monotonic()))
         yield from _of_pulses()
 
 
-def _of_requests() -> Iterator[Metric]:
-    requests = CounterMetricFamily(
-        "gatewayz_requests",
+def _of_processes(totals: Totals) -> Iterator[Metric]:
+    yield GaugeMetricFamily("gatewayz_worker_pid", "The process that answered this scrape.", os.getpid())
+    alive = totals.processes
+    yield GaugeMetricFamily("gatewayz_processes", "Serving processes that share DATA_DIR and are alive.", len(alive))
+    families: dict[str, Metric] = {}
+    for process in (process for process in alive if process.host == alive[0].host):
+        for found in ProcessCollector(pid=partial(int, process.pid), registry=None).collect():
+            family = families.setdefault(found.name, Metric(found.name, found.documentation, found.type))
+            for sample in found.samples:
+                family.add_sample(sample.name, {"pid": str(process.pid)}, sample.value)
+    yield from families.values()
+
+
+def _of_requests(totals: Totals) -> Iterator[Metric]:
+    yield _counter(
+        totals,
+        "requests",
         "Requests by what answered them: kept: the response cache; made: a new cached answer; django: Django alone; "
         "preflight: a CORS preflight; refused: over the limit, too large or with a wrong key.",
         labels=["from", "status"],
     )
-    for (came_from, status), count in sorted(counts.requests.items()):
-        requests.add_metric([came_from, status], count)
-    yield requests
     took = HistogramMetricFamily(
         "gatewayz_request_seconds", "Seconds within the process, without the network.", labels=["from"]
     )
-    for came_from, latencies in sorted(counts.latencies.items()):
-        bounds = [*map(str, BOUNDS_SECONDS), "+Inf"]
-        buckets = list(zip(bounds, accumulate(latencies.buckets), strict=True))
-        took.add_metric([came_from], [(bound, float(count)) for bound, count in buckets], latencies.seconds)
+    numbers = {(source, bucket): number for (source, bucket), number in totals.counter("buckets")}
+    for (source,), seconds in totals.counter("seconds"):
+        at_most = accumulate(numbers.get((source, bucket), 0.0) for bucket in BUCKETS)
+        took.add_metric([source], list(zip(BUCKETS, at_most, strict=True)), seconds)
     yield took
-    yield GaugeMetricFamily("gatewayz_kept_answers", "Answers in the response cache.", counts.cached_answers)
-    yield GaugeMetricFamily(
-        "gatewayz_kept_answers_bytes", "Approximate size of the response cache.", counts.cached_bytes
-    )
-    logins = CounterMetricFamily(
-        "gatewayz_failed_logins",
+    answers, size = sum(totals.gauge("cached_answers")), sum(totals.gauge("cached_bytes"))
+    yield GaugeMetricFamily("gatewayz_kept_answers", "Answers in the response caches.", answers)
+    yield GaugeMetricFamily("gatewayz_kept_answers_bytes", "Approximate size of the response caches.", size)
+
+
+def _of_connections(totals: Totals) -> Iterator[Metric]:
+    yield _counter(
+        totals,
+        "failed_logins",
         "Failed logins to the admin: wrong: a wrong password; refused: over the limit, or while another is checked.",
-        labels=["reason"],
     )
-    for reason, count in sorted(counts.failed_logins.items()):
-        logins.add_metric([reason], count)
-    yield logins
+    yield _counter(
+        totals,
+        "unavailable",
+        "Requests answered with 503: full: no thread was free; overdue: the answer was not ready at the deadline.",
+    )
+    yield _counter(totals, "cut_connections", "Connections that were closed because the client was too slow.")
+    streams = sum(totals.gauge("open_streams"))
+    yield GaugeMetricFamily("gatewayz_open_streams", "Streams that are open.", streams)
 
 
-def _of_snapshot() -> Iterator[Metric]:
-    failing = following.FOLLOWER.is_failing
+def _counter(totals: Totals, name: str, documentation: str, *, labels: Sequence[str] = ("reason",)) -> Metric:
+    family = CounterMetricFamily(f"gatewayz_{name}", documentation, labels=labels)
+    for values, number in totals.counter(name):
+        family.add_metric(values, number)
+    return family
+
+
+def _of_snapshot(totals: Totals) -> Iterator[Metric]:
+    """Of several processes, the worst: an alert must not depend on which one answers."""
+    failing = max(totals.gauge("snapshot_failing"), default=0.0)
     yield GaugeMetricFamily("gatewayz_snapshot_failing", "1 while the newest revision cannot be read.", failing)
+    serving = [process.gauges for process in totals.processes if "snapshot_revision" in process.gauges]
+    if not serving:
+        return
+    oldest = min(serving, key=itemgetter("snapshot_revision"))
+    revision, offers = oldest["snapshot_revision"], oldest["snapshot_offers"]
+    age = time.time() - oldest["snapshot_published_at"]
+    build = max(gauges["snapshot_build_seconds"] for gauges in serving)
+    yield GaugeMetricFamily("gatewayz_snapshot_revision", "The oldest revision that is served.", revision)
+    yield GaugeMetricFamily("gatewayz_snapshot_offers", "Served offers, including withdrawn ones.", offers)
+    yield GaugeMetricFamily("gatewayz_snapshot_age_seconds", "Seconds since the served revision was published.", age)
+    yield GaugeMetricFamily("gatewayz_snapshot_build_seconds", "Seconds to read the revision.", build)
+
+
+def snapshot_gauges() -> Gauges:
+    """Return what this process serves, for the totals of all processes."""
+    failing = float(following.FOLLOWER.is_failing)
     try:
         served = current()
     except NotReady:
-        return
-    age = (timezone.now() - served.published_at).total_seconds()
-    yield GaugeMetricFamily("gatewayz_snapshot_revision", "The revision that is served.", served.revision)
-    yield GaugeMetricFamily("gatewayz_snapshot_offers", "Served offers, including withdrawn ones.", len(served.index))
-    yield GaugeMetricFamily("gatewayz_snapshot_age_seconds", "Seconds since the served revision was published.", age)
-    yield GaugeMetricFamily("gatewayz_snapshot_build_seconds", "Seconds to read the revision.", served.build_seconds)
+        return {"snapshot_failing": failing}
+    return {
+        "snapshot_failing": failing,
+        "snapshot_revision": served.revision,
+        "snapshot_offers": len(served.index),
+        "snapshot_published_at": served.published_at.timestamp(),
+        "snapshot_build_seconds": served.build_seconds,
+    }
 
 
-def _of_tables() -> Iterator[Metric]:
+SHARED_COUNTS = SharedCounts(counts, gauges=snapshot_gauges)
+"""The counts of all serving processes. Each of these starts it with the folder `counts` of DATA_DIR, and stops it."""
+
+
+def _of_tables(totals: Totals, *, wait_seconds: float) -> Iterator[Metric]:
     try:
-        with bounded(_PATIENCE_SECONDS):
-            found, published = _recent_figures(), queries.newest_revision().number
-    except (DatabaseError, InterfaceError):
+        found = _FIGURES.value(wait_seconds=wait_seconds)
+    except (DatabaseError, InterfaceError, TimeoutError):
         yield GaugeMetricFamily("gatewayz_database_up", "1 if the database answers.", 0)
         return
     yield GaugeMetricFamily("gatewayz_database_up", "1 if the database answers.", 1)
     yield GaugeMetricFamily("gatewayz_database_bytes", "Size of the database.", found.runs.database_bytes)
-    yield GaugeMetricFamily("gatewayz_published_revision", "The newest published revision.", published)
+    yield GaugeMetricFamily("gatewayz_published_revision", "The newest published revision.", found.published)
     yield from _of_runs(found.runs)
     yield from _of_gateways(found.states)
     yield from _of_held(found)
@@ -148,11 +203,19 @@ def _of_tables() -> Iterator[Metric]:
     for task, ended_at in found.runs.task_ends.items():
         ends.add_metric([task], ended_at.timestamp())
     yield ends
-    try:
-        lag = published - current().revision
-    except NotReady:
-        return
-    yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", max(0, lag))
+    if served := totals.gauge("snapshot_revision"):
+        lag = max(0.0, found.published - min(served))
+        yield GaugeMetricFamily("gatewayz_revision_lag", "Published revisions that are not served yet.", lag)
+
+
+def _read_figures() -> _Figures:
+    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+    with bounded(WAIT_SECONDS):
+        states = queries.gateway_states(gateways.GATEWAYS, now=timezone.now(), interval=interval)
+        return _Figures(queries.run_figures(), states, queries.newest_revision().number)
+
+
+_FIGURES = Gathered(_read_figures, fresh_seconds=FIGURES_SECONDS)
 
 
 def _of_runs(found: queries.RunFigures) -> Iterator[Metric]:
@@ -200,12 +263,11 @@ def _of_held(found: _Figures) -> Iterator[Metric]:
         yield oldest
 
 
-def _of_queue() -> Iterator[Metric]:
-    global _queue
-    now = time.monotonic()
-    if _queue is None or now - _queue[0] > FIGURES_SECONDS:
-        _queue = now, _queue_length()
-    length = _queue[1]
+def _of_queue(*, wait_seconds: float) -> Iterator[Metric]:
+    try:
+        length = _QUEUE.value(wait_seconds=wait_seconds)
+    except TimeoutError:
+        length = None
     yield GaugeMetricFamily("gatewayz_broker_up", "1 if the broker answers.", length is not None)
     if length is not None:
         yield GaugeMetricFamily("gatewayz_queue_messages", "Messages that wait for the worker.", length)
@@ -213,7 +275,7 @@ def _of_queue() -> Iterator[Metric]:
 
 def _queue_length() -> int | None:
     """Return the number of messages that wait for the worker, or None if the broker does not answer."""
-    patience = {"socket_connect_timeout": _PATIENCE_SECONDS, "socket_timeout": _PATIENCE_SECONDS}
+    patience = {"socket_connect_timeout": WAIT_SECONDS, "socket_timeout": WAIT_SECONDS}
     connection = current_app.connection_for_read(transport_options=patience)
     unreachable: tuple[type[BaseException], ...] = (OSError, KombuError, *connection.connection_errors)
     try:
@@ -222,6 +284,9 @@ def _queue_length() -> int | None:
             return int(channel.queue_declare(queue=current_app.conf.task_default_queue).message_count)
     except unreachable:
         return None
+
+
+_QUEUE = Gathered(_queue_length, fresh_seconds=FIGURES_SECONDS)
 
 
 def _of_pulses() -> Iterator[Metric]:
@@ -233,13 +298,3 @@ def _of_pulses() -> Iterator[Metric]:
         with suppress(OSError):
             pulses.add_metric([process], (settings.DATA_DIR / f"{process}.pulse").stat().st_mtime)
     yield pulses
-
-
-def _recent_figures() -> _Figures:
-    global _figures
-    now = time.monotonic()
-    if _figures is None or now - _figures[0] > FIGURES_SECONDS:
-        interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-        states = queries.gateway_states(gateways.GATEWAYS, now=timezone.now(), interval=interval)
-        _figures = now, _Figures(queries.run_figures(), states)
-    return _figures[1]

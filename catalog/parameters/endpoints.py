@@ -91,6 +91,8 @@ class Endpoint:
     """Whether `answer` queries the database. If not, it also works without Django's request and settings."""
     stream: Streaming | None = None
     """The events of an answer without an end."""
+    probe: Callable[[], Answer] | None = None
+    """Answers from the state of this process, with or without a snapshot."""
     request: Any = None
     """The body of a request, as drf-spectacular describes it."""
     responses: Any = None

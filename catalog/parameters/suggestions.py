@@ -15,6 +15,8 @@ _PART = 0.85
 """The weight of a name that has only some of the words, such as `modality` for `output_modality`."""
 _LONGEST = 100
 """The number of characters of a word that are compared."""
+_SHORT, _MIDDLE = 8, 10
+"""Shorter names than these have no typing error, or only one: other names are as near to them."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -24,6 +26,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if best is None or _likeness(unknown, _words(best))[0] < _LEAST:
         return ""
     return f'; did you mean "{best}"?'
+
+
+def typed_wrong(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word from which the word differs only by one or two typing errors."""
+    errors = {name: OSA.distance(word, name) for name in known}
+    nearest = min(errors, key=errors.__getitem__, default="")
+    allowed = (len(nearest) >= _SHORT) + (len(nearest) >= _MIDDLE)
+    return nearest if nearest and 0 < errors[nearest] <= allowed else None
 
 
 def _likeness(unknown: str, name: str) -> tuple[float, bool, float]:

@@ -393,6 +393,7 @@ def _end_lost_runs(gateway: Gateway, *, now: datetime) -> None:
     with transaction.atomic():
         if count := lost.update(outcome=Outcome.LOST, finished_at=now):
             RunCount.objects.add(gateway, Outcome.LOST, count=count)
+            logger.warning("%s: lost; the process ended before the run did", gateway.slug)
 
 
 def _run_asked_for(task: Task, gateway: Gateway) -> SyncRun | None:

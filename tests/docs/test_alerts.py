@@ -17,13 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
 from catalog import tasks
-from catalog.api import metrics
 from catalog.memory import following
 from catalog.models import Offer, PriceHold, SyncRun
 from catalog.queries import state_of
-from front.counts import Source, counts
+from front.counts import Counts, Source
 from gatewayz.run.pulse import touch_pulse
 from tests.catalog.bundled import publish_chutes
+from tests.catalog.scraping import TOKEN, fresh_metrics
+
+__all__ = ["fresh_metrics"]
 
 RULES: list[dict[str, Any]] = [
     rule
@@ -31,7 +33,6 @@ RULES: list[dict[str, Any]] = [
     for rule in group["rules"]
 ]
 HOUR, NOW = timedelta(hours=1), datetime(2100, 11, 22, 8, tzinfo=UTC)
-TOKEN = "0123456789" * 3
 OF_PROMETHEUS = {"up": {"job", "instance"}}
 """Metrics that Prometheus adds itself."""
 SELECTOR = re.compile(r"\b(up|gatewayz_\w+)(?:\{([^}]*)\})?")
@@ -41,11 +42,9 @@ VALUES = {"state": "failing stale", "outcome": "failed lost", "status": "500 503
 
 
 @pytest.fixture
-def families(db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Metric]:
+def families(db: None, settings: Settings, tmp_path: Path, fresh_metrics: Counts) -> list[Metric]:
     """What an installation exports in which everything that is counted has happened."""
-    settings.METRICS_TOKEN, settings.DATA_DIR = TOKEN, tmp_path
-    monkeypatch.setattr(metrics, "_figures", None)
-    monkeypatch.setattr(metrics, "_queue", None)
+    settings.DATA_DIR = tmp_path
     publish_chutes()
     following.FOLLOWER.refresh()
     run, now = SyncRun.objects.latest("pk"), timezone.now()
@@ -57,7 +56,7 @@ def families(db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.M
         touch_pulse(process)
     tasks.prune()
     tasks.dispatch_due()
-    counts.add(Source.HIT, "200", 0.001)
+    fresh_metrics.add(Source.HIT, "200", 0.001)
     answer = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     return list(text_string_to_metric_families(answer.content.decode()))
 

@@ -1,7 +1,9 @@
-"""`/metrics`: figures of one process and of the sync, for clients with the token."""
+"""`/metrics`: figures of the serving processes and of the sync, for clients with the token."""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,22 +27,19 @@ from catalog import tasks
 from catalog.api import metrics
 from catalog.memory import following, loading
 from catalog.memory.snapshot import Snapshot
-from catalog.models import Offer, PriceHold, RunCount, SyncRun
-from catalog.models.patience import bounded
+from catalog.models import Offer, PriceHold, RunCount, SyncRun, patience
+from catalog.models.patience import Gathered, bounded
 from catalog.sync import decisions, retention
-from front.counts import Source, counts
+from front.counts import Counts, Cut, Source, Unavailable
+from front.shared_counts import SharedCounts
 from gatewayz.run.pulse import touch_pulse
+from tests.catalog.scraping import TOKEN, fresh_metrics, gather_again
 from tests.catalog.syncing import age_runs, sync_rows
 from tests.factories import chutes_rows, offer_record, publish
 
-TOKEN = "0123456789" * 3
+__all__ = ["fresh_metrics"]
 
-
-@pytest.fixture(autouse=True)
-def fresh(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.METRICS_TOKEN = TOKEN
-    monkeypatch.setattr(metrics, "_figures", None)
-    monkeypatch.setattr(metrics, "_queue", None)
+pytestmark = pytest.mark.usefixtures("fresh_metrics")
 
 
 def scrape(client: Client) -> dict[str, float]:
@@ -74,13 +73,9 @@ def test_a_token_that_can_be_guessed_is_refused_at_start(settings: Settings) -> 
     assert [message.id for message in run_checks()] == ["catalog.E005"]
 
 
-def test_a_scrape_tells_of_requests_snapshot_and_sync(
-    client: Client, catalogue: Snapshot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counts, "requests", type(counts.requests)(int))
-    monkeypatch.setattr(counts, "latencies", type(counts.latencies)(counts.latencies.default_factory))
-    counts.add(Source.HIT, "200", 0.00002)
-    counts.add(Source.HIT, "304", 9.0)
+def test_a_scrape_shows_requests_snapshot_and_sync(client: Client, catalogue: Snapshot, fresh_metrics: Counts) -> None:
+    fresh_metrics.add(Source.HIT, "200", 0.00002)
+    fresh_metrics.add(Source.HIT, "304", 9.0)
     publish(offer_record(), gateway="openrouter")
 
     found = scrape(client)
@@ -101,7 +96,7 @@ def test_a_scrape_tells_of_requests_snapshot_and_sync(
 
 
 def test_pruning_lowers_the_stored_runs_and_never_the_counter(
-    client: Client, db: None, fixtures_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    client: Client, db: None, fixtures_dir: Path, settings: Settings
 ) -> None:
     settings.KEEP_RUNS_DAYS = 1
     for _ in range(3):
@@ -109,7 +104,7 @@ def test_pruning_lowers_the_stored_runs_and_never_the_counter(
     before = scrape(client)
     age_runs(hours=48)
     retention.prune(now=timezone.now())
-    monkeypatch.setattr(metrics, "_figures", None)
+    gather_again()
 
     after = scrape(client)
 
@@ -118,14 +113,12 @@ def test_pruning_lowers_the_stored_runs_and_never_the_counter(
     assert after["gatewayz_sync_runs_total chutes unchanged"] == 2
 
 
-def test_a_decision_about_a_held_run_does_not_lower_the_counter(
-    client: Client, db: None, fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decision_about_a_held_run_does_not_lower_the_counter(client: Client, db: None, fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, chutes_rows(20))
     held = sync_rows(fixtures_dir, chutes_rows(5)).run
     waiting = scrape(client)
     decisions.discard(held)
-    monkeypatch.setattr(metrics, "_figures", None)
+    gather_again()
 
     decided = scrape(client)
 
@@ -136,12 +129,15 @@ def test_a_decision_about_a_held_run_does_not_lower_the_counter(
     assert waiting["gatewayz_sync_runs_total chutes held"] == decided["gatewayz_sync_runs_total chutes held"] == 1
 
 
-def test_a_run_whose_process_was_killed_is_counted_as_lost(client: Client, db: None, fixtures_dir: Path) -> None:
+def test_a_run_whose_process_was_killed_is_counted_as_lost_and_logged(
+    client: Client, db: None, fixtures_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     gateway = sync_rows(fixtures_dir, chutes_rows(5)).run.gateway
     SyncRun.objects.create(gateway=gateway, lease_token=9, trigger="schedule", started_at=timezone.now())
     sync_rows(fixtures_dir, chutes_rows(5))
 
     assert scrape(client)["gatewayz_sync_runs_total chutes lost"] == 1
+    assert "chutes: lost; the process ended before the run did" in caplog.text
 
 
 def test_held_prices_are_counted_with_the_age_of_the_oldest(client: Client, catalogue: Snapshot) -> None:
@@ -174,7 +170,7 @@ def test_a_scrape_shows_whether_worker_and_beat_do_their_work(
     before = time.time()
     tasks.prune()
     tasks.dispatch_due()
-    metrics._figures = metrics._queue = None
+    gather_again()
 
     found = scrape(client)
 
@@ -196,11 +192,8 @@ def test_a_broker_that_is_down_costs_no_other_figure(client: Client, db: None, m
     assert "gatewayz_queue_messages" not in found
 
 
-def test_failed_logins_are_counted(
-    client: Client, db: None, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_logins_are_counted(client: Client, db: None, settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr(counts, "failed_logins", {"wrong": 0, "refused": 0})
     for _ in range(11):
         client.post("/admin/login/", {"username": "ada", "password": "wrong"})
 
@@ -240,6 +233,77 @@ def test_the_counter_begins_with_the_stored_runs(db: None, fixtures_dir: Path) -
     assert list(counted) == [("chutes", "held", 1), ("chutes", "published", 1)]
 
 
+def test_what_the_door_did_to_slow_clients_and_at_its_limits_is_counted(
+    client: Client, db: None, fresh_metrics: Counts
+) -> None:
+    before = scrape(client)
+    fresh_metrics.add_unavailable(Unavailable.FULL)
+    fresh_metrics.add_unavailable(Unavailable.OVERDUE)
+    fresh_metrics.add_cut_connection(Cut.SLOW_BODY)
+    fresh_metrics.stream_opened()
+    fresh_metrics.stream_opened()
+    fresh_metrics.stream_closed()
+
+    after = scrape(client)
+
+    names = [f"gatewayz_unavailable_total {reason}" for reason in Unavailable]
+    names += [f"gatewayz_cut_connections_total {reason}" for reason in Cut]
+    assert [before[name] for name in names] == [0] * 5
+    assert [after[name] for name in names] == [1, 1, 0, 1, 0]
+    assert (before["gatewayz_open_streams"], after["gatewayz_open_streams"]) == (0, 1)
+
+
+def test_a_scrape_covers_all_serving_processes(
+    client: Client, catalogue: Snapshot, fresh_metrics: Counts, tmp_path: Path
+) -> None:
+    of_another, serving = Counts(), {**metrics.snapshot_gauges(), "snapshot_revision": 0, "snapshot_failing": 1}
+    another = SharedCounts(of_another, gauges=lambda: serving)
+    for counts in (fresh_metrics, of_another):
+        counts.add(Source.HIT, "200", 0.00002)
+        counts.add_failed_login("wrong")
+        counts.cached_bytes = 1_000
+    for shared in (another, metrics.SHARED_COUNTS):
+        shared.start(tmp_path)
+
+    try:
+        found = scrape(client)
+    finally:
+        for shared in (another, metrics.SHARED_COUNTS):
+            shared.stop()
+
+    assert found["gatewayz_processes"] == 2
+    assert found["gatewayz_requests_total kept 200"] == found["gatewayz_request_seconds_count kept"] == 2
+    assert found["gatewayz_request_seconds_bucket kept 0.0001"] == 2
+    assert found["gatewayz_failed_logins_total wrong"] == 2
+    assert found["gatewayz_kept_answers_bytes"] == 2_000
+    assert (found["gatewayz_snapshot_revision"], found["gatewayz_revision_lag"]) == (0, 1)
+    assert found["gatewayz_snapshot_failing"] == 1
+    assert found[f"process_resident_memory_bytes {os.getpid()}"] > 1_000_000
+
+
+def test_a_database_and_a_broker_that_never_answer_cost_only_their_figures(
+    client: Client, catalogue: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = threading.Event()
+    silent = Gathered(is_over.wait)
+    monkeypatch.setattr(patience, "Thread", threading.Thread)
+    monkeypatch.setattr(metrics, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(metrics, "_FIGURES", silent)
+    monkeypatch.setattr(metrics, "_QUEUE", silent)
+
+    found = scrape(client)
+    scrape(client)
+    waiting = [thread for thread in threading.enumerate() if thread.name == "gathering"]
+    is_over.set()
+    for thread in waiting:
+        thread.join()
+
+    assert (found["gatewayz_database_up"], found["gatewayz_broker_up"]) == (0, 0)
+    assert found["gatewayz_snapshot_offers"] == 104
+    assert "gatewayz_published_revision" not in found
+    assert len(waiting) == 1
+
+
 def test_a_scrape_succeeds_without_a_database_and_says_so(
     client: Client, catalogue: Snapshot, break_database: Callable[[Exception], None]
 ) -> None:
@@ -262,7 +326,6 @@ def test_a_revision_that_cannot_be_read_is_told_here_and_by_the_probe(client: Cl
     publish(offer_record(), gateway="openrouter")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "caught_up", fail)
-        patch.setattr(connection, "close", lambda: None)
         following.FOLLOWER.try_refresh()
     failing, ready = scrape(client)["gatewayz_snapshot_failing"], client.get("/readyz")
     following.FOLLOWER.try_refresh()
