@@ -20,9 +20,9 @@ django_application = get_wsgi_application()
 # A wrong setting stops the server before it answers anything; management commands and workers run their own checks.
 call_command("check", stdout=io.StringIO())
 
+from catalog.api.metrics import SHARED_COUNTS  # noqa: E402  likewise
 from catalog.memory.following import FOLLOWER  # noqa: E402  the apps must be loaded first
 from catalog.routes import routes  # noqa: E402  likewise
-from catalog.api.metrics import SHARED_COUNTS  # noqa: E402  likewise
 from front.asgi import AsgiShell  # noqa: E402  likewise
 from front.counts import counts  # noqa: E402  likewise
 from front.django import WsgiDjango  # noqa: E402  likewise

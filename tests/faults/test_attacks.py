@@ -79,7 +79,7 @@ def check_reads(port: int) -> None:
             began = time.monotonic()
             status = client.get(address).status
             slowest = max(slowest, time.monotonic() - began)
-        assert status == 200 or address == "/readyz", address  # which reports a database that is silent
+        assert status == 200 or address == "/readyz", address  # it reports a database that is silent
         assert slowest < MOST_SECONDS, address
 
 
@@ -165,7 +165,7 @@ ATTACKS: list[Attack] = [unfinished_bodies, unfinished_heads, slow_readers, repe
 
 def test_reads_continue_next_to_slow_and_hostile_clients(tmp_path: Path) -> None:
     publish_many()
-    get_user_model().objects.create_user("curator", password="the right one", is_staff=True)
+    get_user_model().objects.create_user("curator", password="the right one", is_staff=True)  # noqa: S106  of this test
 
     with serving(tmp_path, database_url()) as port:
         check_reads(port)

@@ -429,7 +429,7 @@ def test_a_body_that_is_too_large_is_refused_unread(web: Web, settings: Settings
     assert web.asked_django == []
 
 
-@pytest.mark.parametrize("path", [LIST, "/catalog/gateways", "/healthz"])
+@pytest.mark.parametrize("path", [LIST, "/catalog/gateways", "/docs/"])
 def test_a_defect_outside_django_is_a_problem_with_an_id_too(
     db: None, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
