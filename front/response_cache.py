@@ -15,6 +15,8 @@ from threading import Lock
 
 import brotli
 
+from front.large_bodies import LARGE_BYTES
+
 Headers = list[tuple[str, str]]
 RequestKey = tuple[str, ...]
 """The literal request: all parts of it that an answer may depend on."""
@@ -35,9 +37,6 @@ FAST_ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 """For large answers: the last tenth is not worth the wait."""
 
-LARGE_BYTES = 4_000_000
-"""From this size on, only compressed bytes of an answer are cached: a whole catalogue then takes a twentieth of the
-memory."""
 OVERHEAD_BYTES = 2_000
 """The memory of an answer in addition to its bytes: headers, keys and Python's objects."""
 JSON = "application/json"

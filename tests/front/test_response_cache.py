@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from front import response_cache
+from front import large_bodies, response_cache
 from front.response_cache import CachedAnswer, ResponseCache
 
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
@@ -90,7 +90,7 @@ def test_one_answer_cannot_evict_all_others() -> None:
 
 @pytest.mark.parametrize("encoding", response_cache.ENCODERS)
 def test_a_large_answer_takes_the_memory_of_its_compressed_bytes(encoding: str) -> None:
-    cache, body = ResponseCache(None, most_bytes=1_000_000), b"0123456789" * (response_cache.LARGE_BYTES // 10)
+    cache, body = ResponseCache(None, most_bytes=1_000_000), b"0123456789" * (large_bodies.LARGE_BYTES // 10)
     answer = CachedAnswer([("Content-Type", "text/csv; charset=utf-8")], body)
 
     variant = answer.variant(encoding)
