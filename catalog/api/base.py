@@ -44,7 +44,7 @@ def current() -> Snapshot:
 
 
 def to_django(answer: Answer) -> HttpResponse:
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    return HttpResponse(answer.whole(), status=answer.status, headers=dict(answer.headers))
 
 
 class CatalogView(APIView):
