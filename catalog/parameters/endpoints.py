@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.memory.derived import Once
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
@@ -50,6 +51,28 @@ Answering = Callable[[Snapshot, Query], Answer]
 """Answers a query. May raise InvalidParameters and NotFound; an endpoint that reads tables, errors of the database."""
 
 
+Quickness = Callable[[Snapshot, Query], bool]
+"""Whether an endpoint certainly answers a query at once; see `Endpoint.is_quick`."""
+
+QUICK_ROWS = 100
+"""Up to this many documents may be parsed and written by a quick answer: 1 ms, and another one to compress them."""
+QUICK_CHARACTERS = 1_000
+"""An address with more characters, query string included, is not read on an event loop: reading it may take long."""
+
+
+def always(snapshot: Snapshot, query: Query) -> bool:
+    return True
+
+
+def never(snapshot: Snapshot, query: Query) -> bool:
+    return False
+
+
+def after(*derived: Once[Any]) -> Quickness:
+    """Return whether all of these were computed from the snapshot before."""
+    return lambda snapshot, query: all(each.is_made(snapshot) for each in derived)
+
+
 @dataclass(frozen=True, slots=True)
 class PathVariable:
     """The variable part of an address, as the OpenAPI document describes it."""
@@ -82,6 +105,9 @@ class Endpoint:
     """Whether its answers depend only on the snapshot, or on what the database has stored up to its revision."""
     answer: Answering | None = None
     """None if the view must answer: because of the body, of who asks, or of the state of this process."""
+    is_quick: Quickness = never
+    """Whether `answer` certainly takes less than 5 ms at 20,000 offers, so that an event loop may call it. All other
+    queries are answered in a thread, also those that would compute derived data first."""
     reads_tables: bool = False
     """Whether `answer` queries the database. If not, it also works without Django's request and settings."""
     request: Any = None
