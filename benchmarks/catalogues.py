@@ -107,16 +107,19 @@ def publish_again_and_again(every_seconds: float) -> None:
     is_stopped = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_stopped.set()), daemon=True).start()
     dice = random.Random(7)  # noqa: S311  the same offers in every run
-    published = _publish(dice)
+    published = publish(dice)
     sys.stdout.write("publishing\n")
     sys.stdout.flush()
     while not is_stopped.wait(every_seconds):
-        published += _publish(dice)
+        published += publish(dice)
     sys.stdout.write(f"{published}\n")
 
 
-def _publish(dice: random.Random) -> int:
-    """Publish one sync of one gateway that found a hundredth of its offers changed, and some new ones."""
+def publish(dice: random.Random, *, changed: int | None = None) -> int:
+    """Publish one sync of one gateway that found some of its offers changed, and three new ones.
+
+    By default a hundredth of its offers changed. Return the number of new revisions.
+    """
     from catalog import records
     from catalog.models import Gateway, Offer, SyncRun
     from catalog.publication import apply, listing
@@ -126,13 +129,13 @@ def _publish(dice: random.Random) -> int:
 
     gateway = Gateway.objects.get(slug="featherless")
     keys = list(Offer.objects.filter(gateway=gateway).values_list("pk", flat=True))
-    found = Offer.objects.filter(pk__in=dice.sample(keys, max(1, len(keys) // 100)))
-    changed = [replace(records.load(offer.upstream), context_length=dice.randrange(10**6)) for offer in found]
-    new = [replace(record, id=f"{record.id}-{time.time_ns()}") for record in changed[:3]]
+    found = Offer.objects.filter(pk__in=dice.sample(keys, changed or max(1, len(keys) // 100)))
+    others = [replace(records.load(offer.upstream), context_length=dice.randrange(10**6)) for offer in found]
+    new = [replace(record, id=f"{record.id}-{time.time_ns()}") for record in others[:3]]
     outcome = apply.publish_listing(
         SyncRun(gateway=gateway, lease_token=gateway.lease_token),
         listing=listing.AcceptedListing(
-            records={record.id: record for record in [*changed, *new]},
+            records={record.id: record for record in [*others, *new]},
             row_prints={},
             same=frozenset(),
             present=frozenset(),

@@ -144,7 +144,10 @@ class CatalogQuestion:
     @property
     def is_quick(self) -> bool:
         """Whether `answer` takes less than five milliseconds."""
-        return True
+        try:
+            return self._endpoint.probe is not None or self._endpoint.is_quick(following.FOLLOWER.current(), self.query)
+        except following.NotReady:
+            return False
 
     def answer(self) -> Answer | None:
         """Answer from the snapshot that is served now; None if Django must explain why there is no answer."""

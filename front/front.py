@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -25,10 +25,21 @@ from access.keys import Key, Keys, NotRead, WrongKey
 from access.limits import Limiter, Quota, client_at
 from front import cors, minimum, negotiation, refusals
 from front.access_log import AccessLog
-from front.answers import Answer
 from front.counts import Counts, Source
+from front.large_bodies import LargeBody, body_of
 from front.refusals import Refusal
-from front.replies import READ_SECONDS, WRITE_SECONDS, Decision, Headers, Lane, Later, Reply, Stream, Wait
+from front.replies import (
+    COMPUTE_SECONDS,
+    READ_SECONDS,
+    WRITE_SECONDS,
+    Decision,
+    Headers,
+    Lane,
+    Later,
+    Reply,
+    Stream,
+    Wait,
+)
 from front.requests import Request
 from front.response_cache import CachedAnswer, CacheKey, Found, Head, RequestKey, ResponseCache, Variant
 from front.routes import Address, Question, Resource, Routes
@@ -43,6 +54,8 @@ PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
 OPERATORS = ("/admin", "/metrics", "/static/")
 """Addresses that work while clients overload the others."""
 
+QUICK_CHARACTERS = 1_000
+"""Up to this many characters of path and query are read on the event loop."""
 LONGEST_REMEMBERED = 300
 """The longest path, in bytes, whose address is cached."""
 
@@ -118,7 +131,7 @@ class Front:
         if not self._security.is_allowed(host_of(request)):
             return self._refuse(exchange, refusals.WRONG_HOST)
         if (location := self._security.location(request)) is not None:
-            headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location), ("Content-Length", "0")]
+            headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location)]
             return self._reply(exchange, 301, headers, b"", source=Source.REFUSED)
         if request.length is not None and request.length > self.most_sent:
             return self._refuse(exchange, refusals.too_large(self.most_sent))
@@ -154,38 +167,37 @@ class Front:
         if (found := cache.find(request_key)) is not None:
             exchange.ignored = found.ignored
             return self._cached(exchange, found.variant, source=Source.HIT)
-        question = resource.question(request.query)
+        if len(request.path) + len(request.query) > QUICK_CHARACTERS:  # even to read it may take long
+            return _computing(lambda: _done(self._ask(exchange, resource, cache, request_key)))
+        return self._ask(exchange, resource, cache, request_key)
+
+    def _ask(
+        self, exchange: Exchange, resource: Resource, cache: ResponseCache, request_key: RequestKey
+    ) -> Reply | Later:
+        question = resource.question(exchange.request.query)
         if question is None:
             return self._by_django(exchange)
         exchange.ignored = question.ignored
         asked = _Asked(question, cache, request_key, (exchange.address.path, question.canonical))
         if resource.is_cacheable and (answer := cache.answer(asked.cache_key)) is not None:
-            return self._keep(exchange, asked, answer, source=Source.HIT)
+            if answer.is_at_hand(asked.encoding):
+                return self._keep(exchange, asked, answer, source=Source.HIT)
+            return _computing(lambda: self._keep(exchange, asked, answer, source=Source.HIT))
         if resource.needs_django or not self._makes_misses:
             return self._by_django(exchange, asked if resource.is_cacheable else None)
-        if not question.is_quick:
-            return Later(Lane.COMPUTING, lambda _: self._make(exchange, resource, asked), READ_SECONDS)
-        return self._make_quickly(exchange, resource, asked)
+        if question.is_quick:
+            return self._make(exchange, resource, asked)
+        return _computing(lambda: _done(self._make(exchange, resource, asked)))
 
-    def _make_quickly(self, exchange: Exchange, resource: Resource, asked: _Asked) -> Decision:
+    def _make(self, exchange: Exchange, resource: Resource, asked: _Asked) -> Reply | Later:
         answer = asked.question.answer()
         if answer is None:
             return self._by_django(exchange, asked)
-        return self._made(exchange, resource, asked, answer)
-
-    def _make(self, exchange: Exchange, resource: Resource, asked: _Asked) -> Reply:
-        """Answer in a thread, where Django may be called at once."""
-        answer = asked.question.answer()
-        if answer is None:
-            return self._call_django(exchange, asked, b"")
-        return self._made(exchange, resource, asked, answer)
-
-    def _made(self, exchange: Exchange, resource: Resource, asked: _Asked, answer: Answer) -> Reply:
         headers = [*answer.headers, *resource.headers]
         if not resource.is_cacheable or answer.status != HTTPStatus.OK:
-            headers.append(("Content-Length", str(len(answer.body))))
-            return self._reply(exchange, answer.status, headers, answer.body, source=Source.MISS)
-        return self._keep(exchange, asked, self._cached_answer(headers, answer.body), source=Source.MISS)
+            return self._reply(exchange, answer.status, headers, answer.whole(), source=Source.MISS)
+        body = answer.body if answer.parts is None else body_of(answer.parts)
+        return self._keep(exchange, asked, self._cached_answer(headers, body), source=Source.MISS)
 
     def _stream(self, exchange: Exchange, resource: Resource) -> Decision:
         request = exchange.request
@@ -243,7 +255,7 @@ class Front:
             cache = self._cache = ResponseCache(identity, most_bytes=self._most_bytes)
         return cache
 
-    def _cached_answer(self, headers: Headers, body: bytes) -> CachedAnswer:
+    def _cached_answer(self, headers: Headers, body: bytes | LargeBody) -> CachedAnswer:
         """Return an answer with the headers that it has for every client. Such answers are never for the admin."""
         everywhere = [*self._security.headers(is_secure=True), *cors.ANSWER]
         return CachedAnswer(_with_defaults(headers, everywhere), body)
@@ -251,7 +263,7 @@ class Front:
     def _keep(self, exchange: Exchange, asked: _Asked, answer: CachedAnswer, *, source: Source) -> Reply:
         """Cache an answer, and find it by this literal request from now on."""
         cache = asked.cache
-        variant = answer.variant(asked.request_key[-1])
+        variant = answer.variant(asked.encoding)
         if self._current_cache() is cache:  # else it may have been made from another snapshot
             found = Found(variant, exchange.ignored)
             cache.add(asked.cache_key, answer, request_key=asked.request_key, found=found)
@@ -311,8 +323,10 @@ class Front:
 
     def _reply(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, source: Source) -> Reply:
         """Return an answer with all that the front adds to it."""
-        security = self._security.headers(is_secure=self._security.is_secure(exchange.request))
-        found = _with_defaults(headers, security)
+        defaults = [*self._security.headers(is_secure=self._security.is_secure(exchange.request))]
+        if status not in _WITHOUT_BODY and source != Source.STREAM:
+            defaults.append(("Content-Length", str(len(body))))
+        found = _with_defaults(headers, defaults)
         own = [*cors.answer_headers(exchange.address.path), *exchange.own_headers]
         return Reply(status, [*map(exchange.as_cached, found), *own], body, source)
 
@@ -357,7 +371,21 @@ class _Asked:
     request_key: RequestKey
     cache_key: CacheKey
 
+    @property
+    def encoding(self) -> str:
+        return self.request_key[-1]
 
+
+def _computing(work: Callable[[], Reply]) -> Later:
+    return Later(Lane.COMPUTING, lambda _: work(), COMPUTE_SECONDS)
+
+
+def _done(decision: Reply | Later) -> Reply:
+    """Do at once what is left to be done, in a thread that may wait."""
+    return decision if isinstance(decision, Reply) else decision.work(b"")
+
+
+_WITHOUT_BODY = frozenset({204, 304})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -12,8 +12,10 @@ from front.counts import Source
 Headers = list[tuple[str, str]]
 
 READ_SECONDS = 3.0
-"""How long a client waits for Django, or for an answer that takes long to compute."""
+"""How long a client waits for a read by Django."""
 WRITE_SECONDS = 25.0
+COMPUTE_SECONDS = 15.0
+"""How long it waits for an answer that takes long to compute."""
 
 
 class Lane(StrEnum):

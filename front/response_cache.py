@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import brotli
 
+from front.large_bodies import LargeBody
 from front.replies import Headers, head_of
 
 RequestKey = tuple[str, ...]
@@ -30,18 +31,10 @@ ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "identity": lambda body: body,
 }
 """The best encoding first."""
-FAST_ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
-    **ENCODERS,
-    "br": lambda body: brotli.compress(body, quality=3),
-    "gzip": lambda body: gzip.compress(body, compresslevel=3, mtime=0),
-}
-"""For large answers: the last tenth is not worth the wait."""
-
-LARGE_BYTES = 4_000_000
-"""From this size on, only compressed bytes of an answer are cached: a whole catalogue then takes a twentieth of the
-memory."""
 OVERHEAD_BYTES = 2_000
 """The memory of an answer in addition to its bytes: headers, keys and Python's objects."""
+QUICK_BYTES = 150_000
+"""Up to this size, a body is compressed within 1.5 ms."""
 MOST_REQUEST_KEYS = 16
 """The most request keys of one cache key. Without a limit, a client could fill the memory with spellings."""
 
@@ -63,9 +56,8 @@ class Head:
 class Variant:
     """An answer in one encoding."""
 
-    body: bytes
-    is_stored: bool
-    """Whether the cache keeps it; the plain bytes of a large answer are decompressed for each request."""
+    body: bytes | LargeBody
+    """A LargeBody is decompressed piece by piece while it is sent."""
     etag: str
     whole: Head
     not_modified: Head
@@ -89,13 +81,12 @@ class Found(NamedTuple):
 class CachedAnswer:
     """An answer in the encodings that were requested so far. Safe with threads."""
 
-    __slots__ = ("_body", "_headers", "_variants", "counted_size", "is_large", "request_keys")
+    __slots__ = ("_body", "_headers", "_variants", "counted_size", "request_keys")
 
-    def __init__(self, headers: Headers, body: bytes) -> None:
+    def __init__(self, headers: Headers, body: bytes | LargeBody) -> None:
         self._headers = [header for header in headers if header[0].lower() not in {"content-length", "vary"}]
-        self.is_large = len(body) >= LARGE_BYTES
         # A copy: the bytes that orjson returns have up to 16 KB of reserve, which `size` would not count.
-        self._body = FAST_ENCODERS["br"](body) if self.is_large else memoryview(body).tobytes()
+        self._body = memoryview(body).tobytes() if isinstance(body, bytes) else body
         self._variants: dict[str, Variant] = {}
         self.request_keys: list[RequestKey] = []
         """Only the cache changes it, under its lock."""
@@ -105,37 +96,45 @@ class CachedAnswer:
     @property
     def size(self) -> int:
         variants = list(self._variants.values())  # a copy: another thread may add one
-        bodies = [self._body, *(variant.body for variant in variants if variant.body is not self._body)]
+        bodies = {id(body): _stored_bytes(body) for body in (self._body, *(variant.body for variant in variants))}
         texts = sum(len(text) for request_key in self.request_keys for text in request_key)
-        return sum(map(len, bodies)) + texts + OVERHEAD_BYTES * (len(bodies) + len(self.request_keys))
+        return sum(bodies.values()) + texts + OVERHEAD_BYTES * (len(bodies) + len(self.request_keys))
+
+    def is_at_hand(self, encoding: str) -> bool:
+        """Whether `variant` returns at once: it was made before, or it is quickly made."""
+        return encoding in self._variants or (isinstance(self._body, bytes) and len(self._body) <= QUICK_BYTES)
 
     def variant(self, encoding: str) -> Variant:
         found = self._variants.get(encoding)
-        if found is None:
-            found = self._encoded(encoding)
-            if found.is_stored:
-                return self._variants.setdefault(encoding, found)
-        return found
+        return found if found is not None else self._variants.setdefault(encoding, self._encoded(encoding))
 
     def _encoded(self, encoding: str) -> Variant:
-        body = self._bytes_in(encoding)
+        body = _encoded(self._body, encoding)
         # Of the bytes: every worker gives equal answers equal tags, and no restored revision repeats that of another.
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        digest = body.digest if isinstance(body, LargeBody) else hashlib.sha256(body).hexdigest()
+        length = body.length if isinstance(body, LargeBody) else len(body)
+        etag = f'"{digest[:32]}"'
         described = [("ETag", etag), ("Vary", "Accept-Encoding")]
         encoded = [("Content-Encoding", encoding)] if encoding != "identity" else []
         not_modified = [header for header in self._headers if not header[0].lower().startswith(("content-", "allow"))]
         return Variant(
             body=body,
-            is_stored=not self.is_large or encoding != "identity",
             etag=etag,
-            whole=Head.of(200, [*self._headers, *described, *encoded, ("Content-Length", str(len(body)))]),
+            whole=Head.of(200, [*self._headers, *described, *encoded, ("Content-Length", str(length))]),
             not_modified=Head.of(304, [*not_modified, *described]),
         )
 
-    def _bytes_in(self, encoding: str) -> bytes:
-        if not self.is_large:
-            return ENCODERS[encoding](self._body)
-        return self._body if encoding == "br" else FAST_ENCODERS[encoding](brotli.decompress(self._body))
+
+def _encoded(body: bytes | LargeBody, encoding: str) -> bytes | LargeBody:
+    if isinstance(body, bytes):
+        return ENCODERS[encoding](body) if encoding != "identity" else body
+    if encoding == "identity":
+        return body
+    return body.compressed if encoding == "br" else body.gzipped()
+
+
+def _stored_bytes(body: bytes | LargeBody) -> int:
+    return len(body.compressed) if isinstance(body, LargeBody) else len(body)
 
 
 class ResponseCache:
@@ -179,7 +178,7 @@ class ResponseCache:
             if answer.size * 4 > self._most_bytes:
                 return
             is_new = request_key not in self._by_request_key and len(answer.request_keys) < MOST_REQUEST_KEYS
-            if is_new and found.variant.is_stored:
+            if is_new:
                 answer.request_keys.append(request_key)
                 self._by_request_key[request_key] = cache_key, found
             self._answers[cache_key] = answer

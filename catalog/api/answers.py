@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 from catalog import registry
 from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
+from catalog.memory.unhurried import unhurried
 from catalog.normalize import dates
 from catalog.parameters.endpoints import JSON, Query
 from catalog.pricing import money
@@ -20,6 +22,8 @@ Json = Any
 
 COMBINED_NOTE = registry.combined_note(registry.GATEWAYS.values())
 
+PART_ROWS = 50
+"""The number of documents that a part of a large answer has, about 70 kB."""
 PRIVATE = "no-store"
 PUBLIC = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
 
@@ -29,10 +33,19 @@ def fragments(rows: Sequence[Row]) -> list[orjson.Fragment]:
     return [orjson.Fragment(row.document) for row in rows]
 
 
-def picked(rows: Sequence[Row], names: Collection[str]) -> list[Json]:
+def picked(rows: Sequence[Row], names: Collection[str]) -> list[orjson.Fragment]:
     """Return the rows' documents with these fields only, in the documents' own order."""
     documents = (orjson.loads(row.document) for row in rows)
-    return [{name: value for name, value in document.items() if name in names} for document in documents]
+    return [fragment({name: value for name, value in document.items() if name in names}) for document in documents]
+
+
+def fragment(part: Json) -> orjson.Fragment:
+    """Return the finished JSON of a part of an answer.
+
+    Writing a thousand parts one by one leaves the interpreter to other threads in between. Writing them together would
+    hold it for milliseconds.
+    """
+    return orjson.Fragment(orjson.dumps(part, default=_amount))
 
 
 def listing(
@@ -63,8 +76,28 @@ def listing(
 
 def published(snapshot: Snapshot, body: Json, *, cache_control: str = PUBLIC, headers: Headers = ()) -> Answer:
     """Return an answer that shows the published revision and contains its number."""
-    stamp = {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
-    return json_answer(body | stamp, cache_control=cache_control, headers=headers)
+    return json_answer(body | _stamp(snapshot), cache_control=cache_control, headers=headers)
+
+
+def whole_list(snapshot: Snapshot, rows: Sequence[Row], *, headers: Headers = ()) -> Answer:
+    """Return all of these rows in one published answer, which is made part by part."""
+    more = orjson.dumps({"total": len(rows)} | _stamp(snapshot))
+    data = joined((row.document for row in rows), b",")
+    return parted(chain((b'{"data":[',), data, (b"]," + more.removeprefix(b"{"),)), JSON, headers=headers)
+
+
+def parted(parts: Iterable[bytes], content_type: str, *, headers: Headers = ()) -> Answer:
+    """Return a public answer that is made part by part, because it may be large."""
+    return Answer(200, _headers(content_type, PUBLIC, headers), parts=parts)
+
+
+def joined(documents: Iterable[bytes], separator: bytes) -> Iterator[bytes]:
+    """Join the documents to parts of PART_ROWS, with pauses."""
+    left = iter(unhurried(documents))
+    before = b""
+    while part := list(islice(left, PART_ROWS)):
+        yield before + separator.join(part)
+        before = separator
 
 
 def json_answer(body: Json, *, status: int = 200, cache_control: str = PRIVATE, headers: Headers = ()) -> Answer:
@@ -77,7 +110,15 @@ def answer(
     body: bytes, content_type: str, *, status: int = 200, cache_control: str = PRIVATE, headers: Headers = ()
 ) -> Answer:
     """Return an answer. `headers` are those besides the type of the content and how long it may be cached."""
-    return Answer(status, (("Content-Type", content_type), ("Cache-Control", cache_control), *headers), body)
+    return Answer(status, _headers(content_type, cache_control, headers), body)
+
+
+def _headers(content_type: str, cache_control: str, more: Headers) -> Headers:
+    return (("Content-Type", content_type), ("Cache-Control", cache_control), *more)
+
+
+def _stamp(snapshot: Snapshot) -> dict[str, Json]:
+    return {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
 
 
 def _amount(value: object) -> str:

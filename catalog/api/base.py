@@ -31,7 +31,7 @@ from catalog.api.introduction import Tag
 from catalog.memory import following
 from catalog.memory.following import NotReady
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters.endpoints import JSON, Answering, Endpoint, PathVariable, Query
+from catalog.parameters.endpoints import JSON, Answering, Endpoint, PathVariable, Query, Quickness, never
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
 from front.answers import Answer
@@ -44,7 +44,7 @@ def current() -> Snapshot:
 
 
 def to_django(answer: Answer) -> HttpResponse:
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+    return HttpResponse(answer.whole(), status=answer.status, headers=dict(answer.headers))
 
 
 class CatalogView(APIView):
@@ -121,6 +121,7 @@ def read(
     responses: Any,
     media_type: str = JSON,
     is_cacheable: bool = True,
+    is_quick: Quickness = never,
     reads_tables: bool = False,
     detail: bool | None = None,
     url_path: str | None = None,
@@ -139,6 +140,7 @@ def read(
         media_type=media_type,
         is_cacheable=is_cacheable,
         answer=answer,
+        is_quick=is_quick,
         reads_tables=reads_tables,
         responses=responses,
     )

@@ -14,7 +14,7 @@ from catalog.api.hints import resolve_address
 from catalog.api.shapes.canonical import CanonicalSerializer, ResolveSerializer
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
-from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
+from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query, after
 from catalog.reports import asked, comparison
 from catalog.reports.canonical import models_of
 from catalog.reports.comparison import Compared
@@ -46,6 +46,11 @@ def read_canonical_model(snapshot: Snapshot, query: Query) -> Answer:
     )
 
 
+def has_few_offers(snapshot: Snapshot, query: Query) -> bool:
+    """Whether few offers are compared, and the models were looked up before."""
+    return models_of.is_made(snapshot) and len(models_of(snapshot).rows_of(query.id)) <= comparison.QUICK_OFFERS
+
+
 def resolve_id(snapshot: Snapshot, query: Query) -> Answer:
     models = models_of(snapshot)
     meant = models.meant_by(query.values["id"])
@@ -75,6 +80,7 @@ class Canonical(CatalogViewSet):
     retrieve = read(
         read_canonical_model,
         filters.WorkloadFilterSet,
+        is_quick=has_few_offers,
         summary="One model and all its offers, cheapest first for a workload; a merged model's slug redirects (308)",
         description="Compares what the gateways charge for the same model. Offers without a cost come last, each with "
         "the reason. `differences` lists the facts that the gateways report differently.",
@@ -88,6 +94,7 @@ class Resolve(CatalogViewSet):
     list = read(
         resolve_id,
         filters.ResolveFilterSet,
+        is_quick=after(models_of),
         summary="The model that an id or a name means, in any spelling",
         description="Start here if you do not have the exact id. The answer explains the rule that found the model. If "
         "several models may be meant, it has none and lists the candidates.",

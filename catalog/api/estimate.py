@@ -38,7 +38,7 @@ def estimate_cost(snapshot: Snapshot, body: EstimateBody) -> Answer:
     return answers.published(
         snapshot,
         {
-            "data": [_costed(offer) for offer in page],
+            "data": [answers.fragment(_costed(offer)) for offer in page],
             "total": len(found.costed),
             "returned": len(page),
             "offset": body.offset,
@@ -47,7 +47,7 @@ def estimate_cost(snapshot: Snapshot, body: EstimateBody) -> Answer:
             "uncosted": {
                 "total": len(found.uncosted),
                 "reasons": [{"reason": reason, "offers": count} for reason, count in found.reasons],
-                "offers": [_uncosted(offer) for offer in uncosted],
+                "offers": [answers.fragment(_uncosted(offer)) for offer in uncosted],
             },
             "workload": estimate_body.given(body.workload),
         },

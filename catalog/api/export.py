@@ -20,22 +20,21 @@ CSV = "text/csv"
 
 
 def export_json(snapshot: Snapshot, query: Query) -> Answer:
-    data = answers.fragments(_selection(snapshot, query).rows)
-    return answers.published(snapshot, {"data": data, "total": len(data)}, headers=_named(snapshot, "json"))
+    return answers.whole_list(snapshot, _selection(snapshot, query).rows, headers=_named(snapshot, "json"))
 
 
 def export_ndjson(snapshot: Snapshot, query: Query) -> Answer:
-    lines = b"".join(b"%b\n" % row.document for row in exports.rows(_selection(snapshot, query)))
-    return answers.answer(lines, NDJSON, cache_control=answers.PUBLIC, headers=_named(snapshot, "ndjson"))
+    lines = (b"%b\n" % row.document for row in exports.rows(_selection(snapshot, query)))
+    return answers.parted(answers.joined(lines, b""), NDJSON, headers=_named(snapshot, "ndjson"))
 
 
 def export_csv(snapshot: Snapshot, query: Query) -> Answer:
     is_guarded = query.values["spreadsheet"]
     documents = (row.document for row in exports.rows(_selection(snapshot, query)))
-    table = spreadsheet.rows(documents, is_guarded=is_guarded)
+    table = spreadsheet.table(documents, is_guarded=is_guarded)
     content_type = f"{CSV}; charset=utf-8; header=present"
     name = _named(snapshot, "csv", mark="-spreadsheet" if is_guarded else "")
-    return answers.answer(table, content_type, cache_control=answers.PUBLIC, headers=name)
+    return answers.parted(table, content_type, headers=name)
 
 
 class Exports(CatalogViewSet):

@@ -49,6 +49,7 @@ def endpoint_of(of: Format, route: Route, *, is_alias: bool = False) -> Endpoint
         media_type=route.media_type,
         is_cacheable=True,
         answer=answer,
+        is_quick=route.is_quick,
         responses={(200, route.media_type): route.shape},
     )
 

@@ -49,7 +49,7 @@ def read_model_history(snapshot: Snapshot, query: Query) -> Answer:
             "offers": [_offer(then, rows[then.gateway]) for then in found.offers],
             "prices": [_dated_price(price) for price in found.prices],
             "prices_total": found.prices_total,
-            "changes": [_change(change) for change in found.changes],
+            "changes": [answers.fragment(_change(change)) for change in found.changes],
             "changes_total": found.changes_total,
             "complete_since": found.complete_since,
         },
@@ -67,7 +67,7 @@ def list_changes(snapshot: Snapshot, query: Query) -> Answer:
     return answers.published(
         snapshot,
         {
-            "data": [_change(change) for change in page.changes],
+            "data": [answers.fragment(_change(change)) for change in page.changes],
             "returned": len(page.changes),
             "limit": query.values["limit"],
             "gateway": query.values["gateway"],

@@ -15,11 +15,14 @@ from catalog.api.shapes.lists import ModelDetailSerializer, ModelListSerializer
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters, offer_filters, pages
-from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
+from catalog.parameters.endpoints import EXAMPLE_ID, QUICK_ROWS, NotFound, PathVariable, Query, always
 from catalog.reports import facets
 from front.answers import Answer
 
 Json = Any
+
+QUICK_COMPARISONS = 30_000
+"""Up to this many words may be compared with those of a search in a quick answer: 2 ms."""
 
 
 def list_models(snapshot: Snapshot, query: Query) -> Answer:
@@ -34,6 +37,17 @@ def list_models(snapshot: Snapshot, query: Query) -> Answer:
     if values["facets"]:
         more |= _facets(selection, query)
     return answers.listing(snapshot, query, data, total=len(selection), more=more)
+
+
+def is_quick_list(snapshot: Snapshot, query: Query) -> bool:
+    """Whether the page is small, and its search compares few words. Each facet repeats the search."""
+    values = query.values
+    if values["limit"] > QUICK_ROWS:
+        return False
+    if values["q"] is None:
+        return True
+    searches = 1 + len(set(values["facets"] or ()))
+    return searches * snapshot.index.search.most_comparisons(values["q"]) <= QUICK_COMPARISONS
 
 
 def read_model(snapshot: Snapshot, query: Query) -> Answer:
@@ -54,6 +68,7 @@ class Models(CatalogViewSet):
     list = read(
         list_models,
         offer_filters.OfferFilterSet,
+        is_quick=is_quick_list,
         summary="Offers of models",
         description="One row for each model at each gateway. Filter and sort it, count by facets, choose fields. Pages "
         "are by `offset` in any order, or by `cursor`, which skips and repeats nothing while the catalogue changes.",
@@ -62,6 +77,7 @@ class Models(CatalogViewSet):
     retrieve = read(
         read_model,
         filters.OfferOfIdFilterSet,
+        is_quick=always,
         summary="One model and all its offers of that id, withdrawn ones too",
         description="`data` is the first of the offers. For all offers of the same model, whatever their ids, use "
         "`/catalog/canonical/{slug}`.",

@@ -11,7 +11,7 @@ from catalog.api.shapes.providers import ProviderDetailSerializer, ProviderListS
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters import filters
-from catalog.parameters.endpoints import NotFound, PathVariable, Query
+from catalog.parameters.endpoints import NotFound, PathVariable, Query, always
 from catalog.reports import providers
 from front.answers import Answer
 
@@ -52,6 +52,7 @@ class Providers(CatalogViewSet):
     retrieve = read(
         read_provider,
         filters.OfferOfIdFilterSet,
+        is_quick=always,
         summary="One provider with its figures, by any of its spellings",
         description="`gateway` limits the figures to one gateway; a provider without offers there is a 404.",
         responses=ProviderDetailSerializer,

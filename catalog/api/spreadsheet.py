@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import StringIO
+from itertools import chain, islice
 from typing import Any
 
 import orjson
 from rest_framework.fields import BooleanField, CharField, DictField, Field, ListField
 from rest_framework.serializers import ListSerializer, Serializer
 
+from catalog.api.answers import PART_ROWS
 from catalog.api.shapes.offers import OfferSerializer
+from catalog.memory.unhurried import unhurried
 
 Json = Any
 
@@ -48,18 +51,26 @@ class Column:
         return "" if document is None else self.text(document)
 
 
-def rows(documents: Iterable[bytes], *, is_guarded: bool = False) -> bytes:
-    """Return the whole table, with its header. No spreadsheet runs a cell of a guarded one."""
-    table = columns()
-    cells: Iterator[list[str]] = (
-        [column.cell(document) for column in table] for document in map(orjson.loads, documents)
-    )
-    if is_guarded:
-        cells = (list(map(guarded, row)) for row in cells)
+def table(documents: Iterable[bytes], *, is_guarded: bool = False) -> Iterator[bytes]:
+    """Yield the table part by part, beginning with its header. No spreadsheet runs a cell of a guarded one.
+
+    There are pauses in between: a table takes half a second for 20,000 offers.
+    """
+    header = [column.name for column in columns()]
+    rows = chain([header], _rows(unhurried(documents), is_guarded=is_guarded))
+    while part := list(islice(rows, PART_ROWS)):
+        yield _written(part)
+
+
+def _rows(documents: Iterable[bytes], *, is_guarded: bool) -> Iterator[list[str]]:
+    for document in map(orjson.loads, documents):
+        cells = [column.cell(document) for column in columns()]
+        yield list(map(guarded, cells)) if is_guarded else cells
+
+
+def _written(rows: Iterable[list[str]]) -> bytes:
     written = StringIO(newline="")
-    writer = csv.writer(written)
-    writer.writerow(column.name for column in table)
-    writer.writerows(cells)
+    csv.writer(written).writerows(rows)
     return written.getvalue().encode()
 
 

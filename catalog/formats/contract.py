@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.compatible import CompatibleFilterSet
-from catalog.parameters.endpoints import JSON, Query
+from catalog.parameters.endpoints import JSON, Query, Quickness, never
 
 Json = Any
 ID = "{model_id}"
@@ -38,6 +38,8 @@ class Route:
     filterset: type[CompatibleFilterSet] = CompatibleFilterSet
     """The query parameters that the route takes; it ignores others."""
     media_type: str = JSON
+    is_quick: Quickness = never
+    """Whether a query is certainly answered at once; see `Endpoint.is_quick`."""
     description: str = ""
     """What is special about the route. It comes before the reference to the format's service and page."""
 

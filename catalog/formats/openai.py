@@ -10,7 +10,8 @@ from catalog.formats.openai_shapes import SHAPES
 from catalog.formats.shapes import ref
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.compatible import OpenAIFilterSet
-from catalog.parameters.endpoints import Query
+from catalog.parameters.endpoints import Query, after
+from catalog.reports.canonical import models_of
 
 _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
     Route(
@@ -27,6 +28,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         operation_id="read_model_as_openai",
         summary="One model, by its slug, by the id of any offer of it, or by a name that only one model has",
         shape=ref("CanonicalModelRow"),
+        is_quick=after(canonical_list.listing_of, models_of),
     ): canonical_list.row_body,
 }
 

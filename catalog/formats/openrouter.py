@@ -16,7 +16,7 @@ from catalog.formats.openrouter_shapes import ARCHITECTURE
 from catalog.formats.shapes import array, count, record, ref, text, words
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.compatible import OpenRouterFilterSet
-from catalog.parameters.endpoints import Query
+from catalog.parameters.endpoints import Query, after
 
 Json = Any
 
@@ -90,6 +90,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         operation_id="list_endpoints_as_openrouter",
         summary="The offers of a model at all gateways, cheapest first",
         shape=record({"data": _ENDPOINTS}),
+        is_quick=openrouter_list.has_few_offers,
     ): openrouter_list.endpoints_body,
     Route(
         path="models/{model_id}",
@@ -97,6 +98,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         operation_id="read_bare_model_as_openrouter",
         summary="One row of the list, by its id or by that of any offer of the model",
         shape=ref("DropInModel"),
+        is_quick=openrouter_list.is_made,
     ): openrouter_list.row_body,
     Route(
         path="model/{model_id}",
@@ -104,6 +106,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         operation_id="read_model_as_openrouter",
         summary="One row of the list, under `data` as at OpenRouter",
         shape=record({"data": ref("DropInModel")}),
+        is_quick=openrouter_list.is_made,
     ): _row_in_data,
     Route(
         path="providers",
@@ -111,6 +114,7 @@ _ANSWERS: Mapping[Route, Callable[[Snapshot, Query], bytes | None]] = {
         operation_id="list_providers_as_openrouter",
         summary="The hosts and gateways that serve the models",
         shape=record({"data": array(_SELLER)}),
+        is_quick=after(openrouter_list.sellers_of),
     ): _providers,
 }
 

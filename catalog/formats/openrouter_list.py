@@ -18,7 +18,7 @@ from catalog.memory import derived
 from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import ProviderRow, Snapshot
-from catalog.parameters.endpoints import Query
+from catalog.parameters.endpoints import Query, after
 from catalog.pricing import billing
 from catalog.reports import comparison
 from catalog.reports.canonical import models_of
@@ -177,6 +177,18 @@ def find(snapshot: Snapshot, asked: str) -> Model | None:
         if len(meant.models) == 1 and meant.is_sure:
             return listing.by_slug.get(meant.models[0])
     return None
+
+
+is_made = after(listing_of, models_of)
+"""Whether the rows exist, and the names by which they are found."""
+
+
+def has_few_offers(snapshot: Snapshot, query: Query) -> bool:
+    """Whether few offers are compared, and the rows exist."""
+    if not is_made(snapshot, query):
+        return False
+    found = find(snapshot, query.id)
+    return found is None or len(_offers_of(snapshot, found)) <= comparison.QUICK_OFFERS
 
 
 def row_body(snapshot: Snapshot, query: Query) -> bytes | None:

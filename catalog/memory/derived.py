@@ -33,6 +33,10 @@ class Once(Generic[_Made]):
     def __call__(self, snapshot: Snapshot) -> _Made:
         return self._of(snapshot, None)
 
+    def is_made(self, snapshot: Snapshot) -> bool:
+        """Whether a call returns at once, because the result was computed before."""
+        return self in snapshot.derived
+
     def carry_on(self, before: Snapshot, after: Snapshot) -> None:
         """Compute the result for `after` if it was computed for `before`."""
         if self in before.derived:

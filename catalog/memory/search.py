@@ -162,6 +162,11 @@ class Search:
         found = self._having(words, corrections, is_doubtful=False)
         return found if found.positions else self._having(words, corrections, is_doubtful=True)
 
+    def most_comparisons(self, text: str) -> int:
+        """Return with how many words the text's are compared at most, to correct them: what makes a search slow."""
+        corrected = sum(map(_is_corrected, search_words.asked(text)))
+        return min(corrected, MOST_CORRECTED) * sum(map(len, self.spellings.values()))
+
     def _having(self, words: Sequence[str], corrections: Callable[[str], Hits], *, is_doubtful: bool) -> Found:
         """Return the offers that match all words. If `is_doubtful`, words with exact matches are corrected too."""
         as_one = self._written_as_one(words)

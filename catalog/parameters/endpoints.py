@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from catalog.memory.derived import Once
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
@@ -55,6 +56,26 @@ Streaming = Callable[[Query, str, Revisions], AsyncIterator[bytes]]
 """Returns the events after the one that the client had last, by its Last-Event-ID. May raise InvalidParameters."""
 
 
+Quickness = Callable[[Snapshot, Query], bool]
+"""Whether an endpoint certainly answers a query at once; see `Endpoint.is_quick`."""
+
+QUICK_ROWS = 100
+"""Up to this many documents may be parsed and written by a quick answer: 1 ms, and another one to compress them."""
+
+
+def always(snapshot: Snapshot, query: Query) -> bool:
+    return True
+
+
+def never(snapshot: Snapshot, query: Query) -> bool:
+    return False
+
+
+def after(*derived: Once[Any]) -> Quickness:
+    """Return whether all of these were computed from the snapshot before."""
+    return lambda snapshot, query: all(each.is_made(snapshot) for each in derived)
+
+
 @dataclass(frozen=True, slots=True)
 class PathVariable:
     """The variable part of an address, as the OpenAPI document describes it."""
@@ -87,6 +108,9 @@ class Endpoint:
     """Whether its answers depend only on the snapshot, or on what the database has stored up to its revision."""
     answer: Answering | None = None
     """None if the view must answer: because of the body, of who asks, or of the state of this process."""
+    is_quick: Quickness = never
+    """Whether `answer` certainly takes less than 5 ms at 20,000 offers, so that an event loop may call it. All other
+    queries are answered in a thread, also those that would compute derived data first."""
     reads_tables: bool = False
     """Whether `answer` queries the database. If not, it also works without Django's request and settings."""
     stream: Streaming | None = None

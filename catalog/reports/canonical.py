@@ -13,6 +13,7 @@ from catalog.memory import derived
 from catalog.memory.index import Index
 from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
+from catalog.memory.unhurried import unhurried
 from catalog.pricing import variants
 
 _MOST_CANDIDATES = 20
@@ -48,7 +49,7 @@ class Models:
         by_name: dict[str, set[str]] = defaultdict(set)
         self._by_permanent: dict[str, dict[str, Row]] = defaultdict(dict)
         self._by_words: dict[str, set[str]] = defaultdict(set)
-        for position, row in index.rows.items():
+        for position, row in unhurried(index.rows.items()):
             if row.identity is None:
                 continue
             slug = row.identity.model

@@ -31,6 +31,8 @@ _COMPARED = (
     "quantization",
     "supported_parameters",
 )
+QUICK_OFFERS = 20
+"""Up to this many offers are compared and shown within 2 ms."""
 WITHDRAWN = "its gateway has withdrawn it"
 """The reason why a withdrawn offer has no cost, even if it had prices."""
 _NOT_COMPARABLE = {

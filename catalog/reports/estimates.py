@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from catalog.memory.rows import Row
 from catalog.memory.selection import Selection
+from catalog.memory.unhurried import sorted_unhurriedly, unhurried
 from catalog.pricing import costing, workloads
 from catalog.reports.comparison import WITHDRAWN
 
@@ -43,8 +44,8 @@ class Estimate:
 
 def estimate(selection: Selection, workload: workloads.Workload) -> Estimate:
     index = selection.snapshot.index
-    tariffs = {position: index.rows[position].tariff for position in selection.members}
-    billed = {tariff: tariff.bill(workload) for tariff in set(tariffs.values())}
+    tariffs = {position: index.rows[position].tariff for position in unhurried(selection.members)}
+    billed = {tariff: tariff.bill(workload) for tariff in unhurried(set(tariffs.values()))}
     totals = {tariff: bill.total for tariff, bill in billed.items()}
     withdrawn = index.having("status", "withdrawn")
     bills = {position: _WITHDRAWN if position in withdrawn else billed[tariff] for position, tariff in tariffs.items()}
@@ -52,7 +53,7 @@ def estimate(selection: Selection, workload: workloads.Workload) -> Estimate:
     return Estimate(
         selection=selection,
         bills=bills,
-        costed=[position for _, position in sorted(costed)],
+        costed=[position for _, position in sorted_unhurriedly(costed, key=lambda pair: pair[0])],
         uncosted=[position for position, bill in bills.items() if bill.reasons],
     )
 

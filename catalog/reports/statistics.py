@@ -14,6 +14,7 @@ from itertools import accumulate
 
 from catalog import registry
 from catalog.memory.selection import Selection
+from catalog.memory.unhurried import sorted_unhurriedly, unhurried
 from catalog.pricing.tariffs import Tariff
 from catalog.reports.providers import slug_of
 
@@ -81,7 +82,7 @@ def nearest_rank(counted: Mapping[Decimal, int], percentiles: Sequence[int]) -> 
 
     The percentile 0 is the smallest value.
     """
-    values = sorted(counted)
+    values = list(sorted_unhurriedly(counted, key=lambda value: value))  # in steps: decimals are compared slowly
     up_to = list(accumulate(counted[value] for value in values))
     # Rounded up with integers: a float might make the rank one too high.
     ranks = [max(1, -(-percent * up_to[-1] // 100)) for percent in percentiles]
@@ -91,7 +92,7 @@ def nearest_rank(counted: Mapping[Decimal, int], percentiles: Sequence[int]) -> 
 def _models(selection: Selection) -> ModelCounts:
     sellers: dict[str, set[str]] = defaultdict(set)
     rows = selection.snapshot.index.rows
-    for position in selection.members:
+    for position in unhurried(selection.members):
         row = rows[position]
         if row.identity is not None:
             sellers[row.identity.model].add(row.gateway)
@@ -108,13 +109,13 @@ def _providers(selection: Selection) -> dict[str, int]:
 
 def _prices(selection: Selection) -> dict[str, Distribution]:
     rows = selection.snapshot.index.rows
-    counted = Counter(rows[position].tariff for position in selection.members)
+    counted = Counter(rows[position].tariff for position in unhurried(selection.members))
     return {name: _distribution(counted, price) for name, price in PRICES.items()}
 
 
 def _distribution(counted: Mapping[Tariff, int], price: Callable[[Tariff], Decimal | None]) -> Distribution:
     amounts: Counter[Decimal] = Counter()
-    for tariff, offers in counted.items():
+    for tariff, offers in unhurried(counted.items()):
         if (amount := price(tariff)) is not None:
             amounts[amount] += offers
     free = amounts.pop(Decimal(0), 0)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from front import response_cache
-from front.response_cache import CachedAnswer, Found, ResponseCache
+from front import large_bodies, response_cache
+from front.large_bodies import body_of
+from front.response_cache import CachedAnswer, Found, ResponseCache, Variant
 
+DECODERS: dict[str, Callable[[bytes], bytes]] = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}
 HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "public"), ("Content-Length", "7")]
 
 # --- encodings -------------------------------------------------------------------------------------------------------
+
+
+def bytes_of(variant: Variant) -> bytes:
+    return variant.body if isinstance(variant.body, bytes) else b"".join(variant.body)
 
 
 def test_all_encodings_have_the_same_content_and_different_tags() -> None:
@@ -24,14 +30,17 @@ def test_all_encodings_have_the_same_content_and_different_tags() -> None:
 
     plain, zipped, brotlied = (answer.variant(encoding) for encoding in ("identity", "gzip", "br"))
 
-    assert plain.body == gzip.decompress(zipped.body) == brotli.decompress(brotlied.body) == body
+    bodies = {
+        encoding: bytes_of(variant) for encoding, variant in (("identity", plain), ("gzip", zipped), ("br", brotlied))
+    }
+    assert {DECODERS[encoding](sent) for encoding, sent in bodies.items()} == {body}
     assert len({plain.etag, zipped.etag, brotlied.etag}) == 3
     assert answer.variant("gzip") is zipped
     for variant, encoding in ((plain, None), (zipped, "gzip"), (brotlied, "br")):
         headers = dict(variant.whole.headers)
         assert len(headers) == len(variant.whole.headers)
         assert headers.get("Content-Encoding") == encoding
-        assert (headers["ETag"], headers["Content-Length"]) == (variant.etag, str(len(variant.body)))
+        assert (headers["ETag"], headers["Content-Length"]) == (variant.etag, str(len(bytes_of(variant))))
         assert (headers["Vary"], headers["Content-Type"]) == ("Accept-Encoding", "application/json")
         assert dict(variant.not_modified.headers).keys() == {"Cache-Control", "ETag", "Vary"}
 
@@ -90,17 +99,18 @@ def test_one_answer_cannot_evict_all_others() -> None:
 
 @pytest.mark.parametrize("encoding", response_cache.ENCODERS)
 def test_a_large_answer_takes_the_memory_of_its_compressed_bytes(encoding: str) -> None:
-    cache, body = ResponseCache(None, most_bytes=1_000_000), b"0123456789" * (response_cache.LARGE_BYTES // 10)
-    answer = CachedAnswer([("Content-Type", "text/csv; charset=utf-8")], body)
+    cache, body = ResponseCache(None, most_bytes=1_000_000), b"0123456789" * (large_bodies.LARGE_BYTES // 10)
+    answer = CachedAnswer([("Content-Type", "text/csv; charset=utf-8")], body_of([body]))
 
     variant = answer.variant(encoding)
     cache.add(("a",), answer, request_key=("a",), found=Found(variant, ""))
 
-    unpacked = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}[encoding](variant.body)
-    assert unpacked == body
+    sent = bytes_of(variant)
+    assert DECODERS[encoding](sent) == body
+    assert dict(variant.whole.headers)["Content-Length"] == str(len(sent))
     assert cache.size < 100_000
     assert cache.answer(("a",)) is answer
-    assert (cache.find(("a",)) is None) == (encoding == "identity")  # its plain bytes would take the whole cache
+    assert cache.find(("a",)) == Found(variant, "")
     assert answer.variant(encoding).etag == variant.etag
 
 

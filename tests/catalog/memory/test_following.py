@@ -232,13 +232,27 @@ def snapshot_threads() -> list[threading.Thread]:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Follower]]:
     """Followers that a test starts; their threads end with the test."""
-    monkeypatch.setattr(gc, "freeze", lambda: None)  # objects of other tests must stay collectable
+    # Objects of other tests must stay collectable, and be collected as before.
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(gc, "set_threshold", lambda *thresholds: None)
     followers: list[Follower] = []
     yield followers
     for follower in followers:
         follower.stop()
     for thread in snapshot_threads():
         thread.join(LONGEST_WAIT)
+
+
+def test_complete_collections_are_rare_and_those_of_young_objects_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr(gc, "freeze", lambda: None)
+    monkeypatch.setattr(gc, "set_threshold", lambda *thresholds: chosen.extend(thresholds))
+
+    following.spare_collector()
+
+    young, middle, complete = gc.get_threshold()
+    assert chosen == [young, middle, following.YOUNGER_COLLECTIONS]
+    assert 10 * complete < following.YOUNGER_COLLECTIONS
 
 
 @committed
