@@ -307,7 +307,7 @@ class Front:
             logger.exception("Request %s failed outside Django", request.id)
             return self._refuse(exchange, refusals.BROKEN)
         if asked is not None and _is_cacheable(status, headers):
-            reply = self._keep(exchange, asked, self._cached_answer(headers, answer), source=Source.MISS)
+            reply = self._keep(exchange, asked, self._cached_answer(headers, body_of([answer])), source=Source.MISS)
         else:
             reply = self._reply(exchange, status, headers, answer, source=Source.DJANGO)
         reply.is_logged = True
