@@ -84,7 +84,7 @@ class Front:
         self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._cache = ResponseCache(None, most_bytes=self._most_bytes)
-        self._limiter = Limiter()
+        self.limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
         self.most_sent: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         self._trusted_hops = settings.TRUSTED_PROXY_HOPS
@@ -228,24 +228,25 @@ class Front:
                 wrong = refusals.wrong_key(str(error))
             except NotRead as error:
                 wrong = refusals.not_ready(str(error))
-        quota = self._quota(exchange.request, key)
+        quota = self._quota(exchange, key)
         is_exceeded = quota is not None and quota.is_exceeded
         exchange.is_personal = key is not None
         if key is not None or is_exceeded:
             exchange.quota = quota
         return refusals.too_many(quota) if quota is not None and is_exceeded else wrong
 
-    def _quota(self, request: Request, key: Key | None) -> Quota | None:
+    def _quota(self, exchange: Exchange, key: Key | None) -> Quota | None:
         """Count the request, and return what its client has used. None: there is no limit."""
-        if key is None:
-            if not self._per_address:
-                return None
-            client = client_at(
-                request.peer, request.headers.get("x-forwarded-for", ""), trusted_hops=self._trusted_hops
-            )
-            return self._limiter.count(client, policy="address", limit=self._per_address)
-        limit = self._per_key if key.per_minute is None else key.per_minute
-        return self._limiter.count(f"key {key.id}", policy="key", limit=limit) if limit else None
+        request = exchange.request
+        if key is not None:
+            limit = self._per_key if key.per_minute is None else key.per_minute
+            exchange.counted = f"key {key.id}" if limit else ""
+            return self.limiter.count(exchange.counted, policy="key", limit=limit) if limit else None
+        if not self._per_address:
+            return None
+        forwarded = request.headers.get("x-forwarded-for", "")
+        exchange.counted = client_at(request.peer, forwarded, trusted_hops=self._trusted_hops)
+        return self.limiter.count(exchange.counted, policy="address", limit=self._per_address)
 
     # --- the cache ---------------------------------------------------------------------------------------------------
     def _current_cache(self) -> ResponseCache:
@@ -273,6 +274,8 @@ class Front:
     def _cached(self, exchange: Exchange, variant: Variant, *, source: Source) -> Reply:
         if_none_match = exchange.request.headers.get("if-none-match")
         if if_none_match is not None and variant.matches(if_none_match):
+            if exchange.counted:
+                self.limiter.give_back(exchange.counted)
             return self._for_client(exchange, 304, variant.not_modified, b"", source)
         return self._for_client(exchange, 200, variant.whole, variant.body, source)
 
@@ -343,6 +346,8 @@ class Exchange:
     """Whether caches of clients may store the answer."""
     quota: Quota | None = None
     """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
+    counted: str = ""
+    """The client that the request was counted for; empty if it has no limit."""
     ignored: str = ""
     """The names of the parameters that the answer does not depend on."""
 

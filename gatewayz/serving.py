@@ -20,8 +20,9 @@ django_application = get_wsgi_application()
 # A wrong setting stops the server before it answers anything; management commands and workers run their own checks.
 call_command("check", stdout=io.StringIO())
 
+from access.shared_limits import SharedLimits  # noqa: E402  the apps must be loaded first
 from catalog.api.metrics import SHARED_COUNTS  # noqa: E402  likewise
-from catalog.memory.following import FOLLOWER  # noqa: E402  the apps must be loaded first
+from catalog.memory.following import FOLLOWER  # noqa: E402  likewise
 from catalog.routes import routes  # noqa: E402  likewise
 from front.asgi import AsgiShell  # noqa: E402  likewise
 from front.counts import counts  # noqa: E402  likewise
@@ -44,19 +45,23 @@ def make_asgi() -> AsgiShell:
     sys.setswitchinterval(SWITCH_SECONDS)
     pool = Pool()
     revisions = ServedRevisions(routes.revision, pool=pool)
-    return AsgiShell(make_front(revisions), pool=pool, revisions=revisions, start=start, stop=stop)
+    front = make_front(revisions)
+    return AsgiShell(front, pool=pool, revisions=revisions, start=lambda: start(front), stop=stop)
 
 
 def make_wsgi() -> WsgiShell:
     """Return the application for a WSGI server. The catalogue is followed from now on."""
-    start()  # here and not in an AppConfig: each worker loads this after its fork, which no thread survives
-    return WsgiShell(make_front())
+    front = make_front()
+    start(front)  # here and not in an AppConfig: each worker loads this after its fork, which no thread survives
+    return WsgiShell(front)
 
 
-def start() -> None:
-    """Load the newest revision, and follow it from now on."""
+def start(front: Front) -> None:
+    """Load the newest revision and follow it from now on; share counts and limits with the other processes."""
     FOLLOWER.start()
     SHARED_COUNTS.start(settings.DATA_DIR / "counts")
+    if settings.REDIS_URL:
+        SharedLimits(front.limiter, settings.REDIS_URL).start()
 
 
 def stop() -> None:

@@ -22,7 +22,7 @@ def seconds_to_wait(limiter: Limiter, client: str, *, limit: int) -> int:
 
 def test_a_client_over_its_limit_waits_for_the_next_window_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [120.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[0])
     limiter = Limiter()
     assert [seconds_to_wait(limiter, "a", limit=2) for _ in range(2)] == [0, 0]
     now[0] = 150.5
@@ -33,7 +33,7 @@ def test_a_client_over_its_limit_waits_for_the_next_window_and_others_do_not(mon
 
 
 def test_the_headers_are_those_of_the_drafts_rate_limit_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "monotonic", lambda: 138.0)
+    monkeypatch.setattr(time, "time", lambda: 138.0)
     limiter = Limiter()
 
     sent = [dict(limiter.count("a", policy="key", limit=2).headers)["RateLimit"] for _ in range(4)]
@@ -44,7 +44,7 @@ def test_the_headers_are_those_of_the_drafts_rate_limit_fields(monkeypatch: pyte
 
 def test_a_flood_of_addresses_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_CLIENTS", 100)
-    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(time, "time", lambda: 0.0)
     limiter = Limiter()
 
     used = [limiter.count(f"192.0.2.{number}", policy="address", limit=1).used for number in (*range(101), 0, 0)]
@@ -122,3 +122,15 @@ def test_no_header_makes_a_client_of_anything_but_an_address(forwarded: str, hop
     client = client_of(environ, trusted_hops=hops)
 
     assert re.fullmatch(r"[0-9.]+|[0-9a-f:]+/64", client)
+
+
+def test_an_answer_without_a_body_is_a_tenth_of_a_request() -> None:
+    limiter = Limiter()
+
+    for _ in range(90):
+        used = limiter.count("a", policy="address", limit=10)
+        assert not used.is_exceeded
+        limiter.give_back("a")
+
+    assert [limiter.count("a", policy="address", limit=10).is_exceeded for _ in range(2)] == [False, True]
+    assert limiter.count("b", policy="address", limit=10).used == 1

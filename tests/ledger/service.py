@@ -63,7 +63,7 @@ def running(scratch: Path) -> Iterator[Application]:
             clock.shift(DAY)
             _sync_all(bundled, clock)
         clock.shift(DAY)
-        with patch("time.monotonic", return_value=1_000.0):  # the limits of requests per minute use it
+        with patch("time.monotonic", return_value=1_000.0):
             yield import_module("gatewayz.wsgi").application
 
 
