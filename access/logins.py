@@ -17,8 +17,7 @@ from functools import partial
 from itertools import pairwise
 from threading import Lock
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.utils.crypto import salted_hmac
 
 from access.models import FailedLogin, HashTurn, KnownAddress
@@ -54,8 +53,10 @@ class Limit(StrEnum):
 class Refused(Exception):
     """A login that was refused before its password was hashed."""
 
-    def __init__(self, limit: Limit, *, wait: timedelta) -> None:
+    def __init__(self, limit: Limit, *, wait: timedelta, account: str | None = None) -> None:
         self.limit = limit
+        self.account = account
+        """The hash by `account_of`; None with `BUSY`."""
         self.wait_seconds = _whole_seconds(wait)
         super().__init__(f"refused by the limit {limit} for {self.wait_seconds} s")
 
@@ -79,8 +80,13 @@ def account_of(name: str) -> str:
 
     People type passwords into the field of the name, so no name is stored as it was typed.
     """
-    written = get_user_model().normalize_username(name).encode("utf-8", "surrogateescape")
+    written = _normalized(name).encode("utf-8", "surrogateescape")
     return salted_hmac("access.logins", written, algorithm="sha256").hexdigest()
+
+
+def short(account: str) -> str:
+    """Return the beginning of an account's hash, as log lines and `manage.py logins` show it."""
+    return account[:12]
 
 
 # --- one login -------------------------------------------------------------------------------------------------------
@@ -122,7 +128,7 @@ class Attempt:
     def __init__(self, name: str, address: str, *, now: datetime) -> None:
         self.account = account_of(name)
         self.address = address
-        self._name = get_user_model().normalize_username(name)
+        self._name = _normalized(name)
         self._now = now
 
     def check_limits(self) -> None:
@@ -132,19 +138,17 @@ class Attempt:
             del waits[Limit.ACCOUNT]
         if waits:
             limit = max(waits, key=lambda each: waits[each])
-            raise Refused(limit, wait=waits[limit])
+            raise Refused(limit, wait=waits[limit], account=self.account)
 
     def store_failure(self) -> None:
         stored = FailedLogin.objects.create(account=self.account, address=self.address, failed_at=self._now)
         FailedLogin.objects.filter(pk__lte=stored.pk - MOST_STORED).delete()
         FailedLogin.objects.prune(before=self._now - KEPT_FOR, now=self._now)
 
-    def succeeded(self, user: AbstractBaseUser) -> None:
+    def succeeded(self, user: User) -> None:
         """Forget the failures of this account from this address, and remember the address."""
         unlock(account=self.account, address=self.address)
-        KnownAddress.objects.update_or_create(
-            user_id=user.pk, address=self.address, defaults={"logged_in_at": self._now}
-        )
+        KnownAddress.objects.update_or_create(user=user, address=self.address, defaults={"logged_in_at": self._now})
 
     def _wait(self, rule: _Rule) -> timedelta:
         failed = FailedLogin.objects.since(self._now - KEPT_FOR, now=self._now)
@@ -153,9 +157,8 @@ class Attempt:
         return rule.wait(list(times[: rule.most]), self._now)
 
     def _is_address_known(self) -> bool:
-        name = {f"user__{get_user_model().USERNAME_FIELD}": self._name}
-        known = KnownAddress.objects.filter(address=self.address, logged_in_at__gt=self._now - ADDRESS_IS_KNOWN_FOR)
-        return known.filter(**name).exists()
+        known = KnownAddress.objects.filter(user__username=self._name, address=self.address)
+        return known.filter(logged_in_at__gt=self._now - ADDRESS_IS_KNOWN_FOR).exists()
 
 
 # --- for operators ---------------------------------------------------------------------------------------------------
@@ -241,6 +244,12 @@ _RULES = (
         partial(wait_by_window, most=MOST_PER_ACCOUNT, window=ACCOUNT_WINDOW),
     ),
 )
+
+
+def _normalized(name: str) -> str:
+    """Return the name as Django's login form cleans it. One that is too long for an account is left: it may be huge."""
+    longest = User._meta.get_field("username").max_length
+    return name if longest is not None and len(name) > longest else User.normalize_username(name)
 
 
 def _whole_seconds(wait: timedelta) -> int:

@@ -46,8 +46,8 @@ class Counts:
         """The latencies by the source of the answer."""
         self.cached_answers = 0
         self.cached_bytes = 0
-        self.failed_logins = {"wrong": 0, "refused": 0}
-        """Logins to the admin with a wrong password, and those that were refused before it was checked."""
+        self.failed_logins = {"wrong": 0, "address": 0, "pair": 0, "account": 0, "busy": 0}
+        """Logins to the admin with a wrong password, and those that a limit refused before it was checked."""
 
     def add(self, source: Source, status: str, seconds: float) -> None:
         with self._lock:

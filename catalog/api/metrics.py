@@ -105,7 +105,8 @@ def _of_requests() -> Iterator[Metric]:
     )
     logins = CounterMetricFamily(
         "gatewayz_failed_logins",
-        "Failed logins to the admin: wrong: a wrong password; refused: over the limit, or while another is checked.",
+        "Failed logins to the admin: wrong: a wrong password; address, pair, account: refused by the limit of the "
+        "address, of the account at this address, or of the account; busy: refused while another one was checked.",
         labels=["reason"],
     )
     for reason, count in sorted(counts.failed_logins.items()):

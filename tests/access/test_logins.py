@@ -254,6 +254,11 @@ def test_spellings_that_mean_one_account_for_django_are_one_account() -> None:
     assert account_of("Ada") != account_of("ada")
 
 
+def test_a_name_that_is_longer_than_any_account_has_a_hash_at_once() -> None:
+    # Combining characters of many classes, in the wrong order: to normalise them takes time by the square.
+    assert len(account_of("a" + "\u0315\u0300\u05ae\u0327" * 500_000)) == 64
+
+
 def test_a_name_that_is_not_utf_8_has_a_hash_too() -> None:
     assert len(account_of("\udcff")) == 64
 
