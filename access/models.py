@@ -1,10 +1,10 @@
-"""The API keys of clients. Only the hash of a key is stored, so no key can be read here."""
+"""The API keys of clients, and what is counted of logins. Keys and typed names are stored as hashes alone."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -75,3 +75,84 @@ class ApiKey(models.Model):
         secret = PREFIX + secrets.token_urlsafe(32)
         self.prefix, self.digest = secret[:_SHOWN], digest_of(secret)
         return secret
+
+
+# --- logins ----------------------------------------------------------------------------------------------------------
+ADDRESS_LENGTH = 100
+"""Longer than any text of `access.limits.client_of`."""
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""A stored time further ahead than this was stored by a wrong clock, and is ignored."""
+
+
+class FailedLoginQuerySet(models.QuerySet["FailedLogin"]):
+    def since(self, moment: datetime, *, now: datetime) -> FailedLoginQuerySet:
+        return self.filter(failed_at__gt=moment, failed_at__lte=now + _CLOCKS_DIFFER)
+
+    def prune(self, *, before: datetime, now: datetime) -> int:
+        """Delete what `since` no longer finds, and return the number of rows."""
+        return self.exclude(failed_at__gt=before, failed_at__lte=now + _CLOCKS_DIFFER).delete()[0]
+
+
+class FailedLogin(models.Model):
+    """One login that failed, or whose password is being checked: the row is stored before, and deleted on success."""
+
+    account = models.CharField(max_length=64)
+    """The keyed hash of the name: people type passwords into that field."""
+    address = models.CharField(max_length=ADDRESS_LENGTH)
+    failed_at = models.DateTimeField("failed", db_index=True)
+
+    objects = FailedLoginQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["address", "failed_at"], name="failed_login_of_address"),
+            models.Index(fields=["account", "failed_at"], name="failed_login_of_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} at {self.failed_at}"
+
+
+class KnownAddress(models.Model):
+    """An address from which an account logged in."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=ADDRESS_LENGTH)
+    logged_in_at = models.DateTimeField("last login", db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "address"], name="one_known_address_per_user")]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class HashTurnQuerySet(models.QuerySet["HashTurn"]):
+    def take(self, *, now: datetime, duration: timedelta) -> str | None:
+        """Return the name of the new holder, or None while another one has the turn. It ends by itself."""
+        # An end further ahead than a turn lasts was stored by a wrong clock.
+        free = Q(holder="") | Q(ends_at__lte=now) | Q(ends_at__gt=now + duration + _CLOCKS_DIFFER)
+        if self.exclude(free).exists():
+            return None  # without the write below, which would wait for other writers of SQLite
+        holder, ends_at = secrets.token_hex(8), now + duration
+        if not self.filter(free, pk=1).update(holder=holder, ends_at=ends_at):
+            # The row is missing before the first turn; with conflicts, another process was faster.
+            self.bulk_create([HashTurn(pk=1, holder=holder, ends_at=ends_at)], ignore_conflicts=True)
+        return holder if self.filter(holder=holder).exists() else None
+
+    def release(self, holder: str) -> None:
+        self.filter(holder=holder).update(holder="")
+
+
+class HashTurn(models.Model):
+    """One row: who hashes a password at this moment, in whichever process of any host."""
+
+    holder = models.CharField(max_length=16, blank=True)
+    """Empty: the turn is free."""
+    ends_at = models.DateTimeField("ends")
+    """The turn of a process that was killed ends here."""
+
+    objects = HashTurnQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.holder

@@ -70,8 +70,8 @@ class Counts:
         self.latencies: defaultdict[str, Latencies] = defaultdict(Latencies)
         """The latencies by the source of the answer."""
         # An alert misses the first event of a counter that begins with it, so each reason begins with 0.
-        self.failed_logins = {"wrong": 0, "refused": 0}
-        """Logins to the admin with a wrong password, and those that were refused before it was checked."""
+        self.failed_logins = {"wrong": 0, "address": 0, "pair": 0, "account": 0, "busy": 0}
+        """Logins to the admin with a wrong password, and those that a limit refused before it was checked."""
         self.unavailable = dict.fromkeys(Unavailable, 0)
         self.cut_connections = dict.fromkeys(Cut, 0)
         self.open_streams = 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from catalog.admin.logins import login
+from catalog.admin.logins import change_password, login
 from catalog.web.pages import Redirect
 
 urlpatterns = [
     *(path(short, Redirect.as_view(url="/catalog/docs")) for short in ("", "catalog", "catalog/")),
     path("admin", Redirect.as_view(url="/admin/")),
     path("admin/login/", login),
+    path("admin/password_change/", admin.site.admin_view(change_password, cacheable=True)),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from catalog.admin import gateways, identity, offers, operation, overrides, prices, revisions, runs
+from catalog.admin import accounts, gateways, identity, offers, operation, overrides, prices, revisions, runs
+from catalog.admin.logins import LoginForm
 
-__all__ = ["gateways", "identity", "offers", "operation", "overrides", "prices", "revisions", "runs"]
+__all__ = ["accounts", "gateways", "identity", "offers", "operation", "overrides", "prices", "revisions", "runs"]
 
 admin.site.site_header = "Gatewayz"
 admin.site.site_title = "Gatewayz"
 admin.site.index_title = "The catalogue and its curation"
+admin.site.login_form = LoginForm

@@ -127,7 +127,8 @@ def _of_connections(totals: Totals) -> Iterator[Metric]:
     yield _counter(
         totals,
         "failed_logins",
-        "Failed logins to the admin: wrong: a wrong password; refused: over the limit, or while another is checked.",
+        "Failed logins to the admin: wrong: a wrong password; address, pair, account: refused by the limit of the "
+        "address, of the account at this address, or of the account; busy: refused while another one was checked.",
     )
     yield _counter(
         totals,

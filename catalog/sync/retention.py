@@ -8,15 +8,20 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
+from access import logins
 from catalog.models import Capture, Gateway, OfferVersion, Revision, RunPage, SyncRun
 
 
 def prune(*, now: datetime) -> dict[str, int]:
-    """Delete old runs, captures and versions, and return how many. A retention of zero days keeps all of them."""
+    """Delete old data, and return how many rows of each kind. A retention of zero days keeps all of its kind.
+
+    What is counted of logins has no setting: it is deleted as soon as no limit depends on it.
+    """
     return {
         "runs": _prune_runs(now=now) if settings.KEEP_RUNS_DAYS else 0,
         "captures": _prune_captures(now=now) if settings.KEEP_CAPTURES_DAYS else 0,
         "versions": _prune_versions(now=now) if settings.KEEP_VERSIONS_DAYS else 0,
+        "logins": logins.prune(now=now),
     }
 
 

@@ -29,7 +29,6 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 ELSEWHERE = {
     "var/": "`make run` makes it",
-    "logins.json": "it is in DATA_DIR after a wrong login",
     "gatewayz-42.csv": "the name of a download",
 }
 EXAMPLES = {"docs/adding-a-gateway.md", "docs/extending.md"}

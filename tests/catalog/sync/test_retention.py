@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from pytest_django.fixtures import Settings
 
+from access.models import FailedLogin
 from catalog import tasks
 from catalog.models import Capture, Gateway, Offer, OfferVersion, Price, PriceHold, RejectedRow, RunPage, SyncRun
 from catalog.sync import decisions, retention
@@ -74,7 +75,7 @@ def with_captures(history: dict[str, SyncRun]) -> set[str]:
 def test_without_limits_everything_is_kept_for_ever(history: dict[str, SyncRun]) -> None:
     before = stored()
 
-    assert prune_on(40_000) == {"runs": 0, "captures": 0, "versions": 0}
+    assert prune_on(40_000) == {"runs": 0, "captures": 0, "versions": 0, "logins": 0}
     assert stored() == before
 
 
@@ -207,3 +208,11 @@ def test_beat_prunes_and_the_feed_reports_what_was_forgotten(
 
     assert "pruned {'runs': " in caplog.text
     assert "first" not in left(history)
+
+
+def test_failed_logins_are_pruned_without_a_setting() -> None:
+    for hours in (0, 23, 24):
+        FailedLogin.objects.create(account="a", address="192.0.2.1", failed_at=START + timedelta(hours=hours))
+
+    assert prune_on(1)["logins"] == 2
+    assert FailedLogin.objects.get().failed_at == START + DAY
