@@ -45,6 +45,7 @@ def make_asgi() -> AsgiShell:
     sys.setswitchinterval(SWITCH_SECONDS)
     pool = Pool()
     revisions = ServedRevisions(routes.revision, pool=pool)
+    FOLLOWER.subscribe(revisions.changed)
     front = make_front(revisions)
     return AsgiShell(front, pool=pool, revisions=revisions, start=lambda: start(front), stop=stop)
 

@@ -31,7 +31,7 @@ from catalog.api.introduction import Tag
 from catalog.memory import following
 from catalog.memory.following import NotReady
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters.endpoints import JSON, Answering, Endpoint, PathVariable, Query, Quickness, never
+from catalog.parameters.endpoints import JSON, Answering, Endpoint, PathVariable, Query, Quickness, Streaming, never
 from catalog.parameters.filters import NoParameters
 from catalog.parameters.filterset import SelectionFilterSet
 from front.answers import Answer
@@ -64,6 +64,8 @@ class CatalogView(APIView):
     def answered(self, request: Request) -> HttpResponse:
         """Answer by the endpoint's function."""
         endpoint, query = self.endpoint, self.query(request)
+        if endpoint.stream is not None:
+            raise NotReady("this server cannot send streams")
         if endpoint.answer is None:
             raise TypeError(f"{endpoint.name} has no function that answers")
         with _reading_tables() if endpoint.reads_tables else nullcontext():
@@ -145,6 +147,29 @@ def read(
         responses=responses,
     )
     return ReadAction(endpoint, detail=detail, url_path=url_path)
+
+
+def streaming(
+    stream: Streaming,
+    filterset: type[SelectionFilterSet],
+    *,
+    summary: str,
+    description: str,
+    media_type: str,
+    responses: Any,
+    detail: bool,
+) -> ReadAction:
+    """Declare an answer without an end, which only the front can send."""
+    endpoint = Endpoint(
+        name=stream.__name__,
+        summary=summary,
+        description=description,
+        filterset=filterset,
+        media_type=media_type,
+        stream=stream,
+        responses=responses,
+    )
+    return ReadAction(endpoint, detail=detail, url_path=None)
 
 
 @dataclass(frozen=True, slots=True)

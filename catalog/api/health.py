@@ -47,6 +47,8 @@ def _readiness() -> Answer:
         problems.append("the database does not answer")
     if following.FOLLOWER.is_failing and found["serving_revision"] is not None:
         problems.append("the newest revision cannot be read; the last one that could stays served")
+    if following.FOLLOWER.is_replacing:
+        problems.append("the database has another catalogue than the one that is served; it is being read")
     if found["published_revision"] == 0:
         problems.append("nothing has been published yet; the first sync does it")
     body = {"status": "not ready" if problems else "ok", "problems": problems, **found}

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -25,9 +26,10 @@ from catalog.models import Revision
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS = 5.0
-"""How long a process waits for its first snapshot before it accepts requests, which others can answer until then. After
-that it refuses them with 503, but reports that it is alive."""
+START_SECONDS = 15.0
+"""How long a process tries to read its first snapshot before it accepts requests, which others can answer until then.
+After that it refuses them with 503, and reports why. While it is reading one, it waits longer."""
+LOAD_SECONDS = 120.0
 LONGEST_SILENCE_SECONDS = 5.0
 """A database that has not answered for this long counts as down."""
 YOUNGER_COLLECTIONS = 300
@@ -53,7 +55,10 @@ class Follower:
         """Whether the last attempt to read the newest revision failed."""
         self.waiting_since: float | None = None
         """Since when a short query waits for the database, by `time.monotonic`; None if no query is running."""
+        self.is_replacing = False
+        """Whether the database has another catalogue than the one that is served, such as after a restore."""
         self._published = snapshot.revision if snapshot else None
+        self._listeners: list[Callable[[int], None]] = []
         self._is_stopped = threading.Event()
 
     def current(self) -> Snapshot:
@@ -79,9 +84,23 @@ class Follower:
             self.snapshot = loading.load()
         # The time is compared too: after a restore, a number that was served before may be another revision.
         elif (newest.number, newest.published_at) != (before.revision, before.published_at):
-            after = loading.caught_up(before) or loading.load()
+            self.is_replacing = newest.number <= before.revision
+            after = loading.caught_up(before)
+            if after is None:
+                self.is_replacing = True
+                after = loading.load()
             derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
             self.snapshot = after
+            self.is_replacing = False
+        if self.snapshot is not before:
+            self._announce()
+
+    def _announce(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener(self.current().revision)
+            except Exception:
+                logger.exception("A listener failed")
 
     def try_refresh(self) -> None:
         """Read the keys and the newest revision; log a failure once, and its end.
@@ -89,6 +108,7 @@ class Follower:
         Never raises: if the thread died, the process would keep serving one revision.
         """
         try:
+            close_replaced_file()
             with self._waiting():
                 self.keys.refresh()  # first: an unreadable revision must keep no revoked key valid
             self.refresh()
@@ -102,8 +122,12 @@ class Follower:
                 logger.warning("The newest revision can be read again")
             self.is_failing = False
 
-    def start(self, *, wait_seconds: float = START_SECONDS) -> None:
-        """Follow in a thread. Return when the newest revision is served, or after `wait_seconds`."""
+    def subscribe(self, listener: Callable[[int], None]) -> None:
+        """Call this with each revision that is served from now on, in the thread that follows."""
+        self._listeners.append(listener)
+
+    def start(self, *, wait_seconds: float = LOAD_SECONDS) -> None:
+        """Follow in a thread. Return when the newest revision is served, or cannot be read for START_SECONDS."""
         has_tried = threading.Event()
         threading.Thread(target=self._run, args=(has_tried,), name="snapshot", daemon=True).start()
         has_tried.wait(wait_seconds)
@@ -118,8 +142,11 @@ class Follower:
         self._is_stopped.set()
 
     def _run(self, has_tried: threading.Event) -> None:
+        give_up_at = time.monotonic() + START_SECONDS
         with unhurried.alone():
             self.try_refresh()
+            while self.snapshot is None and time.monotonic() < give_up_at and not self._is_stopped.wait(1.0):
+                self.try_refresh()
         spare_collector()
         has_tried.set()
         self.follow()
@@ -136,6 +163,21 @@ class Follower:
             raise
         finally:
             self.waiting_since = None
+
+
+def close_replaced_file() -> None:
+    """Close the connection to a SQLite file that was replaced, such as by a restore: it would go on reading the old."""
+    if connection.vendor != "sqlite" or connection.connection is None:
+        return
+    try:
+        found = os.stat(connection.settings_dict["NAME"])
+    except OSError:
+        return  # in memory, or for a moment without a file
+    identity = found.st_dev, found.st_ino
+    if getattr(connection, "file_identity", identity) != identity:
+        logger.warning("The database file was replaced; it is opened again")
+        connection.close()
+    connection.file_identity = identity  # type: ignore[attr-defined]  # of this thread's connection
 
 
 def spare_collector() -> None:

@@ -132,6 +132,14 @@ class ChangeFilterSet(_WantedChangesFilterSet):
     )
 
 
+class StreamFilterSet(SelectionFilterSet):
+    """The parameter of `/catalog/changes/stream`."""
+
+    since_revision = RevisionNumber(
+        "Revisions after this one. Default: those that are published from now on.", example=0
+    )
+
+
 class ChangeFeedFilterSet(_WantedChangesFilterSet):
     """The parameters of `/catalog/changes.atom`."""
 

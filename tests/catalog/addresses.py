@@ -55,8 +55,12 @@ def declared() -> list[Address]:
     ]
 
 
-READS = [address for address in declared() if address.method == "GET" and "sync" not in address.route]
-"""The reads that need no key."""
+READS = [
+    address
+    for address in declared()
+    if address.method == "GET" and "sync" not in address.route and address.endpoint.stream is None
+]
+"""The reads that need no key and have an end."""
 CACHED = [address for address in READS if address.endpoint.is_cacheable]
 ONE_EACH = list({id(address.endpoint): address for address in READS}.values())
 """One address of each endpoint, for tests that try much with each."""

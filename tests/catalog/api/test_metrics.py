@@ -30,7 +30,7 @@ from catalog.memory.snapshot import Snapshot
 from catalog.models import Offer, PriceHold, RunCount, SyncRun, patience
 from catalog.models.patience import Gathered, bounded
 from catalog.sync import decisions, retention
-from front.counts import Counts, Cut, Source, Unavailable
+from front.counts import Counts, Cut, Source, Unavailable, counts
 from front.shared_counts import SharedCounts
 from gatewayz.run.pulse import touch_pulse
 from tests.catalog.scraping import TOKEN, fresh_metrics, gather_again
@@ -259,10 +259,10 @@ def test_a_scrape_covers_all_serving_processes(
 ) -> None:
     of_another, serving = Counts(), {**metrics.snapshot_gauges(), "snapshot_revision": 0, "snapshot_failing": 1}
     another = SharedCounts(of_another, gauges=lambda: serving)
-    for counts in (fresh_metrics, of_another):
-        counts.add(Source.HIT, "200", 0.00002)
-        counts.add_failed_login("wrong")
-        counts.cached_bytes = 1_000
+    for each in (fresh_metrics, of_another):
+        each.add(Source.HIT, "200", 0.00002)
+        each.add_failed_login("wrong")
+        each.cached_bytes = 1_000
     for shared in (another, metrics.SHARED_COUNTS):
         shared.start(tmp_path)
 
