@@ -35,6 +35,9 @@ DECIDED = "gatewayz.decided"
 STREAMS = "gatewayz.streams"
 """The key of the scope that is set while a stream is sent: the end of what the client sends is then its leaving."""
 
+ENDED = "gatewayz.ended"
+"""The key of the scope that is set once the client has ended its side of the connection."""
+
 
 class _Gone(Exception):
     """The client has left."""
@@ -85,6 +88,8 @@ class AsgiShell:
             found = await self._done(request, decision, receive)
             if isinstance(found, Stream):
                 scope[STREAMS] = True
+                if ENDED in scope:  # it would never be seen to leave
+                    found.events = _pieces(())
                 await self._send_stream(request, found, receive, send)
             else:
                 await self._send(request, found, receive, send)
@@ -153,6 +158,8 @@ class AsgiShell:
             async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 length += len(piece)
+                # Sending does not wait if the client reads fast or has left: other requests need the loop in between.
+                await asyncio.sleep(0)
             await send({"type": "http.response.body", "body": b""})
         return length
 

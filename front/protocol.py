@@ -8,7 +8,11 @@ its internals changes.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import sys
+import termios
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import httptools
@@ -16,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from front import refusals
-from front.asgi import DECIDED, STREAMS, AsgiShell
+from front.asgi import DECIDED, ENDED, STREAMS, AsgiShell
 from front.counts import Cut
 from front.refusals import Refusal
 from front.replies import Reply, head_of
@@ -48,13 +52,20 @@ class FrontProtocol(HttpToolsProtocol):
             raise TypeError(f"this protocol serves an AsgiShell only, not {shell!r}")
         self._shell = shell
         self._is_draining = False
+        self._is_ended = False
+        """Whether nothing more is read: the connection closes once the requests before are answered."""
         self._is_answered = False
         """Whether the request that is being read was answered already."""
-        self._head_bytes: int | None = None
-        """The length of the head that is being read; None if none is."""
+        self._running: RequestResponseCycle | None = None
+        """The newest request with a task; `cycle` may be a later one that waits in the pipeline."""
+        self._is_reading_head = False
         self._is_reading_body = False
         self._since = self.loop.time()
         """When the present state began: idle, reading a head, or reading a body."""
+        self._parts = 0
+        """Counts the heads and the pieces of bodies."""
+        self._part_bytes = 0
+        """What has arrived of a head, or of trailers, after the packet in which it began."""
         self._unread_bytes = 0
         """What the client had not read yet when it was last seen to read."""
         self._read_at = self._since
@@ -65,19 +76,56 @@ class FrontProtocol(HttpToolsProtocol):
         _sweep_regularly(self.server_state, self.loop)
 
     def data_received(self, data: bytes) -> None:
-        if self._head_bytes is not None and self._head_bytes + len(data) > MOST_HEAD_BYTES:
-            self._refuse(refusals.LARGE_HEAD)
+        self._unset_keepalive_if_required()
+        parts = self._parts
+        self._parse(data)
+        if self._parts != parts or not (self._is_reading_head or self._is_reading_body):
+            self._part_bytes = 0
             return
-        super().data_received(data)
-        if self._head_bytes is not None:
-            self._head_bytes += len(data)
+        self._part_bytes += len(data)
+        if self._part_bytes > MOST_HEAD_BYTES:
+            self._refuse(refusals.LARGE_HEAD)
+
+    def _parse(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and not self._is_ended:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                # curl asks for HTTP/2 in this way. It is answered in HTTP/1.1, and so is what follows.
+                rest = rest[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self._refuse(refusals.malformed("The request is not valid HTTP."))
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio reads the result
         """Whether the connection stays open for an answer: some clients end their side once they have asked.
 
         A client that ends its side of a stream has left: nothing else would show that before the next event.
         """
-        return self._is_busy and STREAMS not in self.scope
+        if self._running is not None and STREAMS in self._running.scope:
+            return False
+        for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None:
+                cycle.scope[ENDED] = True  # type: ignore[literal-required]  # a key of our own
+        return self._end()
+
+    def _end(self) -> bool:
+        """Read nothing more. Return whether the connection stays open for answers to what was read whole."""
+        self._is_ended = True
+        running = self._running
+        if running is None or running.response_complete or self.transport.is_closing():
+            return False
+        last = self.cycle
+        if last.more_body and not last.response_started:
+            if last is running:
+                last.disconnected = True
+                last.message_event.set()
+                return False
+            self.pipeline.popleft()
+            last = self.pipeline[0][0] if self.pipeline else running
+        last.keep_alive = False
+        return True
 
     def shutdown(self) -> None:
         """Answer what is on its way, and close. Idle connections are closed a moment later."""
@@ -88,68 +136,92 @@ class FrontProtocol(HttpToolsProtocol):
         self.loop.call_later(DRAIN_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
-        if not self._is_busy and self._head_bytes is None:
+        if not self._is_busy and not self._is_reading_head:
             self.transport.close()
 
     @property
     def _is_busy(self) -> bool:
         """Whether an ASGI task answers a request."""
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn types it as if there were always one
-        return cycle is not None and not cycle.response_complete
+        return self._running is not None and not self._running.response_complete
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     # --- requests ----------------------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._is_reading_head = True
         self._since = self.loop.time()
+        self._parts += 1
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_reading_head:  # trailers are no headers: a proxy may have checked only those
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = None
+        self._is_reading_head = False
         self._is_reading_body = True
-        if self.transport.is_closing():
+        if self._is_ended or self.transport.is_closing():
             self._is_answered = True
-        elif self._is_busy or self.flow.write_paused:
-            super().on_headers_complete()  # it waits for its turn, and the shell decides then
-        else:
-            self._decide()
-
-    def _decide(self) -> None:
-        head_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if head_bytes > MOST_HEAD_BYTES:
+            return
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
             self._refuse(refusals.LARGE_HEAD)
             return
         try:
-            request = self._request()
+            url = self._read_target()
+            if not self._is_busy and not self.flow.write_paused:
+                self._decide(url)
+                return
         except Malformed as error:
             self._refuse(refusals.malformed(str(error)))
             return
+        self._pass_on()  # it waits for its turn, and the shell decides then
+
+    def _read_target(self) -> Any:
+        """Return the parsed target. Of its absolute form the host counts, whatever the header is. Raise Malformed."""
+        if not self.url.isascii():
+            raise Malformed("The target of the request has bytes above 0x7F.")
+        try:
+            url = httptools.parse_url(self.url)
+        except httptools.HttpParserInvalidURLError:
+            raise Malformed("The target of the request is neither a path nor an address.") from None
+        if not url.host:
+            return url
+        host = b"[%b]" % url.host if b":" in url.host else url.host
+        if url.port:
+            host += b":%d" % url.port
+        self.headers[:] = [header for header in self.headers if header[0] != b"host"] + [(b"host", host)]
+        self.url = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        return httptools.parse_url(self.url)
+
+    def _decide(self, url: Any) -> None:
+        request = of_parts(
+            self.headers,
+            method=self.parser.get_method().decode("latin-1"),
+            raw_path=url.path,
+            query=url.query or b"",
+            scheme=self.scheme or "http",
+            peer=self.client[0] if self.client else "",
+            http_version=self.parser.get_http_version(),
+        )
         decision = self._shell.front.decide(request)
         if isinstance(decision, Reply) and isinstance(decision.body, bytes) and not request.has_body:
             self._is_answered = True
             self._write(request, decision, decision.body)
             return
         self.scope[DECIDED] = request, decision  # type: ignore[literal-required]  # a key of our own
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Let an ASGI task answer, after those of the requests before."""
         super().on_headers_complete()
         if self._is_draining:
             self.cycle.keep_alive = False
 
-    def _request(self) -> Request:
-        url = httptools.parse_url(self.url)
-        if not self.url.startswith(b"/"):  # the absolute form: its host counts, whatever the header is
-            host = url.host if not url.port else b"%b:%d" % (url.host, url.port)
-            self.headers[:] = [header for header in self.headers if header[0] != b"host"] + [(b"host", host)]
-        return of_parts(
-            self.headers,
-            method=self.parser.get_method().decode("latin-1"),
-            raw_path=url.path or b"/",
-            query=url.query or b"",
-            scheme=self.scheme or "http",
-            peer=self.client[0] if self.client else "",
-            http_version=self.parser.get_http_version(),
-        )
-
     def on_body(self, body: bytes) -> None:
-        if not self._is_answered:
+        self._parts += 1
+        if not self._is_answered and not self._is_ended:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -157,15 +229,14 @@ class FrontProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
         if self._is_answered:
             self._is_answered = False
-        else:
+        elif not self._is_ended:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self._since = self.loop.time()
         super().on_response_complete()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing: curl asks for HTTP/2 in this way, and is answered in HTTP/1.1."""
+        if self.pipeline:  # else each answer would admit a whole packet of further requests
+            self.flow.pause_reading()
 
     # --- answers -----------------------------------------------------------------------------------------------------
     def _write(self, request: Request, reply: Reply, body: bytes, *, is_last: bool = False) -> None:
@@ -177,7 +248,7 @@ class FrontProtocol(HttpToolsProtocol):
             request.id.encode(),
             b"\r\n",
             *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
-            b"connection: close\r\n\r\n" if is_closed else b"\r\n",
+            b"connection: close\r\n\r\n" if is_closed and not is_last else b"\r\n",  # refusals have it already
         )
         if len(sent) < _LARGE_BYTES:
             self.transport.write(b"".join((*head, sent)))
@@ -192,26 +263,20 @@ class FrontProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what cannot be read as a request, and close the connection: its next request could be anywhere."""
         self._is_answered = True
-        self._head_bytes = None
-        if self._is_busy:
-            self.cycle.keep_alive = False
-            self.pipeline.clear()
+        self._is_reading_head = False
+        if self.transport.is_closing() or self._end():
             return
         request = Request(method="GET", path="/", query="", headers={})
         reply = self._shell.front.refuse(request, refusal)
         self._write(request, reply, reply.body if isinstance(reply.body, bytes) else b"", is_last=True)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refuses."""
-        if not self.transport.is_closing():
-            self._refuse(refusals.malformed("The request is not valid HTTP."))
-
     # --- slow clients ------------------------------------------------------------------------------------------------
     def check(self, now: float) -> None:
         """Close the connection if its client is too slow. Called every second."""
-        if self.transport.is_closing():
-            self._check_reading(now)
-        elif self._head_bytes is not None:
+        self._check_reading(now)
+        if self.transport.is_closing() or self._is_ended or self.flow.read_paused:
+            return  # while nothing is read from it, nothing is the client's fault
+        if self._is_reading_head:
             if now - self._since > HEAD_SECONDS:
                 self._cut(Cut.SLOW_HEAD)
                 self._refuse(refusals.SLOW_HEAD)
@@ -221,15 +286,25 @@ class FrontProtocol(HttpToolsProtocol):
                 self.transport.close()
         elif not self._is_busy and now - self._since > IDLE_SECONDS:
             self.transport.close()
-        self._check_reading(now)
 
     def _check_reading(self, now: float) -> None:
-        unread = self.transport.get_write_buffer_size()
+        unread = self._unread()
         if unread == 0 or unread <= self._unread_bytes - LEAST_READ_BYTES or self._unread_bytes == 0:
             self._unread_bytes, self._read_at = unread, now
         elif now - self._read_at > STALLED_SECONDS:
             self._cut(Cut.SLOW_READER)
             self.transport.abort()
+        else:  # more was sent in the meantime
+            self._unread_bytes = max(unread, self._unread_bytes)
+
+    def _unread(self) -> int:
+        """Return how many bytes wait for the client, or 0 if the kernel has taken all of them."""
+        unread = self.transport.get_write_buffer_size()
+        if unread:  # the kernel takes more only when a third of its own buffer is free, which may take minutes
+            with suppress(OSError):
+                descriptor = self.transport.get_extra_info("socket").fileno()
+                unread += int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return unread
 
     def _cut(self, reason: Cut) -> None:
         self._shell.front.counts.add_cut_connection(reason)
@@ -246,8 +321,8 @@ def _sweep_regularly(server_state: ServerState, loop: asyncio.AbstractEventLoop)
 
 
 def _sweep(server_state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+    loop.call_later(SWEEP_SECONDS, _sweep, server_state, loop)  # first, so that no error ends it
     now = loop.time()
     for connection in list(server_state.connections):
         if isinstance(connection, FrontProtocol):
             connection.check(now)
-    loop.call_later(SWEEP_SECONDS, _sweep, server_state, loop)

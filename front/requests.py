@@ -93,6 +93,10 @@ def of_parts(
         raise Malformed("The request has no Host header.")
     if "content-length" in found and "transfer-encoding" in found:
         raise Malformed("The request has both Content-Length and Transfer-Encoding.")
+    if not raw_path.startswith(b"/"):
+        raise Malformed("The target of the request is neither a path nor an address.")
+    if found.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+        raise Malformed("The only Transfer-Encoding that is read is chunked.")
     return Request(
         method=method,
         path=(unquote_to_bytes(raw_path) if b"%" in raw_path else raw_path).decode("latin-1"),
