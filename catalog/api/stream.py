@@ -49,9 +49,10 @@ async def _events(seen: int | None, revisions: Revisions) -> AsyncIterator[bytes
         if newest is None:
             yield _HEARTBEAT
             continue
-        for revision in await _published(revisions, seen, until=newest):
+        published = await _published(revisions, seen, until=newest)
+        for revision in published:
             yield _event("revision", revision.number, _shown(revision))
-            seen = revision.number
+        seen = published[-1].number if published else newest  # none: the database was just restored
 
 
 async def _published(revisions: Revisions, seen: int, *, until: int) -> list[Revision]:
