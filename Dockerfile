@@ -10,11 +10,6 @@ RUN python -m venv --without-pip /venv \
         --require-hashes -r /build/requirements.txt
 
 
-FROM node:22-bookworm-slim AS icons
-RUN npm pack --silent @lobehub/icons-static-svg@1.95.1 \
- && mv lobehub-icons-static-svg-1.95.1.tgz /icons.tgz
-
-
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="Gatewayz" \
       org.opencontainers.image.description="The open, self-hosted catalogue of AI models" \
@@ -34,9 +29,7 @@ COPY front front
 COPY catalog catalog
 COPY fixtures fixtures
 COPY docs docs
-RUN --mount=type=bind,from=icons,source=/icons.tgz,target=/icons.tgz \
-    python manage.py logos /icons.tgz \
- && python manage.py collectstatic --noinput --verbosity 0 \
+RUN python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
  && python -m compileall -q gatewayz catalog front access
 USER 10001:10001

@@ -65,7 +65,7 @@ env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a develo
 docs: $(VENV)/runtime.stamp .env  ## write the generated parts of the documents
 	@$(BIN)/python manage.py docs
 
-logos: $(VENV)/runtime.stamp .env  ## fetch the providers' logos for the pages (needs npm); the fallback is letters
+logos: $(VENV)/runtime.stamp .env  ## write fixtures/logos/ again from the icon set (needs npm)
 	@mkdir -p var
 	@npm pack --silent --pack-destination var $(ICONS) > /dev/null
 	@$(BIN)/python manage.py logos var/$(ICONS_FILE)

@@ -1,11 +1,14 @@
-"""The logos of providers: files of an icon set that `make logos` fetches, or a letter if there is no such file.
+"""The logos of providers: files of an icon set that come with the product, or a letter if there is no such file.
 
-The icon set is the npm package `@lobehub/icons-static-svg` (MIT). Gatewayz works without it: `make run` needs no npm.
+The icon set is the npm package `@lobehub/icons-static-svg` (MIT); `fixtures/logos/NOTICE.md` says what holds for the
+marks. `make logos` writes the files again. A provider's logo is taken out by removing its `icon` in
+`fixtures/providers.json`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
 from collections.abc import Collection
 from html import escape
@@ -18,6 +21,8 @@ SHA512 = (
 """The digest of the package that was reviewed: its files contain no scripts and no references."""
 
 _LARGEST = 500_000
+_INLINE = re.compile(r' (?:height|width|style)="[^"]*"')
+_INK = "<style>svg{color:#121517}@media (prefers-color-scheme:dark){svg{color:#eceeee}}</style>"
 _LETTER = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" role="img" aria-label="{name}">'
     '<rect width="48" height="48" rx="10" fill="#e7e5e4"/>'
@@ -41,8 +46,17 @@ def install(package: Path, *, into: Path, icons: Collection[str]) -> list[str]:
         for icon, member in found.items():
             source = files.extractfile(member) if member and member.size <= _LARGEST else None
             if source:
-                (into / f"{icon}.svg").write_bytes(source.read())
+                (into / f"{icon}.svg").write_bytes(_for_pages(source.read()))
     return [icon for icon, member in found.items() if member is None]
+
+
+def _for_pages(svg: bytes) -> bytes:
+    """Return the icon without the size and style of inline text, and in the ink of a light or a dark page.
+
+    An icon in one colour takes that of the text around it, but an `<img>` has none: its picture would be black.
+    """
+    text = _INLINE.sub("", svg.decode(), count=3)
+    return (text.replace(">", f">{_INK}", 1) if "currentColor" in text else text).encode()
 
 
 def svg_of(icon: str | None, *, name: str, folder: Path) -> bytes:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min
 
-from catalog.models import Gateway, Offer, PriceHold, Revision, RunCount, SyncRun, TaskEnd
+from catalog.models import Gateway, Offer, PriceHold, Revision, RunCount, SyncRun, TaskEnd, freshness
 from catalog.records import Source
 
 
@@ -52,9 +52,9 @@ def sync_run(run_id: int) -> SyncRun | None:
 
 
 def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
-    last_run = _last_run(gateway, now=now)
+    last_run = freshness.last_run_of(gateway, now=now)
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
-    source = _source_of(gateway, offers)
+    source = freshness.source_of(gateway, offers)
     of_source = offers.filter(source=source).order_by("-recorded_on").values_list("recorded_on", flat=True)
     return GatewayState(
         slug=gateway.slug,
@@ -66,52 +66,8 @@ def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> Ga
         source=source,
         recorded_on=of_source.first() if source == Source.BUNDLED else None,
         held_prices=PriceHold.objects.waiting().filter(offer__gateway=gateway.pk).count(),
-        state=state_of(gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval),
+        state=freshness.state_of(gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval),
     )
-
-
-def _source_of(gateway: Gateway, offers: QuerySet[Offer]) -> str | None:
-    """Return the source of the accepted run: offers that an incomplete listing lacks can still have another source."""
-    if gateway.accepted_run is not None:
-        return gateway.accepted_run.source
-    return offers.order_by("pk").values_list("source", flat=True).first()
-
-
-def _last_run(gateway: Gateway, *, now: datetime) -> SyncRun | None:
-    runs = SyncRun.objects.filter(gateway=gateway.pk).asking().order_by("-started_at")
-    newest = runs.exclude(outcome=SyncRun.Outcome.WAITING).first()
-    if newest is None or newest.outcome != SyncRun.Outcome.RUNNING:
-        return newest
-    if gateway.lease_expires_at is not None and gateway.lease_expires_at > now:
-        return runs.finished().first()
-    # A run without its lease does not continue: the next run will mark it as lost.
-    newest.outcome = SyncRun.Outcome.LOST
-    newest.error = "it did not store how it ended: its process was killed, or its database could not be written"
-    return newest
-
-
-def state_of(
-    last_success_at: datetime | None,
-    *,
-    last_run: SyncRun | None,
-    source: str | None,
-    now: datetime,
-    interval: timedelta,
-) -> str:
-    """Return `fresh` within two intervals of the last success, else `stale`.
-
-    A last run that was held or failed takes precedence. Data from a bundled file is `bundled`, however often it is
-    read.
-    """
-    if last_run is not None and last_run.outcome == SyncRun.Outcome.HELD:
-        return "held"
-    if last_run is not None and last_run.outcome in {SyncRun.Outcome.FAILED, SyncRun.Outcome.LOST}:
-        return "failing"
-    if last_success_at is None:
-        return "never"
-    if source == Source.BUNDLED:
-        return "bundled"
-    return "fresh" if now - last_success_at <= 2 * interval else "stale"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- where data is stored --------------------------------------------------------------------------------------------
 DATA_DIR = env.folder("DATA_DIR", default=BASE_DIR / "var")
-LOGOS_DIR = BASE_DIR / "logos"
+LOGOS_DIR = BASE_DIR / "fixtures" / "logos"
 DOCS_DIR = BASE_DIR / "docs"
 FIXTURES_DIR = env.path("FIXTURES_DIR", default=BASE_DIR / "fixtures")
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'gatewayz.sqlite3'}")}

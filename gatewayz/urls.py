@@ -9,7 +9,7 @@ from catalog.admin.logins import change_password, login
 from catalog.web.pages import Redirect
 
 urlpatterns = [
-    *(path(short, Redirect.as_view(url="/catalog/docs")) for short in ("", "catalog", "catalog/")),
+    *(path(short, Redirect.as_view(url="/catalog/docs")) for short in ("catalog", "catalog/")),
     path("admin", Redirect.as_view(url="/admin/")),
     path("admin/login/", login),
     path("admin/password_change/", admin.site.admin_view(change_password, cacheable=True)),

@@ -30,6 +30,8 @@ START_SECONDS = 15.0
 """How long a process tries to read its first snapshot before it accepts requests, which others can answer until then.
 After that it refuses them with 503, and reports why. While it is reading one, it waits longer."""
 LOAD_SECONDS = 120.0
+SELLERS_SECONDS = 15.0
+"""How old the facts about the freshness of the gateways may be."""
 LONGEST_SILENCE_SECONDS = 5.0
 """A database that has not answered for this long counts as down."""
 YOUNGER_COLLECTIONS = 300
@@ -60,6 +62,7 @@ class Follower:
         self._published = snapshot.revision if snapshot else None
         self._listeners: list[Callable[[int], None]] = []
         self._is_stopped = threading.Event()
+        self._sellers_due_at = 0.0
 
     def current(self) -> Snapshot:
         """Return the snapshot that is served. Raise NotReady if the first one has not been read yet."""
@@ -92,8 +95,19 @@ class Follower:
             derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
             self.snapshot = after
             self.is_replacing = False
+        elif time.monotonic() >= self._sellers_due_at:
+            self._refresh_sellers(before)
+            return  # nothing was published
         if self.snapshot is not before:
             self._announce()
+
+    def _refresh_sellers(self, served: Snapshot) -> None:
+        """Serve the same revision with what changed about the gateways: a run that ended, or data that grew old."""
+        with self._waiting():
+            sellers = loading.read_sellers()
+        self._sellers_due_at = time.monotonic() + SELLERS_SECONDS
+        if sellers != served.sellers:
+            self.snapshot = served.with_sellers(sellers)
 
     def _announce(self) -> None:
         for listener in self._listeners:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, Self
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from catalog import registry
-from catalog.memory import unhurried
+from catalog.memory import moves, sellers, unhurried
 from catalog.memory.index import Index, IndexBuilder
+from catalog.memory.moves import Move
 from catalog.memory.rows import Identity, Row
+from catalog.memory.sellers import Seller
 from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.models import CanonicalModel, IdentityStatement, OfferVersion, Provider, Revision
 from catalog.models.moment import one_moment
@@ -31,8 +36,8 @@ def load() -> Snapshot:
         newest = Revision.objects.newest()
         for row, document in _parsed_rows(OfferVersion.objects.current()):
             builder.add(row, document)
-        providers, redirects = _provider_facts(), _redirects()
-    return _snapshot(newest, builder.index(), providers, redirects, began=began)
+        about = _About.read(newest)
+    return _snapshot(newest, builder.index(), about, began=began)
 
 
 def caught_up(snapshot: Snapshot) -> Snapshot | None:
@@ -49,20 +54,45 @@ def caught_up(snapshot: Snapshot) -> Snapshot | None:
         is_news = Q(from_revision__gt=snapshot.revision) | Q(offer__identified_in__gt=snapshot.revision)
         rows = [row for row, _ in _parsed_rows(OfferVersion.objects.current().filter(is_news))]
         count = OfferVersion.objects.current().count()
-        providers, redirects = _provider_facts(), _redirects()
+        about = _About.read(newest)
     index = snapshot.index.with_rows(rows)
-    return _snapshot(newest, index, providers, redirects, began=began) if len(index) == count else None
+    return _snapshot(newest, index, about, began=began) if len(index) == count else None
 
 
-def _snapshot(
-    newest: Revision, index: Index, providers: dict[str, ProviderRow], redirects: dict[str, str], *, began: float
-) -> Snapshot:
+def read_sellers() -> Mapping[str, Seller]:
+    """Read how fresh each gateway's data is now."""
+    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
+    return sellers.read_sellers(registry.GATEWAYS, now=timezone.now(), interval=interval)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """What a snapshot has besides its offers, read in the same moment."""
+
+    providers: dict[str, ProviderRow]
+    redirects: dict[str, str]
+    sellers: Mapping[str, Seller]
+    moves: Mapping[tuple[str, str], Move]
+
+    @classmethod
+    def read(cls, newest: Revision) -> Self:
+        return cls(
+            providers=_provider_facts(),
+            redirects=_redirects(),
+            sellers=read_sellers(),
+            moves=moves.read_moves(until=newest.published_at),
+        )
+
+
+def _snapshot(newest: Revision, index: Index, about: _About, *, began: float) -> Snapshot:
     return Snapshot(
         revision=newest.number,
         published_at=newest.published_at,
         index=index,
-        providers=providers,
-        redirects=redirects,
+        providers=about.providers,
+        redirects=about.redirects,
+        sellers=about.sellers,
+        moves=about.moves,
         build_seconds=time.perf_counter() - began,
     )
 

@@ -95,6 +95,11 @@ class Selection:
         """All offers of the selection, in its order."""
         return self.page(offset=0, limit=len(self))
 
+    @property
+    def positions(self) -> Iterable[int]:
+        """The positions of all offers of the selection, in its order, found as they are asked for."""
+        return self._positions(0, len(self))
+
     def page(self, *, offset: int, limit: int) -> Sequence[Row]:
         rows = self.snapshot.index.rows
         return [rows[position] for position in self._positions(offset, offset + limit)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from catalog.memory.index import Index
+from catalog.memory.moves import Move
 from catalog.memory.rows import Row
+from catalog.memory.sellers import Seller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +35,21 @@ class Snapshot:
     """By key: the providers about which gateways report something."""
     redirects: dict[str, str] = field(default_factory=dict)
     """The current slug of a model, by a slug from before a merge or by an alias. The keys are in lower case."""
+    sellers: Mapping[str, Seller] = field(default_factory=dict)
+    """The gateways by slug, as fresh as they are. They change without a new revision too."""
+    moves: Mapping[tuple[str, str], Move] = field(default_factory=dict)
+    """By gateway and id: the offers whose prices changed lately."""
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
     """A key for values derived from this snapshot, which must neither outlive it nor keep it in memory."""
     derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     """A cache: the values that were computed from this snapshot, by the `derived.Once` that computed them."""
+
+    def with_sellers(self, sellers: Mapping[str, Seller]) -> Self:
+        """Return the same revision with newer facts about the gateways. What was derived from the offers stays."""
+        after = replace(self, sellers=sellers, identity=object())
+        after.derived.update(self.derived)
+        return after
 
     @property
     def rows(self) -> list[Row]:

@@ -41,6 +41,10 @@ class Price(models.Model):
     objects = PriceQuerySet.as_manager()
 
     class Meta:
+        indexes = [
+            models.Index(fields=["valid_to"], condition=Q(valid_to__isnull=False), name="ended_prices"),
+            models.Index(fields=["valid_from"], name="begun_prices"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["offer", "meter", "currency", "conditions_key"],

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
+from urllib.parse import quote
+
 from django.conf import settings
-from django.http import Http404, HttpResponse
-from rest_framework.request import Request
 
 from catalog import logos, registry
-from catalog.memory import following
-from catalog.parameters.endpoints import Endpoint
-from catalog.web.pages import Page
+from catalog.memory.snapshot import Snapshot
+from catalog.parameters.endpoints import Endpoint, NotFound, Query, always
+from catalog.parameters.filterset import SelectionFilterSet
+from catalog.parameters.kinds import Word
+from catalog.web import pages
+from catalog.web.assets import FOR_EVER, SVG_POLICY
+from front.answers import Answer
+
+A_DAY = "public, max-age=86400"
 
 
-class Logo(Page):
-    """The SVG logo of the provider with this key; if it has none, one made of a letter."""
+class LogoFilterSet(SelectionFilterSet):
+    """The parameter of a logo."""
 
-    endpoint = Endpoint(media_type="image/svg+xml", is_cacheable=True)
+    v = Word("The digest of the bytes, for addresses that browsers may keep for ever.")
 
-    def get(self, request: Request, key: str) -> HttpResponse:
-        self.check_parameters(request)
-        served = following.FOLLOWER.current()
-        known = registry.PROVIDERS.of(key)
-        reported = served.providers.get(registry.PROVIDERS.key(key))
-        if known is None and not served.index.having("provider", registry.PROVIDERS.key(key)):
-            raise Http404("There is no provider of this name.")
-        name = known.name if known else (reported and reported.name) or key
-        body = logos.svg_of(known.icon if known else None, name=name, folder=settings.LOGOS_DIR)
-        return HttpResponse(
-            body,
-            content_type=self.endpoint.media_type,
-            headers={
-                "Cache-Control": "public, max-age=86400",
-                # An SVG that is opened directly is a page; this one may not run or load anything.
-                "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            },
-        )
+
+def read_logo(snapshot: Snapshot, query: Query) -> Answer:
+    """Return the SVG logo of the provider with this key; if it has none, one made of a letter. Raise NotFound."""
+    key = registry.PROVIDERS.key(query.id)
+    known, reported = registry.PROVIDERS.of(query.id), snapshot.providers.get(key)
+    if known is None and not snapshot.index.having("provider", key):
+        raise NotFound("There is no provider of this name.")
+    name = known.name if known else (reported and reported.name) or query.id
+    icon = known.icon if known else None
+    body = logos.svg_of(icon, name=name, folder=settings.LOGOS_DIR)
+    is_exact = icon is not None and query.values["v"] == _digest(icon)
+    headers = (
+        ("Content-Type", "image/svg+xml"),
+        ("Cache-Control", FOR_EVER if is_exact else A_DAY),
+        ("Content-Security-Policy", SVG_POLICY),
+    )
+    return Answer(200, headers, body)
+
+
+class Logo(pages.CatalogPage):
+    endpoint = Endpoint(
+        media_type="image/svg+xml", is_cacheable=True, filterset=LogoFilterSet, answer=read_logo, is_quick=always
+    )
+
+
+def logo_address(provider_slug: str) -> str | None:
+    """Return the address of the logo for pages, which browsers keep for ever; None if there is only a letter."""
+    known = registry.PROVIDERS.of(provider_slug)
+    if known is None or known.icon is None or (digest := _digest(known.icon)) is None:
+        return None
+    return f"/logos/{quote(registry.PROVIDERS.key(provider_slug), safe='')}.svg?v={digest}"
+
+
+@cache
+def _digest(icon: str) -> str | None:
+    """Return the digest of an icon's file; None if it is missing."""
+    try:
+        return hashlib.sha256((settings.LOGOS_DIR / f"{icon}.svg").read_bytes()).hexdigest()[:8]
+    except FileNotFoundError:
+        return None

@@ -108,7 +108,7 @@ def test_a_gateway_is_fresh_for_two_intervals_and_failing_when_its_last_run_did(
     success = None if age is None else NOW - age
 
     of_api, of_file = (
-        queries.state_of(success, last_run=last_run, source=source, now=NOW, interval=HOUR) for source in Source
+        freshness.state_of(success, last_run=last_run, source=source, now=NOW, interval=HOUR) for source in Source
     )
 
     assert of_api == state

@@ -19,7 +19,7 @@ from pytest_django.fixtures import Settings
 from catalog import tasks
 from catalog.memory import following
 from catalog.models import Offer, PriceHold, SyncRun
-from catalog.queries import state_of
+from catalog.models.freshness import state_of
 from front.counts import Counts, Source
 from gatewayz.run.pulse import touch_pulse
 from tests.catalog.bundled import publish_chutes

@@ -10,7 +10,7 @@ from catalog import logos, registry
 
 
 class Command(BaseCommand):
-    help = "Install the logos of providers from the icon package, which `make logos` downloads."
+    help = "Write the logos of providers from the icon package, which `make logos` downloads."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
