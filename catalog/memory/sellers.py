@@ -36,9 +36,7 @@ def _seller(gateway: Gateway, *, now: datetime, interval: timedelta) -> Seller:
     of_source = offers.filter(source=source).order_by("-recorded_on").values_list("recorded_on", flat=True)
     return Seller(
         slug=gateway.slug,
-        state=freshness.state_of(
-            gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval
-        ),
+        state=freshness.state_of(gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval),
         source=source,
         recorded_on=of_source.first() if source == Source.BUNDLED else None,
         last_success_at=gateway.last_success_at,

@@ -65,6 +65,11 @@ def listed(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
 
 
+def first_upper(text: str) -> str:
+    """Return the text with a capital at its beginning, and the rest as it is: `JSON output`."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def day(moment: date | datetime) -> str:
     """Return `9 Apr 2026`, in UTC."""
     if isinstance(moment, datetime):

@@ -119,7 +119,11 @@ def _bundled(sellers: Sequence[Seller]) -> list[View]:
     which = "The list is a bundled one" if len(dated) == 1 else "The lists are bundled ones"
     whose = "its API was" if len(dated) == 1 else "their APIs were"
     return [
-        {"is_quiet": True, "fact": f"{which}: {figures.listed(dated)}.", "words": f"Prices are as old; {whose} not read yet."}
+        {
+            "is_quiet": True,
+            "fact": f"{which}: {figures.listed(dated)}.",
+            "words": f"Prices are as old; {whose} not read yet.",
+        }
     ]
 
 

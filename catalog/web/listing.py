@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -12,7 +12,6 @@ from pyroaring import BitMap
 from catalog import registry
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
-from catalog.parameters.endpoints import Query
 from catalog.web import figures, offers, words
 from catalog.web.parameters import KNOWN, PAGE_ROWS, ListFilterSet, members_priced
 from catalog.web.standing import Known, Standing, standing_of
@@ -21,8 +20,6 @@ View = dict[str, Any]
 
 MOST_CHOICES = 8
 """The most values of a facet on a page. The rest are found by the search, or on a page of their own."""
-QUICK_OFFERS = 5_000
-"""Up to this many offers are selected, counted and shown within a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +64,38 @@ FACETS = (
     Facet("supported_parameters", "Can", values=words.FILTERED_ABILITIES, narrows_itself=True),
     Facet("provider", "Maker"),
 )
-_OF_FACET = {"price": None}
 
 
-def selected(snapshot: Snapshot, filters: ListFilterSet) -> Selection:
-    return filters.narrowed(Selection.of(snapshot))
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a reader asks of a list, and of which offers."""
+
+    snapshot: Snapshot
+    filters: ListFilterSet
+    within: BitMap | None = None
+    """The positions that the page is about; None: all."""
+
+    def selection(self, *, without: Collection[str] = ()) -> Selection:
+        """Return what the parameters select, except those in `without`."""
+        found = self.filters.narrowed(Selection.of(self.snapshot), without=without)
+        return found if self.within is None else replace(found, members=found.members & self.within)
+
+    @property
+    def shows_offers(self) -> bool:
+        return bool(self.filters.values["show"] == "offers")
+
+    def count(self, selection: Selection) -> int:
+        """Return the number of rows of a selection."""
+        members = selection.members
+        return len(members) if self.shows_offers else standing_of(self.snapshot).count(members)
 
 
-def listed(selection: Selection, filters: ListFilterSet) -> Listed:
+def listed(asked: Asked) -> Listed:
     """Return the page that the parameters ask for."""
+    selection, filters = asked.selection(), asked.filters
     page = filters.values["page"]
     offset = (page - 1) * PAGE_ROWS
-    if filters.values["show"] == "offers":
+    if asked.shows_offers:
         rows = selection.snapshot.index.rows
         order = selection.positions if selection.sort != KNOWN else _known_offers(selection)
         chosen = [rows[position] for position in islice(order, offset, offset + PAGE_ROWS)]
@@ -132,25 +149,15 @@ def _row(selection: Selection, model: Known, lead: int) -> View:
 
 
 # --- what can be chosen ----------------------------------------------------------------------------------------------
-def facets(snapshot: Snapshot, query: Query) -> list[View]:
+def facets(asked: Asked, *, left_out: Collection[str] = ()) -> list[View]:
     """Return the groups of checkboxes, each value with the number of rows that it alone leads to."""
-    return [_facet(snapshot, query, facet) for facet in FACETS]
+    return [_facet(asked, facet) for facet in FACETS if facet.name not in left_out]
 
 
-def count(selection: Selection, filters: ListFilterSet) -> int:
-    """Return the number of rows of a selection."""
-    if filters.values["show"] == "offers":
-        return len(selection)
-    return standing_of(selection.snapshot).count(selection.members)
-
-
-def _facet(snapshot: Snapshot, query: Query, facet: Facet) -> View:
-    filters = query.filters
-    assert isinstance(filters, ListFilterSet)  # noqa: S101  # only these pages have facets
-    chosen = list(filters.values[facet.name] or ())
-    without = () if facet.narrows_itself else filters.filters_on(facet.name)
-    beside = filters.narrowed(Selection.of(snapshot), without=without)
-    counts = {value: _count(beside, filters, facet.name, value) for value in _values(beside, facet, chosen)}
+def _facet(asked: Asked, facet: Facet) -> View:
+    chosen = list(asked.filters.values[facet.name] or ())
+    beside = asked.selection(without=() if facet.narrows_itself else asked.filters.filters_on(facet.name))
+    counts = {value: _count(asked, beside, facet.name, value) for value in _values(beside, facet, chosen)}
     shown = [
         {
             "value": spelled(facet.name, value),
@@ -174,11 +181,9 @@ def _values(beside: Selection, facet: Facet, chosen: Sequence[str]) -> list[str]
     return [*values, *(value for value in chosen if value not in values)]
 
 
-def _count(beside: Selection, filters: ListFilterSet, name: str, value: str) -> int:
-    index = beside.snapshot.index
-    having = members_priced(beside, value) if name == "price" else index.having(name, value)
-    members = beside.members & having
-    return len(members) if filters.values["show"] == "offers" else standing_of(beside.snapshot).count(members)
+def _count(asked: Asked, beside: Selection, name: str, value: str) -> int:
+    having = members_priced(beside, value) if name == "price" else beside.snapshot.index.having(name, value)
+    return asked.count(replace(beside, members=beside.members & having))
 
 
 # --- words of values -------------------------------------------------------------------------------------------------

@@ -96,7 +96,11 @@ def price_view(row: Row) -> View:
     held = {hold["meter"] for hold in document["holds"]}
     view: View = {"is_held": bool(held), "why": ""}
     if tariff.status == "dynamic":
-        return view | {"state": "dynamic", "words": words.PRICES["dynamic"], "why": "the gateway decides it per request"}
+        return view | {
+            "state": "dynamic",
+            "words": words.PRICES["dynamic"],
+            "why": "the gateway decides it per request",
+        }
     if tariff.basis == "hourly" and tariff.hourly_rate is not None:
         hourly = figures.dollars_view(tariff.hourly_rate)
         return view | {"state": "hourly", "amount": hourly, "words": "per hour", "why": "billed by the hour"}
@@ -140,11 +144,7 @@ def _dated(document: Document) -> str:
 
 def dearest(rows: Sequence[Row], side: str) -> View | None:
     """Return the highest price of a million tokens, if these offers have different ones."""
-    amounts = {
-        amount
-        for row in rows
-        if (amount := getattr(row.tariff, f"per_million_{side}")) is not None
-    }
+    amounts = {amount for row in rows if (amount := getattr(row.tariff, f"per_million_{side}")) is not None}
     return figures.per_million_view(max(amounts)) if len(amounts) > 1 and max(amounts) else None
 
 

@@ -24,8 +24,7 @@ from catalog.parameters.offer_filters import NarrowingFilterSet
 from catalog.web import words
 
 TRACKING = frozenset(
-    "fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid twclid ttclid igshid igsh li_fat_id mc_cid mc_eid _ga _gl "
-    "_hsenc _hsmi mkt_tok oly_anon_id oly_enc_id vero_id wickedid epik ref ref_src s_cid".split()
+    ["fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "ttclid", "igshid", "igsh", "li_fat_id", "mc_cid", "mc_eid", "_ga", "_gl", "_hsenc", "_hsmi", "mkt_tok", "oly_anon_id", "oly_enc_id", "vero_id", "wickedid", "epik", "ref", "ref_src", "s_cid"]
 )
 """Parameters that other sites add to links, to follow who opens them. Beside these, everything that begins `utm_`."""
 _TRACKING = re.compile(r"utm_\w+", re.ASCII | re.IGNORECASE)
@@ -108,7 +107,19 @@ class ListFilterSet(PageFilterSet, NarrowingFilterSet):
         choices=(
             KNOWN,
             RELEVANCE,
-            *(sign + name for name in ("name", "context_length", "prompt_price", "completion_price", "hourly_rate", "created", "first_seen") for sign in ("", "-")),
+            *(
+                sign + name
+                for name in (
+                    "name",
+                    "context_length",
+                    "prompt_price",
+                    "completion_price",
+                    "hourly_rate",
+                    "created",
+                    "first_seen",
+                )
+                for sign in ("", "-")
+            ),
         ),
         default=KNOWN,
         narrow="sorted_by",
@@ -161,8 +172,6 @@ class MakersFilterSet(PageFilterSet):
 class ChangesPageFilterSet(PageFilterSet):
     """The parameters of the page of changes."""
 
-    show = OneOf(
-        "Which changes.", choices=("all", "fell", "rose", "added", "removed", "changed"), default="all"
-    )
+    show = OneOf("Which changes.", choices=("all", "fell", "rose", "added", "removed", "changed"), default="all")
     gateway = AnyOf("Only changes at any of these gateways.", choices=registry.GATEWAYS)
     before = WholeNumber("Revisions before this one.", least=1, most=10**15)

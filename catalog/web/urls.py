@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from catalog.web import assets, documents, front_page, logos
+from catalog.web import assets, changes, compare_page, documents, front_page, gateways, logos, makers, model_page
 
 urlpatterns = [
     path("", front_page.FrontPage.as_view()),
+    path("models/<path:slug>", model_page.ModelPage.as_view()),
+    path("makers", makers.Makers.as_view()),
+    path("makers/<path:slug>", makers.Maker.as_view()),
+    path("gateways", gateways.Gateways.as_view()),
+    path("gateways/<str:slug>", gateways.GatewayPage.as_view()),
+    path("changes", changes.Changes.as_view()),
+    path("compare", compare_page.ComparePage.as_view()),
     path("assets/<path:name>", assets.AssetPage.as_view()),
     path("favicon.ico", assets.IconAtRoot.as_view()),
     path("catalog/logos/<path:key>.svg", logos.Logo.as_view()),

@@ -42,7 +42,12 @@ PRICES: Mapping[str, str] = {
 
 NOT_PUBLISHED = "not published"
 
-SENSES: Mapping[str, str] = {"image": "sees images", "audio": "hears audio", "video": "sees video", "file": "reads files"}
+SENSES: Mapping[str, str] = {
+    "image": "sees images",
+    "audio": "hears audio",
+    "video": "sees video",
+    "file": "reads files",
+}
 """What an input beside text makes possible."""
 
 UNITS: Mapping[str, tuple[str, str]] = {
@@ -83,7 +88,7 @@ METERS: Mapping[str, str] = {
     "search.web": "web searches",
     "search.rerank": "rerank searches",
     "step": "steps",
-    "compute.hour": "an hour",
+    "compute.hour": "an instance",
 }
 """What each meter of `catalog/pricing/meters.py` counts; a test compares the names."""
 
