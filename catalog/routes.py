@@ -23,8 +23,10 @@ from catalog.parameters.compatible import CompatibleFilterSet, header_of
 from catalog.parameters.endpoints import Endpoint, NotFound, Query
 from catalog.parameters.filterset import InvalidParameters, SelectionFilterSet
 from catalog.urls import urlpatterns
+from catalog.web import errors, pages
 from front.answers import Answer
-from front.routes import Address
+from front.problems import instance_of
+from front.routes import Address, Limit
 from front.streams import Revisions
 
 _SLASHES = re.compile("/{2,}")
@@ -38,6 +40,8 @@ class CatalogRoutes:
         """Only Django answers below an `include`."""
         patterns = [pattern for pattern in urlpatterns if isinstance(pattern, URLPattern)]
         self._declared = [declared_read(pattern) for pattern in patterns]
+        endpoints = [declared_endpoint(pattern.callback) for pattern in patterns]
+        self._pages = {number for number, each in enumerate(endpoints) if each and each.media_type == pages.HTML}
         # All patterns in their order, so that an address belongs to the endpoint to which Django routes it. Groups must
         # be unnamed: only the one around each pattern counts, and `lastindex` is its place.
         unnamed = (re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern.regex.pattern) for pattern in patterns)
@@ -66,8 +70,25 @@ class CatalogRoutes:
             shorter = _SLASHES.sub("/", path).rstrip("/")
             found = self.resource(shorter)
             if found is not None and found.is_compatible:
-                return Address(shorter, is_limited=is_limited(shorter), resource=found)
-        return Address(path, is_limited=is_limited(path), resource=self.resource(path))
+                return Address(shorter, self._limit_of(shorter), resource=found)
+        return Address(path, self._limit_of(path), resource=self.resource(path))
+
+    def error_page(self, problem: Any, *, path: str, query: str) -> Answer | None:
+        """Return the page of a problem document, if the path is one of a page."""
+        if not self._is_page(path):
+            return None
+        body = errors.error_page(problem, path=instance_of(path), query=query)
+        return Answer(problem["status"], pages.HEADERS, body)
+
+    def _limit_of(self, path: str) -> Limit:
+        """Return which limit requests to this address count against."""
+        if is_limited(path):
+            return Limit.API
+        return Limit.PAGES if self._is_page(path) else Limit.NONE
+
+    def _is_page(self, path: str) -> bool:
+        found = self._pattern.match(path)
+        return found is not None and found.lastindex is not None and found.lastindex - 1 in self._pages
 
     def resource(self, path: str) -> CatalogResource | None:
         """Return what the address has; None if only Django may answer."""

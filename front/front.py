@@ -42,7 +42,7 @@ from front.replies import (
 )
 from front.requests import Request
 from front.response_cache import CachedAnswer, CacheKey, Found, Head, RequestKey, ResponseCache, Variant
-from front.routes import Address, Question, Resource, Routes
+from front.routes import Address, Limit, Question, Resource, Routes
 from front.security import Security, host_of
 from front.streams import Revisions
 
@@ -86,6 +86,7 @@ class Front:
         self._cache = ResponseCache(None, most_bytes=self._most_bytes)
         self.limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
+        self._pages_per_address = settings.PAGE_RATE_LIMIT_PER_MINUTE
         self.most_sent: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         self._trusted_hops = settings.TRUSTED_PROXY_HOPS
         self._makes_misses = settings.FRONT_MISSES
@@ -104,7 +105,7 @@ class Front:
 
     def refuse(self, request: Request, refusal: Refusal) -> Reply:
         """Return the answer to a request that a shell cannot answer otherwise."""
-        return self._refuse(Exchange(request, Address(request.path, is_limited=False)), refusal)
+        return self._refuse(Exchange(request, Address(request.path)), refusal)
 
     def sent(self, request: Request, reply: Reply | Stream, *, length: int) -> None:
         """Count and log an answer that was sent; `length` is the number of bytes of its body that were sent."""
@@ -126,7 +127,7 @@ class Front:
         request, address = exchange.request, exchange.address
         if request.method == "OPTIONS" and cors.is_preflight(request):
             return Reply(204, [*cors.preflight_headers(address.path)], b"", Source.PREFLIGHT)
-        if address.is_limited and (refusal := self._limit(exchange)) is not None:
+        if address.limit is not Limit.NONE and (refusal := self._limit(exchange)) is not None:
             return self._refuse(exchange, refusal)
         if not self._security.is_allowed(host_of(request)):
             return self._refuse(exchange, refusals.WRONG_HOST)
@@ -137,7 +138,7 @@ class Front:
             return self._refuse(exchange, refusals.too_large(self.most_sent))
         if not request.is_read:
             return self._by_django(exchange)
-        if not address.is_limited or (wanted := minimum.of(request)) is None:
+        if address.limit is not Limit.API or (wanted := minimum.of(request)) is None:
             return self._read(exchange)
         if isinstance(wanted, Refusal):
             return self._refuse(exchange, wanted)
@@ -217,6 +218,8 @@ class Front:
     def _limit(self, exchange: Exchange) -> Refusal | None:
         """Return why this request is refused, or None. It counts for its key; without a valid key, for its address."""
         headers = exchange.request.headers
+        if exchange.address.limit is Limit.PAGES:
+            return self._limit_pages(exchange)
         key: Key | None = None
         wrong: Refusal | None = None
         if "authorization" in headers or "x-api-key" in headers:
@@ -235,17 +238,30 @@ class Front:
             exchange.quota = quota
         return refusals.too_many(quota) if quota is not None and is_exceeded else wrong
 
+    def _limit_pages(self, exchange: Exchange) -> Refusal | None:
+        """Return why this page is refused, or None. Pages are the same for everybody, so keys mean nothing here."""
+        if not self._pages_per_address:
+            return None
+        exchange.counted = f"pages {self._client(exchange.request)}"
+        quota = self.limiter.count(exchange.counted, policy="address", limit=self._pages_per_address)
+        if not quota.is_exceeded:
+            return None
+        exchange.quota = quota
+        return refusals.too_many(quota)
+
+    def _client(self, request: Request) -> str:
+        forwarded = request.headers.get("x-forwarded-for", "")
+        return client_at(request.peer, forwarded, trusted_hops=self._trusted_hops)
+
     def _quota(self, exchange: Exchange, key: Key | None) -> Quota | None:
         """Count the request, and return what its client has used. None: there is no limit."""
-        request = exchange.request
         if key is not None:
             limit = self._per_key if key.per_minute is None else key.per_minute
             exchange.counted = f"key {key.id}" if limit else ""
             return self.limiter.count(exchange.counted, policy="key", limit=limit) if limit else None
         if not self._per_address:
             return None
-        forwarded = request.headers.get("x-forwarded-for", "")
-        exchange.counted = client_at(request.peer, forwarded, trusted_hops=self._trusted_hops)
+        exchange.counted = self._client(exchange.request)
         return self.limiter.count(exchange.counted, policy="address", limit=self._per_address)
 
     # --- the cache ---------------------------------------------------------------------------------------------------
@@ -319,9 +335,13 @@ class Front:
     # --- replies -----------------------------------------------------------------------------------------------------
     def _refuse(self, exchange: Exchange, refusal: Refusal) -> Reply:
         request = exchange.request
-        headers, body = refusal.answer(
-            path=exchange.address.path, request_id=request.id, accept=request.headers.get("accept", "")
-        )
+        path = exchange.address.path
+        problem = refusal.problem(path=path, request_id=request.id)
+        page = self._routes.error_page(problem, path=path, query=request.query) if request.method in _PAGED else None
+        if page is not None:
+            headers, body = refusal.as_page(page)
+        else:
+            headers, body = refusal.answer(problem, accept=request.headers.get("accept", ""))
         return self._reply(exchange, refusal.status, headers, body, source=Source.REFUSED)
 
     def _reply(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, source: Source) -> Reply:
@@ -392,6 +412,8 @@ def _done(decision: Reply | Later) -> Reply:
 
 _WITHOUT_BODY = frozenset({204, 304})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_PAGED = frozenset({"GET", "HEAD"})
+"""The methods whose errors are pages at the addresses of pages."""
 
 
 def _with_defaults(headers: Headers, defaults: Iterable[tuple[str, str]]) -> Headers:

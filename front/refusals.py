@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from access.limits import Quota
+from front.answers import Answer
 from front.problems import instance_of, media_type_of, problem_document
 
 Headers = list[tuple[str, str]]
+Json = Any
 
 _CLOSE = (("Connection", "close"),)
 CHALLENGE = 'Bearer realm="gatewayz"'
@@ -22,23 +25,29 @@ class Refusal:
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
 
-    def answer(self, *, path: str, request_id: str, accept: str = "") -> tuple[Headers, bytes]:
-        """Return the headers and the body; `path` is the server's, each character a byte."""
-        body = orjson.dumps(
-            problem_document(
-                status=self.status,
-                detail=self.detail,
-                instance=instance_of(path),
-                request_id=request_id,
-            )
+    def problem(self, *, path: str, request_id: str) -> Json:
+        """Return the problem document; `path` is the server's, each character a byte."""
+        return problem_document(
+            status=self.status, detail=self.detail, instance=instance_of(path), request_id=request_id
         )
+
+    def answer(self, problem: Json, *, accept: str = "") -> tuple[Headers, bytes]:
+        """Return the headers and the body of the answer that is this problem document."""
+        body = orjson.dumps(problem)
+        return self._described([("Content-Type", media_type_of(problem["instance"], accept))], body)
+
+    def as_page(self, page: Answer) -> tuple[Headers, bytes]:
+        """Return the headers and the body of the answer that is this page of the problem."""
+        body = page.whole()
+        return self._described(list(page.headers), body)
+
+    def _described(self, headers: Headers, body: bytes) -> tuple[Headers, bytes]:
         described = [
-            ("Content-Type", media_type_of(instance_of(path), accept)),
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             ("Content-Length", str(len(body))),
         ]
-        return [*described, *self.headers], body
+        return [*headers, *described, *self.headers], body
 
 
 BROKEN = Refusal(status=500, detail="The service failed; its logs have the details under the request id.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Any, Protocol
 
 from front.answers import Answer
 from front.streams import Revisions
@@ -48,12 +49,19 @@ class Resource(Protocol):
         """Return the events of a stream, or None if the query is invalid, which Django explains."""
 
 
+class Limit(Enum):
+    NONE = ""
+    API = "API"
+    PAGES = "pages"
+    """Pages count apart: a reader who opens many does not use up what his programs may ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     path: str
     """The address that the requested path means; most mean themselves."""
-    is_limited: bool
-    """Whether requests count against the limits. Probes, metrics and the admin never do: operators must get through."""
+    limit: Limit = Limit.NONE
+    """Which limit requests count against. Probes, metrics and the admin have none: operators must get through."""
     resource: Resource | None = None
     """None: only Django answers."""
 
@@ -67,3 +75,6 @@ class Routes(Protocol):
 
     def address(self, path: str) -> Address:
         """Return what there is at this path."""
+
+    def error_page(self, problem: Any, *, path: str, query: str) -> Answer | None:
+        """Return the page of a problem document, if the path is one of a page."""

@@ -107,6 +107,7 @@ KEEP_VERSIONS_DAYS = env.whole_number("KEEP_VERSIONS_DAYS", default=0, least=0, 
 SNAPSHOT_POLL_SECONDS = env.whole_number("SNAPSHOT_POLL_SECONDS", default=1, least=1, most=60)
 ANSWERS_MAX_MEBIBYTES = env.whole_number("ANSWERS_MAX_MEBIBYTES", default=32, least=0, most=4_096)
 RATE_LIMIT_PER_MINUTE = env.whole_number("RATE_LIMIT_PER_MINUTE", default=600, least=0, most=999_999_999)
+PAGE_RATE_LIMIT_PER_MINUTE = env.whole_number("PAGE_RATE_LIMIT_PER_MINUTE", default=300, least=0, most=999_999_999)
 API_KEY_RATE_LIMIT_PER_MINUTE = env.whole_number(
     "API_KEY_RATE_LIMIT_PER_MINUTE", default=6_000, least=0, most=999_999_999
 )
@@ -177,7 +178,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "catalog.admin.policy.content_security_policy",
-    "catalog.web.not_found.pages_for_browsers",
+    "catalog.web.errors.pages_for_browsers",
 ]
 ROOT_URLCONF = "gatewayz.urls"
 ASGI_APPLICATION = "gatewayz.asgi.application"

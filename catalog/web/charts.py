@@ -89,9 +89,9 @@ class _Scale:
         most, least = max(amounts), min(amounts)
         if least and most / least > LOGARITHMIC_FROM:
             low, high = least.adjusted(), most.adjusted() + 1
-            step = max(1, -(-(high - low) // 6))
-            high = low + step * -(-(high - low) // step)
-            return cls([Decimal(1).scaleb(power) for power in range(low, high + 1, step)], is_logarithmic=True)
+            stride = max(1, -(-(high - low) // 6))
+            high = low + stride * -(-(high - low) // stride)
+            return cls([Decimal(1).scaleb(power) for power in range(low, high + 1, stride)], is_logarithmic=True)
         step = _round_step(most / 4) if most else Decimal("0.25")
         count = max(1, int(-(-most // step)))
         return cls([step * number for number in range(count + 1)], is_logarithmic=False)

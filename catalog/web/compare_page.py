@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
@@ -86,7 +87,7 @@ class ComparePage(pages.CatalogPage):
     )
 
 
-# --- which models ------------------------------------------------------------------------------------------------------
+# --- which models ----------------------------------------------------------------------------------------------------
 def _named(models: Models, query: Query) -> tuple[list[str], list[View]]:
     """Return the slugs of the models that are compared, and what is wrong with the names that mean none."""
     found: list[str] = []
@@ -188,7 +189,7 @@ def _table(
     least = min((model.cost.least for model in models if model.cost is not None), default=None)
     costed = [comparison.compared([row for row in found if not row.is_withdrawn] or found, workload) for found in rows]
     heads = [_head(snapshot, query, slug, found, model) for slug, found, model in zip(named, rows, models, strict=True)]
-    groups = [
+    groups: list[View] = [
         {"title": "", "lines": [_line(*each, count=len(models)) for each in _cost_lines(models, costed)]},
         {
             "title": "Prices, US$ per 1M tokens",
@@ -310,10 +311,7 @@ def _ability_lines(models: Sequence[ComparedModel]) -> list[tuple[str, Cells]]:
         ("Longest answer, tokens", lambda model: _count(model.max_completion_tokens)),
         ("Takes", lambda model: _words(model.input_modalities)),
         ("Gives", lambda model: _words(model.output_modalities)),
-        *(
-            (figures.first_upper(label), lambda model, parameter=parameter: _can(model.supported_parameters, parameter))  # type: ignore[misc]
-            for parameter, label in words.ABILITIES.items()
-        ),
+        *((figures.first_upper(label), partial(_can, parameter)) for parameter, label in words.ABILITIES.items()),
         ("Knowledge until", lambda model: model.knowledge_cutoff or words.NOT_PUBLISHED),
         (
             "Sold at",
@@ -333,10 +331,10 @@ def _words(values: Sequence[str] | None) -> str:
     return ", ".join(values) if values else words.NOT_PUBLISHED
 
 
-def _can(parameters: Sequence[str] | None, parameter: str) -> str:
-    if parameters is None:
+def _can(parameter: str, model: ComparedModel) -> str:
+    if model.supported_parameters is None:
         return words.NOT_PUBLISHED
-    return "yes" if parameter in parameters else "no"
+    return "yes" if parameter in model.supported_parameters else "no"
 
 
 def _line(name: str, cells: Cells, *, count: int) -> View:

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.template.loader import render_to_string
+from minijinja import safe
 from rest_framework.request import Request
 
 from catalog.parameters.endpoints import Endpoint
 from catalog.web import markdown
+from catalog.web.layout import frame
 from catalog.web.pages import CACHE_CONTROL, CONTENT_SECURITY_POLICY, HTML, Page
+from catalog.web.templates import render
 
 FOLDERS = {"api": "The API", "formats": "Formats of other services", "problems": "Errors"}
 HEADERS = {"Cache-Control": CACHE_CONTROL, "Content-Security-Policy": CONTENT_SECURITY_POLICY}
@@ -54,18 +56,48 @@ def _files() -> Mapping[str, Path]:
     return {f"{file.parent.name}/{file.stem}": file for file in found}
 
 
+def addresses() -> list[str]:
+    """Return the addresses of all documents."""
+    return [f"/docs/{name}" for name in _files()]
+
+
 @cache
-def _page(file: Path, folder: str, *, site: str) -> str:
+def _page(file: Path, folder: str, *, site: str) -> bytes:
     read = markdown.rendered(file.read_text("utf-8"), link=lambda address: _link(address, folder), site=site)
-    shown = {"title": read.title, "html": read.html, "folder": folder, "folder_title": FOLDERS[folder]}
-    return render_to_string("web/document.html", shown)
+    shown = {
+        **frame(current="API", title=read.title, description=f"{FOLDERS[folder]} of Gatewayz: {read.title}."),
+        "html": safe(read.html),  # of our own documents, in which HTML is text
+        "canonical": f"{site}/docs/{folder}/{file.stem}",
+        "is_indexed": True,
+        "crumbs": [
+            {"name": "Docs", "href": "/docs/"},
+            {"name": FOLDERS[folder], "href": f"/docs/{folder}/"},
+            {"name": read.title, "href": ""},
+        ],
+    }
+    return render("document.html", shown)
 
 
 @cache
-def _contents(folder: str) -> str:
+def _contents(folder: str) -> bytes:
     named = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
-    parts = [part for part in named if part[2]]
-    return render_to_string("web/contents.html", {"title": FOLDERS.get(folder, "Documents"), "parts": parts})
+    title = FOLDERS.get(folder, "Documents")
+    shown = {
+        **frame(current="API", title=title, description=f"{title} of Gatewayz, the open catalogue of AI models."),
+        "heading": title,
+        "is_indexed": True,
+        "crumbs": [*([{"name": "Docs", "href": "/docs/"}] if folder else []), {"name": title, "href": ""}],
+        "folders": [
+            {
+                "title": part,
+                "href": f"/docs/{name}/",
+                "documents": [{"href": href, "title": of_document} for href, of_document in documents],
+            }
+            for name, part, documents in named
+            if documents
+        ],
+    }
+    return render("contents.html", shown)
 
 
 def _titles(folder: str) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -34,6 +35,12 @@ class Shown:
 
     def view(self, **more: Any) -> View:
         return {"text": self.text, "d": f"d{min(self.places, MOST_ALIGNED)}", **more}
+
+
+def places(views: Iterable[View | None]) -> str:
+    """Return the class of a column with these figures, so that their points are under each other."""
+    found = [int(view["d"].removeprefix("d")) for view in views if view is not None and "d" in view]
+    return f"places-{max([LEAST_PLACES, *found])}"
 
 
 def per_million_view(amount: Decimal) -> View:

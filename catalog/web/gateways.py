@@ -45,6 +45,7 @@ STATES = {
 
 def read_gateways(snapshot: Snapshot, query: Query) -> Answer:
     reports = _reports()
+    names = [offers.gateway_name(each.slug) for each in reports]
     values = {
         "gateways": [_gateway(snapshot, report) for report in reports],
         "count": figures.counted(len(reports), "gateway"),
@@ -58,7 +59,7 @@ def read_gateways(snapshot: Snapshot, query: Query) -> Answer:
         values,
         current="Gateways",
         title=f"{figures.counted(len(reports), 'gateway')} and how fresh their prices are",
-        description=f"{figures.listed([offers.gateway_name(each.slug) for each in reports])}: offers, prices, last runs.",
+        description=f"{figures.listed(names)}: offers, prices and last runs.",
         cache_control=BRIEFLY,
         alternates=(("application/json", "/catalog/gateways"),),
         about=(),

@@ -78,7 +78,7 @@ class ModelPage(pages.CatalogPage):
     )
 
 
-# --- pages that help ---------------------------------------------------------------------------------------------------
+# --- pages that help -------------------------------------------------------------------------------------------------
 def _alone(snapshot: Snapshot, asked_id: str) -> list[Row]:
     """Return the offer that belongs to no model, by `gateway/id`."""
     gateway, _, offer_id = asked_id.partition("/")
@@ -157,6 +157,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
     lead = _lead(compared)
     gateways = sorted({row.gateway for row in sold})
     sold_at = f"{figures.counted(len(sold), 'offer')} at {figures.counted(len(gateways), 'gateway')}"
+    sold_views = [_offer(snapshot, offer, compared) for offer in compared]
     values: View = {
         "slug": slug,
         "name": name,
@@ -175,8 +176,8 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         "calculator": _calculator(query, quantities),
         "sold_at": sold_at,
         "why": _why(compared),
-        "offers": [_offer(snapshot, offer, compared) for offer in compared],
-        "places": _places(compared),
+        "offers": sold_views,
+        "places": _places(sold_views),
         "sum": _sum(compared, asked.workload(quantities)),
         "held": _held(sold),
         "history": _history_view(query, history, compared, until=snapshot.published_at) if is_complete else None,
@@ -229,7 +230,7 @@ def _lead(compared: Sequence[Compared]) -> View:
         sellers = list(dict.fromkeys(offers.gateway_name(offer.row.gateway) for offer in same))
         plain = f"from {words_[0]} in and {words_[1]} out, in US dollars per 1M tokens, at {figures.listed(sellers)}."
         return {
-            "state": "free" if prices == (0, 0) else "tokens",
+            "state": "free" if not any(prices) else "tokens",
             "input": words_[0],
             "output": words_[1],
             "sellers": sellers,
@@ -431,20 +432,15 @@ def _why(compared: Sequence[Compared]) -> str:
     return f"The first offer leads the second: {figures.listed(parts)}." if parts else ""
 
 
-def _places(compared: Sequence[Compared]) -> View:
-    """Return for each column how many decimals its longest figure has, so that all points are under each other."""
-    cached = [view for offer in compared if (view := _base_price(offer.row, meters.INPUT_TEXT_CACHE_READ))]
-    amounts = {
-        "input": [offer.row.tariff.per_million_input for offer in compared],
-        "output": [offer.row.tariff.per_million_output for offer in compared],
-        "cost": [offer.cost for offer in compared],
+def _places(rows: Sequence[View]) -> View:
+    """Return the class of each column of the table of offers."""
+    tokens = [row["price"] for row in rows if row["price"]["state"] == "tokens"]
+    return {
+        "input": figures.places(price["input"] for price in tokens),
+        "output": figures.places(price["output"] for price in tokens),
+        "cached": figures.places(row["cached"] for row in rows),
+        "cost": figures.places(row["cost"] for row in rows),
     }
-    longest = {
-        name: max((figures.Shown.of(amount).places for amount in found if amount), default=2)
-        for name, found in amounts.items()
-    }
-    longest["cached"] = max((int(view["d"][1:]) for view in cached if "d" in view), default=2)
-    return {name: f"places-{min(places, figures.MOST_ALIGNED)}" for name, places in longest.items()}
 
 
 def _sum(compared: Sequence[Compared], workload: Any) -> View | None:
@@ -453,7 +449,7 @@ def _sum(compared: Sequence[Compared], workload: Any) -> View | None:
         return None
     best = compared[0]
     bill: Bill = best.row.tariff.bill(workload)
-    lines = [
+    lines: list[View] = [
         {
             "name": figures.first_upper(words.METERS.get(line.meter, line.meter)),
             "quantity": f"{line.quantity:,f}"
@@ -466,19 +462,13 @@ def _sum(compared: Sequence[Compared], workload: Any) -> View | None:
         }
         for line in bill.lines
     ]
-    places = max([2, *(figures.Shown.of(line.amount).places for line in bill.lines)])
     return {
         "seller": offers.seller(best.row),
         "lines": lines,
         "total": figures.dollars_view(best.cost) if best.cost is not None else None,
         "notes": [_sentence(note) for note in best.notes],
-        "places": f"places-{min(places, figures.MOST_ALIGNED)}",
-        "price_places": "places-"
-        + str(
-            min(
-                max([2, *(int(line["price"]["d"][1:]) for line in lines if "d" in line["price"])]), figures.MOST_ALIGNED
-            )
-        ),
+        "places": figures.places(line["amount"] for line in lines),
+        "price_places": figures.places(line["price"] for line in lines),
     }
 
 
@@ -515,7 +505,7 @@ def _held(rows: Sequence[Row]) -> list[View]:
     return found
 
 
-# --- history -----------------------------------------------------------------------------------------------------------
+# --- history ---------------------------------------------------------------------------------------------------------
 def _history(snapshot: Snapshot, rows: Sequence[Row]) -> tuple[ModelHistory, bool]:
     """Return the model's history, and whether the database gave it."""
     try:
@@ -545,7 +535,7 @@ def _history_view(query: Query, history: ModelHistory, compared: Sequence[Compar
     order = {name: number for number, name in enumerate(names.values())}
     lines.sort(key=lambda line: (line.last.end < until, line.last.amount, order.get(line.name, 0)))
     shown = lines[:MOST_LINES]
-    table = [
+    table: list[View] = [
         {
             "begin": figures.moment_view(each.begin),
             "end": figures.day(each.end) if each.end else "today",
@@ -571,7 +561,7 @@ def _history_view(query: Query, history: ModelHistory, compared: Sequence[Compar
         "in_words": f"{CHARTS[chosen][1]} price, {unit}. {charts.in_words(shown)}",
         "left_out": len(lines) - len(shown),
         "table": table,
-        "places": "places-" + str(max([2, *(int(row["amount"]["d"][1:]) for row in table if "d" in row["amount"])])),
+        "places": figures.places(row["amount"] for row in table),
     }
 
 
@@ -644,11 +634,8 @@ def _matrix(rows: Sequence[Row]) -> View:
     for parameter, label in words.ABILITIES.items():
         cells = [_can(by_gateway[slug], parameter) for slug in gateways]
         lines.append({"name": figures.first_upper(label), "cells": cells})
-    for label, size in (
-        ("Longest answer, tokens", lambda document: document["top_provider"]["max_completion_tokens"]),
-        ("Context, tokens", lambda document: document["context_length"]),
-    ):
-        sizes = [[size(document) for document in by_gateway[slug] if size(document)] for slug in gateways]
+    for label, path in _SIZES:
+        sizes = [[size for document in by_gateway[slug] if (size := _at(document, path))] for slug in gateways]
         lines.append({"name": label, "cells": [f"{max(found):,}" if found else words.NOT_PUBLISHED for found in sizes]})
     differing = sum(len({cell for cell in line["cells"] if cell != words.NOT_PUBLISHED}) > 1 for line in lines)
     silent = [
@@ -662,6 +649,18 @@ def _matrix(rows: Sequence[Row]) -> View:
     if silent:
         sentence += f" {figures.listed(silent)} publish{'es' if len(silent) == 1 else ''} no parameters."
     return {"gateways": [offers.gateway_name(slug) for slug in gateways], "lines": lines, "sentence": sentence.strip()}
+
+
+_SIZES = (
+    ("Longest answer, tokens", ("top_provider", "max_completion_tokens")),
+    ("Context, tokens", ("context_length",)),
+)
+
+
+def _at(document: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        document = document[part]
+    return document
 
 
 def _can(documents: Sequence[Mapping[str, Any]], parameter: str) -> str:

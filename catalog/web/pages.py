@@ -22,6 +22,7 @@ from catalog.web.parameters import Superfluous
 from front.answers import Answer
 
 HTML = "text/html"
+MEDIA_TYPE_OF_PROBLEMS = "application/problem+json"
 
 CACHE_CONTROL = "public, max-age=3600"
 """Of pages that only a new version of the service changes."""

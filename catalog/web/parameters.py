@@ -24,7 +24,11 @@ from catalog.parameters.offer_filters import NarrowingFilterSet
 from catalog.web import words
 
 TRACKING = frozenset(
-    ["fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "ttclid", "igshid", "igsh", "li_fat_id", "mc_cid", "mc_eid", "_ga", "_gl", "_hsenc", "_hsmi", "mkt_tok", "oly_anon_id", "oly_enc_id", "vero_id", "wickedid", "epik", "ref", "ref_src", "s_cid"]
+    (
+        *("fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "ttclid", "igshid"),
+        *("igsh", "li_fat_id", "mc_cid", "mc_eid", "_ga", "_gl", "_hsenc", "_hsmi", "mkt_tok", "oly_anon_id"),
+        *("oly_enc_id", "vero_id", "wickedid", "epik", "ref", "ref_src", "s_cid"),
+    )
 )
 """Parameters that other sites add to links, to follow who opens them. Beside these, everything that begins `utm_`."""
 _TRACKING = re.compile(r"utm_\w+", re.ASCII | re.IGNORECASE)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from catalog.web import assets, changes, compare_page, documents, front_page, gateways, logos, makers, model_page
+from catalog.web import (
+    assets,
+    changes,
+    compare_page,
+    documents,
+    front_page,
+    gateways,
+    logos,
+    machines,
+    makers,
+    model_page,
+)
 
 urlpatterns = [
     path("", front_page.FrontPage.as_view()),
@@ -16,6 +27,9 @@ urlpatterns = [
     path("changes", changes.Changes.as_view()),
     path("compare", compare_page.ComparePage.as_view()),
     path("assets/<path:name>", assets.AssetPage.as_view()),
+    path("robots.txt", machines.Robots.as_view()),
+    path("sitemap.xml", machines.Sitemap.as_view()),
+    path("llms.txt", machines.Llms.as_view()),
     path("favicon.ico", assets.IconAtRoot.as_view()),
     path("catalog/logos/<path:key>.svg", logos.Logo.as_view()),
     path("logos/<path:key>.svg", logos.Logo.as_view()),

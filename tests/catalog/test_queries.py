@@ -8,7 +8,7 @@ import time_machine
 from pytest_django import DjangoAssertNumQueries
 
 from catalog import queries
-from catalog.models import Gateway, SyncRun
+from catalog.models import Gateway, SyncRun, freshness
 from catalog.records import Source
 from tests.catalog.syncing import Shop, sync_rows
 from tests.factories import chutes_rows
