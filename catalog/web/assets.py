@@ -35,9 +35,7 @@ STYLES = ("tokens.css", "site.css")
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """An SVG that is opened directly is a page; this one may not run or load anything."""
 
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_SPACE = re.compile(r"\s+")
-_AROUND = re.compile(r" ?([{};,]) ?")
+_PART = re.compile(r"""(?P<text>"[^"]*"|'[^']*')|/\*.*?\*/|(?P<sign>\s*[{};,]\s*)|(?P<space>\s+)""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +61,15 @@ def assets() -> Mapping[str, Asset]:
 
 def minified(css: str) -> str:
     """Return the style without comments and without space that means nothing."""
-    text = _SPACE.sub(" ", _COMMENT.sub("", css))
-    return _AROUND.sub(r"\1", text).replace(";}", "}").strip()
+    return _PART.sub(_shortened, css).replace(";}", "}").strip()
+
+
+def _shortened(part: re.Match[str]) -> str:
+    if part["text"] is not None:
+        return part["text"]
+    if part["sign"] is not None:
+        return part["sign"].strip()
+    return "" if part["space"] is None else " "
 
 
 def addresses() -> Mapping[str, str]:

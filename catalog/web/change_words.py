@@ -65,10 +65,10 @@ def price_move(price: PriceChange) -> View:
     """Return the move of one price in the unit in which pages show it."""
     unit = meters.METERS[price.meter].unit
     return {
-        "name": words.METERS.get(price.meter, price.meter),
+        "name": "" if price.meter == meters.COMPUTE_HOUR else words.METERS.get(price.meter, price.meter),
         "before": _shown(price.before, unit),
         "after": _shown(price.after, unit),
-        "unit": words.UNITS[unit][0],
+        "unit": words.UNITS[unit][0] if unit != "token" and price.after and Decimal(price.after) else "",
         "where": schedules.where(price.conditions),
     }
 
@@ -93,7 +93,7 @@ def _shown(amount: str | None, unit: str) -> str:
 
 def _note(prices: tuple[PriceChange, ...], kind: Kind) -> str:
     if kind == Kind.ADDED:
-        return "new offer"
+        return ""
     if kind == Kind.REMOVED:
         return "history stays"
     moves = {

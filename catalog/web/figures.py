@@ -15,6 +15,9 @@ LEAST_PLACES = 2
 MOST_ALIGNED = 18
 """Up to this many decimals, `site.css` puts the points of a column under each other."""
 
+LONG = 9
+"""Figures with more characters are wider than a column of a list."""
+
 View = dict[str, Any]
 
 
@@ -34,7 +37,7 @@ class Shown:
         return cls(f"{grouped(whole)}.{decimals}", len(decimals))
 
     def view(self, **more: Any) -> View:
-        return {"text": self.text, "d": f"d{min(self.places, MOST_ALIGNED)}", **more}
+        return {"text": self.text, "d": f"d{min(self.places, MOST_ALIGNED)}", "is_long": len(self.text) > LONG, **more}
 
 
 def places(views: Iterable[View | None]) -> str:
@@ -103,7 +106,12 @@ def day_of_seconds(seconds: int) -> View:
 
 def moment_view(moment: datetime) -> View:
     moment = moment.astimezone(UTC)
-    return {"iso": f"{moment:%Y-%m-%dT%H:%M:%SZ}", "text": minute(moment), "day": day(moment)}
+    return {
+        "iso": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+        "text": minute(moment),
+        "short": f"{moment.day} {moment:%b, %H:%M} UTC",
+        "day": day(moment),
+    }
 
 
 def percent_moved(before: Decimal, after: Decimal) -> str:

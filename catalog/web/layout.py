@@ -116,13 +116,12 @@ def _bundled(sellers: Sequence[Seller]) -> list[View]:
     ]
     if not dated:
         return []
-    which = "The list is a bundled one" if len(dated) == 1 else "The lists are bundled ones"
-    whose = "its API was" if len(dated) == 1 else "their APIs were"
+    one = len(dated) == 1
     return [
         {
             "is_quiet": True,
-            "fact": f"{which}: {figures.listed(dated)}.",
-            "words": f"Prices are as old; {whose} not read yet.",
+            "fact": f"Bundled {'list' if one else 'lists'}: {figures.listed(dated)}.",
+            "words": "Its API was not read yet." if one else "Their APIs were not read yet.",
         }
     ]
 

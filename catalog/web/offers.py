@@ -58,15 +58,16 @@ def name_of(row: Row) -> str:
     document = document_of(row.document)
     name: str = document["name"]
     maker, colon, rest = name.partition(": ")
-    if colon and rest and row.provider_slug and registry.PROVIDERS.key(maker) in _spellings(row.provider_slug):
+    if colon and rest and row.provider_slug and _means(maker, row.provider_slug):
         name = rest
     return name.removesuffix(" (free)")
 
 
-def _spellings(provider_slug: str) -> set[str]:
+def _means(maker: str, provider_slug: str) -> bool:
+    """Whether the words before the colon of a name are its maker: `Nous` for Nous Research."""
     known = registry.PROVIDERS.of(provider_slug)
     names = [provider_slug, *([known.name] if known else [])]
-    return {registry.PROVIDERS.key(name) for name in names}
+    return any(name.casefold().startswith(maker.casefold()) for name in names)
 
 
 def maker(snapshot: Snapshot, provider_slug: str | None) -> View | None:

@@ -98,6 +98,6 @@ def kind(model_type: str) -> str:
 
 
 def abilities(inputs: Sequence[str] | None, parameters: Iterable[str] | None) -> list[str]:
-    """Return what a model can do beyond text: `sees images`, `tools`."""
-    senses = [SENSES[word] for word in inputs or () if word in SENSES][:2]
+    """Return what a model can do beyond text, in two words at most: `sees images`, `tools`."""
+    senses = [words for word, words in SENSES.items() if word in (inputs or ())][:1]
     return [*senses, *(["tools"] if "tools" in (parameters or ()) else [])]
