@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 
@@ -25,6 +25,7 @@ from access.keys import Key, Keys, NotRead, WrongKey
 from access.limits import Limiter, Quota, client_at
 from front import cors, minimum, negotiation, refusals
 from front.access_log import AccessLog
+from front.answers import Answer
 from front.counts import Counts, Source
 from front.large_bodies import LargeBody, body_of
 from front.refusals import Refusal
@@ -337,12 +338,23 @@ class Front:
         request = exchange.request
         path = exchange.address.path
         problem = refusal.problem(path=path, request_id=request.id)
-        page = self._routes.error_page(problem, path=path, query=request.query) if request.method in _PAGED else None
+        page = self._page_of(problem, exchange)
         if page is not None:
             headers, body = refusal.as_page(page)
         else:
             headers, body = refusal.answer(problem, accept=request.headers.get("accept", ""))
         return self._reply(exchange, refusal.status, headers, body, source=Source.REFUSED)
+
+    def _page_of(self, problem: Any, exchange: Exchange) -> Answer | None:
+        """Return the page of a problem, if the address is one of a page. Never raises: this is the last resort."""
+        request = exchange.request
+        if request.method not in _PAGED:
+            return None
+        try:
+            return self._routes.error_page(problem, path=exchange.address.path, query=request.query)
+        except Exception:
+            logger.exception("The page of an error could not be made")
+            return None
 
     def _reply(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, source: Source) -> Reply:
         """Return an answer with all that the front adds to it."""

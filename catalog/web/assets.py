@@ -99,10 +99,10 @@ def _read(snapshot: Snapshot, query: Query) -> Answer:
 class AssetPage(pages.Page):
     endpoint = Endpoint(media_type="*/*", is_cacheable=True, answer=_read, is_quick=always)
 
-    def get(self, request: Request, name: str) -> HttpResponse:
+    def get(self, request: Request, asset: str) -> HttpResponse:
         self.check_parameters(request)
         try:
-            return pages.to_django(read_asset(name))  # also before there is a snapshot
+            return pages.to_django(read_asset(asset))  # also before there is a snapshot
         except NotFound as error:
             raise Http404(str(error)) from error
 

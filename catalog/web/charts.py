@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from catalog.web import figures
@@ -93,7 +93,7 @@ class _Scale:
             high = low + stride * -(-(high - low) // stride)
             return cls([Decimal(1).scaleb(power) for power in range(low, high + 1, stride)], is_logarithmic=True)
         step = _round_step(most / 4) if most else Decimal("0.25")
-        count = max(1, int(-(-most // step)))
+        count = max(1, int((most / step).to_integral_value(ROUND_CEILING)))
         return cls([step * number for number in range(count + 1)], is_logarithmic=False)
 
     def y(self, amount: Decimal) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.utils.encoding import iri_to_uri
+from rapidfuzz import fuzz, process
 
 from catalog import registry
 from catalog.documents import rendering
@@ -36,6 +37,8 @@ View = dict[str, Any]
 
 MOST_CHANGES = 10
 MOST_NEAR = 5
+LONGEST_NAME = 100
+"""The number of characters of an unknown name that are compared with the known ones."""
 MOST_LINES = 8
 """The most lines of the chart; the table below it has all prices."""
 CHARTS: Mapping[str, tuple[str, str]] = {
@@ -110,17 +113,24 @@ def _unknown(snapshot: Snapshot, query: Query, candidates: Sequence[str]) -> Ans
 
 
 def _nearest(snapshot: Snapshot, text: str, candidates: Sequence[str]) -> list[View]:
-    """Return the models whose names are nearest: those that the id may mean, then those that a search finds."""
+    """Return the models whose names are nearest: those that the id may mean, those that a search finds, and those that
+    are spelled alike."""
     standing = standing_of(snapshot)
     numbers = {model.slug: number for number, model in enumerate(standing.models)} if candidates else {}
     found = [numbers[slug] for slug in candidates if slug in numbers]
-    words_of = text.rpartition("/")[2][:100]
+    words_of = text.rpartition("/")[2][:LONGEST_NAME]
     if words_of.strip():
         selection = Selection.of(snapshot).matching(words_of).sorted_by(RELEVANCE)
         for position in selection.positions:
             if len(set(found)) >= MOST_NEAR:
                 break
             found.append(standing.number_of[position])
+    if len(set(found)) < MOST_NEAR:
+        spellings = [model.slug.casefold() for model in standing.models]
+        alike = process.extract(
+            text[:LONGEST_NAME].casefold(), spellings, scorer=fuzz.ratio, limit=MOST_NEAR, score_cutoff=60
+        )
+        found += [number for _, _, number in alike]
     near = []
     for number in list(dict.fromkeys(found))[:MOST_NEAR]:
         model = standing.models[number]

@@ -20,7 +20,9 @@ FOLDER = Path(__file__).parent / "html"
 
 def render(template: str, values: Mapping[str, Any]) -> bytes:
     """Return the page of the template (`models.html`) with these values, as UTF-8."""
-    return _environment().render_template(template, **values).encode("utf-8", "replace")
+    # The engine escapes slashes too, which mean nothing in a text or between quotes. An escaped slash that somebody
+    # wrote is not one any more: its `&` is escaped.
+    return _environment().render_template(template, **values).replace("&#x2f;", "/").encode("utf-8", "replace")
 
 
 @cache

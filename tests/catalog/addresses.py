@@ -13,7 +13,14 @@ from catalog.parameters.endpoints import Endpoint
 from catalog.routes import declared_endpoint
 from catalog.urls import urlpatterns
 
-EXAMPLES = {"provider": "maker", "key": "maker", "gateway": "chutes", "run_id": "1"}
+EXAMPLES = {
+    "provider": "maker",
+    "key": "maker",
+    "maker": "maker",
+    "gateway": "chutes",
+    "run_id": "1",
+    "asset": "site.css",
+}
 """Values for the variable parts of addresses; the others are ids of models."""
 DOCUMENTS = {"<str:folder>/<str:name>": "problems/not-found"}
 

@@ -27,7 +27,7 @@ from front.protocol import FrontProtocol
 from front.replies import Headers
 from front.requests import Request
 from front.revisions import ServedRevisions
-from front.routes import Address, Resource
+from front.routes import Address, Limit, Resource
 from front.streams import Revisions
 from front.wsgi import WsgiShell
 
@@ -128,7 +128,10 @@ class Behind:
         return self.served
 
     def address(self, path: str) -> Address:
-        return Address(path, not path.startswith("/livez"), self._resources.get(path))
+        return Address(path, Limit.NONE if path.startswith("/livez") else Limit.API, self._resources.get(path))
+
+    def error_page(self, problem: Any, *, path: str, query: str) -> None:
+        return None
 
     # --- Django ------------------------------------------------------------------------------------------------------
     def __call__(

@@ -744,6 +744,6 @@ def test_the_page_shows_our_document(client: Client) -> None:
 
 
 def test_the_front_door_leads_to_the_page(client: Client) -> None:
-    response = client.get("/")
+    response = client.get("/catalog")
 
     assert (response.status_code, response["Location"]) == (302, "/catalog/docs")

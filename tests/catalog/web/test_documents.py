@@ -19,6 +19,8 @@ from catalog.web.documents import FOLDERS
 from front.problems import KINDS
 from tests.catalog.api.reading import problem_of
 
+OF_A_CATALOGUE = {"/", "/compare", "/makers", "/gateways", "/changes", "/catalog/changes.atom", "/llms.txt"}
+"""Addresses that need a published catalogue; these tests have none."""
 DOCUMENTS = [file for folder in FOLDERS for file in sorted(settings.DOCS_DIR.glob(f"{folder}/*.md"))]
 ADDRESSES = ["/docs/", *(f"/docs/{folder}/" for folder in FOLDERS)]
 ADDRESSES += [f"/docs/{file.parent.name}/{file.stem}" for file in DOCUMENTS]
@@ -84,7 +86,11 @@ def test_every_link_of_every_page_leads_somewhere(client: Client) -> None:
     for address, page in pages.items():
         for link in page.links:
             target = urlsplit(urljoin(address, link))
-            if target.scheme in {"http", "https", "data"}:
+            if (
+                target.scheme in {"http", "https", "data"}
+                or target.path in OF_A_CATALOGUE
+                or target.path.startswith("/assets/")
+            ):
                 continue
             answer = client.get(target.path)
             assert answer.status_code == 200, f"{address}: {link}"
@@ -99,14 +105,14 @@ def test_every_document_is_listed(client: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_page_may_load_its_style_and_do_nothing_else(client: Client, address: str) -> None:
+def test_a_page_may_load_only_what_is_ours(client: Client, address: str) -> None:
     response = client.get(address)
 
     policy = response["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
     page = Page(response.content.decode())
-    assert page.tags.isdisjoint({"script", "style", "iframe", "form", "img"})
+    assert page.tags.isdisjoint({"style", "iframe", "img"})
     assert "style=" not in response.content.decode()
     assert response["Cache-Control"] == "public, max-age=3600"
     assert {"Set-Cookie", "Vary"}.isdisjoint(response.headers)
@@ -122,7 +128,7 @@ def test_a_page_has_one_format_for_all_clients(client: Client, address: str, acc
     assert client.get(address, headers={"accept": accept})["Content-Type"] == "text/html; charset=utf-8"
     assert client.options(address).status_code == 200
     assert problem_of(client.post(address), status=405)["title"] == "Method not allowed"
-    assert problem_of(client.get(f"{address}?x=1"), status=400)["errors"]
+    assert client.get(f"{address}?x=1").status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,7 @@ def test_a_page_has_one_format_for_all_clients(client: Client, address: str, acc
     ],
 )
 def test_no_name_becomes_a_path(client: Client, address: str) -> None:
-    problem_of(client.get(address), status=404)
+    assert client.get(address).status_code == 404
 
 
 # --- examples --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,6 @@ MISSING = [
     "/catalog/models/maker/nothing",
     "/catalog/canonical/maker/nothing",
     "/catalog/providers/nothing",
-    "/docs/problems/nothing",
     "/static/nothing",
     "/metrics",
 ]
@@ -60,7 +59,7 @@ def test_a_browser_gets_a_page(client: Client, address: str, accept: str) -> Non
     assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert response["Content-Length"] == str(len(response.content))
     assert (response["Vary"], response["Cache-Control"]) == ("Accept", "no-store")
-    assert "<h1>Not found</h1>" in html
+    assert ">There is nothing at this address.</h1>" in html
     assert f"<code>{problem['instance']}</code>" in html
     assert all(text in html for text in re.split(r"/\S+", problem["detail"]))
 
@@ -74,6 +73,17 @@ def test_any_other_client_gets_the_problem(client: Client, address: str, accept:
         return
     assert problem_of(response, status=404) | {"request_id": ""} == without_accept.json() | {"request_id": ""}
     assert response["Vary"] == without_accept["Vary"] == "Accept"
+
+
+@pytest.mark.parametrize("accept", [*BROWSERS.values(), *CLIENTS.values()])
+@pytest.mark.parametrize(
+    "address", ["/docs/problems/nothing", "/gateways/nothing", "/makers/nothing", "/models/nothing"]
+)
+def test_a_page_that_is_not_there_is_a_page_for_every_client(client: Client, address: str, accept: str) -> None:
+    response = client.get(address, headers={"accept": accept})
+
+    assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "Vary" not in response.headers
 
 
 @pytest.mark.parametrize("below", BEGINNINGS)
@@ -113,9 +123,9 @@ def test_the_page_runs_nothing_and_shows_text_as_text(client: Client) -> None:
     response = client.get("/<script>alert(1)</script>/'\"", headers={"accept": "text/html"})
 
     html = response.content.decode()
-    assert response["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self';")
+    assert response["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in response["Content-Security-Policy"]
-    assert not re.search("<(script|style|iframe|form|img)|style=| on[a-z]+=", html)
+    assert not re.search("<(script>|style|iframe|img)|style=| on[a-z]+=", html)
     assert "%3Cscript%3E" in html
 
 
@@ -124,7 +134,7 @@ def test_the_page_has_the_face_of_the_documents(client: Client) -> None:
         client.get(address, headers={"accept": "text/html"}).content.decode() for address in ("/nowhere", "/docs/")
     )
 
-    for part in (r'<link rel="stylesheet" href="[^"]+">', r"<header>.*</header>", '<meta name="viewport"'):
+    for part in (r'<link rel="stylesheet" href="[^"]+">', r'<a class="brand".*?</a>', '<meta name="viewport"'):
         assert re.findall(part, page) == re.findall(part, document)
         assert re.search(part, page)
 
@@ -132,7 +142,6 @@ def test_the_page_has_the_face_of_the_documents(client: Client) -> None:
 @pytest.mark.parametrize(
     ("address", "link"),
     [
-        ("/docs/api/nothing", "/docs/"),
         ("/catalog/models/@x/y%2Bz%20%26", "/catalog/resolve?id=@x/y%2Bz%20%26"),
         ("/catalog/canonical/x/y.", "/catalog/resolve?id=x/y."),
     ],
@@ -141,14 +150,13 @@ def test_addresses_in_the_reason_are_links(client: Client, address: str, link: s
     html = client.get(address, headers={"accept": "text/html, */*;q=0.8"}).content.decode()
 
     assert f'<a href="{link}">{link}</a> ' in html
-    for each in re.findall(r'<a href="([^"]+)"', html):
-        assert client.get(each, headers={"accept": "text/html, */*;q=0.8"}).status_code == 200, each
+    assert client.get(link, headers={"accept": "text/html, */*;q=0.8"}).status_code == 200
 
 
 # --- the short addresses ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["/", "/catalog", "/catalog/"])
+@pytest.mark.parametrize("address", ["/catalog", "/catalog/"])
 def test_the_short_addresses_lead_to_the_page_of_the_api(client: Client, address: str) -> None:
     response = client.get(address)
 
