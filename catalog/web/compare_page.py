@@ -282,6 +282,7 @@ def _price_lines(models: Sequence[ComparedModel], costed: Sequence[Sequence[Comp
         ("Input", [_span(model.price_per_million.input) for model in models]),
         ("Output", [_span(model.price_per_million.output) for model in models]),
         ("Cached input", [_cached_price(found) for found in costed]),
+        ("An instance, US$ per hour", [_hourly_rate(found) for found in costed]),
     ]
 
 
@@ -290,6 +291,12 @@ def _span(span: Span | None) -> str:
         return words.NOT_PUBLISHED
     least = figures.dollars(span.least) if span.least else "free"
     return least if span.least == span.most else f"{least} to {figures.dollars(span.most)}"
+
+
+def _hourly_rate(found: Sequence[Compared]) -> str:
+    rates = [offer.row.tariff.hourly_rate for offer in found if offer.row.tariff.basis == "hourly"]
+    known = [rate for rate in rates if rate is not None]
+    return _span(Span(least=min(known), most=max(known)) if known else None)
 
 
 def _cached_price(found: Sequence[Compared]) -> str:

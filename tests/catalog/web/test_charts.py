@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.web import charts
+from catalog.web import charts, figures
 from catalog.web.charts import Line, Step
 
 UNTIL = datetime(2026, 11, 28, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_labels_do_not_lie_on_each_other_and_name_every_line_or_say_how_many(lin
     assert drawn is not None
     ends = [float(text["y"]) for label in drawn["labels"] for text in (label, *label["names"])]
     assert all(after - before >= charts.LABEL_HEIGHT - 0.1 for before, after in zip(ends, ends[1:], strict=False))
-    assert {label["text"] for label in drawn["labels"]} == {charts.figures.dollars(line.last.amount) for line in lines}
+    assert {label["text"] for label in drawn["labels"]} == {figures.dollars(line.last.amount) for line in lines}
 
 
 def test_prices_far_apart_are_drawn_on_a_logarithmic_scale() -> None:
