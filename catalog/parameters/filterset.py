@@ -76,7 +76,7 @@ class SelectionFilterSet(django_filters.FilterSet):
     """The parameters whose default depends on others."""
 
     def __init__(self, data: Sent) -> None:
-        declared = _declared(type(self))
+        declared = self._declared()
         self.values: dict[str, Any] = declared.defaults.copy()
         problems: list[ParameterProblem] = []
         for name, texts in data.lists():
@@ -93,7 +93,7 @@ class SelectionFilterSet(django_filters.FilterSet):
 
     def contradictions(self) -> Iterator[ParameterProblem]:
         """Yield the problems of parameters that are valid alone but not together, here ranges with swapped ends."""
-        for low, high in _declared(type(self)).ranges:
+        for low, high in self._declared().ranges:
             least, most = self.values[low], self.values[high]
             if least is not None and most is not None and least > most:
                 for name, reason in ((low, f"must not be above {high}"), (high, f"must not be below {low}")):
@@ -107,13 +107,18 @@ class SelectionFilterSet(django_filters.FilterSet):
         found: Mapping[str, Parameter] = cls.base_filters
         return found
 
+    @classmethod
+    def _declared(cls) -> _Declared:
+        filterset: Any = cls  # for mypy, the class of a class is not hashable
+        return _declared_by(filterset)
+
     def default(self, name: str) -> Any:
         """Return the value that applies if the parameter is missing, given the other parameters."""
         return self.parameters()[name].default
 
     def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
         """Apply all parameters to the selection, except those in `without`."""
-        for name, parameter in _declared(type(self)).narrowing:
+        for name, parameter in self._declared().narrowing:
             value = self.values[name]
             if value is not None and name not in without:
                 selection = parameter.filter(selection, value)
@@ -181,7 +186,7 @@ class _Declared:
 
 
 @cache
-def _declared(filterset: type[SelectionFilterSet]) -> _Declared:
+def _declared_by(filterset: type[SelectionFilterSet]) -> _Declared:
     parameters = filterset.parameters()
     return _Declared(
         defaults={name: parameter.default for name, parameter in parameters.items()},
@@ -209,7 +214,10 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
             raise ValueError(f"must have at most {parameter.longest} characters")
         return parameter.parse(value)
     except ValueError as error:
-        problems.append(ParameterProblem.shown(name, value, str(error)))
+        if len(problems) < MOST_PROBLEMS:
+            problems.append(ParameterProblem.shown(name, value, str(error)))
+        else:  # it is only counted, and a suggestion for each of thousands of words would take seconds
+            problems.append(ParameterProblem(name, "", "is invalid"))
 
 
 def _shown(sent: str) -> str:

@@ -6,7 +6,7 @@ They are django-filter Filters without a model: they narrow a `Selection`, not a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -96,8 +96,19 @@ def _folded(choices: Iterable[str]) -> Mapping[str, str]:
 def _chosen(known: Mapping[str, str], value: str) -> str:
     """Return what `known` has for a text, ignoring case. Raise ValueError if it has nothing."""
     if (found := known.get(value.casefold())) is None:
-        raise ValueError(f"must be one of {', '.join(known.values())}{did_you_mean(value, known.values())}")
+        raise _NoChoice(value, known.values())
     return found
+
+
+class _NoChoice(ValueError):
+    """A text is none of the choices. Its message is made when it is read, because the suggestion takes long."""
+
+    def __init__(self, value: str, choices: Collection[str]) -> None:
+        super().__init__(value)
+        self.value, self.choices = value, choices
+
+    def __str__(self) -> str:
+        return f"must be one of {', '.join(self.choices)}{did_you_mean(self.value, self.choices)}"
 
 
 class Word(Parameter):
