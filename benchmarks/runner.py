@@ -54,9 +54,24 @@ class Server:
         found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=True)
         return [int(pid) for pid in found.stdout.split()]
 
+    def processor_seconds(self) -> float:
+        """Return how long its processes but the first one have computed."""
+        return self._processor_ticks() / os.sysconf("SC_CLK_TCK")
+
     def _processor_ticks(self) -> int:
         stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._children())
         return sum(int(stat[11]) + int(stat[12]) for stat in stats)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk measured."""
+
+    requests: int
+    rate: float
+    """Requests per second."""
+    p99: float
+    """The 99th percentile of the latency, in milliseconds."""
 
 
 @dataclass
@@ -65,13 +80,18 @@ class Bench:
     seconds: int
     rounds: int
     figures: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    costs: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Microseconds of processor time for each request: other programs of the machine hardly change them."""
     ports: Iterator[int] = field(default_factory=lambda: iter(range(18_400, 18_500)))
 
     def median(self, name: str) -> float:
         return statistics.median(self.figures[name])
 
-    def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0) -> tuple[float, float]:
-        """Return the requests per second, and the 99th percentile of the latency in milliseconds."""
+    def cost(self, name: str) -> float:
+        return statistics.median(self.costs[name])
+
+    def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0) -> Load:
+        """Send as many requests as the server answers."""
         command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--latency", *options, address]
         output = subprocess.run(
             command, env=os.environ | {"START": str(start)}, capture_output=True, text=True, check=True
@@ -79,19 +99,19 @@ class Bench:
         time.sleep(1)  # a slow server still has requests in its queue, and would take time from the next one
         if "Non-2xx" in output or "Socket errors" in output:
             raise SystemExit(f"{address} answered with errors:\n{output}")
-        rate, slowest = re.search(r"Requests/sec:\s+([\d.]+)", output), re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
-        assert rate
-        assert slowest
-        return float(rate[1]), float(slowest[1]) * {"us": 0.001, "ms": 1.0, "s": 1_000.0}[slowest[2]]
+        return read_load(output)
 
-    def measure(self, name: str, address: str, *options: str, start: int = 0) -> None:
-        """Note a rate."""
-        self.figures[name].append(self.wrk(address, *options, start=start)[0])
-        say(f"{name}: {self.figures[name][-1]:,.0f}/s")
+    def measure(self, name: str, server: Server, path: str, *options: str, start: int = 0) -> None:
+        """Note a rate, and what a request costs."""
+        before = server.processor_seconds()
+        load = self.wrk(server.address(path), *options, start=start)
+        self.costs[name].append((server.processor_seconds() - before) * 1e6 / load.requests)
+        self.figures[name].append(load.rate)
+        say(f"{name}: {load.rate:,.0f}/s, {self.costs[name][-1]:,.0f} us")
 
-    def measure_p99(self, name: str, address: str) -> None:
+    def measure_p99(self, name: str, server: Server, path: str) -> None:
         """Note the slowest hundredth of requests over 16 connections."""
-        self.figures[name].append(self.wrk(address, connections=16)[1])
+        self.figures[name].append(self.wrk(server.address(path), connections=16).p99)
         say(f"{name}: {self.figures[name][-1]:,.1f} ms")
 
     @contextmanager
@@ -135,6 +155,17 @@ class Bench:
         finally:
             process.terminate()
             process.wait()
+
+
+def read_load(output: str) -> Load:
+    """Read what wrk has written."""
+    requests, rate = re.search(r"(\d+) requests in", output), re.search(r"Requests/sec:\s+([\d.]+)", output)
+    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
+    assert requests
+    assert rate
+    assert slowest
+    unit = {"us": 0.001, "ms": 1.0, "s": 1_000.0}[slowest[2]]
+    return Load(int(requests[1]), float(rate[1]), float(slowest[1]) * unit)
 
 
 def wait_for(address: str) -> None:

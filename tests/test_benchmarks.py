@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks import reads
 from benchmarks.base import Base
-from benchmarks.runner import Bench
+from benchmarks.runner import Bench, Load, read_load
 from tests import services
 
 
@@ -32,9 +33,23 @@ def test_an_earlier_commit_is_started_as_it_started_itself(tmp_path: Path) -> No
     assert later == "-m gatewayz.run.web --workers 2"
 
 
+WRK = """  2 threads and 32 connections
+  Latency Distribution
+     50%  812.00us
+     99%    1.25s
+  40213 requests in 5.05s, 300.11MB read
+Requests/sec:   7962.97
+"""
+
+
+def test_what_wrk_writes_is_read() -> None:
+    assert read_load(WRK) == Load(requests=40_213, rate=7_962.97, p99=1_250.0)
+
+
 @pytest.mark.parametrize("is_compared", [True, False])
 def test_every_ratio_is_of_two_measured_figures(monkeypatch: pytest.MonkeyPatch, is_compared: bool) -> None:
-    server = SimpleNamespace(address=str, megabytes=lambda: [100.0, 90.0])
+    ticks = count(1.0)
+    server = SimpleNamespace(address=str, megabytes=lambda: [100.0, 90.0], processor_seconds=lambda: next(ticks))
 
     class Nothing:
         """A context without anything, whatever it is opened for."""
@@ -47,7 +62,7 @@ def test_every_ratio_is_of_two_measured_figures(monkeypatch: pytest.MonkeyPatch,
 
     bench = Bench(Path("/nonexistent"), seconds=1, rounds=2)
     monkeypatch.setattr(bench, "nginx", Nothing)
-    monkeypatch.setattr(bench, "wrk", lambda *_, **__: (1_000.0, 2.0))
+    monkeypatch.setattr(bench, "wrk", lambda *_, **__: Load(requests=1_000, rate=1_000.0, p99=2.0))
     for name in ("ours", "fastapi", "naive_drf", "earlier", "redis", "frozen", "exporting", "administrating"):
         monkeypatch.setattr(reads, name, Nothing)
     for name in ("publishing", "open_streams"):
