@@ -92,11 +92,11 @@ class Bench:
 
     def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0) -> Load:
         """Send as many requests as the server answers."""
-        command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--latency", *options, address]
+        command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "30s", "--latency"]
+        command += [*options, address]
         output = subprocess.run(
             command, env=os.environ | {"START": str(start)}, capture_output=True, text=True, check=True
         ).stdout
-        time.sleep(1)  # a slow server still has requests in its queue, and would take time from the next one
         if "Non-2xx" in output or "Socket errors" in output:
             raise SystemExit(f"{address} answered with errors:\n{output}")
         return read_load(output)
@@ -107,6 +107,7 @@ class Bench:
         load = self.wrk(server.address(path), *options, start=start)
         self.costs[name].append((server.processor_seconds() - before) * 1e6 / load.requests)
         self.figures[name].append(load.rate)
+        server.wait_until_idle()  # a slow one still has requests in its queue, and would take time from the next one
         say(f"{name}: {load.rate:,.0f}/s, {self.costs[name][-1]:,.0f} us")
 
     def measure_p99(self, name: str, server: Server, path: str) -> None:

@@ -49,7 +49,12 @@ def test_what_wrk_writes_is_read() -> None:
 @pytest.mark.parametrize("is_compared", [True, False])
 def test_every_ratio_is_of_two_measured_figures(monkeypatch: pytest.MonkeyPatch, is_compared: bool) -> None:
     ticks = count(1.0)
-    server = SimpleNamespace(address=str, megabytes=lambda: [100.0, 90.0], processor_seconds=lambda: next(ticks))
+    server = SimpleNamespace(
+        address=str,
+        megabytes=lambda: [100.0, 90.0],
+        processor_seconds=lambda: next(ticks),
+        wait_until_idle=lambda: None,
+    )
 
     class Nothing:
         """A context without anything, whatever it is opened for."""
