@@ -54,8 +54,8 @@ ledger-requests: $(VENV)/dev.stamp  ## make the list of requests again, from the
 
 bench: bench-reads bench-sync  ## both benchmarks, one after the other
 
-bench-reads: $(VENV)/bench.stamp  ## how fast reads are, against nginx, FastAPI and DRF (needs wrk and nginx)
-	@$(BIN)/python -m benchmarks.reads $(BENCH_OPTIONS)
+bench-reads: $(VENV)/dev.stamp $(VENV)/bench.stamp  ## how fast reads are, against nginx and others (needs wrk, nginx; BASE=<commit>)
+	@$(BIN)/python -m benchmarks.reads $(if $(BASE),--base $(BASE)) $(BENCH_OPTIONS)
 
 bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DATABASE_URL= for PostgreSQL)
 	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)

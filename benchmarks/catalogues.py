@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -23,11 +24,13 @@ Json = Any
 
 
 def set_up(database: str, **environment: str) -> None:
+    """Set Django up for a SQLite file, or for the address of another database."""
+    is_address = "://" in database
     os.environ.update(
         SECRET_KEY="only-for-this-benchmark" * 3,
         ENV_FILE=os.devnull,
-        DATA_DIR=os.path.dirname(os.path.abspath(database)),
-        DATABASE_URL=f"sqlite:///{os.path.abspath(database)}",
+        DATA_DIR=tempfile.gettempdir() if is_address else os.path.dirname(os.path.abspath(database)),
+        DATABASE_URL=database if is_address else f"sqlite:///{os.path.abspath(database)}",
         DJANGO_SETTINGS_MODULE="gatewayz.settings",
         LOG_LEVEL="error",
         **environment,
@@ -103,6 +106,17 @@ def write_documents(path: str) -> None:
         file.writelines(orjson.dumps(offer) + b"\n" for offer in shown)
 
 
+def logged_in() -> str:
+    """Return the key of a new session of an administrator."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    user, _ = User.objects.get_or_create(username="bench", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user)
+    return str(client.session.session_key)
+
+
 def publish_again_and_again(every_seconds: float) -> None:
     is_stopped = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), is_stopped.set()), daemon=True).start()
@@ -154,11 +168,14 @@ def main() -> None:
     parser.add_argument("database")
     parser.add_argument("offers", type=int, nargs="?", default=0)
     parser.add_argument("--write", metavar="FILE", help="write its documents, a line each")
+    parser.add_argument("--log-in", action="store_true", help="write the session key of an administrator")
     parser.add_argument("--publish-every", type=float, metavar="SECONDS")
     options = parser.parse_args()
     set_up(options.database)
     if options.write:
         write_documents(options.write)
+    elif options.log_in:
+        sys.stdout.write(f"{logged_in()}\n")
     elif options.publish_every:
         publish_again_and_again(options.publish_every)
     else:

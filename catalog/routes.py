@@ -7,13 +7,14 @@ the filter set of its parameters, and whether its answers may be cached.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, ItemsView, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
+from urllib.parse import parse_qsl
 
-from django.core.exceptions import SuspiciousOperation
-from django.http import QueryDict
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.urls import URLPattern, URLResolver
 from django.utils.encoding import repercent_broken_unicode
 
@@ -184,9 +185,35 @@ class CatalogQuestion:
 
 def _filters(filterset: type[SelectionFilterSet], query: str) -> SelectionFilterSet | None:
     try:
-        return filterset(QueryDict(query.encode("latin-1")))
-    except (InvalidParameters, SuspiciousOperation, UnicodeError):
+        return filterset(Texts.of(query))
+    except (InvalidParameters, TooManyFieldsSent, UnicodeError):
         return None
+
+
+class Texts(dict[str, list[str]]):
+    """The parameters of a query string, as `QueryDict` reads them, in a third of its time."""
+
+    @classmethod
+    def of(cls, query: str) -> Self:
+        """Read a query whose characters are bytes. Raise TooManyFieldsSent."""
+        if query.count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            raise TooManyFieldsSent
+        texts = cls()
+        for name, value in parse_qsl(_decoded(query), keep_blank_values=True):
+            texts.setdefault(name, []).append(value)
+        return texts
+
+    def lists(self) -> ItemsView[str, list[str]]:
+        return self.items()
+
+
+def _decoded(query: str) -> str:
+    if query.isascii():
+        return query
+    try:
+        return query.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return query
 
 
 def declared_endpoint(view: Any, *, method: str = "get") -> Endpoint | None:

@@ -42,7 +42,7 @@ from front.replies import (
     Wait,
 )
 from front.requests import Request
-from front.response_cache import CachedAnswer, CacheKey, Found, Head, RequestKey, ResponseCache, Variant
+from front.response_cache import CachedAnswer, CacheKey, CommonHeaders, Found, Head, RequestKey, ResponseCache, Variant
 from front.routes import Address, Limit, Question, Resource, Routes
 from front.security import Security, host_of
 from front.streams import Revisions
@@ -84,6 +84,7 @@ class Front:
         self._keys = keys
         self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
+        self._headers_for_all = lru_cache(maxsize=256)(self._with_headers_for_all)
         self._cache = ResponseCache(None, most_bytes=self._most_bytes)
         self.limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
@@ -275,8 +276,10 @@ class Front:
 
     def _cached_answer(self, headers: Headers, body: bytes | LargeBody) -> CachedAnswer:
         """Return an answer with the headers that it has for every client. Such answers are never for the admin."""
-        everywhere = [*self._security.headers(is_secure=True), *cors.ANSWER]
-        return CachedAnswer(_with_defaults(headers, everywhere), body)
+        return CachedAnswer(self._headers_for_all(tuple(headers)), body)
+
+    def _with_headers_for_all(self, headers: CommonHeaders) -> CommonHeaders:
+        return (*_with_defaults(headers, [*self._security.headers(is_secure=True), *cors.ANSWER]),)
 
     def _keep(self, exchange: Exchange, asked: _Asked, answer: CachedAnswer, *, source: Source) -> Reply:
         """Cache an answer, and find it by this literal request from now on."""
@@ -428,9 +431,10 @@ _PAGED = frozenset({"GET", "HEAD"})
 """The methods whose errors are pages at the addresses of pages."""
 
 
-def _with_defaults(headers: Headers, defaults: Iterable[tuple[str, str]]) -> Headers:
-    names = {name.lower() for name, _ in headers}
-    return [*headers, *(header for header in defaults if header[0].lower() not in names)]
+def _with_defaults(headers: Iterable[tuple[str, str]], defaults: Iterable[tuple[str, str]]) -> Headers:
+    found = [*headers]
+    names = {name.lower() for name, _ in found}
+    return [*found, *(header for header in defaults if header[0].lower() not in names)]
 
 
 def _lane_of(request: Request) -> Lane:

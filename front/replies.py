@@ -89,8 +89,12 @@ Decision = Reply | Later | Wait | Stream
 
 def head_of(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
     """Return a status line and headers in their wire format, without the empty line at the end."""
-    lines = [f"HTTP/1.1 {status} {phrase(status)}", *(f"{name.lower()}: {value}" for name, value in headers), ""]
-    return "\r\n".join(lines).encode("latin-1")
+    return f"HTTP/1.1 {status} {phrase(status)}\r\n".encode() + lines_of(headers)
+
+
+def lines_of(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return headers in their wire format."""
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in headers]).encode("latin-1")
 
 
 def phrase(status: int) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from threading import Lock
 from typing import NamedTuple
 
 import brotli
 
 from front.large_bodies import LargeBody
-from front.replies import Headers, head_of
+from front.replies import Headers, head_of, lines_of
 
 RequestKey = tuple[str, ...]
 """The literal request: all parts of it that an answer may depend on."""
@@ -35,8 +36,14 @@ OVERHEAD_BYTES = 2_000
 """The memory of an answer in addition to its bytes: headers, keys and Python's objects."""
 QUICK_BYTES = 150_000
 """Up to this size, a body is compressed within 1.5 ms."""
+_OF_THE_BODY = ("content-", "allow")
+"""The beginnings of the names of headers that an answer without a body does not have."""
 MOST_REQUEST_KEYS = 16
 """The most request keys of one cache key. Without a limit, a client could fill the memory with spellings."""
+
+
+CommonHeaders = tuple[tuple[str, str], ...]
+"""Headers that many answers have. Their wire format is made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,14 @@ class Head:
     """The same in wire format."""
 
     @classmethod
-    def of(cls, status: int, headers: Headers) -> Head:
-        return cls(headers, head_of(status, headers))
+    def of(cls, status: int, common: CommonHeaders, own: Headers) -> Head:
+        return cls([*common, *own], _head_of(status, common) + lines_of(own))
 
 
-@dataclass(frozen=True, slots=True)
+_head_of = lru_cache(maxsize=256)(head_of)
+
+
+@dataclass(frozen=True)
 class Variant:
     """An answer in one encoding."""
 
@@ -60,7 +70,12 @@ class Variant:
     """A LargeBody is decompressed piece by piece while it is sent."""
     etag: str
     whole: Head
-    not_modified: Head
+
+    @cached_property
+    def not_modified(self) -> Head:
+        """Made when a client first asks whether its copy is still right, which happens to few answers."""
+        headers = self.whole.headers
+        return Head.of(304, (), [header for header in headers if not header[0].lower().startswith(_OF_THE_BODY)])
 
     def matches(self, if_none_match: str) -> bool:
         """Whether the client's copy, by its `If-None-Match`, is this variant."""
@@ -83,8 +98,8 @@ class CachedAnswer:
 
     __slots__ = ("_body", "_headers", "_variants", "counted_size", "request_keys")
 
-    def __init__(self, headers: Headers, body: bytes | LargeBody) -> None:
-        self._headers = [header for header in headers if header[0].lower() not in {"content-length", "vary"}]
+    def __init__(self, headers: Iterable[tuple[str, str]], body: bytes | LargeBody) -> None:
+        self._headers = _common(tuple(headers))
         # A copy: the bytes that orjson returns have up to 16 KB of reserve, which `size` would not count.
         self._body = memoryview(body).tobytes() if isinstance(body, bytes) else body
         self._variants: dict[str, Variant] = {}
@@ -95,10 +110,11 @@ class CachedAnswer:
 
     @property
     def size(self) -> int:
-        variants = list(self._variants.values())  # a copy: another thread may add one
-        bodies = {id(body): _stored_bytes(body) for body in (self._body, *(variant.body for variant in variants))}
-        texts = sum(len(text) for request_key in self.request_keys for text in request_key)
-        return sum(bodies.values()) + texts + OVERHEAD_BYTES * (len(bodies) + len(self.request_keys))
+        size = _stored_bytes(self._body) + OVERHEAD_BYTES + sum(map(_size_of, self.request_keys))
+        for variant in list(self._variants.values()):  # a copy: another thread may add one
+            if variant.body is not self._body:
+                size += _stored_bytes(variant.body) + OVERHEAD_BYTES
+        return size
 
     def is_at_hand(self, encoding: str) -> bool:
         """Whether `variant` returns at once: it was made before, or it is quickly made."""
@@ -114,15 +130,15 @@ class CachedAnswer:
         digest = body.digest if isinstance(body, LargeBody) else hashlib.sha256(body).hexdigest()
         length = body.length if isinstance(body, LargeBody) else len(body)
         etag = f'"{digest[:32]}"'
-        described = [("ETag", etag), ("Vary", "Accept-Encoding")]
-        encoded = [("Content-Encoding", encoding)] if encoding != "identity" else []
-        not_modified = [header for header in self._headers if not header[0].lower().startswith(("content-", "allow"))]
-        return Variant(
-            body=body,
-            etag=etag,
-            whole=Head.of(200, [*self._headers, *described, *encoded, ("Content-Length", str(length))]),
-            not_modified=Head.of(304, [*not_modified, *described]),
-        )
+        own = [("ETag", etag), ("Vary", "Accept-Encoding"), ("Content-Length", str(length))]
+        if encoding != "identity":
+            own.insert(2, ("Content-Encoding", encoding))
+        return Variant(body=body, etag=etag, whole=Head.of(200, self._headers, own))
+
+
+@lru_cache(maxsize=256)
+def _common(headers: CommonHeaders) -> CommonHeaders:
+    return tuple(header for header in headers if header[0].lower() not in {"content-length", "vary"})
 
 
 def _encoded(body: bytes | LargeBody, encoding: str) -> bytes | LargeBody:
@@ -131,6 +147,10 @@ def _encoded(body: bytes | LargeBody, encoding: str) -> bytes | LargeBody:
     if encoding == "identity":
         return body
     return body.compressed if encoding == "br" else body.gzipped()
+
+
+def _size_of(request_key: RequestKey) -> int:
+    return OVERHEAD_BYTES + sum(map(len, request_key))
 
 
 def _stored_bytes(body: bytes | LargeBody) -> int:
@@ -175,14 +195,14 @@ class ResponseCache:
             previous = self._answers.get(cache_key)
             if previous is not None and previous is not answer:
                 self._evict(cache_key)
-            if answer.size * 4 > self._most_bytes:
+            size = answer.size
+            if size * 4 > self._most_bytes:
                 return
-            is_new = request_key not in self._by_request_key and len(answer.request_keys) < MOST_REQUEST_KEYS
-            if is_new:
+            if request_key not in self._by_request_key and len(answer.request_keys) < MOST_REQUEST_KEYS:
                 answer.request_keys.append(request_key)
                 self._by_request_key[request_key] = cache_key, found
+                size += _size_of(request_key)
             self._answers[cache_key] = answer
-            size = answer.size
             self.size += size - answer.counted_size
             answer.counted_size = size
             while self.size > self._most_bytes:

@@ -80,6 +80,7 @@ def models(
     provider: str | None = None,
     model_type: str | None = None,
     tags: str | None = None,
+    q: str | None = None,
     sort: str = "id",
     limit: int = Query(250, ge=1, le=1000),
     offset: int = Query(0, ge=0),
@@ -95,6 +96,9 @@ def models(
     if tags is not None:
         wanted = set(tags.split(","))
         found = [offer for offer in found if wanted.issubset(value(offer, "tags"))]
+    if q is not None:
+        text = q.lower()
+        found = [offer for offer in found if text in value(offer, "id").lower() or text in value(offer, "name").lower()]
     if sort != "id":
         name = sort.removeprefix("-")
         found = sorted(found, key=lambda offer: value(offer, name).casefold(), reverse=sort.startswith("-"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from catalog.pricing import money
 from front.answers import Answer, Headers
 
 Json = Any
+_iso = lru_cache(maxsize=8)(dates.iso)
 
 COMBINED_NOTE = registry.combined_note(registry.GATEWAYS.values())
 
@@ -118,7 +120,7 @@ def _headers(content_type: str, cache_control: str, more: Headers) -> Headers:
 
 
 def _stamp(snapshot: Snapshot) -> dict[str, Json]:
-    return {"revision": snapshot.revision, "timestamp": dates.iso(snapshot.published_at)}
+    return {"revision": snapshot.revision, "timestamp": _iso(snapshot.published_at)}
 
 
 def _amount(value: object) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar, Self
-from urllib.parse import urlencode
+from functools import cache, cached_property
+from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import quote_plus
 
 import django_filters
-from django.http import QueryDict
 
 from access.redaction import without_keys
 from catalog.memory.selection import Selection
@@ -48,6 +47,16 @@ class UnknownName(ParameterProblem):
         return f'{unknown} "{self.parameter}"{separator}{rest}'
 
 
+class Sent(Protocol):
+    """The parameters of a request: what `QueryDict` has, and a quicker class of `catalog.routes`."""
+
+    def lists(self) -> Iterable[tuple[str, Sequence[str]]]:
+        """Return each name with all its values."""
+        ...
+
+    def __contains__(self, name: object, /) -> bool: ...
+
+
 class InvalidParameters(Exception):
     def __init__(self, problems: Sequence[ParameterProblem], *, unlisted: int = 0) -> None:
         self.problems = problems[:MOST_PROBLEMS]
@@ -66,23 +75,25 @@ class SelectionFilterSet(django_filters.FilterSet):
     depending: ClassVar[tuple[str, ...]] = ()
     """The parameters whose default depends on others."""
 
-    def __init__(self, data: QueryDict) -> None:
-        self.values: dict[str, Any] = {name: parameter.default for name, parameter in self.parameters().items()}
+    def __init__(self, data: Sent) -> None:
+        declared = self._declared()
+        self.values: dict[str, Any] = declared.defaults.copy()
         problems: list[ParameterProblem] = []
         for name, texts in data.lists():
             self._read(name, texts, problems)
-        for name, parameter in self.parameters().items():
-            if parameter.required and name not in data:
+        for name in declared.required:
+            if name not in data:
                 problems.append(ParameterProblem(name, "", "is required"))
         for name in self.depending:
             if name not in data:
                 self.values[name] = self.default(name)
         if problems := problems or list(self.contradictions()):
             raise InvalidParameters(problems)
+        self._given = [name for name in declared.defaults if name in data or name in self.depending]
 
     def contradictions(self) -> Iterator[ParameterProblem]:
         """Yield the problems of parameters that are valid alone but not together, here ranges with swapped ends."""
-        for low, high in _ranges(tuple(self.parameters())):
+        for low, high in self._declared().ranges:
             least, most = self.values[low], self.values[high]
             if least is not None and most is not None and least > most:
                 for name, reason in ((low, f"must not be above {high}"), (high, f"must not be below {low}")):
@@ -96,15 +107,21 @@ class SelectionFilterSet(django_filters.FilterSet):
         found: Mapping[str, Parameter] = cls.base_filters
         return found
 
+    @classmethod
+    def _declared(cls) -> _Declared:
+        filterset: Any = cls  # for mypy, the class of a class is not hashable
+        return _declared_by(filterset)
+
     def default(self, name: str) -> Any:
         """Return the value that applies if the parameter is missing, given the other parameters."""
         return self.parameters()[name].default
 
     def narrowed(self, selection: Selection, *, without: Collection[str] = ()) -> Selection:
         """Apply all parameters to the selection, except those in `without`."""
-        for name, value in self.values.items():
+        for name, parameter in self._declared().narrowing:
+            value = self.values[name]
             if value is not None and name not in without:
-                selection = self.parameters()[name].filter(selection, value)
+                selection = parameter.filter(selection, value)
         return selection
 
     def filters_on(self, facet: str) -> set[str]:
@@ -116,9 +133,23 @@ class SelectionFilterSet(django_filters.FilterSet):
 
         `changes` replace the values of these parameters.
         """
-        parameters, values = self.parameters(), (self.values | changes).items()
-        given = [(name, parameters[name].spelled(value)) for name, value in values if value != self.default(name)]
-        return urlencode(sorted(given))
+        pairs = self._pairs
+        if changes:
+            pairs = {name: pair for name, pair in pairs.items() if name not in changes} | self._pairs_of(changes)
+        return "&".join([pairs[name] for name in sorted(pairs)])
+
+    @cached_property
+    def _pairs(self) -> dict[str, str]:
+        return self._pairs_of({name: self.values[name] for name in self._given})
+
+    def _pairs_of(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return the pairs of a query string by name, without those that have their default value."""
+        parameters = self.parameters()
+        return {
+            name: f"{name}={quote_plus(parameters[name].spelled(value))}"
+            for name, value in values.items()
+            if value != self.default(name)
+        }
 
     def _read(self, name: str, texts: Sequence[str], problems: list[ParameterProblem]) -> None:
         parameter = self.parameters().get(name)
@@ -144,7 +175,27 @@ class SelectionFilterSet(django_filters.FilterSet):
         return f"unknown parameter{suggestion} This {takes}" if suggestion else f"unknown parameter; this {takes}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What follows from the declared parameters of a filter set, whatever is sent."""
+
+    defaults: dict[str, Any]
+    required: Sequence[str]
+    narrowing: Sequence[tuple[str, Parameter]]
+    ranges: Sequence[tuple[str, str]]
+
+
 @cache
+def _declared_by(filterset: type[SelectionFilterSet]) -> _Declared:
+    parameters = filterset.parameters()
+    return _Declared(
+        defaults={name: parameter.default for name, parameter in parameters.items()},
+        required=[name for name, parameter in parameters.items() if parameter.required],
+        narrowing=[(name, parameter) for name, parameter in parameters.items() if parameter.narrow is not None],
+        ranges=_ranges(tuple(parameters)),
+    )
+
+
 def _ranges(names: tuple[str, ...]) -> Sequence[tuple[str, str]]:
     """Return the pairs of parameters that are the two ends of one range."""
     ends = [(name, f"{name.removesuffix(low)}{high}") for name in names for low, high in _ENDS if name.endswith(low)]
@@ -163,7 +214,10 @@ def _cleaned(name: str, parameter: Parameter, value: str, problems: list[Paramet
             raise ValueError(f"must have at most {parameter.longest} characters")
         return parameter.parse(value)
     except ValueError as error:
-        problems.append(ParameterProblem.shown(name, value, str(error)))
+        if len(problems) < MOST_PROBLEMS:
+            problems.append(ParameterProblem.shown(name, value, str(error)))
+        else:  # it is only counted, and a suggestion for each of thousands of words would take seconds
+            problems.append(ParameterProblem(name, "", "is invalid"))
 
 
 def _shown(sent: str) -> str:

@@ -6,7 +6,7 @@ They are django-filter Filters without a model: they narrow a `Selection`, not a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,6 +32,7 @@ TEXT: Json = {
     "pattern": r"^[^\u0000\ufffd]*[^\s\u0000\ufffd][^\u0000\ufffd]*$",
 }
 """Text that is not blank and has no character that every parameter refuses."""
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+")
 _CHANGE_CURSOR = "[1-9][0-9]{0,14}-[1-9][0-9]{0,14}"  # no change has revision 0 or offer 0, so no answer contains them
 
 
@@ -85,10 +86,29 @@ class Parameter(django_filters.Filter):
 
 def _one_of(choices: Iterable[str], value: str) -> str:
     """Return the choice that a text means, ignoring case. Raise ValueError if there is none."""
-    known = {choice.casefold(): choice for choice in choices}
+    return _chosen(_folded(choices), value)
+
+
+def _folded(choices: Iterable[str]) -> Mapping[str, str]:
+    return {choice.casefold(): choice for choice in choices}
+
+
+def _chosen(known: Mapping[str, str], value: str) -> str:
+    """Return what `known` has for a text, ignoring case. Raise ValueError if it has nothing."""
     if (found := known.get(value.casefold())) is None:
-        raise ValueError(f"must be one of {', '.join(known.values())}{did_you_mean(value, known.values())}")
+        raise _NoChoice(value, known.values())
     return found
+
+
+class _NoChoice(ValueError):
+    """A text is none of the choices. Its message is made when it is read, because the suggestion takes long."""
+
+    def __init__(self, value: str, choices: Collection[str]) -> None:
+        super().__init__(value)
+        self.value, self.choices = value, choices
+
+    def __str__(self) -> str:
+        return f"must be one of {', '.join(self.choices)}{did_you_mean(self.value, self.choices)}"
 
 
 class Word(Parameter):
@@ -112,9 +132,10 @@ class OneOf(Parameter):
         super().__init__(label, **options)
         self.choices = tuple(choices)
         self.default = default
+        self._known = _folded(self.choices)
 
     def parse(self, value: str) -> str:
-        return _one_of(self.choices, value)
+        return _chosen(self._known, value)
 
     def openapi(self) -> Json:
         return {"type": "string", "enum": list(self.choices), "default": self.default}
@@ -126,7 +147,7 @@ class WholeNumber(Parameter):
         self.least, self.most, self.default = least, most, default
 
     def parse(self, value: str) -> int:
-        if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
+        if not _WHOLE_NUMBER.fullmatch(value):
             raise ValueError("must be a whole number")
         # Python refuses to convert thousands of digits, so their number is checked first, without leading zeros.
         if len(value.lstrip("-0")) > len(str(self.most)) or not self.least <= int(value) <= self.most:
@@ -335,9 +356,10 @@ class AnyOf(Words):
     def __init__(self, label: str, *, choices: Iterable[str], **options: Any) -> None:
         super().__init__(label, **options)
         self.choices = tuple(choices)
+        self._known = _folded(self.choices)
 
     def parse(self, value: str) -> str:
-        return _one_of(self.choices, value)
+        return _chosen(self._known, value)
 
     def openapi(self) -> Json:
         return {"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(self.choices)}}

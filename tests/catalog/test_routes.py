@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.memory.selection import Selection
 from catalog.parameters.offer_filters import OfferFilterSet
+from catalog.routes import Texts
 from tests.catalog.asking import canonical_query
 from tests.factories import offer_record, served_row, snapshot_of
 
@@ -49,6 +50,16 @@ def test_one_question_has_one_wording_however_it_is_asked(wordings: list[str], q
 )
 def test_what_django_alone_answers_is_no_question(path: str, query: str) -> None:
     assert canonical_query(path, query) is None
+
+
+PARTS = st.sampled_from([*"aZ=&+;%", "%20", "%C3%A9", "%ff", "%2", "\xc3\xa9", "\xff", "\x00"]) | st.text(
+    st.characters(max_codepoint=255), max_size=2
+)
+
+
+@given(st.lists(PARTS, max_size=12).map("".join))
+def test_a_query_string_is_read_as_by_django(query: str) -> None:
+    assert Texts.of(query) == dict(QueryDict(query.encode("latin-1")).lists())
 
 
 @given(

@@ -22,7 +22,8 @@ from catalog.memory.index import Index
 from catalog.memory.rows import FACETS, Row
 from catalog.memory.selection import SORTS, Selection
 from catalog.normalize import dates
-from catalog.parameters.filterset import InvalidParameters
+from catalog.parameters import kinds
+from catalog.parameters.filterset import MOST_PROBLEMS, InvalidParameters
 from catalog.parameters.offer_filters import NarrowingFilterSet, OfferFilterSet
 from catalog.parameters.pages import page_of
 from catalog.pricing import meters, money
@@ -499,6 +500,28 @@ def test_only_the_order_by_id_has_a_next_cursor() -> None:
     }
 
     assert [sort for sort, found in has_cursor.items() if found] == ["id"]
+
+
+# --- many mistakes ---------------------------------------------------------------------------------------------------
+
+
+def test_thousands_of_wrong_words_are_counted_but_only_those_that_are_listed_get_a_suggestion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suggested: list[str] = []
+
+    def suggest(word: str, known: Iterable[str]) -> str:
+        suggested.append(word)
+        return "; or what?"
+
+    monkeypatch.setattr(kinds, "did_you_mean", suggest)
+
+    with pytest.raises(InvalidParameters) as raised:
+        read({"fields": ",".join(f"wrong{number}" for number in range(8_000)), "sort": "wrong"})
+
+    assert (len(raised.value.problems), raised.value.unlisted) == (MOST_PROBLEMS, 8_001 - MOST_PROBLEMS)
+    assert all(problem.reason.endswith("; or what?") for problem in raised.value.problems)
+    assert len(suggested) == MOST_PROBLEMS
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------
