@@ -34,6 +34,8 @@ def main() -> int:
     parser.add_argument("--unix-socket", default="", help="the path of a unix socket, instead of host and port")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
+    if options.workers < 1:
+        parser.error("--workers must be at least 1")
     allow_many_connections()
     try:
         with listening(host=options.host, port=options.port, path=options.unix_socket) as sockets:

@@ -102,32 +102,35 @@ class Worker:
 class Signals:
     """Which signals have come. `look_here` becomes readable with each one, and when a child ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_here: socket.socket) -> None:
+        self.look_here = look_here
         self.ends = 0
         self.restarts = False
-        self.look_here, self._wake = socket.socketpair()
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take signals for as long as this context lasts."""
-        with self.look_here, self._wake:
-            self.look_here.setblocking(False)
-            self._wake.setblocking(False)
-            before = signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
-            numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-            handlers = {number: signal.signal(number, self._take) for number in numbers}
-            try:
-                yield
-            finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
-                signal.set_wakeup_fd(before)
-
-    def _take(self, number: int, _: object) -> None:
+    def take(self, number: int, _: object) -> None:
         if number == signal.SIGHUP:
             self.restarts = True
         elif number != signal.SIGCHLD:
             self.ends += 1
+
+
+@contextmanager
+def taken_signals() -> Iterator[Signals]:
+    """Take signals for as long as this context lasts."""
+    look_here, wake = socket.socketpair()
+    with look_here, wake:
+        look_here.setblocking(False)
+        wake.setblocking(False)
+        signals = Signals(look_here)
+        before = signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+        handlers = {number: signal.signal(number, signals.take) for number in numbers}
+        try:
+            yield signals
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before)
 
 
 class Workers:
@@ -136,7 +139,6 @@ class Workers:
         self._sockets = sockets
         self._count = count
         self._say = say
-        self._signals = Signals()
         self._running: list[Worker] = []
         """Those that should go on."""
         self._ending: list[Worker] = []
@@ -150,20 +152,25 @@ class Workers:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises CannotStart."""
-        with self._signals.listening():
+        with taken_signals() as signals:
             try:
-                while not self._signals.ends:
-                    self._look_after(now=time.monotonic())
-                    self._wait()
+                while not signals.ends:
+                    if signals.restarts:
+                        signals.restarts = False
+                        self.restart()
+                    self.look_after(now=time.monotonic())
+                    self._wait(signals)
             finally:
-                self._end()
+                self._end(signals)
 
     # --- decisions, in the order of a round --------------------------------------------------------------------------
-    def _look_after(self, *, now: float) -> None:
-        if self._signals.restarts:
-            self._signals.restarts = False
-            self._old = list(self._running)
-            self._say(f"restarting {len(self._old)} workers, one after the other")
+    def restart(self) -> None:
+        """Replace all processes from the next round on."""
+        self._old = list(self._running)
+        self._say(f"restarting {len(self._old)} workers, one after the other")
+
+    def look_after(self, *, now: float) -> None:
+        """Start, replace and end processes as the reports and the time require. Raises CannotStart."""
         self._listen(now=now)
         self._bury(now=now)
         self._kill_silent(now=now)
@@ -256,29 +263,29 @@ class Workers:
                 self._postpone_start(f"no worker can be started: {error.strerror}", lived_seconds=0.0, now=now)
 
     # --- waiting and ending ------------------------------------------------------------------------------------------
-    def _wait(self) -> None:
+    def _wait(self, signals: Signals) -> None:
         """Wait for a signal, a report or the end of a process, or for a moment."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self._signals.look_here, selectors.EVENT_READ)
+            selector.register(signals.look_here, selectors.EVENT_READ)
             for worker in self._running:
                 if worker.process.poll() is None:
                     selector.register(worker.link, selectors.EVENT_READ)
             selector.select(LOOK_SECONDS)
         with suppress(BlockingIOError):
-            self._signals.look_here.recv(4_096)
+            signals.look_here.recv(4_096)
 
-    def _end(self) -> None:
+    def _end(self, signals: Signals) -> None:
         """Accept nothing more, and return when all processes have ended."""
         for listening in self._sockets:
             listening.close()
-        asked = self._signals.ends
+        asked = signals.ends
         for worker in [*self._running]:
             self._let_end(worker, now=time.monotonic())
         while self._ending:
-            if self._signals.ends > asked:
+            if signals.ends > asked:
                 for worker in self._ending:
                     worker.kill()
             self._kill_silent(now=time.monotonic())
             self._bury(now=time.monotonic())
             if self._ending:
-                self._wait()
+                self._wait(signals)
