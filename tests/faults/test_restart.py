@@ -1,13 +1,14 @@
 """Web servers that are restarted, stopped and killed while clients use them: real processes on a real socket.
 
 No request is lost. The clients do what HTTP asks of them: they send nothing more on a connection that was announced to
-be closed. They do not try again.
+be closed, or that is closed already. They do not try again.
 """
 
 from __future__ import annotations
 
 import http.client
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -188,6 +189,8 @@ class Readers:
                 if self.is_over.is_set():
                     return
                 address = ADDRESSES[turn % len(ADDRESSES)].format(turn)
+                if client.sock is not None and select.select([client.sock], [], [], 0)[0]:
+                    client.close()  # the server has closed it, because this client was idle for too long
                 client.request("GET", address)
                 response = client.getresponse()
                 body = response.read()
