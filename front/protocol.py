@@ -74,6 +74,8 @@ class FrontProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         _sweep_regularly(self.server_state, self.loop)
+        if self._shell.revisions.is_draining:
+            self.shutdown()  # it was accepted a moment before the process stopped accepting
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

@@ -696,6 +696,16 @@ def test_a_request_for_django_on_an_idle_connection_is_answered_when_the_process
     ours.join()
 
 
+def test_a_connection_that_is_accepted_at_that_moment_is_answered_and_closed(ours: Served) -> None:
+    ours.loop.call_soon_threadsafe(ours.revisions.drain)
+    ours.ask_until(lambda: ours.revisions.is_draining)
+    idle, client = ours.connect(), ours.connect()
+    got = client.ask("/quick")
+    assert (got.status, got["connection"]) == (200, "close")
+    assert client.is_closed
+    assert idle.is_closed
+
+
 # --- uvicorn ---------------------------------------------------------------------------------------------------------
 def test_uvicorn_is_the_version_that_our_protocol_extends() -> None:
     """If this fails, read the changes of both classes, compare them with `front/protocol.py`, and update the digest."""

@@ -30,7 +30,7 @@ from gatewayz.run.supervisor import Address, Refusal, choose_commands
 from tests import clock
 from tests.services import find_free_port
 
-ALL_PROCESSES = 1 + 3 + 3 + 1  # supervisor; web, its worker and Python's tracker; worker and its pool of two; beat
+ALL_PROCESSES = 1 + 2 + 3 + 1  # supervisor; web and its worker; worker and its pool of two; beat
 READY = "Ctrl-C stops everything"
 
 
