@@ -191,7 +191,7 @@ def _declared_by(filterset: type[SelectionFilterSet]) -> _Declared:
     return _Declared(
         defaults={name: parameter.default for name, parameter in parameters.items()},
         required=[name for name, parameter in parameters.items() if parameter.required],
-        narrowing=[(name, parameter) for name, parameter in parameters.items() if parameter.narrow is not None],
+        narrowing=[(name, parameter) for name, parameter in parameters.items() if parameter.narrows],
         ranges=_ranges(tuple(parameters)),
     )
 

@@ -66,6 +66,11 @@ class Parameter(django_filters.Filter):
         self.is_filled_in = is_filled_in or required
         """Whether the docs page begins with the example: only if it goes with all other values."""
 
+    @property
+    def narrows(self) -> bool:
+        """Whether the value narrows a selection."""
+        return self.narrow is not None
+
     def parse(self, value: str) -> Any:
         """Parse a text. Raise ValueError with a reason that continues a sentence after the parameter's name."""
         return value

@@ -72,6 +72,7 @@ def _shortened(part: re.Match[str]) -> str:
     return "" if part["space"] is None else " "
 
 
+@cache
 def addresses() -> Mapping[str, str]:
     """Return the addresses by the name without its ending: what templates need."""
     return {Path(name).stem.replace(".min", "").replace("-", "_"): each.address for name, each in assets().items()}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 
-from catalog import registry
 from catalog.memory.sellers import Seller
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
@@ -87,9 +87,13 @@ def frame(*, current: str, title: str, description: str) -> View:
     }
 
 
-def notices(sellers: Mapping[str, Seller], about: Sequence[str] | None = None) -> list[View]:
+def notices(sellers: Mapping[str, Seller], about: Sequence[str] | None = None) -> Sequence[View]:
     """Return what readers must know before they believe a price: which gateways are not as fresh as they should be."""
-    concerned = [seller for slug, seller in sellers.items() if about is None or slug in about]
+    return _notices(tuple(seller for slug, seller in sellers.items() if about is None or slug in about))
+
+
+@lru_cache(maxsize=256)
+def _notices(concerned: tuple[Seller, ...]) -> Sequence[View]:
     found = [notice for seller in concerned if (notice := _notice(seller)) is not None]
     return [*found, *_bundled(concerned)]
 
@@ -130,7 +134,3 @@ def _checked(sellers: Mapping[str, Seller]) -> View | None:
     """Return when a gateway was last read."""
     read: list[datetime] = [seller.last_success_at for seller in sellers.values() if seller.last_success_at]
     return figures.moment_view(max(read)) if read else None
-
-
-def gateways_in_order() -> list[str]:
-    return list(registry.GATEWAYS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,9 +19,10 @@ from catalog.parameters.endpoints import Query
 from catalog.records import ModelType
 from catalog.web import figures, listing
 from catalog.web.layout import page_answer
-from catalog.web.listing import Asked, Listed
+from catalog.web.listing import Asked, Entry, Listed
 from catalog.web.parameters import KNOWN, ListFilterSet
 from catalog.web.standing import standing_of
+from catalog.web.templates import part, render_part
 from front.answers import Answer
 
 View = dict[str, Any]
@@ -28,6 +30,8 @@ View = dict[str, Any]
 CONTEXTS = (32_768, 131_072, 200_000, 1_000_000)
 NEW_DAYS = 7
 NEAR_PAGES = 2
+MOST_RENDERED = 2_000
+"""The most rows that are kept as HTML, 3 MB."""
 _OWN_CONTROLS = frozenset(
     {
         "q",
@@ -44,7 +48,7 @@ _INDEXED = frozenset({"provider", "model_type", "price"})
 """Lists by one of these are worth an index of a search engine; others are too many."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListPage:
     """A request for a list."""
 
@@ -61,7 +65,7 @@ class ListPage:
     def filters(self) -> ListFilterSet:
         return self.asked.filters
 
-    @property
+    @cached_property
     def given(self) -> dict[str, Any]:
         """The filters that the reader chose."""
         return {
@@ -107,7 +111,8 @@ def list_answer(
         "q": filters.values["q"] or "",
         "action": page.query.path,
         "intents": intents(asked.snapshot),
-        "listed": {"rows": list(found.rows), "total": found.total},
+        "rows": _rows(asked.snapshot, found),
+        "total": found.total,
         "status": figures.counted(found.total, "offer" if asked.shows_offers else "model"),
         "order": ORDERS.get(filters.values["sort"], ""),
         "heads": _heads(page),
@@ -250,6 +255,26 @@ def _in_words(page: ListPage) -> str:
     return ", ".join(parts)
 
 
+@derived.Once
+def _rendered(snapshot: Snapshot, last: dict[Entry, str] | None) -> dict[Entry, str]:
+    """Rows that were rendered before. Most lists begin with the same models."""
+    return {}
+
+
+def _rows(snapshot: Snapshot, found: Listed) -> str:
+    """Return the rows of the table as HTML."""
+    rendered = _rendered(snapshot)
+    if len(rendered) > MOST_RENDERED:
+        rendered.clear()
+    rows = []
+    for entry in found.entries:
+        row = rendered.get(entry)
+        if row is None:
+            row = rendered[entry] = render_part("row.html", {"row": listing.view_of(snapshot, entry)})
+        rows.append(row)
+    return part("".join(rows))
+
+
 # --- the table -------------------------------------------------------------------------------------------------------
 ORDERS = {
     KNOWN: "sold at most gateways first, then newest",
@@ -315,8 +340,8 @@ def _pages(page: ListPage, found: Listed) -> View:
         "links": links if last > 1 else [],
         "next": page.address(page=found.page + 1) if found.page < last else "",
         "before": page.address(page=found.page - 1) if found.page > 1 else "",
-        "span": f"{found.first:,} to {found.last:,} of {found.total:,}" if found.rows else "",
-        "beyond": found.total > 0 and not found.rows,
+        "span": f"{found.first:,} to {found.last:,} of {found.total:,}" if found.entries else "",
+        "beyond": found.total > 0 and not found.entries,
         "first": page.address(page=1),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
@@ -14,7 +14,7 @@ from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.web import figures, offers, words
 from catalog.web.parameters import KNOWN, PAGE_ROWS, ListFilterSet, members_priced
-from catalog.web.standing import Known, Standing, standing_of
+from catalog.web.standing import Standing, standing_of
 
 View = dict[str, Any]
 
@@ -22,21 +22,33 @@ MOST_CHOICES = 8
 """The most values of a facet on a page. The rest are found by the search, or on a page of their own."""
 
 
+class Entry(NamedTuple):
+    """A row of a list, as positions. Equal entries of one snapshot are equal rows, so they are rendered once."""
+
+    lead: int
+    """The offer whose price the row shows."""
+    number: int = -1
+    """The number of the model; -1 for a row that is one offer."""
+    chosen: tuple[int, ...] = ()
+    """The offers of the model that were asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """The models or offers that a query selects."""
 
     total: int
-    rows: Sequence[View]
+    entries: Sequence[Entry]
+    """The rows of the page."""
     page: int
 
     @property
     def first(self) -> int:
-        return (self.page - 1) * PAGE_ROWS + 1 if self.rows else 0
+        return (self.page - 1) * PAGE_ROWS + 1 if self.entries else 0
 
     @property
     def last(self) -> int:
-        return self.first + len(self.rows) - 1 if self.rows else 0
+        return self.first + len(self.entries) - 1 if self.entries else 0
 
     @property
     def pages(self) -> int:
@@ -96,13 +108,11 @@ def listed(asked: Asked) -> Listed:
     page = filters.values["page"]
     offset = (page - 1) * PAGE_ROWS
     if asked.shows_offers:
-        rows = selection.snapshot.index.rows
         order = selection.positions if selection.sort != KNOWN else _known_offers(selection)
-        chosen = [rows[position] for position in islice(order, offset, offset + PAGE_ROWS)]
-        shown = [offers.offer_row(selection.snapshot, row) for row in chosen]
-        return Listed(total=len(selection), rows=shown, page=page)
-    total, models = _models(selection, standing_of(selection.snapshot), offset=offset)
-    return Listed(total=total, rows=[_row(selection, *found) for found in models], page=page)
+        chosen = islice(order, offset, offset + PAGE_ROWS)
+        return Listed(total=len(selection), entries=[Entry(position) for position in chosen], page=page)
+    total, entries = _models(selection, standing_of(selection.snapshot), offset=offset)
+    return Listed(total=total, entries=entries, page=page)
 
 
 def _known_offers(selection: Selection) -> Iterable[int]:
@@ -113,35 +123,39 @@ def _known_offers(selection: Selection) -> Iterable[int]:
         yield from (position for position in standing.models[number].positions if position in members)
 
 
-def _models(selection: Selection, standing: Standing, *, offset: int) -> tuple[int, list[tuple[Known, int]]]:
-    """Return how many models there are, and those of the page with the offer that leads each."""
+def _models(selection: Selection, standing: Standing, *, offset: int) -> tuple[int, list[Entry]]:
+    """Return how many models there are, and the rows of the page."""
     members = selection.members
     if selection.sort == KNOWN:
         numbers = standing.numbers(members)
-        models = [standing.models[number] for number in numbers[offset : offset + PAGE_ROWS]]
-        return len(numbers), [(model, _cheapest(model, members)) for model in models]
+        shown = numbers[offset : offset + PAGE_ROWS]
+        return len(numbers), [_entry(standing, number, members) for number in shown]
     led: dict[int, int] = {}
     for position in selection.positions:
         led.setdefault(standing.number_of[position], position)
         if len(led) == offset + PAGE_ROWS:
             break
     found = list(led.items())[offset:]
-    return standing.count(members), [(standing.models[number], position) for number, position in found]
+    return standing.count(members), [_entry(standing, number, members, lead=lead) for number, lead in found]
 
 
-def _cheapest(model: Known, members: BitMap) -> int:
-    return next(position for position in model.positions if position in members)
+def _entry(standing: Standing, number: int, members: BitMap, *, lead: int | None = None) -> Entry:
+    """Return the row of a model. It leads with its cheapest offer, unless the order leads with another."""
+    chosen = tuple(position for position in standing.models[number].positions if position in members)
+    return Entry(chosen[0] if lead is None else lead, number, chosen)
 
 
-def _row(selection: Selection, model: Known, lead: int) -> View:
-    snapshot = selection.snapshot
+def view_of(snapshot: Snapshot, entry: Entry) -> View:
+    """Return what a row shows."""
     rows = snapshot.index.rows
-    chosen = [rows[position] for position in model.positions if position in selection.members]
+    if entry.number < 0:
+        return offers.offer_row(snapshot, rows[entry.lead])
+    model = standing_of(snapshot).models[entry.number]
     return offers.list_row(
         snapshot,
-        rows[lead],
+        rows[entry.lead],
         head=rows[model.head],
-        rows=chosen,
+        rows=[rows[position] for position in entry.chosen],
         slug=model.slug,
         sold=f"{figures.counted(model.gateways, 'gateway')}, {figures.counted(len(model.positions), 'offer')}",
         since=model.since,

@@ -12,13 +12,12 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from django.http import QueryDict
 from pyroaring import BitMap
 
 from catalog import registry
 from catalog.memory.selection import RELEVANCE, Selection
 from catalog.parameters import filters
-from catalog.parameters.filterset import InvalidParameters, ParameterProblem, SelectionFilterSet
+from catalog.parameters.filterset import InvalidParameters, ParameterProblem, SelectionFilterSet, Sent
 from catalog.parameters.kinds import AnyOf, Ids, OneOf, Switch, WholeNumber, Word
 from catalog.parameters.offer_filters import NarrowingFilterSet
 from catalog.web import words
@@ -51,7 +50,7 @@ class Superfluous(InvalidParameters):
 class PageFilterSet(SelectionFilterSet):
     """The parameters of a page. Raise Superfluous if some are empty, or only follow the reader."""
 
-    def __init__(self, data: QueryDict) -> None:
+    def __init__(self, data: Sent) -> None:
         given = [(name, text) for name, texts in data.lists() for text in texts]
         kept = [(name, text) for name, text in given if text.strip() and not is_tracking(name)]
         if len(kept) < len(given):
@@ -70,6 +69,8 @@ class NoPageParameters(PageFilterSet):
 class Prices(AnyOf):
     """Several ways to be priced; an offer needs one of them."""
 
+    narrows = True
+
     def filter(self, selection: Selection, value: Iterable[str]) -> Selection:
         found = (members_priced(selection, each) for each in value)
         return replace(selection, members=selection.members & BitMap.union(BitMap(), *found))
@@ -82,7 +83,9 @@ def members_priced(selection: Selection, price: str) -> BitMap:
 
 
 class Moved(OneOf):
-    """Offers whose price fell or rose lately. The page narrows by it, because the index does not know it."""
+    """Offers whose price fell or rose lately, which no facet of the index knows."""
+
+    narrows = True
 
     def __init__(self, label: str) -> None:
         super().__init__(label, choices=("fell", "rose"), default="")

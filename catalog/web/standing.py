@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -48,6 +48,8 @@ class Known:
 class Standing:
     models: Sequence[Known]
     """In their order. Their places are their numbers."""
+    offers: int
+    """The number of all their offers."""
     alone: BitMap
     """The positions of offers that are the only one of their model."""
     number_of: array[int]
@@ -61,10 +63,12 @@ class Standing:
         number_of = self.number_of
         return len(positions) - len(several) + len({number_of[position] for position in several})
 
-    def numbers(self, positions: Iterable[int]) -> BitMap:
+    def numbers(self, positions: BitMap) -> BitMap:
         """Return the numbers of the models of these offers."""
+        if len(positions) == self.offers:
+            return BitMap(range(len(self.models)))
         number_of = self.number_of
-        return BitMap([number_of[position] for position in positions])
+        return BitMap(array("I", [number_of[position] for position in positions]))
 
 
 @derived.Once
@@ -86,7 +90,13 @@ def standing_of(snapshot: Snapshot, last: Standing | None) -> Standing:
         for position in model.positions:
             number_of[position] = number
     alone = BitMap(model.positions[0] for model in models if len(model.positions) == 1)
-    return Standing(models=models, alone=alone, number_of=number_of, costs=costs)
+    return Standing(
+        models=models,
+        offers=sum(len(model.positions) for model in models),
+        alone=alone,
+        number_of=number_of,
+        costs=costs,
+    )
 
 
 def slug_of(row: Row) -> str:

@@ -20,9 +20,19 @@ FOLDER = Path(__file__).parent / "html"
 
 def render(template: str, values: Mapping[str, Any]) -> bytes:
     """Return the page of the template (`models.html`) with these values, as UTF-8."""
+    return render_part(template, values).encode("utf-8", "replace")
+
+
+def render_part(template: str, values: Mapping[str, Any]) -> str:
+    """Return a part of a page as HTML."""
     # The engine escapes slashes too, which mean nothing in a text or between quotes. An escaped slash that somebody
     # wrote is not one any more: its `&` is escaped.
-    return _environment().render_template(template, **values).replace("&#x2f;", "/").encode("utf-8", "replace")
+    return _environment().render_template(template, **values).replace("&#x2f;", "/")
+
+
+def part(html: str) -> str:
+    """Return HTML that `render_part` made, so that another template takes it over as it is."""
+    return safe(html)
 
 
 @cache

@@ -30,6 +30,10 @@ def asked(snapshot: Snapshot, **query: Any) -> Asked:
     return Asked(snapshot, ListFilterSet(QueryDict(urlencode(query, doseq=True))))
 
 
+def rows_of(snapshot: Snapshot, **query: Any) -> list[Any]:
+    return [listing.view_of(snapshot, entry) for entry in listing.listed(asked(snapshot, **query)).entries]
+
+
 def models_by_hand(snapshot: Snapshot) -> dict[str, list[Any]]:
     models = defaultdict(list)
     for row in Selection.of(snapshot).rows:
@@ -49,11 +53,11 @@ def test_models_are_ordered_by_the_gateways_that_sell_them_then_by_age(bundled: 
 
 def test_each_row_has_the_cheapest_offer_of_those_that_are_asked_for(bundled: Snapshot) -> None:
     every = listing.listed(asked(bundled))
-    at_portkey = listing.listed(asked(bundled, gateway="portkey"))
+    at_portkey = rows_of(bundled, gateway="portkey")
 
     assert every.total == len(models_by_hand(bundled))
-    assert len(every.rows) == 50
-    assert {row["seller"].partition(",")[0] for row in at_portkey.rows} == {"Portkey"}
+    assert len(every.entries) == 50
+    assert {row["seller"].partition(",")[0] for row in at_portkey} == {"Portkey"}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # all examples only read the snapshot
@@ -84,15 +88,14 @@ def test_each_count_is_the_number_of_rows_that_the_value_alone_leads_to(bundled:
 
 @pytest.mark.parametrize("sort", ["prompt_price", "-prompt_price", "completion_price", "context_length", "-created"])
 def test_every_page_of_an_order_goes_on_where_the_one_before_ended(bundled: Snapshot, sort: str) -> None:
-    pages = [listing.listed(asked(bundled, sort=sort, page=page)) for page in range(1, 30)]
+    slugs = [row["slug"] for page in range(1, 30) for row in rows_of(bundled, sort=sort, page=page)]
 
-    slugs = [row["slug"] for page in pages for row in page.rows]
-    assert len(slugs) == len(set(slugs)) == pages[0].total
+    assert len(slugs) == len(set(slugs)) == listing.listed(asked(bundled, sort=sort)).total
 
 
 @pytest.mark.parametrize("sort", ["prompt_price", "-prompt_price"])
 def test_figures_never_turn_back_and_unknown_ones_come_last(bundled: Snapshot, sort: str) -> None:
-    rows = [row for page in range(1, 30) for row in listing.listed(asked(bundled, sort=sort, page=page)).rows]
+    rows = [row for page in range(1, 30) for row in rows_of(bundled, sort=sort, page=page)]
     shown = [row["price"].get("input", {}) for row in rows]
     values = [
         0.0 if each.get("word") == "free" else float(each["value"]) if "value" in each else None for each in shown
