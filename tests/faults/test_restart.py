@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the tests find processes in /proc"),
 ]
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 240.0
 READERS = 4
 REQUESTS = 5_000
 OFFERS = 30
