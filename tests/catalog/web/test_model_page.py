@@ -5,49 +5,18 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 from django.test import Client
 
-from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
-from catalog.records import UnclearPrice
 from catalog.web import model_page
-from tests.catalog.memory.fresh import nothing_served_yet
-from tests.factories import hourly, offer_record, per_token, publish
-
-__all__ = ["nothing_served_yet"]
+from tests.catalog.web.reading import Tables, read
 
 MODELS = ["zai-org/GLM-4.6", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-R1", "Qwen/Qwen3-32B"]
 WORKLOAD = "input_tokens=3000000&output_tokens=7&cached_percent=35"
-
-
-class Tables(HTMLParser):
-    """The values of all `data` elements, by the table that they are in."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.rows: list[list[str]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        if tag == "tr":
-            self.rows.append([])
-        if tag == "data" and self.rows:
-            self.rows[-1].append(str(dict(attributes)["value"]))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def read(client: Client, path: str, *, status: int = 200) -> Tables:
-    answer = client.get(path)
-    assert answer.status_code == status, path
-    return Tables(answer.content.decode())
 
 
 @pytest.mark.parametrize("slug", MODELS)
@@ -120,75 +89,6 @@ def test_without_the_database_the_page_lacks_only_its_history(
     assert answer["Cache-Control"] == "no-store"
     assert b"Where it is sold" in answer.content
     assert b"Price over time" not in answer.content
-
-
-def test_a_model_that_nobody_sells_keeps_its_page(client: Client, db: None, nothing_served_yet: None) -> None:
-    publish(offer_record("maker/model"), offer_record("maker/other"))
-    publish(offer_record("maker/other"))
-    following.FOLLOWER.refresh()
-    answer = client.get("/models/maker/model")
-    html = answer.content.decode()
-
-    assert answer.status_code == 200
-    assert "No gateway sells it since" in html
-    assert "no longer sold" in html
-    assert '<meta name="robots" content="noindex' in html
-
-
-# --- every kind of price has its word --------------------------------------------------------------------------------
-KINDS: dict[str, tuple[dict[str, Any], str]] = {
-    "free": ({"prices": per_token(prompt="0", completion="0"), "zero_is_free": True}, "free"),
-    "unknown": ({"prices": ()}, "not published"),
-    "hourly": ({"prices": (hourly("22"),)}, "22.00"),
-    "dynamic": ({"prices": (), "is_dynamic": True}, "varies"),
-    "tiny": ({"prices": per_token(prompt="0.0000000000375", completion="0.000000004")}, "0.0000375"),
-    "unclear": ({"unclear": (UnclearPrice(meter="input.text", reason="r"),), "prices": ()}, "not published"),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_price_is_said_in_words_on_list_model_and_compare(
-    client: Client, db: None, nothing_served_yet: None, kind: str
-) -> None:
-    fields, word = KINDS[kind]
-    publish(offer_record("maker/model", **fields))
-    following.FOLLOWER.refresh()
-
-    for path in ("/", "/models/maker/model", "/compare?ids=maker/model", "/?show=offers"):
-        text = read(client, path).text
-        assert word in text, path
-        assert not re.search(r"\d[eE][-+]?\d|NaN|None|null|undefined", text), path
-
-
-# --- upstream text is text -------------------------------------------------------------------------------------------
-HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e</script>\x01&#x2f;{{7*1911}}'
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/models/m/x", "/compare?ids=m/x", "/makers", "/makers/m", "/changes", "/llms.txt"]
-)
-def test_markup_in_upstream_fields_stays_text(client: Client, db: None, nothing_served_yet: None, path: str) -> None:
-    record = offer_record(
-        "m/x",
-        name=HOSTILE[:120],
-        description=HOSTILE + "x" * 10_000,
-        provider_slug="m",
-        host=HOSTILE[:60],
-        quantization=HOSTILE[:60],
-        hugging_face_id="a/b",
-        supported_parameters=(HOSTILE[:40], "tools"),
-        tags=(HOSTILE[:40],),
-        prices=per_token(prompt="0.000001", completion="0.000002"),
-    )
-    publish(record)
-    following.FOLLOWER.refresh()
-    html = client.get(path).content.decode()
-
-    assert not re.search(r"<script>|<img src=x|onerror=alert\(1\)>|13377", html)
-    for href in re.findall(r'(?:href|action|src)="([^"]*)"', html):
-        assert unescape(href).startswith(("/", "#", "http://", "https://")), href
-    for json_ld in re.findall(r'<script type="application/ld\+json">(.*?)</script>', html, re.DOTALL):
-        assert "<" not in json_ld
 
 
 @pytest.mark.parametrize(
