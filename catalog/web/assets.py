@@ -81,8 +81,7 @@ def addresses() -> Mapping[str, str]:
 def read_asset(name: str) -> Answer:
     """Return the asset that an address names, with a digest or without. Raise NotFound."""
     stem, _, ending = name.rpartition(".")
-    plain, _, digest = stem.rpartition(".")
-    found = assets().get(name) or assets().get(f"{plain}.{ending}")
+    found = assets().get(name) or assets().get(f"{stem.rpartition('.')[0]}.{ending}")
     if found is None:
         raise NotFound("There is no such file.")
     # With the digest of another version, such as during an update, today's file is sent and kept only for a moment.

@@ -99,10 +99,8 @@ class _Scale:
     def y(self, amount: Decimal) -> float:
         low, high = self.ticks[0], self.ticks[-1]
         if self.is_logarithmic:
-            share = (amount.log10() - low.log10()) / (high.log10() - low.log10())
-        else:
-            share = amount / high
-        return BASE - float(share) * (BASE - TOP)
+            low, high, amount = low.log10(), high.log10(), amount.log10()
+        return BASE - float((amount - low) / (high - low)) * (BASE - TOP)
 
 
 def _round_step(rough: Decimal) -> Decimal:

@@ -38,9 +38,9 @@ MOST_SUGGESTED = 60
 def read_compare_page(snapshot: Snapshot, query: Query) -> Answer:
     models = models_of(snapshot)
     named, problems = _named(models, query)
-    if query.values["add"] is not None or query.values["remove"] is not None:
-        if not problems:
-            return _settled(query, named)
+    is_edited = query.values["add"] is not None or query.values["remove"] is not None
+    if is_edited and not problems:
+        return _settled(query, named)
     quantities = _quantities(query)
     rows = [models.rows_of(slug) for slug in named]
     values: View = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +48,7 @@ def test_labels_do_not_lie_on_each_other_and_name_every_line_or_say_how_many(lin
 
     assert drawn is not None
     ends = [float(text["y"]) for label in drawn["labels"] for text in (label, *label["names"])]
-    assert all(after - before >= charts.LABEL_HEIGHT - 0.1 for before, after in zip(ends, ends[1:], strict=False))
+    assert all(after - before >= charts.LABEL_HEIGHT - 0.1 for before, after in pairwise(ends))
     assert {label["text"] for label in drawn["labels"]} == {figures.dollars(line.last.amount) for line in lines}
 
 
