@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.catalog.extended import ask, copy_of_the_product, insert
@@ -74,6 +75,26 @@ def test_a_new_endpoint_is_one_file(tmp_path: Path) -> None:
     assert documented["parameters"] == like["parameters"]
     assert documented["responses"].keys() == like["responses"].keys()
     assert "Sizes" in schema.json["components"]["schemas"]
+
+
+def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
+    copy = copy_of_the_product(tmp_path)
+    [page] = re.findall(r"## A page.*?```python\n(.*?)```", (copy / "docs/extending.md").read_text(), re.DOTALL)
+    (copy / "catalog/web/acme_tags.py").write_text(page)
+    (copy / "catalog/web/html/acme_tags.html").write_text(
+        '{% extends "base.html" %}{% block main %}{% for each in tags %}<p>{{ each.name }} {{ each.count }}</p>'
+        "{% endfor %}{% endblock %}"
+    )
+    urls = copy / "catalog/web/urls.py"
+    text = urls.read_text().replace("urlpatterns = [", 'urlpatterns = [\n    path("tags", acme_tags.Tags.as_view()),', 1)
+    urls.write_text(text.replace("from catalog.web import ", "from catalog.web import acme_tags, ", 1))
+
+    page_of_tags, superfluous, wrong = ask(copy, "/tags", "/tags?utm_source=x", "/tags?x=1")
+
+    assert (page_of_tags.status, page_of_tags.is_from_django) == (200, False)
+    assert b"<p>hot " in page_of_tags.body
+    assert superfluous.status == 302
+    assert (wrong.status, b"unknown parameter" in wrong.body) == (400, True)
 
 
 def test_a_new_filter_is_two_files(tmp_path: Path) -> None:
