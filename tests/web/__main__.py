@@ -22,7 +22,8 @@ def main(options: Sequence[str]) -> int:
         report = Path(folder) / "not-run.txt"
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_NOT_RUN": str(report)}
         say("\n=== The tests of the pages, in Chromium")
-        command = [sys.executable, "-m", "pytest", "-n", "0", str(FOLDER), *options]
+        paths = [] if any(Path(option.partition("::")[0]).exists() for option in options) else [str(FOLDER)]
+        command = [sys.executable, "-m", "pytest", "-n", "0", *paths, *options]
         status = subprocess.run(command, env=environment, check=False).returncode
         missing = sorted(set(report.read_text().splitlines())) if report.exists() else []
     if missing:

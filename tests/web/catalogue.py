@@ -26,6 +26,7 @@ TINY = "gatewayz-tests/tiny-price"
 """Its input price is 0.0000375 US dollars per million tokens."""
 TINY_PRICE = "0.0000375"
 HOSTILE = "gatewayz-tests/<b>\"onload='alert(1)'"
+HOSTILE_SLUG = "gatewayz-tests/b-onload-alert-1"
 LONG = "gatewayz-tests/" + "long-name-" * 20
 
 MARKUP = '<script>alert(1)</script>"><img src=x onerror=alert(2)></script>\u202egnp.exe'

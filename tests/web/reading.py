@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from tests.clients.service import ask
+
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 
 
@@ -68,3 +70,10 @@ class Document(HTMLParser):
     def handle_data(self, data: str) -> None:
         for element in self._open:
             element.texts.append(data)
+
+
+def read(address: str, target: str, *, status: int = 200) -> Document:
+    """Return the page at this address of the service, which must answer with the status."""
+    found = ask(address, target)
+    assert found.status == status, (target, found.status)
+    return Document(found.body.decode())

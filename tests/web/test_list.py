@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.clients.service import ask
 from tests.web import catalogue
 from tests.web.browsers import Visitor
-from tests.web.reading import Document, Element
+from tests.web.reading import Document, Element, read
 
 SEARCH = "Search models, makers and ids"
 
@@ -188,12 +188,6 @@ def test_08_headings_sort_by_keyboard_and_say_how(visitor: Visitor) -> None:
 
 
 # --- reading a list --------------------------------------------------------------------------------------------------
-def read(address: str, target: str) -> Document:
-    found = ask(address, target)
-    assert found.status == 200, target
-    return Document(found.body.decode())
-
-
 def rows_of(page: Page) -> Any:
     return page.locator(".models tbody tr")
 

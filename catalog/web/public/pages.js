@@ -70,6 +70,7 @@
   const isChoice = (field) => field.form?.id === "find" && field.name !== "q";
   document.addEventListener("change", (event) => {
     if (isChoice(event.target)) submit(event.target.form, { isTyping: false });
+    if (event.target.form?.id === "comparison" && event.target.name === "differences") event.target.form.requestSubmit();
     if (event.target.form?.id === "compare") showChosen({ isChange: true });
   });
   document.addEventListener("focusin", (event) => {
