@@ -45,7 +45,7 @@ class Contents(CachedPage):
 
     def get(self, request: Request, folder: str = "") -> HttpResponse:
         self.check_parameters(request)
-        return HttpResponse(_contents(folder), headers=HEADERS)
+        return HttpResponse(_contents(folder, site=settings.PUBLIC_URL), headers=HEADERS)
 
 
 @cache
@@ -79,12 +79,13 @@ def _page(file: Path, folder: str, *, site: str) -> bytes:
 
 
 @cache
-def _contents(folder: str) -> bytes:
+def _contents(folder: str, *, site: str) -> bytes:
     named = [(name, title, _titles(name)) for name, title in FOLDERS.items() if folder in {"", name}]
     title = FOLDERS.get(folder, "Documents")
     shown = {
         **frame(current="API", title=title, description=f"{title} of Gatewayz, the open catalogue of AI models."),
         "heading": title,
+        "canonical": f"{site}/docs/{folder + '/' if folder else ''}",
         "is_indexed": True,
         "crumbs": [*([{"name": "Docs", "href": "/docs/"}] if folder else []), {"name": title, "href": ""}],
         "folders": [

@@ -76,7 +76,7 @@ def error_page(problem: Json, *, path: str, query: str) -> bytes:
         "code": status,
         "heading": title,
         # Texts and addresses alternate.
-        "parts": _ADDRESS.split(problem["detail"]),
+        "pieces": _ADDRESS.split(problem["detail"]),
         "fields": fields,
         "hidden": hidden,
         "action": path,

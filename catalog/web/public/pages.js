@@ -137,7 +137,7 @@
     k: () => move(-1),
     x: () => document.activeElement.closest("tr")?.querySelector(".pick input")?.click(),
     c: () => picks().some((pick) => pick.checked) && byId("compare")?.requestSubmit(),
-    "?": () => byId("keys").showModal(),
+    "?": () => byId("shortcuts").showModal(),
   };
   document.addEventListener("keydown", (event) => {
     const isField = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
