@@ -16,8 +16,6 @@ PATIENCE_MILLISECONDS = 10_000
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of the service, with everything published."""
-    import os; from pathlib import Path  #DEV
-    if os.environ.get("DEV_WEB"): return Path("/tmp/webdata")  #DEV
     path = tmp_path_factory.mktemp("service")
     serving.publish(path, with_hostile_rows=True)
     return path
@@ -26,8 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def address(folder: Path) -> Iterator[str]:
     """The address of the service."""
-    import os  #DEV
-    if os.environ.get("DEV_WEB"): yield os.environ["DEV_WEB"]; return  #DEV
     with serving.serving(folder) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""`python -m tests.web.publishing [--with-hostile-rows]`: publish the catalogue of `catalogue.py` into an empty database.
+"""`python -m tests.web.publishing [--with-hostile-rows]`: publish what `catalogue.py` has into an empty database.
 
 It runs in its own process, with the settings of the environment, and travels from edition to edition.
 """

@@ -56,8 +56,11 @@ SAMPLE = [
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 @pytest.mark.parametrize("name", PAGES)
-def test_16_nothing_is_wider_than_the_window(name: str, width: int, visitor: Visitor) -> None:
+def test_16_and_19_pages_fit_into_the_window_and_complain_of_nothing(name: str, width: int, visitor: Visitor) -> None:
     page = opened(visitor, name, width=width)
+    expect(page.get_by_role("main")).to_be_visible()
+    page.mouse.wheel(0, 20_000)  # what loads only when it is seen is loaded too
+    page.wait_for_load_state("networkidle")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     keep(page, f"{name} {width}")
 
@@ -73,7 +76,10 @@ def test_16_dark_and_forced_colours_are_readable(name: str, visitor: Visitor) ->
     forced = opened(visitor, name, forced=True)
     current = forced.locator(".nav [aria-current]").first
     other = forced.locator(".nav a:not([aria-current])").first
-    looks = "(each) => { const s = getComputedStyle(each); return [s.borderBottomColor, s.borderBottomWidth, s.color, s.textDecorationLine].join() }"
+    looks = (
+        "(each) => { const style = getComputedStyle(each);"
+        " return [style.borderBottomColor, style.borderBottomWidth, style.color, style.textDecorationLine].join() }"
+    )
     assert current.evaluate(looks) != other.evaluate(looks)
     keep(forced, f"{name} forced")
 
@@ -173,18 +179,12 @@ def test_15_a_narrow_page_without_javascript_has_all_controls(name: str, visitor
         expect(page.get_by_role("button", name="Calculate")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_19_no_page_complains_or_asks_another_host(name: str, visitor: Visitor) -> None:
-    page = opened(visitor, name)
-    expect(page.get_by_role("main")).to_be_visible()
-    page.mouse.wheel(0, 20_000)
-    page.wait_for_load_state("networkidle")
-
-
 def test_19_a_script_in_a_page_would_be_blocked_and_noticed(visitor: Visitor) -> None:
     page = visitor.opens("/")
     assert visitor.faults == []
-    page.evaluate("document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))")
+    page.evaluate(
+        "document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))"
+    )
     page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.2:1/x.png'}))")
     expect(page.locator("img[src*='127.0.0.2']")).to_be_attached()
     page.wait_for_load_state("networkidle")
