@@ -21,7 +21,7 @@ PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_part
 CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in))
 NODE_CLIENTS = $(patsubst %/package.json,%,$(wildcard tests/clients/*/package.json))
 
-.PHONY: help run test coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
+.PHONY: help run test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -30,15 +30,34 @@ help:  ## list the commands
 run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http://localhost:8000 (PORT= changes it)
 	@$(BIN)/python -m gatewayz.run.supervisor
 
-test: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
+test: test-code test-web  ## both of the following, one after the other
+
+test-code: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
 	@$(MAKE) --no-print-directory lint types architecture
 	@$(BIN)/python -m tests.suite
+
+test-web: $(VENV)/dev.stamp  ## the tests of the pages in Chromium, which is installed if that is possible
+	@$(MAKE) --no-print-directory chromium
+	@$(BIN)/python -m tests.web
+
+# Without a browser the tests of the pages say what was not run, so a failure here stops nothing.
+chromium:  ## install Chromium, if it is missing and we are root on Debian or Ubuntu
+	@if [ -z "$$CHROMIUM" ] && ! command -v chromium > /dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	    echo "Installing Chromium for the tests of the pages ..."; \
+	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } > /dev/null \
+	        || echo "Chromium cannot be installed."; \
+	fi
+
+screenshots: $(VENV)/dev.stamp  ## take the pictures of the README again
+	@$(MAKE) --no-print-directory chromium
+	@$(BIN)/python -m tests.web.screenshots docs/images
 
 coverage: $(VENV)/dev.stamp  ## the same tests, and which lines they do not reach
 	@COVERAGE=1 $(BIN)/python -m tests.suite
 
 prove: $(VENV)/dev.stamp  ## what `make test` only samples: every fault, new examples, all tests at other times
 	@PROVE=1 HYPOTHESIS_PROFILE=prove $(BIN)/python -m tests.prove $(PROVEN) $(PROVE_OPTIONS)
+	@PROVE=1 $(BIN)/python -m tests.web
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK=2027-03-01T00:30 $(BIN)/python -m tests.suite
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK=2031-12-31T23:58 $(BIN)/python -m tests.suite
 	@HYPOTHESIS_PROFILE=explore TEST_CLOCK= TZ=Pacific/Auckland $(BIN)/python -m tests.suite

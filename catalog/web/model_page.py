@@ -194,10 +194,12 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         "matrix": _matrix(sold or rows),
         "call": calls.call_views(query, sold, compared),
         "changes": _changes(history, rows, name=name, slug=slug),
-        "description": _description(document),
+        "about": _description(document),
         "compare": f"/compare?ids={slug}",
     }
-    title = f"{name} price{_title_price(compared, gateways)}"
+    # Several makers have models of one name.
+    by = f" by {maker['name']}" if maker and maker["name"].casefold() not in name.casefold() else ""
+    title = f"{name}{by} price{_title_price(compared, gateways)}"
     plain = f"{name}: {lead['plain']} {sold_at.capitalize() if not sold else sold_at}."
     return page_answer(
         snapshot,

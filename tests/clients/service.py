@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -32,8 +32,21 @@ START_SECONDS = 60.0
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """Publish the bundled catalogues into a database in this empty folder, and yield the address of a server of it."""
-    address = Address(bind="127.0.0.1", port=find_free_port())
-    environment = {
+    address = free_address()
+    environment = environment_of(folder, address)
+    manage(environment, "migrate", "--verbosity", "0")
+    manage(environment, "sync", "--source", "bundled")
+    with running(environment, address) as url:
+        yield url
+
+
+def free_address() -> Address:
+    return Address(bind="127.0.0.1", port=find_free_port())
+
+
+def environment_of(folder: Path, address: Address, **variables: str) -> dict[str, str]:
+    """Return the environment of a service with its data in the folder, without limits of rate."""
+    return {
         "PATH": os.environ["PATH"],
         "ENV_FILE": os.devnull,
         "SECRET_KEY": secrets.token_urlsafe(64),
@@ -41,11 +54,21 @@ def serving(folder: Path) -> Iterator[str]:
         "PUBLIC_URL": address.url("").removesuffix("/"),
         "LOG_LEVEL": "warning",
         "RATE_LIMIT_PER_MINUTE": "0",
+        "PAGE_RATE_LIMIT_PER_MINUTE": "0",
         **clock.environment(),
+        **variables,
     }
-    for command in (["migrate", "--verbosity", "0"], ["sync", "--source", "bundled"]):
-        done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True)
-        assert done.returncode == 0, done.stderr.decode()
+
+
+def manage(environment: Mapping[str, str], *command: str) -> None:
+    """Run `manage.py` to its end, which must succeed."""
+    done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@contextmanager
+def running(environment: Mapping[str, str], address: Address, *, probe: str = "/readyz") -> Iterator[str]:
+    """Run the web server with one worker until the context ends; yield its address when the probe answers."""
     [web] = (command for command in choose_commands(address, web_workers=1) if command.name == "web")
     server = subprocess.Popen(
         [sys.executable, *web.arguments],
@@ -54,16 +77,16 @@ def serving(folder: Path) -> Iterator[str]:
         preexec_fn=end_with_parent(os.getpid(), signal.SIGTERM),
     )
     try:
-        _wait_until_ready(address)
+        _wait_until_ready(address, probe)
         yield f"http://{address.host}:{address.port}"
     finally:
         server.terminate()
         server.wait(START_SECONDS)
 
 
-def _wait_until_ready(address: Address) -> None:
+def _wait_until_ready(address: Address, probe: str) -> None:
     give_up_at = time.monotonic() + START_SECONDS
-    while not answers_ok("/readyz", host=address.host, port=address.port):
+    while not answers_ok(probe, host=address.host, port=address.port):
         assert time.monotonic() < give_up_at, "the server does not answer"
         time.sleep(0.05)
 

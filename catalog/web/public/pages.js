@@ -9,7 +9,8 @@
   // --- theme ---------------------------------------------------------------------------------------------------------
   const root = document.documentElement;
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
-  byId("theme")?.addEventListener("click", () => {
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#theme")) return;
     root.dataset.theme = isDark() ? "light" : "dark";
     say(`Theme: ${root.dataset.theme}`);
     try {
@@ -27,9 +28,12 @@
     const hours = Math.floor(minutes / 60);
     return hours < 48 ? `${hours} h ago` : `${Math.floor(hours / 24)} days ago`;
   };
-  for (const time of document.querySelectorAll("time[data-ago]")) {
-    time.textContent = ago(Date.now() - Date.parse(time.dateTime));
-  }
+  const showTimes = () => {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      time.textContent = ago(Date.now() - Date.parse(time.dateTime));
+    }
+  };
+  showTimes();
 
   // --- copy ------------------------------------------------------------------------------------------------------------
   const textOf = (button) => {
@@ -52,27 +56,58 @@
 
   // --- the list: filters apply when they change, the search while one types ----------------------------------
   let typing = 0;
+  let hasEntry = false; // of the history, for what is typed since the field has the focus
   const submit = (form, { isTyping }) => {
+    clearTimeout(typing);
     // One entry of the history per question, not per letter.
-    form.setAttribute("hx-push-url", isTyping ? "false" : "true");
-    form.setAttribute("hx-replace-url", isTyping ? "true" : "false");
+    const isSame = isTyping && hasEntry;
+    hasEntry = isTyping;
+    form.setAttribute("hx-push-url", isSame ? "false" : "true");
+    form.setAttribute("hx-replace-url", isSame ? "true" : "false");
     form.requestSubmit();
   };
+  const isSearch = (field) => field.id === "q" && field.form?.id === "find";
   const isChoice = (field) => field.form?.id === "find" && field.name !== "q";
   document.addEventListener("change", (event) => {
     if (isChoice(event.target)) submit(event.target.form, { isTyping: false });
-    if (event.target.form?.id === "compare") showChosen();
+    if (event.target.form?.id === "comparison" && event.target.name === "differences") event.target.form.requestSubmit();
+    if (event.target.form?.id === "compare") showChosen({ isChange: true });
+  });
+  document.addEventListener("focusin", (event) => {
+    if (isSearch(event.target)) hasEntry = false;
   });
   document.addEventListener("input", (event) => {
-    if (event.target.id !== "q" || event.target.form?.id !== "find") return;
+    if (!isSearch(event.target)) return;
     clearTimeout(typing);
     typing = setTimeout(() => submit(event.target.form, { isTyping: true }), 200);
+  });
+  // Empty fields mean nothing, and the service would redirect to the address without them.
+  document.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+  });
+
+  // The filters are replaced by those of the answer: the focus stays on the same one, with what is typed meanwhile.
+  let focused = null;
+  document.addEventListener("htmx:before:swap", () => {
+    const field = document.activeElement;
+    focused = field?.closest("#facets") && field.name ? field : null;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    row = -1;
+    showTimes();
+    showChosen({ isChange: false });
+    if (!focused) return;
+    const isBox = focused.type === "checkbox";
+    const fields = [...document.querySelectorAll("#facets [name]")];
+    const field = fields.find((each) => each.name === focused.name && (!isBox || each.value === focused.value));
+    if (field && !isBox) field.value = focused.value;
+    field?.focus({ preventScroll: true });
   });
 
   // --- choosing what to compare ------------------------------------------------------------------------------------
   const MOST = 5;
   const picks = () => [...document.querySelectorAll(".pick input")];
-  const showChosen = () => {
+  const showChosen = ({ isChange }) => {
     const chosen = picks().filter((pick) => pick.checked);
     const label = document.querySelector("[data-chosen]");
     if (!label) return;
@@ -81,13 +116,12 @@
     document.querySelector("[data-names]").textContent = names.join(", ");
     document.querySelector("[data-compare]").textContent = `Compare ${chosen.length} model${chosen.length === 1 ? "" : "s"}`;
     for (const pick of picks()) pick.disabled = !pick.checked && chosen.length >= MOST;
-    say(chosen.length >= MOST ? `${MOST} chosen, no more can be compared` : `${chosen.length} chosen`);
+    if (isChange) say(chosen.length >= MOST ? `${MOST} chosen, no more can be compared` : `${chosen.length} chosen`);
   };
   document.addEventListener("reset", (event) => {
-    if (event.target.id === "compare") setTimeout(showChosen);
+    if (event.target.id === "compare") setTimeout(() => showChosen({ isChange: true }));
   });
-  document.addEventListener("htmx:after:swap", showChosen);
-  addEventListener("pageshow", showChosen);
+  addEventListener("pageshow", () => showChosen({ isChange: false }));
 
   // --- keys -------------------------------------------------------------------------------------------------------------
   let row = -1;
@@ -103,7 +137,7 @@
     k: () => move(-1),
     x: () => document.activeElement.closest("tr")?.querySelector(".pick input")?.click(),
     c: () => picks().some((pick) => pick.checked) && byId("compare")?.requestSubmit(),
-    "?": () => byId("keys").showModal(),
+    "?": () => byId("shortcuts").showModal(),
   };
   document.addEventListener("keydown", (event) => {
     const isField = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
