@@ -81,7 +81,9 @@ def test_a_new_endpoint_is_one_file(tmp_path: Path) -> None:
 
 def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
     copy = copy_of_the_product(tmp_path)
-    [page] = re.findall(r"## A page.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text("utf-8"), re.DOTALL)
+    [page] = re.findall(
+        r"## A page.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text("utf-8"), re.DOTALL
+    )
     (copy / "catalog/web/acme_tags.py").write_text(page)
     (copy / "catalog/web/html/acme_tags.html").write_text(
         '{% extends "base.html" %}{% block main %}{% for each in tags %}<p>{{ each.name }} {{ each.count }}</p>'
