@@ -98,9 +98,9 @@ def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
     page_of_tags, superfluous, wrong = ask(copy, "/tags", "/tags?utm_source=x", "/tags?x=1")
 
     assert (page_of_tags.status, page_of_tags.is_from_django) == (200, False)
-    assert b"<p>hot " in page_of_tags.body
+    assert "<p>hot " in page_of_tags.body
     assert superfluous.status == 302
-    assert (wrong.status, b"unknown parameter" in wrong.body) == (400, True)
+    assert (wrong.status, "unknown parameter" in wrong.body) == (400, True)
 
 
 def test_a_new_filter_is_two_files(tmp_path: Path) -> None:
