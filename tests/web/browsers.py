@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Playwright, Request, Response
 
 Json = Any
 
@@ -39,7 +41,12 @@ def program() -> str:
 @contextmanager
 def launched(playwright: Playwright) -> Iterator[Browser]:
     # The sandbox needs rights that containers and root do not have. Only pages of this machine are opened.
-    browser = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+    path = program()
+    try:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    except Error as error:
+        found = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+        raise AssertionError(f"Playwright {version('playwright')} does not start {found or path}: {error}") from error
     try:
         yield browser
     finally:
