@@ -93,7 +93,11 @@ def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
     text = urls.read_text().replace(
         "urlpatterns = [", 'urlpatterns = [\n    path("tags", acme_tags.Tags.as_view()),', 1
     )
-    urls.write_text(text.replace("from catalog.web import ", "from catalog.web import acme_tags, ", 1))
+    urls.write_text(
+        text.replace(
+            "from django.urls import path\n", "from django.urls import path\nfrom catalog.web import acme_tags\n", 1
+        )
+    )
 
     page_of_tags, superfluous, wrong = ask(copy, "/tags", "/tags?utm_source=x", "/tags?x=1")
 
