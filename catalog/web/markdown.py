@@ -42,7 +42,12 @@ def rendered(text: str, *, link: Link, site: str = EXAMPLE_SITE) -> Rendered:
                 code.content = code.content.replace(EXAMPLE_SITE, site)
         if token.children:
             token.children = _with_links(token.children, link)
-    return Rendered(title, _PARSER.renderer.render(tokens, _PARSER.options, {}))
+    return Rendered(title, _scrollable(_PARSER.renderer.render(tokens, _PARSER.options, {})))
+
+
+def _scrollable(html: str) -> str:
+    """Let the keyboard reach what may be wider than a page, because only what has the focus can be scrolled by it."""
+    return html.replace("<pre>", '<pre tabindex="0">').replace("<table>", '<table tabindex="0">')
 
 
 def plain_text(token: Token) -> str:

@@ -50,7 +50,7 @@ SERIOUS = {"serious", "critical"}
 EVERY = [(name, width, theme) for name in PAGES for width in (WIDE, NARROW) for theme in ("light", "dark")]
 SAMPLE = [
     *((name, WIDE, "light") for name in ("list", "model", "comparison", "gateways", "changes")),
-    *((name, NARROW, "dark") for name in ("list", "model", "comparison")),
+    *((name, NARROW, "dark") for name in ("list", "model", "comparison", "document")),
 ]
 
 
