@@ -24,6 +24,7 @@ from access.shared_limits import SharedLimits  # noqa: E402  the apps must be lo
 from catalog.api.metrics import SHARED_COUNTS  # noqa: E402  likewise
 from catalog.memory.following import FOLLOWER  # noqa: E402  likewise
 from catalog.routes import routes  # noqa: E402  likewise
+from catalog.web.ahead import make_ahead  # noqa: E402  likewise
 from front.asgi import AsgiShell  # noqa: E402  likewise
 from front.counts import counts  # noqa: E402  likewise
 from front.django import WsgiDjango  # noqa: E402  likewise
@@ -59,6 +60,7 @@ def make_wsgi() -> WsgiShell:
 
 def start(front: Front) -> None:
     """Load the newest revision and follow it from now on; share counts and limits with the other processes."""
+    FOLLOWER.subscribe(make_ahead)
     FOLLOWER.start()
     SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if settings.REDIS_URL:

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from catalog.memory.snapshot import Snapshot
-from catalog.web import model_page
+from catalog.web import model_history
 from tests.catalog.web.reading import Tables, read
 
 MODELS = ["zai-org/GLM-4.6", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-R1", "Qwen/Qwen3-32B"]
@@ -82,7 +82,7 @@ def test_without_the_database_the_page_lacks_only_its_history(
     def broken(*args: Any, **options: Any) -> None:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(model_page, "history_of_offers", broken)
+    monkeypatch.setattr(model_history, "history_of_offers", broken)
     answer = client.get("/models/zai-org/GLM-4.6")
 
     assert answer.status_code == 200
