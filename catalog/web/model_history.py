@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 View = dict[str, Any]
 
 MOST_CHANGES = 10
+YOUNGEST = timedelta(hours=1)
+"""A younger history has nothing to draw."""
 MOST_LINES = 8
 """The most lines of the chart; the table below it has all prices."""
 CHARTS: Mapping[str, tuple[str, str]] = {
@@ -61,6 +63,7 @@ def history_view(query: Query, history: ModelHistory, compared: Sequence[Compare
     order = {name: number for number, name in enumerate(names.values())}
     lines.sort(key=lambda line: (line.last.end < until, line.last.amount, order.get(line.name, 0)))
     shown = lines[:MOST_LINES]
+    first = min(step.begin for line in lines for step in line.steps)
     table: list[View] = [
         {
             "begin": figures.moment_view(each.begin),
@@ -83,7 +86,8 @@ def history_view(query: Query, history: ModelHistory, compared: Sequence[Compare
             }
             for name in known
         ],
-        "chart": charts.chart(shown, until=until),
+        "chart": charts.chart(shown, until=until) if until - first >= YOUNGEST else None,
+        "since": figures.minute(first),
         "in_words": f"{CHARTS[chosen][1]} price, {unit}. {charts.in_words(shown)}",
         "left_out": len(lines) - len(shown),
         "table": table,
