@@ -62,14 +62,14 @@ class LargeBody:
         return b"".join([*map(compressor.compress, self.pieces()), compressor.flush()])
 
 
-def body_of(parts: Iterable[bytes]) -> bytes | LargeBody:
-    """Return the body that the parts make up: its bytes, or a LargeBody if there are LARGE_BYTES or more."""
+def body_of(parts: Iterable[bytes], *, large: int = LARGE_BYTES) -> bytes | LargeBody:
+    """Return the body that the parts make up: its bytes, or a LargeBody if there are `large` or more."""
     left = iter(parts)
     first: list[bytes] = []
     length = 0
     for part in left:
         first.append(part)
         length += len(part)
-        if length >= LARGE_BYTES:
+        if length >= large:
             return LargeBody.of(chain(first, left))
     return b"".join(first)

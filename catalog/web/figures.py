@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from catalog.pricing import money
@@ -46,8 +47,9 @@ def places(views: Iterable[View | None]) -> str:
     return f"places-{max([LEAST_PLACES, *found])}"
 
 
+@lru_cache(maxsize=8_192)
 def per_million_view(amount: Decimal) -> View:
-    """Return a price of tokens, in US dollars per million; its value is the API's, per token."""
+    """Return a price of tokens, in US dollars per million; its value is the API's, per token. Callers share it."""
     token = money.plain(money.one_millionth(amount))
     return Shown.of(amount).view(value=token, title=f"{token} per token")
 
@@ -98,6 +100,7 @@ def minute(moment: datetime) -> str:
     return f"{long_day(moment)}, {moment:%H:%M} UTC"
 
 
+@lru_cache(maxsize=4_096)
 def day_of_seconds(seconds: int) -> View:
     """Return a day from Unix seconds, as text and in ISO-8601."""
     moment = datetime.fromtimestamp(seconds, UTC)

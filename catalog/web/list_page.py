@@ -30,6 +30,8 @@ View = dict[str, Any]
 CONTEXTS = (32_768, 131_072, 200_000, 1_000_000)
 NEW_DAYS = 7
 NEAR_PAGES = 2
+MOST_FACETS = 200
+"""The most groups of checkboxes that are kept as HTML, 2 MB."""
 MOST_RENDERED = 2_000
 """The most rows that are kept as HTML, 3 MB."""
 _OWN_CONTROLS = frozenset(
@@ -116,13 +118,10 @@ def list_answer(
         "status": figures.counted(found.total, "offer" if asked.shows_offers else "model"),
         "order": ORDERS.get(filters.values["sort"], ""),
         "heads": _heads(page),
-        "facets": listing.facets(asked, left_out=left_out),
+        "facets": _facets(page, left_out),
         "chips": _chips(page),
         "clear": page.query.path,
         "hidden": _hidden(page),
-        "contexts": _contexts(filters.values["context_length_min"]),
-        "price_min": page.text("prompt_price_min"),
-        "price_max": page.text("prompt_price_max"),
         "switch": _switch(page),
         "pages": _pages(page, found),
         "ways": [] if found.total else _ways_out(page),
@@ -172,7 +171,7 @@ def intents(snapshot: Snapshot, last: Sequence[View] | None) -> Sequence[View]:
 
 def _count(snapshot: Snapshot, text: str) -> str:
     asked = Asked(snapshot, ListFilterSet(QueryDict(text)))
-    return f"{asked.count(asked.selection()):,}"
+    return f"{asked.count(asked.selection().members):,}"
 
 
 # --- the form --------------------------------------------------------------------------------------------------------
@@ -230,12 +229,12 @@ def _ways_out(page: ListPage) -> list[View]:
     """Return what would be found without each of the filters."""
     ways = []
     for name, value in page.given.items():
-        number = page.asked.count(page.asked.selection(without={name}))
+        number = page.asked.count(page.asked.selection(without={name}).members)
         title = listing.TITLES.get(name, name.replace("_", " "))
         address = page.address(**{name: page.filters.parameters()[name].default}, page=1)
         ways.append((f"without “{title}: {', '.join(page.words(name, value))}”", address, number))
     if page.filters.values["q"] is not None:
-        number = page.asked.count(page.asked.selection(without={"q"}))
+        number = page.asked.count(page.asked.selection(without={"q"}).members)
         ways.append(("without the search", page.address(q=None, sort=KNOWN, page=1), number))
     known = len(standing_of(page.asked.snapshot).models)
     useful = [way for way in ways if way[2]] or [("all models", "/", known)]
@@ -253,6 +252,29 @@ def _in_words(page: ListPage) -> str:
         title = listing.TITLES.get(name, name.replace("_", " "))
         parts.append(f"{title} {' or '.join(page.words(name, value))}")
     return ", ".join(parts)
+
+
+@derived.Once
+def _rendered_facets(snapshot: Snapshot, last: dict[str, str] | None) -> dict[str, str]:
+    """Groups of checkboxes that were rendered before: they are equal on all pages and in all orders of a list."""
+    return {}
+
+
+def _facets(page: ListPage, left_out: Collection[str]) -> str:
+    """Return the groups of checkboxes as HTML."""
+    rendered = _rendered_facets(page.asked.snapshot)
+    if len(rendered) > MOST_FACETS:
+        rendered.clear()
+    key = f"{page.query.path}?{page.filters.canonical(page=1, sort=KNOWN)}"
+    if key not in rendered:
+        values = {
+            "facets": listing.facets(page.asked, left_out=left_out),
+            "contexts": _contexts(page.filters.values["context_length_min"]),
+            "price_min": page.text("prompt_price_min"),
+            "price_max": page.text("prompt_price_max"),
+        }
+        rendered[key] = render_part("facets.html", values)
+    return part(rendered[key])
 
 
 @derived.Once

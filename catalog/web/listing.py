@@ -96,9 +96,8 @@ class Asked:
     def shows_offers(self) -> bool:
         return bool(self.filters.values["show"] == "offers")
 
-    def count(self, selection: Selection) -> int:
-        """Return the number of rows of a selection."""
-        members = selection.members
+    def count(self, members: BitMap) -> int:
+        """Return the number of rows that these offers are."""
         return len(members) if self.shows_offers else standing_of(self.snapshot).count(members)
 
 
@@ -197,7 +196,7 @@ def _values(beside: Selection, facet: Facet, chosen: Sequence[str]) -> list[str]
 
 def _count(asked: Asked, beside: Selection, name: str, value: str) -> int:
     having = members_priced(beside, value) if name == "price" else beside.snapshot.index.having(name, value)
-    return asked.count(replace(beside, members=beside.members & having))
+    return asked.count(beside.members & having)
 
 
 # --- words of values -------------------------------------------------------------------------------------------------

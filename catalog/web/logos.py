@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import quote
 
 from django.conf import settings
@@ -50,6 +50,7 @@ class Logo(pages.CatalogPage):
     )
 
 
+@lru_cache(maxsize=4_096)
 def logo_address(provider_slug: str) -> str | None:
     """Return the address of the logo for pages, which browsers keep for ever; None if there is only a letter."""
     known = registry.PROVIDERS.of(provider_slug)

@@ -65,7 +65,7 @@ def test_every_answer_that_is_declared_cacheable_is_cached(web: Web, listed_ever
 
     assert web.asked_django == [path]
     assert {answer.status for answer in answers} == {"200 OK"}
-    assert str(answers[0]["Content-Type"]).partition(";")[0] == address.endpoint.media_type
+    assert address.endpoint.media_type in {str(answers[0]["Content-Type"]).partition(";")[0], "*/*"}
 
 
 @pytest.mark.parametrize(
