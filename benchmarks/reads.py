@@ -52,6 +52,17 @@ def unlike_requests(bench: Bench, kind: str, servers: Servers, *, number: int) -
         bench.measure(f"{kind}, {name}", server, "", "-s", str(HERE / script), start=20 * number)
 
 
+def html_pages(bench: Bench, servers: Servers, *, number: int) -> None:
+    """Measure the list of models as a page: again and again, and such as nobody asked for before."""
+    again = {"ours": "/", "plain": "/page"}
+    for form, server in servers.items():
+        path, header = again[form], ("-H", "Accept-Encoding: br, gzip")
+        name = "ours" if form == "ours" else "FastAPI with Jinja"
+        bench.measure(f"HTML again, {name}", server, path, *header)
+        script = ("-s", str(HERE / "pages.lua"))
+        bench.measure(f"HTML never asked before, {name}", server, "", *script, start=20 * number, PAGES=form)
+
+
 def with_syncs(bench: Bench, server: Server) -> None:
     """Measure the first page of all offers, without publications and with continuous publications."""
     path = f"{LIST}?gateway=all"
@@ -125,6 +136,7 @@ def measure_all(bench: Bench, before: base.Base | None) -> None:
             large = {"ours at 100,000": sizes[100_000]}
             unlike_requests(bench, "never repeated", {"ours": server, **large, **others}, number=number)
             unlike_requests(bench, "search", {"ours": server, **searching}, number=number)
+            html_pages(bench, {"ours": server, "plain": others["plain FastAPI"]}, number=number)
             without_database(bench, on_postgresql, database)
             with_work(bench, server)
             with_syncs(bench, server)
@@ -147,6 +159,9 @@ RATIOS = (
     ("never repeated, 100,000 / 20,000", "never repeated, ours at 100,000", "never repeated, ours", "at least 0.85"),
     ("search / plain FastAPI's substring filter", "search, ours", "search, plain FastAPI", "at least 20"),
     ("search / base", "search, ours", "search, base", ""),
+    ("HTML again / FastAPI with Jinja", "HTML again, ours", "HTML again, FastAPI with Jinja", "10,000/s"),
+    ("HTML never asked before / FastAPI with Jinja", "HTML never asked before, ours",
+     "HTML never asked before, FastAPI with Jinja", "1,000/s of a worker"),
     ("hits, database frozen / running", "hits, database frozen", "hits, database running", "at least 0.95"),
     ("p99 of hits during exports / alone", "p99 of hits during exports", "p99 of hits", "at most 15 ms"),
     ("p99 of hits with a busy admin / alone", "p99 of hits with a busy admin", "p99 of hits", "at most 15 ms"),

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Query
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, ConfigDict
 
 Json = Any
@@ -72,6 +76,7 @@ OFFERS = [Offer(**row) for row in ROWS] if os.environ.get("FORM") == "fast" else
 
 value = getattr if OFFERS else dict.__getitem__
 app = FastAPI()
+templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, auto_reload=False)
 
 
 @app.get("/catalog/models", response_model=Page if OFFERS else None)
@@ -111,3 +116,15 @@ def models(
         "gateway": gateway,
     }
     return Page.model_construct(**page) if OFFERS else page
+
+
+@app.get("/page", response_class=HTMLResponse)
+def page(least: int = 0, sort: str = "id") -> str:
+    """The same list as a page, of 50 rows with the counts of three facts."""
+    found = [offer for offer in ROWS if (offer["context_length"] or 0) >= least]
+    name = sort.removeprefix("-")
+    name = name if name in {"name", "created", "context_length"} else "id"
+    found = sorted(found, key=lambda offer: offer[name] or 0, reverse=sort.startswith("-")) if name != "id" else found
+    facts = ("source_gateway", "model_type", "price_status")
+    facets = [(fact, Counter(offer[fact] for offer in found).most_common(12)) for fact in facts]
+    return templates.get_template("page.html").render(offers=found[:50], facets=facets, total=len(found))
