@@ -20,9 +20,9 @@ from catalog.models import SyncRun
 from catalog.parameters.endpoints import Endpoint, NotFound, Query
 from catalog.reports import statistics
 from catalog.reports.gateways import GatewayReport, gateways
-from catalog.web import figures, offers, pages
+from catalog.web import figures, offers, pages, words
 from catalog.web.layout import page_answer
-from catalog.web.parameters import NoPageParameters
+from catalog.web.parameters import NoPageParameters, members_priced
 from catalog.web.standing import standing_of
 from front.answers import Answer
 
@@ -124,7 +124,7 @@ def _gateway(snapshot: Snapshot, report: GatewayReport) -> View:
         "offers_href": f"/?gateway={report.slug}",
         "state": report.state,
         "state_words": STATES[report.state],
-        "about": about_prices(adapter),
+        "about": _about_prices(snapshot, adapter),
         "offers": f"{report.models:,}",
         "models": f"{standing_of(snapshot).count(mine.members):,}",
         "recorded": figures.long_day(report.recorded_at) if report.recorded_at else "",
@@ -141,10 +141,21 @@ def _gateway(snapshot: Snapshot, report: GatewayReport) -> View:
     }
 
 
-def about_prices(adapter: Gateway) -> str:
-    """Return what the gateway's prices are, in a sentence of its module's documentation or of its facts."""
-    edited = " Its prices come from a file that other people edit." if adapter.prices_are_edited else ""
-    return f"Read from {adapter.requests}.".replace("`", "") + edited
+def _about_prices(snapshot: Snapshot, adapter: Gateway) -> list[str]:
+    """Return what the gateway's prices mean, in sentences: how its offers are priced, and where the prices are from."""
+    mine = Selection.of(snapshot).of_gateway(adapter.slug)
+    counts = {price: len(mine.members & members_priced(mine, price)) for price in words.PRICES}
+    priced = [f"{number:,} {words.PRICES[price]}" for price, number in counts.items() if number]
+    units = "They are US dollars, exactly as the gateway publishes them."
+    edited = ["They come from a file that other people edit."] if adapter.prices_are_edited else []
+    free = ["Free offers are counted once more by how they would be billed."] if counts["free"] else []
+    return [
+        f"Its offers: {figures.listed(priced)}.",
+        *free,
+        units,
+        *edited,
+        f"Read from {adapter.requests}.".replace("`", ""),
+    ]
 
 
 def _runs(slug: str, most: int) -> list[SyncRun]:
