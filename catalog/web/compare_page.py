@@ -20,7 +20,7 @@ from catalog.reports.side_by_side import ComparedModel, Span
 from catalog.web import figures, offers, pages, words
 from catalog.web.layout import page_answer
 from catalog.web.parameters import MOST_COMPARED, ComparePageFilterSet
-from catalog.web.standing import standing_of
+from catalog.web.standing import slug_of, standing_of
 from front.answers import Answer
 
 View = dict[str, Any]
@@ -94,6 +94,10 @@ def _named(models: Models, query: Query) -> tuple[list[str], list[View]]:
     problems: list[View] = []
     asked = [*(query.values["ids"] or ()), *([query.values["add"]] if query.values["add"] is not None else [])]
     for name in asked:
+        if rows := models.rows_of(name):  # a slug means its own model, even if another model has the name too
+            if (slug := slug_of(rows[0])) not in found:
+                found.append(slug)
+            continue
         meant = models.meant_by(name)
         if len(meant.models) == 1 and meant.is_sure:
             if meant.models[0] not in found:

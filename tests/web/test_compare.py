@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.clients.service import ask
 from tests.web import catalogue
 from tests.web.browsers import Visitor
+from tests.web.reading import read
 
 THREE = f"{catalogue.MOVING_SLUG},zai-org/GLM-4.6,{catalogue.HELD_SLUG}"
 WORKLOAD = {"requests": 321, "input_tokens": 12_345, "output_tokens": 678, "cached_percent": 25}
@@ -80,6 +81,14 @@ def test_14_the_workload_and_only_what_differs_are_in_the_address(
     assert given["ids"] == [THREE]
     expect(page.locator(".versus tbody th small")).to_have_count(0)
     assert 0 < page.locator(".versus tbody tr").count() < all_lines
+
+
+def test_14_a_slug_means_its_own_model_although_another_one_has_the_name_too(address: str) -> None:
+    slug = "google/gemini-2.5-pro-preview-03-25"
+    resolved = ask(address, f"/catalog/resolve?id={slug}").json["data"]
+    assert len(resolved["candidates"]) > 1
+    page = read(address, f"/compare?ids={slug}")
+    assert f"/models/{slug}" in [each.attributes["href"] for each in page.all("a", within=("thead",))]
 
 
 def test_14_a_name_that_means_nothing_is_answered_with_names_near_it(visitor: Visitor) -> None:
