@@ -30,8 +30,11 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-STYLES = ("tokens.css", "site.css")
-"""The parts of the one style, in their order."""
+STYLES = {
+    "list.css": ("tokens.css", "site.css", "list.css"),
+    "page.css": ("tokens.css", "site.css", "more.css"),
+}
+"""The style of pages with a list of models, and of all others, each one file, with its parts in their order."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """An SVG that is opened directly is a page; this one may not run or load anything."""
 
@@ -55,7 +58,9 @@ def asset(name: str) -> Asset:
 def assets() -> Mapping[str, Asset]:
     """Return all assets by name, read once."""
     found = {file.name: file.read_bytes() for file in sorted(FOLDER.iterdir()) if file.suffix in TYPES}
-    found["site.css"] = minified("".join(found.pop(name).decode() for name in STYLES)).encode()
+    parts = {name: found.pop(name).decode() for name in [*found] if name.endswith(".css")}
+    for name, joined in STYLES.items():
+        found[name] = minified("".join(parts[part] for part in joined)).encode()
     return {name: _asset(name, body) for name, body in found.items()}
 
 

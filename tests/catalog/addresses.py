@@ -19,7 +19,7 @@ EXAMPLES = {
     "maker": "maker",
     "gateway": "chutes",
     "run_id": "1",
-    "asset": "site.css",
+    "asset": "page.css",
 }
 """Values for the variable parts of addresses; the others are ids of models."""
 DOCUMENTS = {"<str:folder>/<str:name>": "problems/not-found"}

@@ -112,7 +112,7 @@ def test_23_a_page_stays_light(target: str, most: int, address: str) -> None:
     scripts = [each for each in page.all("script") if "src" in each.attributes]
     blocking = [each.attributes["src"] for each in scripts if "defer" not in each.attributes]
     assert 1 + len(styles) + len(blocking) <= 3
-    assert weight(address, styles) <= 7_500
+    assert weight(address, styles) <= 6_144
     assert weight(address, [each.attributes["src"] for each in scripts]) <= 16_000
 
 
