@@ -213,9 +213,7 @@ def _table(
 
 
 def _head(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row], model: ComparedModel) -> View:
-    named = min(
-        rows, key=lambda row: (bool(row.identity and row.identity.variant), row.gateway != "openrouter", row.id)
-    )
+    named = head_of(rows)
     name = offers.name_of(named)
     maker = offers.maker(snapshot, named.provider_slug)
     return {

@@ -9,7 +9,6 @@ from typing import Any
 from django.utils.encoding import iri_to_uri
 from rapidfuzz import fuzz, process
 
-from catalog import registry
 from catalog.documents import rendering
 from catalog.memory.rows import Row
 from catalog.memory.selection import RELEVANCE, Selection
@@ -22,7 +21,7 @@ from catalog.reports.comparison import Compared
 from catalog.web import calls, figures, model_abilities, model_history, model_offers, model_words, offers, pages, words
 from catalog.web.layout import page_answer
 from catalog.web.parameters import ModelFilterSet
-from catalog.web.standing import since_of, slug_of, standing_of
+from catalog.web.standing import head_of, since_of, slug_of, standing_of
 from front.answers import Answer
 
 View = dict[str, Any]
@@ -127,7 +126,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
     quantities = asked.quantities(query.values, rows)
     sold = [row for row in rows if not row.is_withdrawn]
     compared = comparison.compared(sold or rows, asked.workload(quantities))
-    head = _head(sold or rows)
+    head = head_of(sold or rows)
     document = offers.document_of(head.document)
     name = offers.name_of(head)
     maker = offers.maker(snapshot, head.provider_slug)
@@ -187,15 +186,6 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         json_ld=_json_ld(name, slug, maker, compared),
         about=gateways,
     )
-
-
-def _head(rows: Sequence[Row]) -> Row:
-    def prominence(row: Row) -> tuple[bool, int, str]:
-        gateway = registry.GATEWAYS.get(row.gateway)
-        is_variant = row.identity is not None and bool(row.identity.variant)
-        return is_variant, gateway.rank if gateway else 1_000, row.id
-
-    return min(rows, key=prominence)
 
 
 def _title_price(compared: Sequence[Compared], gateways: Sequence[str]) -> str:

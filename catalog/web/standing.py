@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -102,6 +102,11 @@ def standing_of(snapshot: Snapshot, last: Standing | None) -> Standing:
 def slug_of(row: Row) -> str:
     """Return the slug of the offer's model, by which the page of the model is addressed."""
     return row.identity.model if row.identity is not None else f"{row.gateway}/{row.id}"
+
+
+def head_of(rows: Iterable[Row]) -> Row:
+    """Return the offer that a model is named after: no variant, and of the first gateway."""
+    return min(rows, key=_prominence)
 
 
 def since_of(row: Row) -> int:
