@@ -20,7 +20,7 @@ from catalog.reports.side_by_side import ComparedModel, Span
 from catalog.web import figures, offers, pages, words
 from catalog.web.layout import page_answer
 from catalog.web.parameters import MOST_COMPARED, ComparePageFilterSet
-from catalog.web.standing import slug_of, standing_of
+from catalog.web.standing import head_of, slug_of, standing_of
 from front.answers import Answer
 
 View = dict[str, Any]
