@@ -60,7 +60,9 @@ def html_pages(bench: Bench, servers: Servers, *, number: int) -> None:
         name = "ours" if form == "ours" else "FastAPI with Jinja"
         bench.measure(f"HTML again, {name}", server, path, *header)
         script = ("-s", str(HERE / "pages.lua"))
-        bench.measure(f"HTML never asked before, {name}", server, "", *script, start=20 * number, PAGES=form)
+        bench.measure(
+            f"HTML never asked before, {name}", server, "", *script, start=20 * number, variables={"PAGES": form}
+        )
 
 
 def with_syncs(bench: Bench, server: Server) -> None:

@@ -90,21 +90,25 @@ class Bench:
     def cost(self, name: str) -> float:
         return statistics.median(self.costs[name])
 
-    def wrk(self, address: str, *options: str, connections: int = 32, start: int = 0, **variables: str) -> Load:
+    def wrk(
+        self, address: str, *options: str, connections: int = 32, start: int = 0, variables: Mapping[str, str] = {}
+    ) -> Load:
         """Send as many requests as the server answers."""
         command = ["wrk", "-t2", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "30s", "--latency"]
         command += [*options, address]
         output = subprocess.run(
-            command, env=os.environ | {"START": str(start)} | variables, capture_output=True, text=True, check=True
+            command, env=os.environ | {"START": str(start), **variables}, capture_output=True, text=True, check=True
         ).stdout
         if "Non-2xx" in output or "Socket errors" in output:
             raise SystemExit(f"{address} answered with errors:\n{output}")
         return read_load(output)
 
-    def measure(self, name: str, server: Server, path: str, *options: str, start: int = 0, **variables: str) -> None:
+    def measure(
+        self, name: str, server: Server, path: str, *options: str, start: int = 0, variables: Mapping[str, str] = {}
+    ) -> None:
         """Note a rate, and what a request costs. `variables` are for the script of wrk."""
         before = server.processor_seconds()
-        load = self.wrk(server.address(path), *options, start=start, **variables)
+        load = self.wrk(server.address(path), *options, start=start, variables=variables)
         self.costs[name].append((server.processor_seconds() - before) * 1e6 / load.requests)
         self.figures[name].append(load.rate)
         server.wait_until_idle()  # a slow one still has requests in its queue, and would take time from the next one

@@ -27,7 +27,7 @@ from front import cors, minimum, negotiation, refusals
 from front.access_log import AccessLog
 from front.answers import Answer
 from front.counts import Counts, Source
-from front.large_bodies import LARGE_BYTES, LargeBody, body_of
+from front.large_bodies import LargeBody, body_of
 from front.refusals import Refusal
 from front.replies import (
     COMPUTE_SECONDS,
@@ -199,7 +199,7 @@ class Front:
         headers = [*answer.headers, *resource.headers]
         if not resource.is_cacheable or answer.status != HTTPStatus.OK:
             return self._reply(exchange, answer.status, headers, answer.whole(), source=Source.MISS)
-        body = body_of([answer.body] if answer.parts is None else answer.parts, large=_large(resource.media_type))
+        body = body_of([answer.body] if answer.parts is None else answer.parts, large=_large(headers))
         return self._keep(exchange, asked, self._cached_answer(headers, body), source=Source.MISS)
 
     def _stream(self, exchange: Exchange, resource: Resource) -> Decision:
@@ -330,7 +330,12 @@ class Front:
             logger.exception("Request %s failed outside Django", request.id)
             return self._refuse(exchange, refusals.BROKEN)
         if asked is not None and _is_cacheable(status, headers):
-            reply = self._keep(exchange, asked, self._cached_answer(headers, body_of([answer])), source=Source.MISS)
+            reply = self._keep(
+                exchange,
+                asked,
+                self._cached_answer(headers, body_of([answer], large=_large(headers))),
+                source=Source.MISS,
+            )
         else:
             reply = self._reply(exchange, status, headers, answer, source=Source.DJANGO)
         reply.is_logged = True
@@ -427,14 +432,14 @@ def _done(decision: Reply | Later) -> Reply:
 
 _WITHOUT_BODY = frozenset({204, 304})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-HTML = "text/html"
+HTML = "text/html; charset=utf-8"
 LARGE_PAGE_BYTES = 16_384
 """From this size on, a page is stored compressed only: a tenth of its size, and hardly a browser wants it plain."""
 
 
-def _large(media_type: str) -> int:
-    """Return the size from which an answer of this type is stored compressed only."""
-    return LARGE_PAGE_BYTES if media_type == HTML else LARGE_BYTES
+def _large(headers: Headers | tuple[tuple[str, str], ...]) -> int | None:
+    """Return the size from which an answer with these headers is stored compressed only; None: the usual one."""
+    return LARGE_PAGE_BYTES if ("Content-Type", HTML) in headers else None
 
 
 _PAGED = frozenset({"GET", "HEAD"})

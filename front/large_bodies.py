@@ -62,14 +62,16 @@ class LargeBody:
         return b"".join([*map(compressor.compress, self.pieces()), compressor.flush()])
 
 
-def body_of(parts: Iterable[bytes], *, large: int = LARGE_BYTES) -> bytes | LargeBody:
-    """Return the body that the parts make up: its bytes, or a LargeBody if there are `large` or more."""
+def body_of(parts: Iterable[bytes], *, large: int | None = None) -> bytes | LargeBody:
+    """Return the body that the parts make up: its bytes, or a LargeBody if there are `large` or more; by default
+    LARGE_BYTES."""
+    most = LARGE_BYTES if large is None else large
     left = iter(parts)
     first: list[bytes] = []
     length = 0
     for part in left:
         first.append(part)
         length += len(part)
-        if length >= large:
+        if length >= most:
             return LargeBody.of(chain(first, left))
     return b"".join(first)

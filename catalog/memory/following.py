@@ -99,6 +99,7 @@ class Follower:
             self._refresh_sellers(before)
             return  # nothing was published
         if self.snapshot is not before:
+            self._sellers_due_at = time.monotonic() + SELLERS_SECONDS
             self._announce()
 
     def _refresh_sellers(self, served: Snapshot) -> None:

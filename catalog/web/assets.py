@@ -118,6 +118,7 @@ class IconAtRoot(pages.Page):
     endpoint = Endpoint(media_type="*/*")
 
     def get(self, request: Request) -> HttpResponse:
+        self.check_parameters(request)
         return pages.to_django(read_asset("favicon.svg"))
 
 

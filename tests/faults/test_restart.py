@@ -82,6 +82,7 @@ class Settings:
             "DATA_DIR": str(folder),
             "LOG_LEVEL": "error",
             "RATE_LIMIT_PER_MINUTE": "0",
+            "PAGE_RATE_LIMIT_PER_MINUTE": "0",
         }
         self.change()
 

@@ -46,7 +46,7 @@ VALUES = [
     "é",
 ]
 ACCEPTED = ["*/*", "text/html, */*;q=0.1", "application/json", "text/csv", "image/png"]
-IDS = [EXAMPLE_ID, "Qwen/Qwen3-32B", "qwen", "nobody/nothing", "chutes", "a//b", "%2F", "é", "\xff"]
+IDS = [EXAMPLE_ID, "Qwen/Qwen3-32B", "qwen", "openai", "nobody/nothing", "chutes", "a//b", "%2F", "é", "\xff"]
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def requests_of(address: Address) -> st.SearchStrategy[dict[str, Any]]:
     variable = st.sampled_from(IDS) if "<" in address.route else st.just("")
     return st.fixed_dictionaries(
         {
-            "path": variable.map(lambda id: address.path(model=id, provider=id, gateway=id).encode().decode("latin-1")),
+            "path": variable.map(lambda id: path_of(address, id)),
             "query": queries_of(address),
             "method": st.sampled_from(["GET"] * 6 + ["HEAD", "OPTIONS", "POST", "BREW"]),
             "HTTP_X_FORWARDED_PROTO": st.sampled_from(["https"] * 6 + ["http", "HTTPS", "https, http"]),
@@ -80,6 +80,11 @@ def requests_of(address: Address) -> st.SearchStrategy[dict[str, Any]]:
             "HTTP_IF_NONE_MATCH": st.sampled_from(["*", '"other"']),
         },
     )
+
+
+def path_of(address: Address, id: str) -> str:
+    named = address.path(model=id, provider=id, gateway=id, maker=id, key=id)
+    return named.encode().decode("latin-1")
 
 
 def queries_of(address: Address) -> st.SearchStrategy[str]:

@@ -15,7 +15,7 @@ from tests.catalog.syncing import sync
 
 MODEL = "deepseek-ai/DeepSeek-R1"
 FROM_MEMORY = [
-    address.target(model=MODEL, provider="deepseek", key="deepseek")
+    address.target(model=MODEL, provider="deepseek", key="deepseek", maker="deepseek-ai")
     for address in CACHED
     if not address.endpoint.reads_tables
 ]
