@@ -59,7 +59,9 @@ def name_of(row: Row) -> str:
     name: str = document["name"]
     maker, colon, rest = name.partition(": ")
     if colon and rest and row.provider_slug and _means(maker, row.provider_slug):
-        name = rest
+        # `DeepSeek: R1` is DeepSeek R1, as its slug says, and `Z.ai: GLM 4.6` is GLM 4.6.
+        begins = slug_of(row).rpartition("/")[2].casefold().startswith(maker.casefold())
+        name = rest if not begins or rest.casefold().startswith(maker.casefold()) else f"{maker} {rest}"
     return name.removesuffix(" (free)")
 
 

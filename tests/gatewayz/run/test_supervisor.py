@@ -94,12 +94,14 @@ class Supervised:
         assert text in self.output
 
     def child(self, words: str, *, other_than: int = 0) -> int:
-        """Return the process id of a child; its own children start later, so the lowest number is the leader's."""
+        """Return the process id of a child of the supervisor itself."""
         eventually(lambda: self._pids(words, other_than=other_than))
-        return min(self._pids(words, other_than=other_than))
+        return self._pids(words, other_than=other_than)[0]
 
     def _pids(self, words: str, *, other_than: int) -> list[int]:
-        return [pid for pid, line in processes_of(self.data_dir).items() if words in line and pid > other_than]
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        found = processes_of(self.data_dir)
+        return [pid for pid in map(int, children) if words in found.get(pid, "") and pid != other_than]
 
     def json_of(self, path: str) -> Any:
         return json.loads(self.body_of(path))
