@@ -47,6 +47,18 @@ def pytest_configure() -> None:
         )
 
 
+ALIKE = (
+    "tests/catalog/formats/",
+    "tests/catalog/web/test_assets.py",
+    "tests/catalog/web/test_documents.py",
+    "tests/catalog/web/test_errors.py",
+    "tests/catalog/web/test_lists.py",
+    "tests/faults/test_restart.py",
+    "tests/front/",
+)
+"""Tests that use a database, but would find the same on any: `make test` runs them on the first one only."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On the second database, run only tests that use a database: the others have run already and cannot differ."""
     if not IS_SECOND:
@@ -57,6 +69,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _touches_a_database(item: pytest.Item) -> bool:
+    if item.nodeid.startswith(ALIKE) and not os.environ.get("PROVE"):
+        return False
     wanted = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or not wanted.isdisjoint({"db", "transactional_db"})
 
