@@ -34,7 +34,7 @@ from gatewayz.run.children import Children, Command, KeepsFailing
 from gatewayz.run.probe import answers_ok
 from gatewayz.settings import env
 
-PAGES = ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/")
+PAGES = ("/", "/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/")
 ANSWER_SECONDS = 60.0  # from the start of the web to its first answer, on a slow machine
 LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 0.01

@@ -175,7 +175,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) 
 
 # --- with real processes ---------------------------------------------------------------------------------------------
 def test_it_prints_the_pages_to_open_and_they_exist(running: Supervised) -> None:
-    for path in ("/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
+    for path in ("/", "/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
         assert f"http://localhost:{running.port}{path}\n" in running.output
         assert running.status_of(path) in {200, 302}
     assert running.status_of("/healthz") == 200
