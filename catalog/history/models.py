@@ -1,4 +1,4 @@
-"""The history of one model: the prices and the changes of all its offers, whatever their ids."""
+"""The history of one model: the prices and the changes of all its offers, also if their ids differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from catalog.history.versions import Change, Wanted, changes_in, kept_since, versions_of
 from catalog.models import Offer, Price
@@ -63,7 +63,7 @@ def history_of_offers(
 def _primary_keys(offers: Collection[Key]) -> dict[int, Key]:
     """Return the offers by their primary keys."""
     wanted = set(offers)
-    of_ids = Offer.objects.filter(Q(model_id__in={model_id for _, model_id in wanted}))
+    of_ids = Offer.objects.filter(model_id__in={model_id for _, model_id in wanted})
     found = of_ids.order_by("pk").values_list("pk", "gateway__slug", "model_id")
     return {key: (gateway, model_id) for key, gateway, model_id in found if (gateway, model_id) in wanted}
 

@@ -20,7 +20,7 @@ KINDS = {
     Kind.REPRICED: "price",
     Kind.DESCRIBED: "text",
     Kind.CHANGED: "facts",
-    Kind.RENDERED: "shown anew",
+    Kind.RENDERED: "shown in another way",
 }
 MOST_PRICES = 4
 _FIELDS = {
@@ -34,7 +34,7 @@ _FIELDS = {
     "held_prices": "held prices",
     "holds": "held prices",
 }
-_UNTOLD = frozenset(
+_NOT_SHOWN = frozenset(
     {"recorded_at", "source", "first_seen", "notes", "model_logo_url", "provider_site_url", "held_prices"}
 )
 
@@ -108,7 +108,7 @@ def _facts(before: Any, after: Any) -> str:
     named = [
         _FIELDS.get(field, field.replace("_", " "))
         for field in before
-        if field not in PRICED | _UNTOLD and field != "withdrawn_at"
+        if field not in PRICED | _NOT_SHOWN and field != "withdrawn_at"
     ]
     texts = [word for word in dict.fromkeys(named) if word not in DESCRIBING]
     described = ["description"] if "description" in before else []

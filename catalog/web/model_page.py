@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.utils.encoding import iri_to_uri
 from rapidfuzz import fuzz, process
@@ -164,7 +165,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         "call": calls.call_views(query, sold, compared),
         "changes": model_history.change_views(history, rows, name=name, slug=slug),
         "about": _description(document),
-        "compare": f"/compare?ids={slug}",
+        "compare": f"/compare?{urlencode({'ids': slug}, safe='/:@')}",
     }
     # Several makers have models of one name.
     by = f" by {maker['name']}" if maker and maker["name"].casefold() not in name.casefold() else ""
@@ -182,7 +183,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         is_indexed=bool(sold) and not query.filters.canonical(),
         # Without its history the page is not whole: nobody keeps it.
         cache_control=pages.PUBLIC if is_complete else "no-store",
-        alternates=(("application/json", f"/catalog/canonical/{slug}"),),
+        alternates=(("application/json", f"/catalog/canonical/{offers.quoted(slug)}"),),
         json_ld=_json_ld(name, slug, maker, compared),
         about=gateways,
     )
@@ -223,11 +224,11 @@ def _weights(rows: Sequence[Row]) -> str:
 
 
 def _data_links(slug: str, rows: Sequence[Row]) -> list[View]:
-    address = offers.model_address(slug).removeprefix("/models/")
-    first = offers.model_address(rows[0].id).removeprefix("/models/")
-    links = [("history", f"/catalog/models/{first}/history"), ("feed", f"/catalog/changes.atom?id={first}")]
+    first = rows[0].id
+    feed = urlencode({"id": first}, safe="/:@")
+    links = [("history", f"/catalog/models/{offers.quoted(first)}/history"), ("feed", f"/catalog/changes.atom?{feed}")]
     if rows[0].identity is not None:
-        links.insert(0, ("JSON", f"/catalog/canonical/{address}"))
+        links.insert(0, ("JSON", f"/catalog/canonical/{offers.quoted(slug)}"))
     return [{"words": name, "href": href} for name, href in links]
 
 

@@ -34,12 +34,17 @@ def document_of(stored: bytes) -> Document:
     return document
 
 
+def quoted(name: str) -> str:
+    """Return an id or a slug as it stands in the path of an address."""
+    return quote(name, safe=_PATH_SAFE)
+
+
 def model_address(slug: str) -> str:
-    return f"/models/{quote(slug, safe=_PATH_SAFE)}"
+    return f"/models/{quoted(slug)}"
 
 
 def maker_address(slug: str) -> str:
-    return f"/makers/{quote(slug, safe=_PATH_SAFE)}"
+    return f"/makers/{quoted(slug)}"
 
 
 def gateway_name(slug: str) -> str:

@@ -57,6 +57,25 @@ def test_a_price_is_said_in_words_on_list_model_and_compare(
 
 
 # --- upstream text is text -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("model_id", ["m/a+b", "m/a&ids=x", "m/a%20b", "m/a#b", "m/a?b"])
+def test_every_link_of_a_model_with_signs_in_its_id_leads_to_that_model(
+    client: Client, db: None, nothing_served_yet: None, model_id: str
+) -> None:
+    publish(offer_record(model_id))
+    following.FOLLOWER.refresh()
+    [path] = set(re.findall(r'href="(/models/[^"]+)"', client.get("/").content.decode()))
+
+    html = unescape(client.get(unescape(path)).content.decode())
+
+    links = re.findall(r'href="(/(?:compare\?|catalog/(?:canonical|models|changes)[/.])[^"]+)"', html)
+    assert len(links) >= 4
+    for link in links:
+        answer = client.get(link)
+        assert answer.status_code == 200, link
+        expected = path.removeprefix("/models/") if link.startswith("/compare") else model_id
+        assert expected in unescape(answer.content.decode()), link
+
+
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e</script>\x01&#x2f;{{7*1911}}'
 
 
