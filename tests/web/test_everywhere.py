@@ -131,7 +131,9 @@ def test_18_the_keyboard_alone_searches_filters_opens_and_compares(visitor: Visi
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     page.keyboard.press("j")
+    expect(rows.first.get_by_role("link").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Where it is sold")).to_be_visible()
 
