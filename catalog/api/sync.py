@@ -51,7 +51,10 @@ class Syncs(SyncViewSet):
             raise ParseError("This takes no body.")
         if query.id not in registry.GATEWAYS:
             raise NotFound(f"There is no gateway of this name; those are {', '.join(registry.GATEWAYS)}.")
-        run = schedule.request_run(query.id, now=timezone.now())
+        try:
+            run = schedule.request_run(query.id, now=timezone.now())
+        except schedule.Disabled as error:
+            return errors.problem(request, 409, detail=f"{error}.")
         location = {"Location": f"/catalog/sync/runs/{run.pk}"}
         try:
             schedule.send_due()

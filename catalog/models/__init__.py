@@ -5,17 +5,20 @@ from __future__ import annotations
 from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement
 from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
+from catalog.models.gateway_setting import GatewaySetting
 from catalog.models.offer import Offer, OfferVersion, Provider
 from catalog.models.operation import RunCount, TaskEnd
 from catalog.models.override import Override
 from catalog.models.price import Price, PriceHold
 from catalog.models.revision import Revision
+from catalog.models.saved_filter import SavedFilter
 from catalog.models.sync_run import RejectedRow, SyncRun
 
 __all__ = [
     "CanonicalModel",
     "Capture",
     "Gateway",
+    "GatewaySetting",
     "IdentityCandidate",
     "IdentityLink",
     "IdentityStatement",
@@ -29,6 +32,7 @@ __all__ = [
     "Revision",
     "RunCount",
     "RunPage",
+    "SavedFilter",
     "SyncRun",
     "TaskEnd",
 ]
