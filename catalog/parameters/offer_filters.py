@@ -272,6 +272,7 @@ VIEW = View(
     "Only offers of this saved filter; `/catalog/views` lists them. All other parameters narrow it further, and "
     "none replaces a part of it.",
     expressions=ExpressionFilterSet,
+    example="cheap-tools",
 )
 
 

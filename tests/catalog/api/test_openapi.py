@@ -29,7 +29,8 @@ from catalog import registry
 from catalog.api.shapes.offers import OfferSerializer
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
-from catalog.models import Revision, SyncRun
+from catalog.models import Revision, SavedFilter, SyncRun
+from catalog.parameters import views
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
 from catalog.routes import declared_endpoint
@@ -101,12 +102,18 @@ UNREADY = sorted(path for path, status in PROMISED if status == "503")
 """The addresses that cannot answer before any revision was read, while the database is down."""
 
 
+SAVED = "cheap-tools"
+"""The saved filter of the example of `view`."""
+VIEW_NAMES = f"^{views.NAME}$"
+
+
 @pytest.fixture
 def catalogue(catalogue: Snapshot) -> Snapshot:
     """The catalogue with an offer billed by tokens: the addresses of other services' clients show nothing else."""
     record = token_priced_record(
         "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1"
     )
+    SavedFilter.objects.create(name=SAVED, title="Hot", expression="tags=hot")
     publish(record, gateway="openrouter")
     following.FOLLOWER.refresh()
     return following.FOLLOWER.current()
@@ -518,6 +525,8 @@ def allowed_values(schema: Json) -> Iterator[str]:
         yield {"date": "0001-01-01", "date-time": "1999-12-31T23:59:59.5-12:00"}[schema["format"]]
     elif "minLength" in schema:
         yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
+    elif schema.get("pattern") == VIEW_NAMES:
+        yield SAVED  # what names a saved filter is not made up
     elif "pattern" in schema:
         texts = ("0", "9" * 9 + "." + "9" * 24, "start")  # a cursor comes from an answer, or is `start`
         yield from (text for text in texts if re.fullmatch(schema["pattern"], text))
@@ -541,6 +550,8 @@ def forbidden_values(schema: Json) -> Iterator[str]:
         yield from ("", "x", "yesterday", "2026-02-30")
     elif "minLength" in schema:
         yield from ("", " ", "x\x00", "x" * (schema["maxLength"] + 1))
+    elif schema.get("pattern") == VIEW_NAMES:
+        yield from ("", "-hot", "hot-", "a b", "x" * 51)
     elif "pattern" in schema:
         yield from ("", "-1", "1e3", "9" * 10, "0." + "9" * 25, "startx")
     elif "enum" in schema:
@@ -604,6 +615,7 @@ def test_only_required_and_harmless_parameters_have_an_example_that_is_filled_in
 
 
 def test_every_parameter_has_an_example_that_finds_something(client: Client, catalogues: Snapshot) -> None:
+    SavedFilter.objects.create(name=SAVED, title="Hot", expression="tags=hot")
     publish(offer_record("example", tags=("hot",)), is_complete=False)
     following.FOLLOWER.refresh()
     for path, parameter in PARAMETERS:
