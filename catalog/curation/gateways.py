@@ -17,7 +17,7 @@ from catalog.gateway_settings import LEAST_MINUTES, MOST_MINUTES, SOURCES, Chose
 from catalog.models import Gateway, GatewaySetting, RunCount, SyncRun
 from catalog.normalize import text
 from catalog.publication import audit, locks
-from catalog.publication.audit import Actor, Draft, Item
+from catalog.publication.audit import Actor, Draft, Item, Kind, Subject
 
 Json = Any
 
@@ -58,8 +58,11 @@ def choose(slug: str, wanted: Mapping[str, Json], *, reason: str, actor: Actor, 
         newest = locks.lock_revision()
         _store(row, changes)
         _adapt(gateway, changes, now=now)
-        items = [Item("gateway", gateway.pk, slug, name, before[name], value) for name, value in changes.items()]
-        draft = Draft(kind="gateway", actor=actor, reason=reason.strip(), items=items)
+        items = [
+            Item(kind=Subject.GATEWAY, number=gateway.pk, subject=slug, field=name, before=before[name], after=value)
+            for name, value in changes.items()
+        ]
+        draft = Draft(kind=Kind.GATEWAY, actor=actor, reason=reason.strip(), items=items)
         audit.write(draft, before=newest.number, after=newest.number, now=now)
     return tuple(changes)
 

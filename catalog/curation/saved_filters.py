@@ -5,17 +5,18 @@ They are a part of the snapshot, so each change publishes a revision.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 
-from catalog.models import SavedFilter
+from catalog.models import Revision, SavedFilter
 from catalog.models.saved_filter import LONGEST_TITLE
 from catalog.normalize import text
 from catalog.parameters import expressions, views
-from catalog.publication import audit, clock, locks, write
-from catalog.publication.audit import Actor, Draft, Item
-from catalog.publication.write import Publication
+from catalog.publication import apply, audit, locks
+from catalog.publication.audit import Actor, Draft, Item, Kind, Subject
 
 MOST_SAVED = 500
 """All of them are computed once for each revision that a request uses one of."""
@@ -39,15 +40,14 @@ def save(
         row = _row(renames or fields["name"], must_exist=bool(renames))
         if renames and fields["name"] != renames and SavedFilter.objects.filter(name=fields["name"]).exists():
             raise InvalidSavedFilter(f"there is a saved filter {fields['name']} already")
-        before = {field: getattr(row, field) for field in fields} if row.pk else dict.fromkeys(fields)
-        changed = [field for field in fields if before[field] != fields[field]]
-        if not changed:
+        before = _fields_of(row)
+        if before == fields:
             return row
         for field, value in fields.items():
             setattr(row, field, value)
         row.save()
-        items = [Item("saved_filter", row.pk, row.name, field, before[field], fields[field]) for field in changed]
-        _publish(items, before=newest.number, reason=reason, actor=actor, now=now)
+        words = "Changed." if before["name"] else "Saved."
+        _publish(_items(row, before=before, after=fields), reason=reason or words, actor=actor, newest=newest, now=now)
     return row
 
 
@@ -56,10 +56,9 @@ def delete(name: str, *, reason: str = "", actor: Actor, now: datetime) -> None:
     with transaction.atomic():
         newest = locks.lock_revision()
         row = _row(name, must_exist=True)
-        before = {"name": row.name, "title": row.title, "expression": row.expression}
-        items = [Item("saved_filter", row.pk, row.name, field, value, None) for field, value in before.items()]
+        items = _items(row, before=_fields_of(row), after={})
         row.delete()
-        _publish(items, before=newest.number, reason=reason, actor=actor, now=now)
+        _publish(items, reason=reason or "Deleted.", actor=actor, newest=newest, now=now)
 
 
 def _checked(name: str, title: str, expression: str) -> dict[str, str]:
@@ -85,8 +84,18 @@ def _row(name: str, *, must_exist: bool) -> SavedFilter:
     return row or SavedFilter()
 
 
-def _publish(items: list[Item], *, before: int, reason: str, actor: Actor, now: datetime) -> None:
-    publication = Publication(now=clock.publication_time(), is_curated=True)
-    _, after = write.publish([], publication, is_more=True)
-    draft = Draft(kind="saved_filter", actor=actor, reason=reason.strip(), items=items)
+def _fields_of(row: SavedFilter) -> dict[str, str]:
+    """Return the stored values; they are empty if there is no row yet."""
+    return {"name": row.name, "title": row.title, "expression": row.expression}
+
+
+def _items(row: SavedFilter, *, before: Mapping[str, str], after: Mapping[str, str]) -> list[Item]:
+    changed = [field for field, value in before.items() if value != after.get(field)]
+    of_row = partial(Item, kind=Subject.VIEW, number=row.pk, subject=row.name)
+    return [of_row(field=field, before=before[field] or None, after=after.get(field)) for field in changed]
+
+
+def _publish(items: list[Item], *, reason: str, actor: Actor, newest: Revision, now: datetime) -> None:
+    before, after = apply.republish_curated([], author_number=actor.number, newest=newest, is_more=True)
+    draft = Draft(kind=Kind.VIEW, actor=actor, reason=audit.checked_reason(reason), items=items)
     audit.write(draft, before=before, after=after, now=now)

@@ -200,6 +200,21 @@ def test_a_key_gets_the_same_bytes_from_memory_and_only_for_itself(
     assert web.ask(LIST).lasting == public.lasting
 
 
+def test_a_key_reads_only_with_the_scope_read_and_counts_against_its_own_limit_without_it(web: Web) -> None:
+    _, secret = issued(scopes=["sync"], requests_per_minute=2)
+    web.asked_django.clear()
+
+    refused = [web.ask(path, HTTP_X_API_KEY=secret) for path in (LIST, "/catalog/gateways", LIST)]
+
+    assert [answer.status[:3] for answer in refused] == ["403", "403", "429"]
+    assert "lacks the scope read" in problem_of(refused[0], "403")["detail"]
+    assert web.asked_django == []
+    assert web.ask("/catalog/sync/chutes", method="POST", HTTP_X_API_KEY=secret).status[:3] == "429"
+    _, other = issued(scopes=["sync"])
+    web.ask("/catalog/sync/runs/1", HTTP_X_API_KEY=other)
+    assert len(web.asked_django) == 1
+
+
 @pytest.mark.parametrize("path", [LIST, "/catalog/gateways", "/catalog/sync/chutes", "/v1/models"])
 @pytest.mark.parametrize(
     "headers",

@@ -29,7 +29,7 @@ from catalog import registry
 from catalog.api.shapes.offers import OfferSerializer
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
-from catalog.models import Revision, SavedFilter, SyncRun
+from catalog.models import Gateway, GatewaySetting, Revision, SavedFilter, SyncRun
 from catalog.parameters import views
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
@@ -72,7 +72,7 @@ WORKLOAD = {"workload": {"input_tokens": 1_000_000, "hours": 1}, "uncosted_limit
 
 ASKED_BESIDE = {("sort", "relevance"): {"q": "deepseek"}}
 """Other parameters that a value of a parameter requires."""
-OF_THE_FRONT = {"401", "429"}
+OF_THE_FRONT = {"401", "403", "429"}
 """Statuses of refusals before a request reaches Django, at every address with a limit."""
 OF_SYNC = {path for path in DOCUMENT["paths"] if path.startswith("/catalog/sync/")}
 """Addresses that need a key: tried apart."""
@@ -336,14 +336,27 @@ def test_what_the_front_refuses_is_as_the_document_says(db: None, settings: Sett
     settings.RATE_LIMIT_PER_MINUTE = 1
     following.FOLLOWER.keys.refresh()
     web, method = Web(), next(iter(DOCUMENT["paths"][path]))
-    refused = [web.ask(example_address(path), method=method.upper(), HTTP_X_API_KEY="gwz_wrong") for _ in range(2)]
+    _, narrow = ApiKey.objects.issue(name="another service", scopes=["infer"])
+    following.FOLLOWER.keys.refresh()
+    keys = ("gwz_wrong", "gwz_wrong", narrow)
+    refused = [web.ask(example_address(path), method=method.upper(), HTTP_X_API_KEY=key) for key in keys]
 
-    promised = DOCUMENT["paths"][path][method]["responses"].keys() & OF_THE_FRONT
+    # Django decides about the scope sync.
+    of_the_front = OF_THE_FRONT - {"403"} if path in OF_SYNC else OF_THE_FRONT
+    promised = DOCUMENT["paths"][path][method]["responses"].keys() & of_the_front
 
-    assert promised == {answer.status[:3] for answer in refused} & OF_THE_FRONT
+    assert promised == {answer.status[:3] for answer in refused} & of_the_front
     for answer in refused if promised else ():
         response = HttpResponse(answer.body, status=int(answer.status[:3]), content_type=answer["Content-Type"])
         assert complaints(path, response) == []
+
+
+def ask_while_disabled(ask: Callable[[], Response]) -> Response:
+    gateway = Gateway.objects.get(slug="chutes")
+    setting = GatewaySetting.objects.create(gateway=gateway, is_enabled=False)
+    answer = ask()
+    setting.delete()
+    return answer
 
 
 def test_every_answer_about_runs_is_as_the_document_says(
@@ -364,6 +377,8 @@ def test_every_answer_about_runs_is_as_the_document_says(
         address = f"/catalog/sync/runs/{SyncRun.objects.get().pk}" if method == "get" else "/catalog/sync/chutes"
         missing = address.replace("chutes", "acme") + ("0000" if method == "get" else "")
         asked = [ask(method, address), ask(method, f"{address}?x=1"), ask(method, missing)]
+        if method == "post":
+            asked.append(ask_while_disabled(lambda: ask("post", "/catalog/sync/chutes")))
         for response in [*asked, ask(method, address, "none"), ask(method, address, "")]:
             found.add((path, str(response.status_code)))
             assert complaints(path, response) == []
@@ -525,10 +540,9 @@ def allowed_values(schema: Json) -> Iterator[str]:
         yield {"date": "0001-01-01", "date-time": "1999-12-31T23:59:59.5-12:00"}[schema["format"]]
     elif "minLength" in schema:
         yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
-    elif schema.get("pattern") == VIEW_NAMES:
-        yield SAVED  # what names a saved filter is not made up
     elif "pattern" in schema:
-        texts = ("0", "9" * 9 + "." + "9" * 24, "start")  # a cursor comes from an answer, or is `start`
+        # A saved filter must exist; a cursor comes from an answer, or is `start`.
+        texts = (SAVED,) if schema["pattern"] == VIEW_NAMES else ("0", "9" * 9 + "." + "9" * 24, "start")
         yield from (text for text in texts if re.fullmatch(schema["pattern"], text))
     elif schema["type"] == "boolean":
         yield from ("true", "false")

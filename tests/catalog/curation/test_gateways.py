@@ -18,7 +18,8 @@ from catalog.curation import gateways
 from catalog.curation.gateways import InvalidSettings
 from catalog.gateway_settings import Origin
 from catalog.memory import following, loading
-from catalog.models import Gateway, GatewaySetting, Offer, SyncRun
+from catalog.models import CurationItem, Gateway, GatewaySetting, Offer, SyncRun
+from catalog.publication import audit
 from catalog.publication.audit import Actor
 from catalog.sync import run, schedule
 from tests.catalog.api.reading import body_of, problem_of
@@ -61,6 +62,19 @@ def test_each_value_is_the_environments_then_the_desks_then_the_default(settings
     assert found.config().options == {"providers": ("openai", "groq")}
     assert gateway_settings.all_settings()["portkey"] == found
     assert gateway_settings.settings_of("chutes").interval == timedelta(hours=1)
+
+
+def test_a_change_is_in_the_audit_trail_with_its_reason() -> None:
+    choose("portkey", enabled=False, options__providers=["groq"], reason=" It is too slow. ")
+
+    assert audit.verify().broken is None
+    items = CurationItem.objects.order_by("position").values_list(
+        "action__reason", "action__actor", "subject", "field", "before", "after"
+    )
+    assert list(items) == [
+        ("It is too slow.", "ada", "portkey", "enabled", None, False),
+        ("It is too slow.", "ada", "portkey", "options.providers", None, ["groq"]),
+    ]
 
 
 def test_a_value_that_is_cleared_leaves_the_default() -> None:

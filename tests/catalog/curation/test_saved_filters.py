@@ -11,7 +11,8 @@ from django.test import Client
 from catalog.curation import saved_filters
 from catalog.curation.saved_filters import InvalidSavedFilter
 from catalog.memory import following
-from catalog.models import Revision, SavedFilter
+from catalog.models import CurationAction, Revision, SavedFilter
+from catalog.publication import audit
 from catalog.publication.audit import Actor
 from tests.catalog.api.reading import body_of, problem_of
 from tests.catalog.syncing import sync_rows
@@ -50,6 +51,13 @@ def test_each_change_publishes_one_revision_that_is_served_and_nothing_else_does
     assert problem_of(client.get("/catalog/models?view=hot-ones"), status=400)
     saved_filters.delete("both", actor=CURATOR, now=NOW)
     following.FOLLOWER.refresh()
+    assert audit.verify().broken is None
+    actions = CurationAction.objects.order_by("number").values_list("reason", "revision_before", "revision_after")
+    assert list(actions) == [
+        ("Saved.", before, before + 1),
+        ("Changed.", before + 1, before + 2),
+        ("Deleted.", before + 2, before + 3),
+    ]
     assert (revision(), body_of(client.get("/catalog/views"))["total"]) == (before + 3, 0)
 
 
