@@ -307,6 +307,8 @@ ASKED_BY = {
     "canonical_model": "canonical_model",
     "variant": "variant",
     "first_seen": "first_seen_after",
+    "is_featured": "is_featured",
+    "is_hidden": "status",
     "withdrawn_at": "status",
     "source": "source",
 }
