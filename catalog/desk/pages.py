@@ -42,8 +42,11 @@ class Item:
     page: str
     """The name of the page, below `desk:`."""
     table: str = ""
-    """An address, and the permission to read it."""
+    """The name of its address."""
     permission: str = ""
+    """Who may read the table."""
+    query: str = ""
+    """The query string with which the table shows only what is meant."""
 
 
 NAVIGATION = (
@@ -104,6 +107,11 @@ class DeskPage(View):
         assert isinstance(user, User)  # noqa: S101  `dispatch` has sent all others to the login
         return user
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a script asks for a part of a page."""
+        return self.request.headers.get("HX-Request") == "true"
+
     def may(self, action: Action) -> bool:
         return roles.may(self.request.user, action)
 
@@ -129,7 +137,7 @@ class DeskPage(View):
         """Redirect to another page of the desk, such as after a change, with a text that it shows once."""
         if said:
             self.say(said)
-        return self.go_to(reverse(f"desk:{name}", args=args) + (f"?{query}" if query else ""))
+        return self.go_to(_with(reverse(f"desk:{name}", args=args), query))
 
     def go_to(self, address: str) -> HttpResponse:
         """Redirect to an address of this service."""
@@ -138,7 +146,7 @@ class DeskPage(View):
     # --- requests ---------------------------------------------------------------------------------------------------
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not (request.user.is_authenticated and request.user.is_active and request.user.is_staff):
-            return _uncached(redirect_to_login(request.get_full_path(), LOGIN))
+            return self._login()
         try:
             self.require(self.action)
             if request.method == "POST" and self.changes is not None:
@@ -158,6 +166,11 @@ class DeskPage(View):
         response = self._refuse("This page can only be read.", "Nothing was changed.", HTTPStatus.METHOD_NOT_ALLOWED)
         response["Allow"] = ", ".join(name.upper() for name in self.http_method_names if hasattr(self, name))
         return response
+
+    def _login(self) -> HttpResponse:
+        if self.is_partial:  # a script would put the login into the page
+            return _uncached(HttpResponse(status=HTTPStatus.NO_CONTENT))
+        return _uncached(redirect_to_login(self.request.get_full_path(), LOGIN))
 
     def _refuse(self, title: str, words: str, status: int) -> HttpResponse:
         return self._problem(Problem(title, words, status=status))
@@ -188,17 +201,25 @@ class DeskPage(View):
 
     def _items(self, items: Sequence[Item]) -> list[Values]:
         current = self.current or self.name
-        found = [(item, self._address(item)) for item in items]
+        found = [(item, self.way(item)) for item in items]
         return [{"name": item.name, "href": at, "is_current": item.page == current} for item, at in found if at]
 
-    def _address(self, item: Item) -> str:
-        """Return where the item leads this person; empty if to nothing that the person may see."""
+    def way(self, item: Item, *, query: str = "") -> str:
+        """Return where the item leads this person; empty if to nothing that the person may see.
+
+        `query` is for the page of the desk; the table has its own.
+        """
         try:
             address = reverse(f"desk:{item.page}")
         except NoReverseMatch:
-            return reverse(item.table) if item.table and self.user.has_perm(item.permission) else ""
+            may_read = item.table and self.user.has_perm(item.permission)
+            return _with(reverse(item.table), item.query) if may_read else ""
         page: type[DeskPage] = getattr(resolve(address).func, "view_class", DeskPage)
-        return address if self.may(page.action) else ""
+        return _with(address, query) if self.may(page.action) else ""
+
+
+def _with(address: str, query: str) -> str:
+    return f"{address}?{query}" if query else address
 
 
 def _html(body: bytes, status: int) -> HttpResponse:

@@ -34,8 +34,9 @@ STYLES = {
     "list.css": ("tokens.css", "site.css", "list.css"),
     "page.css": ("tokens.css", "site.css", "more.css"),
     "desk.css": ("tokens.css", "site.css", "desk.css"),
+    "admin.css": ("tokens.css", "site.css", "admin.css"),
 }
-"""The style of pages with a list of models, of the desk, and of all others, each one file, its parts in order."""
+"""The style of pages with a list of models, of the desk, of Django's admin, and of all others: each is one file."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """An SVG that is opened directly is a page; this one may not run or load anything."""
 
