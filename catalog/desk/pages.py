@@ -98,7 +98,9 @@ class DeskPage(View):
     action: ClassVar[Action] = Action.SEE
     """What a person must be allowed to do to read the page."""
     changes: ClassVar[Action | None] = None
-    """What a person must be allowed to do to send its form, if all buttons need the same; others use `require`."""
+    """What a person must be allowed to do to send its forms."""
+    buttons: ClassVar[Mapping[str, Action]] = {}
+    """What single buttons of its forms need besides, by their names: `{"release": Action.DECIDE_PRICES}`."""
 
     @property
     def user(self) -> User:
@@ -148,9 +150,8 @@ class DeskPage(View):
         if not (request.user.is_authenticated and request.user.is_active and request.user.is_staff):
             return self._login()
         try:
-            self.require(self.action)
-            if request.method == "POST" and self.changes is not None:
-                self.require(self.changes)
+            for action in self._required():
+                self.require(action)
             return _uncached(super().dispatch(request, *args, **kwargs))
         except Problem as problem:
             return self._problem(problem)
@@ -161,6 +162,12 @@ class DeskPage(View):
         except (Busy, ClockMoved) as error:
             words = f"Nothing was changed: {error}. Please try again."
             return self._refuse("Not possible at this moment.", words, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _required(self) -> list[Action]:
+        if self.request.method != "POST":
+            return [self.action]
+        pressed = [action for name, action in self.buttons.items() if name in self.request.POST]
+        return [self.action, *([self.changes] if self.changes else []), *pressed]
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = self._refuse("This page can only be read.", "Nothing was changed.", HTTPStatus.METHOD_NOT_ALLOWED)
