@@ -8,6 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('catalog', '0016_curation'),
+        ('catalog', '0017_desk'),
     ]
 
     operations = [
