@@ -27,18 +27,18 @@ class InvalidSavedFilter(ValueError):
 
 
 def save(
-    *, name: str, title: str, expression: str, renames: str = "", reason: str = "", actor: Actor, now: datetime
+    *, name: str, title: str, expression: str, changes: str = "", reason: str = "", actor: Actor, now: datetime
 ) -> SavedFilter:
-    """Create a saved filter, or replace the one of this name or of `renames`, and publish that.
+    """Create a saved filter, or change the one that has the name `changes`, and publish that.
 
-    `expression` is a query string of the list's parameters, or an address of a list. An equal filter is left as it is,
-    without a revision. Raises InvalidSavedFilter.
+    `expression` is a query string of the list's parameters, or an address of a list. A change to equal values
+    publishes nothing. Raises InvalidSavedFilter.
     """
     fields = _checked(name, title, expression)
     with transaction.atomic():
         newest = locks.lock_revision()
-        row = _row(renames or fields["name"], must_exist=bool(renames))
-        if renames and fields["name"] != renames and SavedFilter.objects.filter(name=fields["name"]).exists():
+        row = _stored(changes) if changes else _new()
+        if fields["name"] != row.name and SavedFilter.objects.filter(name=fields["name"]).exists():
             raise InvalidSavedFilter(f"there is a saved filter {fields['name']} already")
         before = _fields_of(row)
         if before == fields:
@@ -55,7 +55,7 @@ def delete(name: str, *, reason: str = "", actor: Actor, now: datetime) -> None:
     """Delete a saved filter and publish that: requests that name it get an error. Raises InvalidSavedFilter."""
     with transaction.atomic():
         newest = locks.lock_revision()
-        row = _row(name, must_exist=True)
+        row = _stored(name)
         items = _items(row, before=_fields_of(row), after={})
         row.delete()
         _publish(items, reason=reason or "Deleted.", actor=actor, newest=newest, now=now)
@@ -75,13 +75,17 @@ def _checked(name: str, title: str, expression: str) -> dict[str, str]:
         raise InvalidSavedFilter(str(error)) from error
 
 
-def _row(name: str, *, must_exist: bool) -> SavedFilter:
+def _stored(name: str) -> SavedFilter:
     row = SavedFilter.objects.filter(name=name).first()
-    if row is None and must_exist:
+    if row is None:
         raise InvalidSavedFilter(f"there is no saved filter {name} any more")
-    if row is None and SavedFilter.objects.count() >= MOST_SAVED:
+    return row
+
+
+def _new() -> SavedFilter:
+    if SavedFilter.objects.count() >= MOST_SAVED:
         raise InvalidSavedFilter(f"there are {MOST_SAVED} saved filters, and there cannot be more")
-    return row or SavedFilter()
+    return SavedFilter()
 
 
 def _fields_of(row: SavedFilter) -> dict[str, str]:

@@ -211,6 +211,10 @@ class DeskPage(View):
         found = [(item, self.way(item)) for item in items]
         return [{"name": item.name, "href": at, "is_current": item.page == current} for item, at in found if at]
 
+    def way_to(self, name: str) -> str:
+        """Return the address of a page of the desk; empty if there is none that this person may see."""
+        return self.way(Item("", name))
+
     def way(self, item: Item, *, query: str = "") -> str:
         """Return where the item leads this person; empty if to nothing that the person may see.
 

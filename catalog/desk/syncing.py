@@ -65,12 +65,12 @@ def feed_view(feed: Feed) -> Values:
     return {
         "slug": slug,
         "name": gateway_name(slug),
-        "href": f"/gateways/{slug}",
+        "href": f"/admin/gateways/{slug}/",
         "state": feed.state,
         "state_words": STATES[feed.state],
         "offers": figures.counted(count, "offer"),
         "read": figures.moment_view(read) if read else None,
-        "next": figures.moment_view(feed.gateway.next_run_at) if feed.gateway.next_run_at else None,
+        "is_enabled": feed.settings.is_enabled,
         "runs": {"bars": bars(feed.runs), "words": bars_words(feed.runs)},
         "progress": _progress(feed.active),
         "key": _key(feed),
@@ -92,6 +92,8 @@ def _request_run(feed: Feed) -> tuple[str, int]:
     try:
         schedule.request_run(feed.gateway.slug, now=timezone.now())
         schedule.send_due()
+    except schedule.Disabled as error:
+        return f"{error}.", messages.WARNING
     except Busy as error:
         return f"{name}: no run was requested: {error}. Please try again.", messages.WARNING
     except schedule.NoBroker as error:

@@ -24,8 +24,8 @@ NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 CURATOR = Actor("ada", 1)
 
 
-def save(name: str = "hot-ones", title: str = "Hot", expression: str = "tags=hot", *, renames: str = "") -> SavedFilter:
-    return saved_filters.save(name=name, title=title, expression=expression, renames=renames, actor=CURATOR, now=NOW)
+def save(name: str = "hot-ones", title: str = "Hot", expression: str = "tags=hot", *, changes: str = "") -> SavedFilter:
+    return saved_filters.save(name=name, title=title, expression=expression, changes=changes, actor=CURATOR, now=NOW)
 
 
 def revision() -> int:
@@ -44,9 +44,9 @@ def test_each_change_publishes_one_revision_that_is_served_and_nothing_else_does
 
     save(expression="https://catalogue.example.org/?tags=Hot&sort=name")
     assert (revision(), total("hot-ones")) == (before + 1, 1)
-    save()
+    save(changes="hot-ones")
     assert revision() == before + 1
-    save(expression="tags_any=hot,new", renames="hot-ones", name="both")
+    save(expression="tags_any=hot,new", changes="hot-ones", name="both")
     assert (revision(), total("both")) == (before + 2, 2)
     assert problem_of(client.get("/catalog/models?view=hot-ones"), status=400)
     saved_filters.delete("both", actor=CURATOR, now=NOW)
@@ -71,8 +71,8 @@ def test_what_cannot_be_saved_changes_nothing_and_names_the_reason(monkeypatch: 
         "the title must not be empty": {"title": " "},
         "the title contains": {"title": "a\x00b"},
         "unknown parameter": {"expression": "tag=hot"},
-        "there is a saved filter other already": {"name": "other", "renames": "hot-ones"},
-        "there is no saved filter gone any more": {"renames": "gone"},
+        "there is a saved filter other already": {"name": "other", "changes": "hot-ones"},
+        "there is no saved filter gone any more": {"changes": "gone"},
     }
     for reason, fields in refused.items():
         with pytest.raises(InvalidSavedFilter) as error:
