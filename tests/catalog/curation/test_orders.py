@@ -141,8 +141,8 @@ def test_one_bad_wish_refuses_all_of_them_and_names_the_offer() -> None:
         carry_out(*tagged("a/1"), wish("a/2", "name", ""))
     with pytest.raises(InvalidOverride, match="there is no such offer"):
         carry_out(*tagged("a/1"), Wish(offer=10**9, field="name", value="x"))
+    dear = {"amount": "90", "unit": "usd_per_hour"}
     with pytest.raises(NeedsConfirmation, match=r"chutes a/2: .*tenfold"):
-        dear = {"amount": "90", "unit": "usd_per_hour"}
         carry_out(*tagged("a/1"), wish("a/2", "hourly_rate", dear), is_confirmed=False)
 
     assert stored() == before
@@ -258,9 +258,9 @@ def test_statement_19_no_row_of_the_audit_trail_can_be_changed_or_deleted() -> N
 @pytest.mark.parametrize(
     ("act", "problem"),
     [
-        (lambda: CurationAction.objects.filter(number=2).update(reason="another"), "action 2, or one of its items, was"),
-        (lambda: CurationItem.objects.filter(action=2).update(after=None), "action 2, or one of its items, was changed"),
-        (lambda: CurationItem.objects.filter(action=2).delete(), "action 2, or one of its items, was changed"),
+        (lambda: CurationAction.objects.filter(number=2).update(reason="another"), "action 2, or one of its items"),
+        (lambda: CurationItem.objects.filter(action=2).update(after=None), "action 2, or one of its items"),
+        (lambda: CurationItem.objects.filter(action=2).delete(), "action 2, or one of its items"),
         (lambda: (CurationItem.objects.filter(action=2).delete(), CurationAction.objects.filter(number=2).delete()),
          "action 2 is missing"),
         (lambda: CurationAction.objects.filter(number=3).update(previous="0"), "action 3 does not follow action 2"),
