@@ -134,7 +134,7 @@ def test_a_key_is_shown_once_then_changed_and_revoked(root: Client) -> None:
     ("fields", "reason"),
     [
         ({"name": ""}, "Must not be empty."),
-        ({"name": "a\x00b"}, "control character"),
+        ({"name": "a\x00b"}, "Contains the character U+0000."),
         ({"scopes": []}, "Must be at least one of read, sync, infer."),
         ({"scopes": ["admin"]}, "Must be any of read, sync, infer, not admin."),
         ({"requests_per_minute": "many"}, "Must be a whole number; 0 means no limit"),
