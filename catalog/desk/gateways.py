@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -106,7 +107,7 @@ def _line(feed: Feed) -> Values:
         "every": _every(applying.interval_minutes.value),
         "source": applying.source.value,
         "is_locked": any(each.is_locked for each in (applying.enabled, applying.interval_minutes, applying.source)),
-        "next": figures.moment_view(next_run) if next_run and applying.is_enabled else None,
+        "next": figures.minute(next_run) if next_run and applying.is_enabled else "",
         "failures": feed.gateway.failures,
     }
 
@@ -168,9 +169,15 @@ def _fields(applying: GatewaySettings, sent: Mapping[str, str], errors: Mapping[
     adapter = registry.GATEWAYS[applying.slug]
     fields = [
         _field("enabled", applying.enabled, "yes" if applying.enabled.value else "no", sent, errors)
-        | {"options": (("", "default: yes"), ("true", "yes"), ("false", "no")), "hint": "Its offers stay as they are."},
+        | {
+            "options": (("", "default: yes"), ("true", "yes"), ("false", "no")),
+            "hint": "While it is not read, its offers stay as they are, and lists say so.",
+        },
         _field("interval_minutes", applying.interval_minutes, str(applying.interval_minutes.value), sent, errors)
-        | {"inputmode": "numeric", "hint": f"{LEAST_MINUTES} to {MOST_MINUTES:,}. Empty: the default."},
+        | {
+            "inputmode": "numeric",
+            "hint": f"{LEAST_MINUTES} to {MOST_MINUTES:,}. Empty: {settings.SYNC_INTERVAL_MINUTES:,}.",
+        },
         _field("source", applying.source, applying.source.value, sent, errors)
         | {
             "options": (("", "default: auto"), *((each, each) for each in SOURCES)),

@@ -33,8 +33,8 @@ def wanted(**fields: Any) -> Wanted:
 
 def trail() -> list[tuple[str, str, Any, Any]]:
     assert audit.verify().broken is None
-    items = CurationItem.objects.order_by("action", "position")
-    return [tuple(item) for item in items.values_list("action__reason", "field", "before", "after")]
+    items = CurationItem.objects.select_related("action").order_by("action", "position")
+    return [(item.action.reason, item.field, item.before, item.after) for item in items]
 
 
 def test_a_key_is_made_changed_and_revoked_and_the_trail_has_all_of_it_but_the_secret(operator: Actor) -> None:

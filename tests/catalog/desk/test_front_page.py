@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog import gateway_settings
 from catalog.curation import holds
 from catalog.desk import feeds, questions, syncing, waiting
 from catalog.desk.roles import Role
@@ -261,5 +262,12 @@ def test_the_login_says_how_to_make_the_first_account(client: Client) -> None:
 def test_the_last_run_has_words_for_every_outcome() -> None:
     for outcome in SyncRun.Outcome:
         run = SyncRun(outcome=outcome, new=1)
-        feed = feeds.Feed(gateway=Gateway(slug="chutes"), runs=[run], active=None, last_run=run, state="fresh")
+        feed = feeds.Feed(
+            gateway=Gateway(slug="chutes"),
+            runs=[run],
+            active=None,
+            last_run=run,
+            state="fresh",
+            settings=gateway_settings.settings_of("chutes"),
+        )
         assert syncing._ended(feed).startswith("The run has ended, ")
