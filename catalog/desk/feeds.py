@@ -50,8 +50,9 @@ def feeds(slugs: Collection[str] = ()) -> list[Feed]:
     """Return the gateways with these names, by default all, in the order of the registry."""
     wanted = [slug for slug in registry.GATEWAYS if not slugs or slug in slugs]
     stored = {each.slug: each for each in Gateway.objects.filter(slug__in=wanted)}
+    applying = gateway_settings.all_settings()
     runs = newest_runs([each.pk for each in stored.values()])
-    sources, applying = _sources(), gateway_settings.all_settings()
+    sources = _sources()
     now = timezone.now()
     gateways = [stored.get(slug, Gateway(slug=slug)) for slug in wanted]
     return [

@@ -88,7 +88,9 @@ def test_18_every_page_refuses_a_role_exactly_what_the_table_does_not_give_it(
 @pytest.mark.parametrize("role", Role)
 def test_18_no_page_shows_a_button_or_a_link_that_answers_403(role: Role, bundled: Snapshot, sent: list[str]) -> None:
     client = logged_in(role)
-    shown = [_Page(_address(page), client.get(_address(page))) for page in PAGES]
+    read = {_address(page): client.get(_address(page)) for page in PAGES}
+    # A page that is refused, or that shows a row which does not exist, links to itself for those who skip to its text.
+    shown = [_Page(address, answer) for address, answer in read.items() if answer.status_code < 400]
     forms = {form for page in shown for form in page.forms} - {("/admin/logout/", ())}
     links = {link for page in shown for link in page.links if link.startswith("/admin/")}
 
