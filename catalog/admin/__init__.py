@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from catalog.admin import accounts, audit, gateways, identity, offers, operation, overrides, prices, revisions, runs
+from catalog.admin import (
+    accounts,
+    audit,
+    chosen,
+    gateways,
+    identity,
+    offers,
+    operation,
+    overrides,
+    prices,
+    revisions,
+    runs,
+)
 from catalog.admin.logins import LoginForm
 
 __all__ = [
     "accounts",
     "audit",
+    "chosen",
     "gateways",
     "identity",
     "offers",

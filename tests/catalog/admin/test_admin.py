@@ -15,17 +15,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from access.models import ApiKey
 from catalog.curation import identity
 from catalog.models import (
     CanonicalModel,
     Gateway,
+    GatewaySetting,
     IdentityCandidate,
     Offer,
     OfferVersion,
     Override,
     PriceHold,
     Revision,
+    SavedFilter,
     SyncRun,
     TaskEnd,
 )
@@ -85,7 +86,8 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
     one, other = CanonicalModel.objects.order_by("pk")[:2]
     IdentityCandidate.objects.create(model=one, may_be=other, reason="equal_name", evidence="They are called the same.")
 
-    ApiKey.objects.issue(name="a client", created_by=User.objects.first())
+    GatewaySetting.objects.create(gateway=gateway, interval_minutes=30)
+    SavedFilter.objects.create(name="hot-ones", title="Hot", expression="tags=hot")
     TaskEnd.objects.store("catalog.prune", now=now)
     model = apps.get_model("catalog", table)
     row = model._default_manager.order_by("pk").last()
