@@ -13,7 +13,7 @@ def create_roles(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("catalog", "0015_moves_of_prices"),
+        ("catalog", "0016_curation"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
@@ -23,10 +23,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="pricehold",
             index=models.Index(condition=Q(state="open"), fields=["made_at"], name="open_holds"),
-        ),
-        migrations.AddIndex(
-            model_name="pricehold",
-            index=models.Index(condition=Q(decided_at__isnull=False), fields=["decided_at"], name="decided_holds"),
         ),
         migrations.AddIndex(
             model_name="syncrun",
