@@ -67,7 +67,9 @@ def held_runs() -> Waiting:
         many="held runs",
         count=len(runs),
         since=runs[0][0] if runs else None,
-        words=f"{gateway_name(runs[0][1])}: {runs[0][2]}" if runs else "too much of a gateway's list changed at once",
+        words=": ".join(filter(None, [gateway_name(runs[0][1]), runs[0][2]]))
+        if runs
+        else "too much of a gateway's list changed at once",
         way=Item("", "held_runs", "admin:catalog_syncrun_changelist", "catalog.view_syncrun", "outcome__exact=held"),
     )
 
