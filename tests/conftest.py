@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests import clock
 from tests.settings import _scratch as SCRATCH
@@ -90,6 +91,21 @@ def founded_long_ago() -> None:
 
     # Connected after the product's receiver, which creates revision 0.
     post_migrate.connect(found, sender=apps.get_app_config("catalog"), weak=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_found_once() -> None:
+    """Let all applications of this process share what WhiteNoise reads of the static files: each client makes one."""
+    find = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, object] = {}
+
+    def find_once(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = find_once
 
 
 @pytest.fixture(autouse=True)
