@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 GENERATED = {"docs/api/drop-in.md", "docs/api/endpoints.md"}
 TESTS_OF_A_FORMAT, TESTS_OF_A_ROUTE = 6, 6
 """In the contract suite; one more test of a route has a case for each kind of uncertain price."""
-NOT_COPIED = (".*", "var", "staticfiles", "node_modules", "__pycache__", "*.sqlite3*")
+NOT_COPIED = (".*", "var", "staticfiles", "node_modules", "*.sqlite3*")
 
 MODULE = '''\
 """The prices of models that are billed by tokens, as no service lists them."""
