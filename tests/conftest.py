@@ -32,7 +32,7 @@ hypothesis.settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
-    max_examples=15 if IS_SECOND else 40,
+    max_examples=10 if IS_SECOND else 25,
     phases=set(hypothesis.Phase) - {hypothesis.Phase.explain},
 )
 hypothesis.settings.register_profile("explore", deadline=None, derandomize=False, max_examples=40)

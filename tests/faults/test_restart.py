@@ -334,7 +334,7 @@ def test_it_ends_at_once_while_its_workers_load(port: int, tmp_path: Path) -> No
     with serving(tmp_path, "--port", str(port)) as web:
         eventually(lambda: len(web.workers()) == 2)
         web.process.terminate()
-        assert web.process.wait(10) == 0
+        assert web.process.wait(GRACE_SECONDS - 5) == 0
 
 
 def test_a_worker_that_cannot_start_ends_the_server_with_one_reason(port: int, tmp_path: Path) -> None:
