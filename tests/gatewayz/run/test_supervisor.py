@@ -230,33 +230,38 @@ def test_a_web_that_was_killed_answers_again(running: Supervised) -> None:
     eventually(lambda: running.status_of("/healthz") == 200)
 
 
-def test_ctrl_c_stops_everything_and_leaves_the_folder_to_the_next_start(
-    prepared: Path, tmp_path: Path, database: dict[str, str]
-) -> None:
-    environment = environment_of(prepared, **database)
-    for _ in range(2):
-        with supervised(tmp_path, environment) as started:
-            started.wait_for(READY)
-            eventually(lambda: len(processes_of(started.data_dir)) == ALL_PROCESSES)
-
-            started.process.send_signal(signal.SIGINT)
-
-            assert started.process.wait(60) == 0
-            eventually(lambda: processes_of(started.data_dir) == {})
-            assert started.output.endswith("Stopped\n")
-            assert "Traceback" not in started.output
+def end_without_warning(started: Supervised) -> None:
+    """Kill the supervisor itself, and wait for the end of its children."""
+    started.process.kill()
+    started.process.wait()
+    eventually(lambda: processes_of(started.data_dir) == {})
 
 
+# From here on no test may need the processes of `running`.
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-def test_no_process_stays_behind_when_the_supervisor_is_killed(
-    prepared: Path, tmp_path: Path, database: dict[str, str]
+def test_no_process_stays_behind_when_the_supervisor_is_killed(running: Supervised) -> None:
+    assert len(processes_of(running.data_dir)) > 1
+
+    end_without_warning(running)
+
+
+def test_ctrl_c_stops_everything_and_leaves_the_folder_to_the_next_start(
+    running: Supervised, tmp_path: Path, database: dict[str, str]
 ) -> None:
-    with supervised(tmp_path, environment_of(prepared, **database)) as started:
+    end_without_warning(running)
+    environment = environment_of(running.data_dir, **database)
+    with supervised(tmp_path, environment) as started:
         started.wait_for(READY)
+        eventually(lambda: len(processes_of(started.data_dir)) == ALL_PROCESSES)
 
-        started.process.kill()
+        started.process.send_signal(signal.SIGINT)
 
+        assert started.process.wait(60) == 0
         eventually(lambda: processes_of(started.data_dir) == {})
+        assert started.output.endswith("Stopped\n")
+        assert "Traceback" not in started.output
+    with supervisor.claimed_folder(started.data_dir):
+        assert supervisor.find_port_problems(Address("127.0.0.1", started.port)) == []
 
 
 def test_ctrl_c_during_the_preparation_is_no_error(tmp_path: Path) -> None:
