@@ -49,11 +49,14 @@ def pytest_configure() -> None:
 
 
 ALIKE = (
+    "tests/catalog/api/test_quickness.py",
     "tests/catalog/formats/",
+    "tests/catalog/reports/",
     "tests/catalog/web/test_assets.py",
     "tests/catalog/web/test_documents.py",
     "tests/catalog/web/test_errors.py",
     "tests/catalog/web/test_lists.py",
+    "tests/catalog/web/test_words.py",
     "tests/faults/test_restart.py",
     "tests/front/",
 )
