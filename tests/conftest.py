@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -100,6 +101,12 @@ def _touches_a_database(item: pytest.Item) -> bool:
         return False
     wanted = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or not wanted.isdisjoint({"db", "transactional_db"})
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays until the end: a complete collection takes half a second with it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
