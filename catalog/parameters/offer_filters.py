@@ -256,7 +256,7 @@ class FactFilterSet(SelectionFilterSet):
         yes="featured",
         no="plain",
         of="is_featured",
-        example=True,
+        example=False,
     )
     source = AnyOf(
         "Only offers that were read from any of these sources.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -85,11 +86,12 @@ def ask_failed_soon() -> None:
             Gateway.objects.filter(pk=gateway.pk, next_run_at__gt=soon).update(next_run_at=soon)
 
 
-def request_run(slug: str, *, now: datetime) -> SyncRun:
+def request_run(slug: str, *, now: datetime, record: Callable[[SyncRun], object] = lambda run: None) -> SyncRun:
     """Request a run as soon as possible, and return it. If a run waits to begin already, return that run.
 
     A run that is already reading does not count: its data may be older than the request. Raises Disabled, and Busy
-    while something of the gateway is being published.
+    while something of the gateway is being published. `record` is called in the same transaction, such as for the
+    audit trail.
     """
     check_enabled(slug)
     Gateway.objects.ensure([slug])
@@ -99,6 +101,7 @@ def request_run(slug: str, *, now: datetime) -> SyncRun:
         run, _ = SyncRun.objects.waiting().get_or_create(
             gateway=Gateway.objects.get(slug=slug), outcome=SyncRun.Outcome.WAITING, defaults=fresh
         )
+        record(run)
     return run
 
 

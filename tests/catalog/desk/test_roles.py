@@ -147,7 +147,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "a":
+        if tag == "a" and not given["href"].startswith("#"):
             self.links.append(urljoin(self._address, given.get("href", "")).partition("#")[0])
         if tag == "form" and given.get("method") == "post":
             self._form = (urljoin(self._address, given.get("action", "")), [])
