@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -15,8 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from catalog import registry
-from catalog.adapter.contract import Config, Request
-from catalog.adapter.contract import Gateway as Adapter
+from catalog.adapter.contract import Request
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, RunCount, SyncRun
 from catalog.models.failures import FAILURES, line_of
@@ -27,8 +26,8 @@ from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
 from catalog.publication.prices import plausible, repeats
 from catalog.records import Source
-from catalog.sync import captures, collector, ending, fetch, read, rows, schedule
-from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
+from catalog.sync import captures, collector, ending, fetch, judging, read, rows, schedule
+from catalog.sync.guard import ReleasingGuard, TrustingGuard
 from catalog.sync.task import Report, Say, Task, silently
 
 logger = logging.getLogger(__name__)
@@ -80,11 +79,12 @@ def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silentl
 def perform(task: Task) -> Report:
     """Perform one run under the gateway's lease.
 
-    Raises AlreadyRunning, and a database error if the database lets no run begin.
+    Raises AlreadyRunning, a database error if the database lets no run begin, and what `is_still_wanted` raises.
     """
     slug = task.adapter.slug
     Gateway.objects.ensure([slug])
     with _lease(slug) as token:
+        task.is_still_wanted()
         report = Report(_begin(task, token=token))
         try:
             with collector.paused():
@@ -139,23 +139,12 @@ def _work(task: Task, report: Report) -> None:
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
     task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
-    postponed = listing.postponed | found.partial
-    accepted = AcceptedListing(
-        records=found.records,
-        row_prints=found.row_prints,
-        same=found.same,
-        present=frozenset(rejection.model_id for rejection in found.rejections if rejection.model_id),
-        postponed=postponed,
-        is_complete=listing.is_complete and found.all_ids_known,
-        source=task.source,
-        recorded_on=adapter.bundled_on if task.source is Source.BUNDLED else None,
-        providers=listing.providers,
-    )
+    accepted = judging.accepted_listing(adapter, listing, found, source=task.source)
     outcome = _publish(task, run, accepted)
     if not listing.is_complete:
         run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
-    if postponed:
-        run.error = "; ".join(filter(None, [run.error, f"{len(postponed)} offers were listed only in part"]))
+    if accepted.postponed:
+        run.error = "; ".join(filter(None, [run.error, f"{len(accepted.postponed)} offers were listed only in part"]))
     if reading.is_partial:
         run.reader = ""  # equal bytes in the next run must not hide that a page is still missing
     for name, value in asdict(outcome).items():
@@ -174,7 +163,7 @@ def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None
     confirmed = confirmation.count_reading(
         run,
         unread=unread,
-        judge=_strict_guard(task, run),
+        judge=judging.strict_guard(run),
         rules=repeats.rules(),
         is_edited=task.adapter.prices_are_edited,
     )
@@ -193,7 +182,7 @@ def _rejected_in(run: SyncRun | None) -> frozenset[str]:
 
 def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
     """Read the listing. Append each of the gateway's responses to `answers` as soon as it arrives."""
-    adapter, config = task.adapter, _config(task.adapter)
+    adapter, config = task.adapter, judging.config_of(task.adapter)
     if task.replayed is not None:
         task.say(f"{adapter.name}: reading the captures of run {task.replayed.pk}")
         return read.read_again(adapter, source=task.source, pages=captures.stored_pages(task.replayed), config=config)
@@ -234,24 +223,16 @@ def _accepted_pages(task: Task, run: SyncRun) -> list[captures.AcceptedPage]:
 def _reader(task: Task) -> str:
     """Return a name for everything that decides how bytes are read. Under another name, equal bytes are read again."""
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
-    config = _config(task.adapter)
+    config = judging.config_of(task.adapter)
     # The options can be long, and the name of a reader must be short: so it contains their hash.
     options = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
     read_by = f"{task.adapter.version}.{plausible.RULES}.{registry.PROVIDERS.digest}"
     return f"{read_by}.{task.source}{day}.{int(config.has_key)}{options}"
 
 
-def _is_reconfigured(before: str, reader: str) -> bool:
-    """Return whether the last part of the reader, which the operator sets, has changed. False if `before` is empty."""
-    return bool(before) and before.rpartition(".")[2] != reader.rpartition(".")[2]
-
-
 def _accepted_rows(task: Task, run: SyncRun) -> dict[str, str]:
     """Map the prints of the published rows to their ids. The map is empty if the rows must be read again."""
-    if task.replayed is not None:
-        return {}
-    active = Offer.objects.filter(gateway=run.gateway, withdrawn_at=None, source=run.source).exclude(row_print="")
-    return dict(active.values_list("row_print", "model_id"))
+    return {} if task.replayed is not None else judging.published_rows(run)
 
 
 def _copy_counts(run: SyncRun) -> None:
@@ -265,7 +246,7 @@ def _copy_counts(run: SyncRun) -> None:
 
 
 def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
-    strict = _strict_guard(task, run)
+    strict = judging.strict_guard(run)
     guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
     guard = guards.get(task.trigger, strict)
     try:
@@ -275,17 +256,6 @@ def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
             raise
         task.say(f"{task.adapter.name}: {error}; {_ALIKE_RUNS} runs over a day agree, so it is believed")
         return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
-
-
-def _strict_guard(task: Task, run: SyncRun) -> StrictGuard:
-    before = run.gateway.accepted_run
-    return StrictGuard(
-        limits=_limits(),
-        seen=run.seen,
-        rejected=run.rejected,
-        seen_before=before.seen if before and before.source == task.source else 0,
-        is_reconfigured=_is_reconfigured(before.reader if before else "", run.reader),
-    )
 
 
 def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: Guard) -> Published:
@@ -320,10 +290,6 @@ def _was_reported_before(run: SyncRun, missing_key: str) -> bool:
     return False
 
 
-def _limits() -> Limits:
-    return Limits(**{limit.name: getattr(settings, f"GUARD_{limit.name.upper()}") for limit in fields(Limits)})
-
-
 def _fetch_limits() -> fetch.Limits:
     return fetch.Limits(
         connect_seconds=settings.FETCH_CONNECT_SECONDS,
@@ -333,14 +299,6 @@ def _fetch_limits() -> fetch.Limits:
         max_ratio=settings.FETCH_MAX_RATIO,
         attempts=settings.FETCH_ATTEMPTS,
         longest_wait_seconds=settings.FETCH_LONGEST_WAIT_SECONDS,
-    )
-
-
-def _config(adapter: Adapter) -> Config:
-    chosen = settings.GATEWAY_OPTIONS.get(adapter.slug, {})
-    return Config(
-        has_key=bool(settings.GATEWAY_KEYS[adapter.slug]),
-        options={name: tuple(chosen.get(name) or default) for name, default in adapter.options.items()},
     )
 
 
