@@ -55,7 +55,8 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
 def plan_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> Plan:
     """Return what `publish_listing` would write of this listing now. Nothing is locked or written.
 
-    Only what differs from the stored records is planned. Raises ClockMoved, and NotBelieved if the guard holds it.
+    Only what differs from the stored records is planned, and no model is resolved: prices of new offers are not compared
+    with those of other sellers. Raises ClockMoved, and NotBelieved if the guard holds the listing.
     """
     prints = diff.fingerprints(listing)
     with transaction.atomic():
@@ -63,7 +64,7 @@ def plan_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> Pla
         effects = diff.effects(stored.summaries(gateway, is_trusted=True), listing, prints=prints, terms=terms)
         terms.guard.judge_listing(effects.comparison)
         given = _given(run, listing, terms, effects=effects, gateway=gateway, now=now)
-        return _plan(given, _identity(given, revision.current()) if effects.drafted else None)
+        return _plan(given, None)
 
 
 def republish_curated(offers: Sequence[Offer], *, author_number: int | None, newest: Revision) -> tuple[int, int]:
