@@ -55,8 +55,8 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
 def plan_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> Plan:
     """Return what `publish_listing` would write of this listing now. Nothing is locked or written.
 
-    Only what differs from the stored records is planned, and no model is resolved: prices of new offers are not compared
-    with those of other sellers. Raises ClockMoved, and NotBelieved if the guard holds the listing.
+    Only what differs from the stored records is planned, and no model is resolved: prices of new offers are not
+    compared with those of other sellers. Raises ClockMoved, and NotBelieved if the guard holds the listing.
     """
     prints = diff.fingerprints(listing)
     with transaction.atomic():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from catalog.desk import run_views
 from catalog.desk.roles import Role
@@ -109,6 +111,16 @@ def test_marks_that_mean_nothing_change_nothing(prices: list[PriceHold], marks: 
 
     assert logged_in(Role.CURATOR).post("/admin/queues/prices/", sent).status_code == status
     assert published() == before
+    assert not PriceHold.objects.exclude(state=State.OPEN).exists()
+
+
+def test_while_the_clock_is_wrong_nothing_is_decided_and_the_page_says_so(prices: list[PriceHold]) -> None:
+    Revision.objects.update(published_at=timezone.now() + timedelta(days=1))
+
+    answer = logged_in(Role.CURATOR).post("/admin/queues/prices/", {f"hold-{prices[0].pk}": "released"})
+
+    assert answer.status_code == 503
+    assert "Nothing was changed: the clock moved" in answer.content.decode()
     assert not PriceHold.objects.exclude(state=State.OPEN).exists()
 
 

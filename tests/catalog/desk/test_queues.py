@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from catalog.curation import identity
+from catalog.desk import questions
 from catalog.desk.roles import Role
 from catalog.memory.snapshot import Snapshot
 from catalog.models import (
@@ -52,7 +53,10 @@ def test_each_price_shows_what_is_reported_served_and_asked_by_others_and_why(bu
     assert f"hold-{hold.pk}" not in page, "a viewer decides nothing"
 
 
-def test_questions_show_the_price_that_is_served_and_a_hold_can_be_decided_again(bundled: Snapshot) -> None:
+def test_questions_show_the_price_that_is_served_and_a_hold_can_be_decided_again(
+    bundled: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "_last", None)  # a decision in the past does not make it outdated
     offer = _sold_by_three()[0]
     read = timezone.now()
     hold = _hold(offer, amount="0.001", state=State.DISCARDED, decided_at=read - timedelta(days=40), last_read_at=read)
