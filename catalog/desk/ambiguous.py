@@ -21,9 +21,9 @@ from catalog.publication.prices.siblings import served_around
 from catalog.web import figures
 from catalog.web.offers import gateway_name, model_address
 
-SHOWN = 20
+SHOWN = 10
 """The number of pairs on a page."""
-MOST_OFFERS = 12
+MOST_OFFERS = 5
 """So many offers of a model are listed; the rest is counted."""
 _LONGEST_NUMBER = 15
 Kind = IdentityStatement.Kind

@@ -35,17 +35,22 @@ _COUNTS = ("seen", "new", "changed", "withdrawn", "rejected", "held_prices")
 def row(run: SyncRun, *, href: str) -> list[Values]:
     """Return a run as cells of the table of runs."""
     return [
-        {"text": figures.moment_view(run.started_at)["short"], "href": href, "note": run.get_trigger_display()},
+        {"text": _began(run), "href": href, "note": run.trigger},
         {"text": gateway_name(run.gateway.slug), "note": run.source},
         {"text": run.outcome, "state": STATES[run.outcome]},
-        *({"text": f"{getattr(run, name):,}", "right": True} for name in _COUNTS),
+        *({"text": f"{count:,}" if (count := getattr(run, name)) else "", "right": True} for name in _COUNTS),
         {"text": f"{run.revision_after:,}" if run.revision_after is not None else "", "right": True},
         {"text": run.error},
     ]
 
 
+def _began(run: SyncRun) -> str:
+    began: str = figures.moment_view(run.started_at)["short"]
+    return began.removesuffix(" UTC")
+
+
 HEAD = (
-    {"text": "Began"},
+    {"text": "Began, UTC"},
     {"text": "Gateway"},
     {"text": "Outcome"},
     {"text": "Rows", "right": True},

@@ -110,7 +110,7 @@ class Run(DeskPage):
             "title": f"Run {run.pk} of {gateway_name(run.gateway.slug)}",
             "run": _held_view(run),
             "is_held": is_held,
-            "state": {"word": run.get_outcome_display(), "kind": run_views.STATES[run.outcome]},
+            "state": {"word": run.outcome, "kind": run_views.STATES[run.outcome]},
             "decision": run_views.decision(run),
             "facts": run_views.facts(run),
             "newest": newest.pk if newest else run.pk,
