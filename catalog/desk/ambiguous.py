@@ -152,10 +152,14 @@ def _offer(offer: Offer, prices: Mapping[tuple[int, str], Decimal]) -> Values:
     return {
         "gateway": gateway_name(offer.gateway.slug),
         "id": offer.model_id,
-        "price": f"{amounts[0]} in, {amounts[1]} out" if is_priced else "",
+        "price": _both(*amounts) if is_priced else "",
         "evidence": offer.identity_evidence,
         "split": f"{reverse('desk:statements')}?offer={offer.pk}",
     }
+
+
+def _both(input_text: str, output_text: str) -> str:
+    return "free" if input_text == output_text == "free" else f"{input_text} in, {output_text} out"
 
 
 def _prices(offers: Sequence[Offer]) -> dict[tuple[int, str], Decimal]:

@@ -55,6 +55,7 @@ class _PriceQueue(DeskPage):
             {
                 **values,
                 "rows": price_views.views(asked),
+                "tabs": [_tab(page, self.name) for page in (HeldPrices, Questions, DecidedPrices)],
                 "address": reverse(f"desk:{self.name}"),
                 "pager": _pager(total, number),
                 "can_decide": any(each.hold for each in asked) and self.may(Action.DECIDE_PRICES),
@@ -74,7 +75,7 @@ class HeldPrices(_PriceQueue):
         found = shown[(number - 1) * SHOWN : number * SHOWN]
         heading = figures.counted(total, "held price")
         words = "Each is reported by a gateway and hard to believe; the price before it is served until you decide."
-        values = {"title": self.title, "heading": heading, "words": words, "other": "questions"}
+        values = {"title": self.title, "heading": heading, "words": words}
         return self.page([_of_hold(hold) for hold in found], total=total, number=number, values=values)
 
 
@@ -88,11 +89,42 @@ class Questions(_PriceQueue):
         shown = found[(number - 1) * SHOWN : number * SHOWN]
         heading = figures.counted(len(found), "question about a price", "questions about prices")
         words = "Each price is served. If it is wrong, set another one in the offer; if it is right, leave it."
-        values = {"title": self.title, "heading": heading, "words": words, "other": "held_prices"}
+        values = {"title": self.title, "heading": heading, "words": words}
         return self.page([_of_question(each) for each in shown], total=len(found), number=number, values=values)
 
 
-def _of_hold(hold: PriceHold) -> Asked:
+class DecidedPrices(_PriceQueue):
+    """What was decided, or believed because it was repeated, can be decided again while its gateway reports it."""
+
+    address = "queues/prices/decided/"
+    name = "decided_prices"
+    title = "Decided prices"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        decided = PriceHold.objects.deciding().exclude(state=State.OPEN)
+        total, number = decided.count(), _number(request.GET.get("page", ""))
+        shown = decided.select_related("offer__gateway", "decided_by").order_by("-decided_at", "-pk")
+        found = shown[(number - 1) * SHOWN : number * SHOWN]
+        words = "They hold while the gateway reports the same amount. Each can be decided in another way."
+        values = {"title": self.title, "heading": figures.counted(total, "decided price"), "words": words}
+        asked = [_of_hold(hold, kind=_decided_words(hold)) for hold in found]
+        return self.page(asked, total=total, number=number, values=values)
+
+
+_TABS = {"held_prices": "Held", "questions": "Questions", "decided_prices": "Decided"}
+
+
+def _tab(page: type[DeskPage], current: str) -> Values:
+    return {"text": _TABS[page.name], "href": reverse(f"desk:{page.name}"), "is_current": page.name == current}
+
+
+def _decided_words(hold: PriceHold) -> str:
+    by = f" by {hold.decided_by.get_username()}" if hold.decided_by else ""
+    on = f" on {figures.minute(hold.decided_at)}" if hold.decided_at else ""
+    return f"{hold.state}{by}{on}"
+
+
+def _of_hold(hold: PriceHold, *, kind: str = "") -> Asked:
     return Asked(
         offer=hold.offer,
         meter=hold.meter,
@@ -101,6 +133,7 @@ def _of_hold(hold: PriceHold) -> Asked:
         since=hold.reported_since,
         conditions_key=hold.conditions_key,
         hold=hold,
+        kind=kind,
     )
 
 

@@ -124,7 +124,7 @@ def _view(asked: Asked, known: _Prices, believed: Rules) -> Values:
         "more": max(0, len(others) - MOST_OTHERS),
         "since": figures.moment_view(since) if since else None,
         "reason": figures.first_upper(asked.reason),
-        "rule": asked.kind or rule,
+        "rule": figures.first_upper(asked.kind or rule),
         "setting": setting,
         "readings": _readings(hold, believed) if hold else "",
     }

@@ -28,6 +28,7 @@ PAGES = {
     "queues": "/admin/queues/",
     "held prices": "/admin/queues/prices/",
     "questions": "/admin/queues/questions/",
+    "decided prices": "/admin/queues/prices/decided/",
     "held runs": "/admin/queues/runs/",
     "held run": "/admin/runs/{run}/",
     "runs": "/admin/runs/",

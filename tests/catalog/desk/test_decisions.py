@@ -114,6 +114,21 @@ def test_marks_that_mean_nothing_change_nothing(prices: list[PriceHold], marks: 
     assert not PriceHold.objects.exclude(state=State.OPEN).exists()
 
 
+def test_a_price_that_was_confirmed_by_repetition_can_be_taken_back(prices: list[PriceHold]) -> None:
+    hold, client = prices[0], logged_in(Role.CURATOR)
+    client.post("/admin/queues/prices/", {f"hold-{hold.pk}": "released"})
+    PriceHold.objects.filter(pk=hold.pk).update(state=State.CONFIRMED, decided_by=None)
+
+    page = opened(client, "/admin/queues/prices/decided/")
+    taken = {f"hold-{hold.pk}": "discarded", f"seen-{hold.pk}": "confirmed"}
+    client.post("/admin/queues/prices/decided/", taken)
+
+    assert heading(page) == "1 decided price"
+    assert f'name="seen-{hold.pk}" value="confirmed"' in page
+    assert PriceHold.objects.get(pk=hold.pk).state == State.DISCARDED
+    assert served()[hold.offer.model_id]["pricing"]["hourly_rate"] == "2.5"
+
+
 def test_while_the_clock_is_wrong_nothing_is_decided_and_the_page_says_so(prices: list[PriceHold]) -> None:
     Revision.objects.update(published_at=timezone.now() + timedelta(days=1))
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from catalog.curation import identity
 from catalog.desk import questions
 from catalog.desk.roles import Role
 from catalog.memory.snapshot import Snapshot
@@ -23,6 +22,7 @@ from catalog.models import (
     Revision,
     SyncRun,
 )
+from catalog.publication.identity import identify
 from tests.catalog.desk.opened import heading, opened, superuser
 from tests.catalog.desk.people import logged_in
 from tests.factories import chutes_rows
@@ -109,7 +109,7 @@ def test_runs_are_filtered_and_paged(bundled: Snapshot) -> None:
 @pytest.fixture
 def pair(bundled: Snapshot) -> IdentityCandidate:
     """Two models that may be one, which the rules ask about."""
-    identity.identify.identify(author=None, must_be_possible=False)
+    identify.identify(author=None, must_be_possible=False)
     found = IdentityCandidate.objects.select_related("model", "may_be").order_by("model__slug")
     return next(each for each in found if Offer.objects.filter(canonical=each.model).count() == 1)
 
