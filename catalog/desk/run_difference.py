@@ -18,9 +18,10 @@ from catalog.desk.price_views import amount_view, meter_words
 from catalog.documents.differences import Difference, PriceChange, difference
 from catalog.models import Revision, SyncRun
 from catalog.publication.clock import ClockMoved
-from catalog.publication.decision import Draft, Plan
+from catalog.publication.decision import Draft
 from catalog.publication.listing import NotBelieved
 from catalog.sync import preview
+from catalog.sync.preview import Preview
 from catalog.web import figures, words
 
 SHOWN = 50
@@ -61,7 +62,7 @@ def difference_of(run: SyncRun, newest: Revision) -> RunDifference:
 def _computed(run: int, began: datetime, revision: int, published_at: datetime) -> RunDifference:
     held = SyncRun.objects.select_related("gateway__accepted_run").get(pk=run)
     try:
-        return _of_plan(preview.plan_of(held, seconds=SECONDS))
+        return _of_preview(preview.preview_of(held, seconds=SECONDS, most_gone=SHOWN))
     except (preview.NoPreview, GatewayError, ClockMoved, NotBelieved, DatabaseError) as error:
         return RunDifference(problem=str(error))
 
@@ -76,14 +77,14 @@ class _Kinds:
     other: list[tuple[Draft, Difference]] = field(default_factory=list)
 
 
-def _of_plan(plan: Plan) -> RunDifference:
-    found = _Kinds()
+def _of_preview(made: Preview) -> RunDifference:
+    plan, found = made.plan, _Kinds()
     news = [draft for draft in plan.drafts if draft.rendered.is_news]
     for draft in news:
         _sort(draft, found)
     count = len({draft.offer.pk for draft, _ in found.priced})
     kinds = [
-        _kind("Missing", "They would be withdrawn.", found.missing, _OFFER, _offer_cells),
+        _kind("Missing", "They would be withdrawn.", found.missing, _OFFER, _offer_cells, count=len(made.gone)),
         _kind("New", "They would be listed for the first time.", found.new, _OFFER, _offer_cells),
         _kind("Changed prices", f"Of {figures.counted(count, 'offer')}.", found.priced, _PRICE, _price_cells),
         _kind("Other changes", "Of what else the API serves.", found.other, _FIELDS, _field_cells),
@@ -114,9 +115,16 @@ _FIELDS = ("Offer", "Field", "Served", "Would be served")
 
 
 def _kind(
-    name: str, about: str, found: Sequence[Any], head: Sequence[str], cells: Callable[[Any], list[Values]]
+    name: str,
+    about: str,
+    found: Sequence[Any],
+    head: Sequence[str],
+    cells: Callable[[Any], list[Values]],
+    *,
+    count: int | None = None,
 ) -> Kind:
-    return Kind(name=name, about=about, count=len(found), head=head, rows=[cells(each) for each in found[:SHOWN]])
+    rows = [cells(each) for each in found[:SHOWN]]
+    return Kind(name=name, about=about, count=len(found) if count is None else count, head=head, rows=rows)
 
 
 def _offer_cells(draft: Draft) -> list[Values]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -52,8 +53,12 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
     return plan.outcome(revision_before=before, revision_after=after)
 
 
-def plan_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> Plan:
-    """Return what `publish_listing` would write of this listing now. Nothing is locked or written.
+def plan_listing(
+    run: SyncRun, *, listing: AcceptedListing, terms: Terms, most_gone: int
+) -> tuple[Plan, frozenset[str]]:
+    """Return what `publish_listing` would write of this listing now, and the ids of all offers that it would withdraw.
+
+    Nothing is locked or written. The plan has only the first `most_gone` of the withdrawals, by id.
 
     Only what differs from the stored records is planned, and no model is resolved: prices of new offers are not
     compared with those of other sellers. Raises ClockMoved, and NotBelieved if the guard holds the listing.
@@ -63,8 +68,9 @@ def plan_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> Pla
         gateway, now = run.gateway, clock.publication_time()
         effects = diff.effects(stored.summaries(gateway, is_trusted=True), listing, prints=prints, terms=terms)
         terms.guard.judge_listing(effects.comparison)
-        given = _given(run, listing, terms, effects=effects, gateway=gateway, now=now)
-        return _plan(given, None)
+        few = replace(effects, gone=frozenset(sorted(effects.gone)[:most_gone]))
+        given = _given(run, listing, terms, effects=few, gateway=gateway, now=now)
+        return _plan(given, None), effects.gone
 
 
 def republish_curated(offers: Sequence[Offer], *, author_number: int | None, newest: Revision) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from catalog import registry
 from catalog.models import SyncRun
@@ -19,7 +20,15 @@ class NoPreview(Exception):
     """The plan cannot be made, or not in time; the message gives the reason."""
 
 
-def plan_of(held: SyncRun, *, seconds: float) -> Plan:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    plan: Plan
+    """What a release would write; of the withdrawals only the first."""
+    gone: frozenset[str]
+    """The ids of all offers that it would withdraw."""
+
+
+def preview_of(held: SyncRun, *, seconds: float, most_gone: int) -> Preview:
     """Return what a release of this run would write now, as compared with what is published.
 
     Takes no lease, so it never delays a run. Raises NoPreview when the steps before the last took longer than
@@ -37,11 +46,13 @@ def plan_of(held: SyncRun, *, seconds: float) -> Plan:
     found = rows.sort_rows(adapter, listing, reader=held.reader, accepted=judging.published_rows(held))
     _require_time(end, seconds)
     guard = ReleasingGuard(strict=judging.strict_guard(held))
-    return apply.plan_listing(
+    plan, gone = apply.plan_listing(
         held,
         listing=judging.accepted_listing(adapter, listing, found, source=source),
         terms=Terms(guard=guard, rules=repeats.rules(), withdraw_after=0, dry_run=True),
+        most_gone=most_gone,
     )
+    return Preview(plan=plan, gone=gone)
 
 
 def _require_time(end: float, seconds: float) -> None:

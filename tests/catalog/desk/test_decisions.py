@@ -160,7 +160,7 @@ def test_12_a_held_run_shows_its_difference_by_kind_and_the_rule_with_its_settin
 
 def test_12_a_release_publishes_exactly_the_difference_and_says_who_and_why(held_run: SyncRun) -> None:
     before = Revision.objects.newest().number
-    planned = {draft.offer.model_id for draft in preview.plan_of(_fresh(held_run), seconds=60).drafts}
+    planned = {draft.offer.model_id for draft in _previewed(_fresh(held_run)).plan.drafts}
 
     answer = logged_in(Role.OPERATOR).post(
         f"/admin/runs/{held_run.pk}/", {"release": "1", "reason": "they closed these"}, follow=True
@@ -260,12 +260,12 @@ def test_a_difference_that_cannot_be_made_leaves_a_page_that_says_why(fixtures_d
     assert answer.status_code == 409
     assert "Nothing was published: the listing is empty" in answer.content.decode()
     with pytest.raises(preview.NoPreview, match="longer than"):
-        preview.plan_of(_held_again(fixtures_dir), seconds=-1)
+        preview.preview_of(_held_again(fixtures_dir), seconds=-1, most_gone=50)
 
 
 def test_a_preview_writes_nothing_and_takes_no_lease(held_run: SyncRun) -> None:
     with CaptureQueriesContext(connection) as queries:
-        preview.plan_of(_fresh(held_run), seconds=60)
+        _previewed(_fresh(held_run))
 
     assert not [each["sql"] for each in queries if re.match(r"(INSERT|UPDATE|DELETE|.*FOR UPDATE)", each["sql"])]
 
@@ -297,6 +297,10 @@ def test_the_overview_counts_what_the_queues_have(prices: list[PriceHold]) -> No
     assert found["/admin/queues/prices/"] == "3"
     for address, count in found.items():
         assert heading(opened(client, address)).partition(" ")[0] in {count, "0"}
+
+
+def _previewed(run: SyncRun) -> preview.Preview:
+    return preview.preview_of(run, seconds=60, most_gone=50)
 
 
 def _fresh(run: SyncRun) -> SyncRun:
