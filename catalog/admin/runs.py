@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, curator, pretty_json
+from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_json
 from catalog.models import Capture, RejectedRow, RunPage, SyncRun
-from catalog.sync import decisions, run
 
 _COUNTS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected", "held_prices", "confirmed_prices")
 
@@ -29,39 +28,22 @@ class RunPageInline(ReadOnlyInline):
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
-    list_display = ("started_at", "gateway", "outcome", *_COUNTS, "revision_after", "trigger", "source", "error")
+    list_display = (
+        "started_at", "gateway", "outcome", *_COUNTS, "revision_after", "trigger", "source", "error", "desk",
+    )  # fmt: skip
     list_filter = ("gateway", "outcome", "trigger", "source")
     list_select_related = ("gateway",)
     search_fields = ("error",)
     ordering = ("-started_at",)
     date_hierarchy = "started_at"
     inlines = (RejectedRowInline, RunPageInline)
-    actions = ("release", "discard")
+    readonly_fields = ("desk",)
 
-    @admin.action(description="Release: publish the listing of the held run", permissions=["decide"])
-    def release(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
-        for held in queryset.select_related("gateway").order_by("pk"):
-            try:
-                report = decisions.release(held, author=curator(request))
-            except (decisions.NothingToDecide, run.AlreadyRunning) as error:
-                self.message_user(request, str(error), messages.WARNING)
-            else:
-                level = messages.ERROR if report.has_failed else messages.SUCCESS
-                outcome = report.run.error or f"published revision {report.run.revision_after}"
-                self.message_user(request, f"Run {held.pk} of {held.gateway}: {outcome}", level)
-
-    @admin.action(description="Discard: do not publish the listing of the held run", permissions=["decide"])
-    def discard(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
-        for held in queryset.select_related("gateway").order_by("pk"):
-            try:
-                decisions.discard(held, author=curator(request))
-            except decisions.NothingToDecide as error:
-                self.message_user(request, str(error), messages.WARNING)
-            else:
-                self.message_user(request, f"Run {held.pk} of {held.gateway} is discarded", messages.SUCCESS)
-
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("catalog.desk_decide_runs")
+    @admin.display
+    def desk(self, run: SyncRun) -> SafeString:
+        """Held runs are decided at the desk."""
+        word = "Decide at the desk" if run.outcome == SyncRun.Outcome.HELD else "At the desk"
+        return format_html('<a href="{}">{}</a>', reverse("desk:run", args=[run.pk]), word)
 
 
 @admin.register(RejectedRow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings
@@ -22,7 +22,11 @@ _WORDS = {
 
 
 class AlreadyDecided(Exception):
-    """A price hold no longer waits for a decision."""
+    """Price holds no longer wait for a decision; `holds` are their primary keys."""
+
+    def __init__(self, message: str, holds: Sequence[int]) -> None:
+        super().__init__(message)
+        self.holds = holds
 
 
 def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: datetime) -> int:
@@ -33,16 +37,22 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
     return decide_price_holds({hold.pk: state}, actor=Actor.of(author), reason="", now=now)
 
 
-def decide_price_holds(decisions: dict[int, str], *, actor: Actor, reason: str, now: datetime) -> int:
+def decide_price_holds(
+    decisions: dict[int, str], *, actor: Actor, reason: str, now: datetime, seen: Mapping[int, str] | None = None
+) -> int:
     """Decide held prices in one revision. `decisions` are the states by primary key. Return the current revision.
 
-    Raises AlreadyDecided, which names the holds that have ended in the meantime; then nothing is changed.
+    `seen` are the states that the person decided about: a hold that has another one by now counts as decided.
+
+    Raises AlreadyDecided, which names the holds that have ended in the meantime, and ReasonMissing if the reason cannot
+    be stored; then nothing is changed. Without a reason, the trail has one for what was decided.
     """
+    stated = audit.checked_reason(reason) if reason.strip() else ""
     with transaction.atomic():
         offers = locks.lock_offers(set(_waiting(decisions).values_list("offer", flat=True)))
         newest = locks.lock_revision()
         holds = list(_waiting(decisions).select_related("offer__gateway").order_by("pk"))
-        _require_all(decisions, holds)
+        _require_all(decisions, [hold for hold in holds if not seen or hold.state == seen[hold.pk]])
         items = [_item(hold, after=decisions[hold.pk]) for hold in holds]
         for hold in holds:
             hold.state, hold.decided_at, hold.decided_by_id = decisions[hold.pk], now, actor.number
@@ -51,7 +61,7 @@ def decide_price_holds(decisions: dict[int, str], *, actor: Actor, reason: str, 
             [offers[pk] for pk in sorted({hold.offer_id for hold in holds})], author_number=actor.number, newest=newest
         )
         said = " ".join(dict.fromkeys(_WORDS[PriceHold.State(state)] for state in decisions.values()))
-        draft = audit.Draft(kind=Kind.PRICES, actor=actor, reason=reason.strip() or said, items=items)
+        draft = audit.Draft(kind=Kind.PRICES, actor=actor, reason=stated or said, items=items)
         audit.write(draft, before=before, after=after, now=now)
     return after
 
@@ -68,13 +78,13 @@ def _waiting(decisions: dict[int, str]) -> models.QuerySet[PriceHold]:
 def _require_all(decisions: dict[int, str], found: Sequence[PriceHold]) -> None:
     ended = sorted(set(decisions) - {hold.pk for hold in found})
     if len(ended) == len(decisions) == 1:
-        raise AlreadyDecided("the hold has ended in the meantime; there is nothing to decide")
+        raise AlreadyDecided("the hold has ended in the meantime; there is nothing to decide", ended)
     if ended:
         names = [
             f"{hold.meter} of {hold.offer.gateway.slug} {hold.offer.model_id}"
             for hold in PriceHold.objects.filter(pk__in=ended).select_related("offer__gateway")
         ]
-        raise AlreadyDecided(f"these holds have ended in the meantime: {', '.join(names)}")
+        raise AlreadyDecided(f"these holds have ended in the meantime: {', '.join(names)}", ended)
 
 
 def _item(hold: PriceHold, *, after: str) -> audit.Item:

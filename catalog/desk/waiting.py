@@ -69,19 +69,18 @@ def held_runs() -> Waiting:
         count=len(runs),
         since=runs[0][0] if runs else None,
         words=first or "too much of a gateway's list changed at once",
-        way=Item("", "held_runs", "admin:catalog_syncrun_changelist", "catalog.view_syncrun", "outcome__exact=held"),
+        way=Item("", "held_runs"),
     )
 
 
 def held_prices() -> Waiting:
     found = PriceHold.objects.waiting().aggregate(count=Count("pk"), since=Min("made_at"))
-    table = ("admin:catalog_pricehold_changelist", "catalog.view_pricehold", "state__exact=open")
     return Waiting(
         name="held price",
         many="held prices",
         **found,
         words="a gateway reports a price that is hard to believe, and the one before is served",
-        way=Item("", "held_prices", *table),
+        way=Item("", "held_prices"),
     )
 
 
@@ -91,7 +90,7 @@ def price_questions() -> Waiting:
         many="questions about prices",
         count=len(questions.open_questions()),
         words="served, but far from what others ask for the same model",
-        way=Item("", "questions", "admin:catalog_pricehold_questions", "catalog.view_pricehold"),
+        way=Item("", "questions"),
     )
 
 
@@ -128,7 +127,7 @@ def ambiguous_models() -> Waiting:
         many="ambiguous models",
         count=IdentityCandidate.objects.count(),
         words="two models that may be the same",
-        way=Item("", "ambiguous", "admin:catalog_identitycandidate_changelist", "catalog.view_identitycandidate"),
+        way=Item("", "ambiguous"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -14,6 +15,7 @@ from catalog.models import Gateway, Offer, Revision, SyncRun
 from catalog.publication import audit, clock, decision, diff, locks, losses, revision, stored, write
 from catalog.publication.batches import batches
 from catalog.publication.decision import Input, Plan
+from catalog.publication.diff import Effects
 from catalog.publication.identity import identify, parts
 from catalog.publication.identity.identify import Decided
 from catalog.publication.listing import AcceptedListing, Outcome, Terms
@@ -38,15 +40,7 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
         terms.guard.judge_listing(effects.comparison)
         # Locked before anything is decided: another gateway's publication can change the models of these offers.
         newest = locks.lock_revision() if effects.drafted and not terms.dry_run else None
-        given = Input(
-            gateway=gateway,
-            run=run,
-            now=now,
-            listing=listing,
-            terms=terms,
-            effects=effects,
-            states=stored.states_of_ids(gateway, effects.stored),
-        )
+        given = _given(run, listing, terms, effects=effects, gateway=gateway, now=now)
         identity = _identity(given, newest or revision.current()) if effects.drafted else None
         plan = _plan(given, identity)
         if terms.dry_run:
@@ -57,6 +51,26 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
             if terms.decided:
                 audit.write(terms.decided, before=before, after=after, now=now)
     return plan.outcome(revision_before=before, revision_after=after)
+
+
+def plan_listing(
+    run: SyncRun, *, listing: AcceptedListing, terms: Terms, most_gone: int
+) -> tuple[Plan, frozenset[str]]:
+    """Return what `publish_listing` would write of this listing now, and the ids of all offers that it would withdraw.
+
+    Nothing is locked or written. The plan has only the first `most_gone` of the withdrawals, by id.
+
+    Only what differs from the stored records is planned, and no model is resolved: prices of new offers are not
+    compared with those of other sellers. Raises ClockMoved, and NotBelieved if the guard holds the listing.
+    """
+    prints = diff.fingerprints(listing)
+    with transaction.atomic():
+        gateway, now = run.gateway, clock.publication_time()
+        effects = diff.effects(stored.summaries(gateway, is_trusted=True), listing, prints=prints, terms=terms)
+        terms.guard.judge_listing(effects.comparison)
+        few = replace(effects, gone=frozenset(sorted(effects.gone)[:most_gone]))
+        given = _given(run, listing, terms, effects=few, gateway=gateway, now=now)
+        return _plan(given, None), effects.gone
 
 
 def republish_curated(
@@ -110,6 +124,20 @@ def render_all() -> tuple[int, int]:
         before, after = write.publish(changed, Publication(now=now, is_rendered=True))
         revision.note_renderer()
     return before, after
+
+
+def _given(
+    run: SyncRun, listing: AcceptedListing, terms: Terms, *, effects: Effects, gateway: Gateway, now: datetime
+) -> Input:
+    return Input(
+        gateway=gateway,
+        run=run,
+        now=now,
+        listing=listing,
+        terms=terms,
+        effects=effects,
+        states=stored.states_of_ids(gateway, effects.stored),
+    )
 
 
 def _identity(given: Input, newest: Revision) -> Decided | None:

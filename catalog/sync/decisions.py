@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -11,7 +13,7 @@ from catalog.models import Gateway, SyncRun
 from catalog.publication import audit, locks
 from catalog.records import Source
 from catalog.sync.run import perform
-from catalog.sync.task import Report, Say, Task, silently
+from catalog.sync.task import Report, Say, Task, always, silently
 
 Outcome = SyncRun.Outcome
 
@@ -27,7 +29,14 @@ def release(held: SyncRun, *, author: User | None, reason: str = "", say: Say = 
         raise NothingToDecide(f"the captures of run {held.pk} have been pruned")
     decided = _draft(held, Outcome.RELEASED, author=author, reason=reason or "The listing is right.")
     report = _read_again(
-        held, trigger=SyncRun.Trigger.RELEASE, is_vouched=True, author=author, decided=decided, say=say
+        held,
+        trigger=SyncRun.Trigger.RELEASE,
+        is_vouched=True,
+        author=author,
+        decided=decided,
+        say=say,
+        # Two people may release it at once: the second one has the lease only when the first is done.
+        is_still_wanted=lambda: _require_held(SyncRun.objects.get(pk=held.pk)),
     )
     if not report.has_failed:
         _decide(held, Outcome.RELEASED)
@@ -84,6 +93,7 @@ def _read_again(
     author: User | None,
     say: Say,
     decided: audit.Draft | None = None,
+    is_still_wanted: Callable[[], None] = always,
 ) -> Report:
     adapter = registry.GATEWAYS[run.gateway.slug]
     return perform(
@@ -95,6 +105,7 @@ def _read_again(
             is_vouched=is_vouched,
             author=author,
             decided=decided,
+            is_still_wanted=is_still_wanted,
             say=say,
         )
     )

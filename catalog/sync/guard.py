@@ -27,6 +27,18 @@ class Limits(Bounds):
     sibling_factor: int = 20
 
 
+_LIMIT_WORDS = {
+    "rejected_percent": ("rows were rejected",),
+    "missing_percent": ("known offers are missing", "have none any more"),
+}
+"""Words of the reasons below, by the limit that each is about."""
+
+
+def limits_in(reasons: str) -> list[str]:
+    """Return the limits that the reasons of a held run are about. An empty listing is held without a limit."""
+    return [limit for limit, words in _LIMIT_WORDS.items() if any(each in reasons for each in words)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrictGuard:
     """The guard for a listing that was just read."""

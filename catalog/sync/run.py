@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -26,8 +26,8 @@ from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
 from catalog.publication.prices import plausible, repeats
 from catalog.records import Source
-from catalog.sync import captures, collector, ending, fetch, read, rows, schedule
-from catalog.sync.guard import Limits, ReleasingGuard, StrictGuard, TrustingGuard
+from catalog.sync import captures, collector, ending, fetch, judging, read, rows, schedule
+from catalog.sync.guard import ReleasingGuard, TrustingGuard
 from catalog.sync.task import Report, Say, Task, silently
 
 logger = logging.getLogger(__name__)
@@ -80,11 +80,12 @@ def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silentl
 def perform(task: Task) -> Report:
     """Perform one run under the gateway's lease.
 
-    Raises AlreadyRunning, and a database error if the database lets no run begin.
+    Raises AlreadyRunning, a database error if the database lets no run begin, and what `is_still_wanted` raises.
     """
     slug = task.adapter.slug
     Gateway.objects.ensure([slug])
     with _lease(slug) as token:
+        task.is_still_wanted()
         report = Report(_begin(task, token=token))
         try:
             with collector.paused():
@@ -139,23 +140,12 @@ def _work(task: Task, report: Report) -> None:
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
     task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
-    postponed = listing.postponed | found.partial
-    accepted = AcceptedListing(
-        records=found.records,
-        row_prints=found.row_prints,
-        same=found.same,
-        present=frozenset(rejection.model_id for rejection in found.rejections if rejection.model_id),
-        postponed=postponed,
-        is_complete=listing.is_complete and found.all_ids_known,
-        source=task.source,
-        recorded_on=adapter.bundled_on if task.source is Source.BUNDLED else None,
-        providers=listing.providers,
-    )
+    accepted = judging.accepted_listing(adapter, listing, found, source=task.source)
     outcome = _publish(task, run, accepted)
     if not listing.is_complete:
         run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
-    if postponed:
-        run.error = "; ".join(filter(None, [run.error, f"{len(postponed)} offers were listed only in part"]))
+    if accepted.postponed:
+        run.error = "; ".join(filter(None, [run.error, f"{len(accepted.postponed)} offers were listed only in part"]))
     if reading.is_partial:
         run.reader = ""  # equal bytes in the next run must not hide that a page is still missing
     for name, value in asdict(outcome).items():
@@ -174,7 +164,7 @@ def _count_reading(task: Task, run: SyncRun, *, unread: Collection[str]) -> None
     confirmed = confirmation.count_reading(
         run,
         unread=unread,
-        judge=_strict_guard(task, run),
+        judge=judging.strict_guard(run),
         rules=repeats.rules(),
         is_edited=task.adapter.prices_are_edited,
     )
@@ -241,17 +231,9 @@ def _reader(task: Task) -> str:
     return f"{read_by}.{task.source}{day}.{int(config.has_key)}{options}"
 
 
-def _is_reconfigured(before: str, reader: str) -> bool:
-    """Return whether the last part of the reader, which the operator sets, has changed. False if `before` is empty."""
-    return bool(before) and before.rpartition(".")[2] != reader.rpartition(".")[2]
-
-
 def _accepted_rows(task: Task, run: SyncRun) -> dict[str, str]:
     """Map the prints of the published rows to their ids. The map is empty if the rows must be read again."""
-    if task.replayed is not None:
-        return {}
-    active = Offer.objects.filter(gateway=run.gateway, withdrawn_at=None, source=run.source).exclude(row_print="")
-    return dict(active.values_list("row_print", "model_id"))
+    return {} if task.replayed is not None else judging.published_rows(run)
 
 
 def _copy_counts(run: SyncRun) -> None:
@@ -265,7 +247,7 @@ def _copy_counts(run: SyncRun) -> None:
 
 
 def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
-    strict = _strict_guard(task, run)
+    strict = judging.strict_guard(run)
     guards: dict[str, Guard] = {Trigger.REBUILD: TrustingGuard(), Trigger.RELEASE: ReleasingGuard(strict=strict)}
     guard = guards.get(task.trigger, strict)
     try:
@@ -275,17 +257,6 @@ def _publish(task: Task, run: SyncRun, listing: AcceptedListing) -> Published:
             raise
         task.say(f"{task.adapter.name}: {error}; {_ALIKE_RUNS} runs over a day agree, so it is believed")
         return _publish_judged(task, run, listing, ReleasingGuard(strict=strict))
-
-
-def _strict_guard(task: Task, run: SyncRun) -> StrictGuard:
-    before = run.gateway.accepted_run
-    return StrictGuard(
-        limits=_limits(),
-        seen=run.seen,
-        rejected=run.rejected,
-        seen_before=before.seen if before and before.source == task.source else 0,
-        is_reconfigured=_is_reconfigured(before.reader if before else "", run.reader),
-    )
 
 
 def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: Guard) -> Published:
@@ -318,10 +289,6 @@ def _was_reported_before(run: SyncRun, missing_key: str) -> bool:
         if alike >= _ALIKE_RUNS and run.started_at - before.started_at >= _ALIKE_FOR:
             return True
     return False
-
-
-def _limits() -> Limits:
-    return Limits(**{limit.name: getattr(settings, f"GUARD_{limit.name.upper()}") for limit in fields(Limits)})
 
 
 def _fetch_limits() -> fetch.Limits:

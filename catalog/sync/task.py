@@ -20,6 +20,10 @@ def silently(line: str) -> None:
     """Print nothing."""
 
 
+def always() -> None:
+    """Raise nothing."""
+
+
 @dataclass(slots=True)
 class Report:
     """The result of a run. In a dry run it is the result that the run would have, with a `run` that was never saved."""
@@ -53,5 +57,7 @@ class Task:
     author: User | None = None
     decided: Draft | None = None
     """A person's decision that the run carries out, for the audit trail."""
+    is_still_wanted: Callable[[], None] = always
+    """Called when the task has the gateway's lease. What it raises ends the task before a run begins."""
     dry_run: bool = False
     say: Say = silently

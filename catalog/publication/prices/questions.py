@@ -53,6 +53,8 @@ class Question:
     amount: Decimal
     """The price in US dollars for one unit of the meter."""
     reason: str
+    hold: PriceHold | None = None
+    """The hold that the question is about; None for a price that is served."""
 
     @property
     def amount_shown(self) -> str:
@@ -172,7 +174,9 @@ def _about_holds(rules: Rules) -> Iterator[Question]:
 
 
 def _about(hold: PriceHold, kind: Kind, reason: str) -> Question:
-    return Question(kind=kind, offer=hold.offer, meter=hold.meter, amount=Decimal(hold.amount), reason=reason)
+    return Question(
+        kind=kind, offer=hold.offer, meter=hold.meter, amount=Decimal(hold.amount), reason=reason, hold=hold
+    )
 
 
 # --- from the tables -------------------------------------------------------------------------------------------------

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from statistics import median_high, median_low
 
 import orjson
+from django.db.models import Q
 
 from catalog.documents import reading
-from catalog.models import Gateway, Price
+from catalog.models import Gateway, Offer, Price
 from catalog.pricing import variants
 from catalog.pricing.meters import INPUT_TEXT, OUTPUT_TEXT
 from catalog.publication.batches import batches
@@ -86,6 +88,49 @@ def siblings(gateway: Gateway, listed: Iterable[Listed]) -> Siblings:
         for price in offer.compared_prices
     )
     return Siblings(compared, [*others, *own])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A price that is served now, with who asks it."""
+
+    offer: int
+    model: int | None
+    gateway: str
+    host: str | None
+    """Who runs the model, if that is somebody else."""
+    meter: str
+    conditions_key: str
+    amount: Decimal
+    since: datetime
+    is_comparable: bool
+
+
+def served_around(offers: Collection[Offer], meters: Collection[str]) -> list[Served]:
+    """Return the prices of these offers, and of all offers of their models, by these meters. It is one query.
+
+    There should be no more offers than fit on a page.
+    """
+    models = {offer.canonical_id for offer in offers if offer.canonical_id}
+    around = Q(offer__in=[offer.pk for offer in offers]) | Q(offer__canonical__in=models)
+    rows = Price.objects.open().filter(around, meter__in=meters).order_by("offer__gateway__slug", "offer__model_id")
+    return [
+        Served(
+            offer=offer,
+            model=model,
+            gateway=gateway,
+            host=orjson.loads(upstream)["host"],
+            meter=meter,
+            conditions_key=conditions_key,
+            amount=Decimal(amount),
+            since=since,
+            is_comparable=is_comparable(variant, upstream),
+        )
+        for offer, model, gateway, variant, upstream, meter, conditions_key, amount, since in rows.values_list(
+            "offer", "offer__canonical", "offer__gateway__slug", "offer__variant", "offer__upstream", "meter",
+            "conditions_key", "amount", "valid_from",
+        )
+    ]  # fmt: skip
 
 
 def is_comparable(variant: str, upstream: str) -> bool:

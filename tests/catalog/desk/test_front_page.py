@@ -118,10 +118,8 @@ def test_01_every_count_leads_to_a_list_of_that_many(waits: None) -> None:
 
     for address, count in shown.items():
         listed = client.get(address.replace("&amp;", "&"))
-        if address == "/admin/rejected/":
-            assert f"<h1>{count} rejected rows</h1>" in listed.content.decode()
-        elif "questions" in address:
-            assert len(re.findall(r'href="/admin/catalog/offer/\d+/change/"', listed.content.decode())) == int(count)
+        if "/catalog/" not in address:
+            assert re.search(rf"<h1>{count} ", listed.content.decode()), address
         elif "gateway" not in address:
             assert listed.context["cl"].result_count == int(count), address
     assert len(shown) >= 6
