@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement
 from catalog.models.capture import Capture, RunPage
 from catalog.models.gateway import Gateway
+from catalog.models.naming import Maker, Tag
 from catalog.models.offer import Offer, OfferVersion, Provider
 from catalog.models.operation import RunCount, TaskEnd
 from catalog.models.override import Override
@@ -19,6 +20,7 @@ __all__ = [
     "IdentityCandidate",
     "IdentityLink",
     "IdentityStatement",
+    "Maker",
     "Offer",
     "OfferVersion",
     "Override",
@@ -30,5 +32,6 @@ __all__ = [
     "RunCount",
     "RunPage",
     "SyncRun",
+    "Tag",
     "TaskEnd",
 ]

@@ -11,7 +11,7 @@ from django.db import transaction
 from catalog import records
 from catalog.documents import rendering
 from catalog.models import Gateway, Offer, Revision, SyncRun
-from catalog.publication import clock, decision, diff, locks, losses, revision, stored, write
+from catalog.publication import clock, decision, diff, locks, losses, naming, revision, stored, write
 from catalog.publication.batches import batches
 from catalog.publication.decision import Input, Plan
 from catalog.publication.identity import identify, parts
@@ -38,6 +38,7 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
         terms.guard.judge_listing(effects.comparison)
         # Locked before anything is decided: another gateway's publication can change the models of these offers.
         newest = locks.lock_revision() if effects.drafted and not terms.dry_run else None
+        names = naming.current() if effects.stored or effects.drafted else naming.Naming()
         given = Input(
             gateway=gateway,
             run=run,
@@ -45,7 +46,8 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
             listing=listing,
             terms=terms,
             effects=effects,
-            states=stored.states_of_ids(gateway, effects.stored),
+            states=stored.states_of_ids(gateway, effects.stored, names=names),
+            naming=names,
         )
         identity = _identity(given, newest or revision.current()) if effects.drafted else None
         plan = _plan(given, identity)

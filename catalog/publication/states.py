@@ -11,6 +11,7 @@ from catalog import registry
 from catalog.documents import rendering
 from catalog.models import Offer, PriceHold
 from catalog.providers import logo_path
+from catalog.publication.naming import Naming
 from catalog.publication.overlay import PRICED_FIELDS, overlay
 from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices
@@ -34,6 +35,8 @@ class OfferState:
     """The document that is served now; None for a new offer."""
     prices: Mapping[PriceKey, OpenPrice] = field(default_factory=dict)
     """The prices that are in force now."""
+    naming: Naming = field(default_factory=Naming)
+    """What its tags and its provider are called."""
 
     @property
     def applied_holds(self) -> dict[PriceKey, Hold]:
@@ -90,10 +93,12 @@ class Rendered:
 def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = False) -> Rendered:
     """Return the offer as it will be served. `upstream` is the gateway's record."""
     offer = state.offer
-    record = overlay(with_holds(upstream, state.applied_holds), state.overrides)
+    naming = state.naming
+    believed = naming.record(with_holds(upstream, state.applied_holds))
+    record = overlay(believed, naming.overrides(state.overrides))
     curated = {PRICED_FIELDS[name] for name in state.overrides if name in PRICED_FIELDS}
     spelling = record.provider_slug
-    provider = registry.PROVIDERS.of(spelling) if spelling else None
+    provider = naming.makers.of(spelling) if spelling else None
     facts = rendering.OfferFacts(
         gateway=offer.gateway.slug,
         gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
@@ -104,7 +109,7 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
         stale_since=offer.rejected_since,
         provider_name=provider.name if provider else None,
         provider_site_url=provider.site_url if provider else None,
-        model_logo_url=logo_path(registry.PROVIDERS.key(spelling)) if spelling else None,
+        model_logo_url=logo_path(naming.makers.key(spelling)) if spelling else None,
         holds=_waiting_prices(upstream, state),
     )
     return Rendered(
