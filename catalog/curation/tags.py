@@ -1,0 +1,275 @@
+"""The curators' statements about tags: renamed, merged into another one, described.
+
+A statement is a standing rule, not an edit of offers. Publications apply it whenever they render an offer, so it holds
+for offers that come later too, and for the tags that overrides add or remove. The gateway's own tags stay stored, so
+restoring a tag serves exactly what was served before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import orjson
+from django.contrib.auth.models import User
+from django.db import transaction
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+
+from catalog.memory import derived, following
+from catalog.memory.selection import Selection
+from catalog.memory.snapshot import Snapshot
+from catalog.models import OfferVersion, Revision, Tag
+from catalog.models.naming import MAX_DESCRIPTION, end_of
+from catalog.normalize import text
+from catalog.publication import naming, renaming
+from catalog.publication.renaming import Renamed
+
+_SEPARATORS = re.compile(r"[\W_]+")
+_DIGITS = re.compile(r"[0-9]+")
+_SHORTEST, _LONG = 4, 8
+"""Below the first number of characters, another letter makes another word; from the second on, two may be wrong."""
+
+
+class InvalidTag(ValueError):
+    """The statement about a tag cannot be applied; the message names the tag and the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRow:
+    """A tag that offers have, or about which curators stated something."""
+
+    name: str
+    offers: int
+    """The number of active offers that are served with it."""
+    description: str = ""
+    merged_into: str | None = None
+    """The tag that is served in its place, as it was stated; that one may be merged too."""
+    merged: tuple[str, ...] = ()
+    """The tags in whose place it is served."""
+
+
+# --- what there is ---------------------------------------------------------------------------------------------------
+def listed() -> list[TagRow]:
+    """Return all tags by name: those in use, and those about which curators stated something."""
+    counts = in_use()
+    stated = {row.name: row for row in Tag.objects.select_related("merged_into").order_by("name")}
+    merged: dict[str, list[str]] = {}
+    for row in stated.values():
+        if row.merged_into:
+            merged.setdefault(row.merged_into.name, []).append(row.name)
+    return [
+        TagRow(
+            name=name,
+            offers=counts.get(name, 0),
+            description=stated[name].description if name in stated else "",
+            merged_into=into.name if name in stated and (into := stated[name].merged_into) else None,
+            merged=tuple(merged.get(name, ())),
+        )
+        for name in sorted(counts.keys() | stated.keys())
+    ]
+
+
+def in_use() -> Mapping[str, int]:
+    """Count the active offers that are served with each tag.
+
+    A serving process counts in the snapshot that it serves, so the count may be a second older than the database.
+    """
+    snapshot = following.FOLLOWER.snapshot
+    return _counts_of(snapshot) if snapshot else _stored_counts()
+
+
+@derived.Once
+def _counts_of(snapshot: Snapshot, last: Mapping[str, int] | None) -> Mapping[str, int]:
+    return Selection.of(snapshot).counts("tags")
+
+
+def _stored_counts() -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    versions = OfferVersion.objects.current().filter(offer__withdrawn_at=None)
+    for document in versions.values_list("document", flat=True).iterator():
+        counts.update({tag.lower() for tag in orjson.loads(document)["tags"]})
+    return counts
+
+
+# --- names that may be misspelled ------------------------------------------------------------------------------------
+def lookalikes(names: Iterable[str]) -> dict[str, str]:
+    """Return the tag that each of these names may be meant as: `{"mutlimodal": "multimodal"}`.
+
+    Names of tags in use are never doubted. A name that was merged is meant as the tag that is served in its place.
+    """
+    counts, renamed = in_use(), Tag.objects.renamed()
+    found = {}
+    for name in names:
+        folded = name.strip().lower()
+        if folded in renamed:
+            found[name] = renamed[folded]
+        elif folded not in counts and (near := _nearest(folded, counts)):
+            found[name] = near
+    return found
+
+
+def lookalike_pairs() -> list[tuple[str, str]]:
+    """Return the pairs of tags in use that may be one; in each, the tag of fewer offers is first.
+
+    Two tags that both have a description are meant to be two.
+    """
+    snapshot = following.FOLLOWER.snapshot
+    pairs = _pairs_of(snapshot) if snapshot else _pairs(in_use())
+    described = set(Tag.objects.exclude(description="").values_list("name", flat=True)) if pairs else set()
+    return [pair for pair in pairs if not described.issuperset(pair)]
+
+
+@derived.Once
+def _pairs_of(snapshot: Snapshot, last: Sequence[tuple[str, str]] | None) -> Sequence[tuple[str, str]]:
+    return _pairs(_counts_of(snapshot))
+
+
+def _pairs(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    names = sorted(counts, key=lambda name: (counts[name], name))
+    pairs = []
+    for place, name in enumerate(names):
+        pairs += [(name, other) for other in _near(name, names[place + 1 :])]
+    return sorted(pairs)
+
+
+def _nearest(name: str, counts: Mapping[str, int]) -> str | None:
+    """Return the tag of most offers among those that the name may be meant as."""
+    near = list(_near(name, list(counts)))
+    return max(near, key=lambda other: (counts[other], other), default=None)
+
+
+def _near(name: str, others: Sequence[str]) -> list[str]:
+    squashed = [_squashed(other) for other in others]
+    own = _squashed(name)
+    most = 0 if len(own) < _SHORTEST else 1 if len(own) < _LONG else 2
+    found = process.extract(own, squashed, scorer=DamerauLevenshtein.distance, score_cutoff=most, limit=None)
+    # `7b` and `8b`, or `v2` and `v3`, are two tags that nobody misspelled.
+    return [others[at] for _, _, at in found if _DIGITS.findall(others[at]) == _DIGITS.findall(name)]
+
+
+def _squashed(name: str) -> str:
+    """Return the name without separators: `multi-modal` and `multi_modal` are near in any case."""
+    return _SEPARATORS.sub("", name) or name
+
+
+# --- statements ------------------------------------------------------------------------------------------------------
+def preview(name: str, *, into: str | None) -> int:
+    """Return how many offers would be served differently if the tag were merged into (or renamed to) `into`.
+
+    `into` is None for restoring the tag. Raises InvalidTag if the name or the target cannot be a tag.
+    """
+    before, onward = naming.current(), _onward()
+    name = checked_name(name)
+    if into is None:
+        onward.pop(name, None)
+    else:
+        onward[name] = _checked_target(name, into, onward)
+    renamed = {each: end_of(each, onward) for each in onward}
+    return len(renaming.offers_of_tags(before, replace(before, renamed=renamed)))
+
+
+def merge(name: str, *, into: str, reason: str, author: User | None, now: datetime) -> Renamed:
+    """Serve another tag, which is known already, in place of this one. Raises InvalidTag; then nothing is changed."""
+    with transaction.atomic():
+        newest = renaming.lock()
+        if not is_known(target := checked_name(into)):
+            raise InvalidTag(f"no offer has the tag {target}; to give {name} a new name, rename it")
+        return _redirect(name, target, newest=newest, reason=reason, author=author, now=now)
+
+
+def rename(name: str, *, to: str, reason: str, author: User | None, now: datetime) -> Renamed:
+    """Serve a tag under a new name, which no tag has yet. Raises InvalidTag; then nothing is changed."""
+    with transaction.atomic():
+        newest = renaming.lock()
+        target = checked_name(to)
+        if "," in target:
+            raise InvalidTag("the name of a tag must not have a comma: filters separate tags by it")
+        if is_known(target):
+            raise InvalidTag(f"there is a tag {target} already; to serve it in place of {name}, merge them")
+        return _redirect(name, target, newest=newest, reason=reason, author=author, now=now)
+
+
+def restore(name: str, *, reason: str, author: User | None, now: datetime) -> Renamed:
+    """Serve a renamed or merged tag under its own name again. Raises InvalidTag; then nothing is changed."""
+    with transaction.atomic():
+        newest = renaming.lock()
+        return _redirect(name, None, newest=newest, reason=reason, author=author, now=now)
+
+
+def describe(name: str, *, description: str, reason: str, author: User | None, now: datetime) -> Renamed:
+    """Say what a tag means; an empty text removes the description. Raises InvalidTag; then nothing is changed."""
+    checked_reason(reason)
+    try:
+        description = text.line(description, longest=MAX_DESCRIPTION) if description.strip() else ""
+    except ValueError as error:
+        raise InvalidTag(f"the description {error}") from error
+    with transaction.atomic():
+        newest = renaming.lock()
+        row = _row(name)
+        row.description = description
+        row.save(update_fields=["description"])
+        return renaming.publish([], newest=newest, author=author)
+
+
+def is_known(name: str) -> bool:
+    """Return whether an offer has the tag, or a curator stated something about it."""
+    return Tag.objects.filter(name=name).exists() or renaming.has_tag(name)
+
+
+def checked_name(name: str) -> str:
+    """Return the name as it is stored, in lower case. Raises InvalidTag."""
+    try:
+        return text.line(name, longest=text.MAX_TAG).lower()
+    except ValueError as error:
+        raise InvalidTag(f"the name of a tag {error}") from error
+
+
+def checked_reason(reason: str) -> str:
+    """Return the reason, stripped. Raises InvalidTag."""
+    if not text.is_storable(reason) or not reason.strip():
+        raise InvalidTag("a reason is required, as text")
+    return reason.strip()
+
+
+def _redirect(
+    name: str, target: str | None, *, newest: Revision, reason: str, author: User | None, now: datetime
+) -> Renamed:
+    checked_reason(reason)
+    before = naming.current()
+    row = _row(name)
+    stated = row.merged_into.name if row.merged_into else None
+    if target == stated:
+        raise InvalidTag(f"the tag {row.name} is served {f'as {target}' if target else 'under its own name'} already")
+    if target is not None:
+        _checked_target(row.name, target, _onward())
+    row.merged_into = Tag.objects.get_or_create(name=target)[0] if target else None
+    row.save(update_fields=["merged_into"])
+    keys = renaming.offers_of_tags(before, naming.current())
+    return renaming.publish(keys, newest=newest, author=author)
+
+
+def _row(name: str) -> Tag:
+    """Return the stored statement about a tag, which must be known. Raises InvalidTag."""
+    name = checked_name(name)
+    if not is_known(name):
+        raise InvalidTag(f"no offer has the tag {name}")
+    return Tag.objects.select_related("merged_into").get_or_create(name=name)[0]
+
+
+def _onward() -> dict[str, str]:
+    """Return the statements: the tag into which each is merged."""
+    return dict(Tag.objects.exclude(merged_into=None).order_by("name").values_list("name", "merged_into__name"))
+
+
+def _checked_target(name: str, target: str, onward: Mapping[str, str]) -> str:
+    """Return the target as it is stored. Raises InvalidTag if the tag would in the end be merged into itself."""
+    target = checked_name(target)
+    if end_of(target, {**onward, name: target}) == name or target == name:
+        raise InvalidTag(f"{name} cannot be merged into {target}, which is served as {name}: restore {target} first")
+    if target in onward:
+        raise InvalidTag(f"the tag {target} is served as {end_of(target, dict(onward))}: merge into that one")
+    return target
