@@ -22,6 +22,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from catalog.models import append_only
 from catalog.models.patience import Gathered
 
 ANSWER_SECONDS = 3.0
@@ -83,11 +84,15 @@ def check_proxy_hops(app_configs: Sequence[AppConfig] | None, **kwargs: object) 
 def check_database(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     try:
         missing = _answer(_missing_migrations)
+        unprotected = [] if missing else _answer(append_only.missing)
     except TimeoutError:
         reason = f"it does not answer within {ANSWER_SECONDS:g} seconds"
     except (DatabaseError, ImproperlyConfigured, OSError) as error:
         reason = _one_line(error, secret=settings.DATABASES["default"].get("PASSWORD"))
     else:
+        if unprotected:
+            hint = f"the database lacks {', '.join(unprotected)}; run `python manage.py migrate`."
+            return [Error(f"The audit trail can be changed: {hint}", id="catalog.E010")]
         if not missing:
             return []
         hint = f"{len(missing)} migrations are not applied, from {missing[0]} on; run `python manage.py migrate`."

@@ -10,6 +10,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from catalog.curation import overrides
 from catalog.models import SyncRun, TaskEnd
 from catalog.models.failures import FAILURES, line_of
 from catalog.sync import retention, run, schedule
@@ -24,6 +25,15 @@ def dispatch_due() -> None:
         for slug in schedule.claim_due(now=timezone.now()):
             sync_gateway.apply_async((slug,), expires=schedule.RETRY_AFTER.total_seconds())
         TaskEnd.objects.store(dispatch_due.name, now=timezone.now())
+
+
+@shared_task(name="catalog.end_overrides")
+def end_overrides() -> None:
+    """Clear the overrides whose time is over; beat calls this each minute."""
+    with _failures_in_one_line("overrides whose time is over were not cleared"):
+        if (done := overrides.end_expired(now=timezone.now())) is not None:
+            logger.info("%s overrides ended", len(done.decision.changes))
+        TaskEnd.objects.store(end_overrides.name, now=timezone.now())
 
 
 @shared_task(name="catalog.begin")

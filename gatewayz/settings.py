@@ -147,6 +147,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "dispatch-due": {"task": "catalog.dispatch_due", "schedule": 60.0, "options": {"expires": 55}},
+    "end-overrides": {"task": "catalog.end_overrides", "schedule": 60.0, "options": {"expires": 55}},
     # By the clock, not by an interval: an interval would restart each time beat starts.
     "prune": {"task": "catalog.prune", "schedule": crontab(hour="4", minute="17"), "options": {"expires": 3_600}},
 }

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from catalog.admin import accounts, gateways, identity, offers, operation, overrides, prices, revisions, runs
+from catalog.admin import accounts, audit, gateways, identity, offers, operation, overrides, prices, revisions, runs
 from catalog.admin.logins import LoginForm
 
-__all__ = ["accounts", "gateways", "identity", "offers", "operation", "overrides", "prices", "revisions", "runs"]
+__all__ = [
+    "accounts",
+    "audit",
+    "gateways",
+    "identity",
+    "offers",
+    "operation",
+    "overrides",
+    "prices",
+    "revisions",
+    "runs",
+]
 
 admin.site.site_header = "Gatewayz"
 admin.site.site_title = "Gatewayz"

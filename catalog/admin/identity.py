@@ -120,7 +120,7 @@ class IdentityStatementAdmin(PublishingAdmin):
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: IdentityStatement) -> None:
-        identity.withdraw_statement(obj, author=curator(request))
+        identity.withdraw_statement(obj, author=curator(request), now=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[IdentityStatement]) -> None:
         for statement in queryset.order_by("pk"):

@@ -15,7 +15,8 @@ from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_changes
 from catalog.documents.differences import Difference, difference
 from catalog.history.versions import with_document_before
 from catalog.models import Offer, OfferVersion, Override, Provider
-from catalog.publication import overlay
+
+_OVERRIDDEN = ("tags", "hourly_rate", "prompt", "completion")
 
 
 class OverrideInline(ReadOnlyInline):
@@ -87,7 +88,10 @@ class OfferAdmin(ReadOnlyAdmin):
     @admin.display
     def curate(self, offer: Offer) -> SafeString:
         existing = {override.field: override.pk for override in offer.overrides.all()}
-        links = [(_override_address(offer, field, existing.get(field)), field) for field in overlay.CURATED_FIELDS]
+        links = [
+            (_override_address(offer, field, existing.get(field)), field)
+            for field in ("tags", "hourly_rate", "prompt", "completion")
+        ]
         return format_html_join(" · ", '<a href="{}">Override {}</a>', links)
 
     @admin.display(description="served document")

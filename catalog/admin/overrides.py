@@ -12,9 +12,10 @@ from catalog.admin.clock import PublishingAdmin
 from catalog.admin.readonly import curator
 from catalog.curation import overrides
 from catalog.models import Override
-from catalog.publication import overlay
+from catalog.publication.fields import TAGS
 
 Json = Any
+_FIELDS = (TAGS, "hourly_rate", "prompt", "completion")
 _UNIT_LABELS = {
     "usd_per_hour": "US dollars per hour",
     "usd_per_million_tokens": "US dollars per million tokens",
@@ -25,13 +26,11 @@ _UNIT_LABELS = {
 class OverrideForm(forms.ModelForm):
     """One override in the form that a curator enters: tags to add and remove, or an amount with its unit."""
 
-    field = forms.ChoiceField(choices=[(field, field) for field in overlay.CURATED_FIELDS])
+    field = forms.ChoiceField(choices=[(field, field) for field in _FIELDS])
     tags_to_add = forms.CharField(required=False, help_text="Comma-separated; only for the field tags.")
     tags_to_remove = forms.CharField(required=False, help_text="Comma-separated; only for the field tags.")
     amount = forms.CharField(required=False, help_text="A decimal number such as 0.25; only for prices. 0 means free.")
-    unit = forms.ChoiceField(
-        required=False, choices=[("", "---------"), *((unit, _UNIT_LABELS[unit]) for unit in overlay.UNITS)]
-    )
+    unit = forms.ChoiceField(required=False, choices=[("", "---------"), *_UNIT_LABELS.items()])
     confirmed = forms.BooleanField(
         required=False,
         label="Yes, I mean it",
@@ -60,6 +59,7 @@ class OverrideForm(forms.ModelForm):
                 value=_value(cleaned),
                 reason=cleaned["reason"],
                 is_confirmed=cleaned["confirmed"],
+                now=timezone.now(),
             )
         except overrides.InvalidOverride as error:
             raise forms.ValidationError(str(error)) from error
@@ -100,7 +100,7 @@ class OverrideAdmin(PublishingAdmin):
         obj.refresh_from_db()
 
     def delete_model(self, request: HttpRequest, obj: Override) -> None:
-        overrides.clear_override(obj.offer, field=obj.field, author=curator(request))
+        overrides.clear_override(obj.offer, field=obj.field, author=curator(request), now=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Override]) -> None:
         for override in queryset.select_related("offer__gateway").order_by("pk"):
@@ -108,7 +108,7 @@ class OverrideAdmin(PublishingAdmin):
 
 
 def _value(cleaned: Json) -> Json:
-    if cleaned["field"] == overlay.TAGS:
+    if cleaned["field"] == TAGS:
         return {"add": _words(cleaned["tags_to_add"]), "remove": _words(cleaned["tags_to_remove"])}
     return {"amount": cleaned["amount"], "unit": cleaned["unit"]}
 

@@ -54,7 +54,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
     def discard(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> None:
         for held in queryset.select_related("gateway").order_by("pk"):
             try:
-                decisions.discard(held)
+                decisions.discard(held, author=curator(request))
             except decisions.NothingToDecide as error:
                 self.message_user(request, str(error), messages.WARNING)
             else:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import models, transaction
 
 from catalog.models import PriceHold
-from catalog.publication import apply, locks
+from catalog.publication import apply, audit, locks
+from catalog.publication.audit import Actor, Kind, Subject
 from catalog.publication.prices import questions, repeats
+
+_WORDS = {
+    PriceHold.State.OPEN: "Waits again.",
+    PriceHold.State.RELEASED: "The new price is right.",
+    PriceHold.State.DISCARDED: "The price before stays.",
+}
 
 
 class AlreadyDecided(Exception):
-    """The price hold no longer waits for a decision."""
+    """A price hold no longer waits for a decision."""
 
 
 def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: datetime) -> int:
@@ -22,14 +30,61 @@ def decide_price_hold(hold: PriceHold, *, state: str, author: User | None, now: 
 
     `state` is PriceHold.State.RELEASED or DISCARDED. Raises AlreadyDecided if the hold has ended in the meantime.
     """
+    return decide_price_holds({hold.pk: state}, actor=Actor.of(author), reason="", now=now)
+
+
+def decide_price_holds(decisions: dict[int, str], *, actor: Actor, reason: str, now: datetime) -> int:
+    """Decide held prices in one revision. `decisions` are the states by primary key. Return the current revision.
+
+    Raises AlreadyDecided, which names the holds that have ended in the meantime; then nothing is changed.
+    """
     with transaction.atomic():
-        offer = locks.lock_offer(hold.offer)
-        waiting = PriceHold.objects.deciding().filter(pk=hold.pk)
-        if not waiting.update(state=state, decided_at=now, decided_by=author):
-            raise AlreadyDecided("the hold has ended in the meantime; there is nothing to decide")
-        return apply.republish_offer(offer, author=author)
+        offers = locks.lock_offers(set(_waiting(decisions).values_list("offer", flat=True)))
+        newest = locks.lock_revision()
+        holds = list(_waiting(decisions).select_related("offer__gateway").order_by("pk"))
+        _require_all(decisions, holds)
+        items = [_item(hold, after=decisions[hold.pk]) for hold in holds]
+        for hold in holds:
+            hold.state, hold.decided_at, hold.decided_by_id = decisions[hold.pk], now, actor.number
+        PriceHold.objects.bulk_update(holds, ["state", "decided_at", "decided_by"])
+        before, after = apply.republish_curated(
+            [offers[pk] for pk in sorted({hold.offer_id for hold in holds})], author_number=actor.number, newest=newest
+        )
+        said = " ".join(dict.fromkeys(_WORDS[PriceHold.State(state)] for state in decisions.values()))
+        draft = audit.Draft(kind=Kind.PRICES, actor=actor, reason=reason.strip() or said, items=items)
+        audit.write(draft, before=before, after=after, now=now)
+    return after
 
 
 def open_questions() -> list[questions.Question]:
     """Return the questions to curators about prices."""
     return questions.current(factor=settings.GUARD_QUESTION_FACTOR, rules=repeats.rules())
+
+
+def _waiting(decisions: dict[int, str]) -> models.QuerySet[PriceHold]:
+    return PriceHold.objects.deciding().filter(pk__in=list(decisions))
+
+
+def _require_all(decisions: dict[int, str], found: Sequence[PriceHold]) -> None:
+    ended = sorted(set(decisions) - {hold.pk for hold in found})
+    if len(ended) == len(decisions) == 1:
+        raise AlreadyDecided("the hold has ended in the meantime; there is nothing to decide")
+    if ended:
+        names = [
+            f"{hold.meter} of {hold.offer.gateway.slug} {hold.offer.model_id}"
+            for hold in PriceHold.objects.filter(pk__in=ended).select_related("offer__gateway")
+        ]
+        raise AlreadyDecided(f"these holds have ended in the meantime: {', '.join(names)}")
+
+
+def _item(hold: PriceHold, *, after: str) -> audit.Item:
+    return audit.Item(
+        kind=Subject.HOLD,
+        number=hold.pk,
+        subject=f"{hold.offer.gateway.slug} {hold.offer.model_id}",
+        field=hold.meter,
+        before=hold.state,
+        after=str(after),
+        served_before=hold.kept or None,
+        served_after=hold.amount if after == PriceHold.State.RELEASED else hold.kept or None,
+    )

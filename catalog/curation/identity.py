@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -10,8 +11,10 @@ from django.db import transaction
 from catalog.models import CanonicalModel, IdentityStatement, Offer
 from catalog.models.canonical import MAX_SLUG
 from catalog.normalize import text
-from catalog.publication import locks
+from catalog.publication import audit, locks
 from catalog.publication.identity import identify, parts
+
+Json = Any
 
 
 class InvalidStatement(ValueError):
@@ -37,7 +40,8 @@ def state_identity(
         row = checked_statement(kind=kind, offer=offer, spelling=spelling, model=model, reason=reason)
         row.author, row.made_at = author, now
         row.save()
-        identify.identify(author=author, must_be_possible=True)
+        after = identify.identify(author=author, must_be_possible=True)
+        _audit(row, before=None, after=_stated(row), author=author, reason=row.reason, revision=after, now=now)
         return row
 
 
@@ -61,7 +65,9 @@ def checked_statement(
     return row
 
 
-def withdraw_statement(statement: IdentityStatement, *, author: User | None) -> int:
+def withdraw_statement(
+    statement: IdentityStatement, *, author: User | None, now: datetime, reason: str = "Withdrawn."
+) -> int:
     """Delete a statement, so that the rules decide again. Return the new revision.
 
     Models that the statement merged are separated again. If statements contradict each other, they can be withdrawn
@@ -69,5 +75,42 @@ def withdraw_statement(statement: IdentityStatement, *, author: User | None) -> 
     """
     with transaction.atomic():
         locks.lock_revision()
+        stated = IdentityStatement.objects.select_related("offer__gateway", "model").filter(pk=statement.pk).first()
         IdentityStatement.objects.filter(pk=statement.pk).delete()
-        return identify.identify(author=author, must_be_possible=False)
+        after = identify.identify(author=author, must_be_possible=False)
+        if stated is not None:
+            _audit(stated, before=_stated(stated), after=None, author=author, reason=reason, revision=after, now=now)
+        return after
+
+
+def _stated(row: IdentityStatement) -> Json:
+    return {
+        "kind": row.kind,
+        "offer": f"{row.offer.gateway.slug} {row.offer.model_id}" if row.offer else None,
+        "spelling": row.spelling or None,
+        "model": row.model.slug if row.model else None,
+        "reason": row.reason,
+    }
+
+
+def _audit(
+    row: IdentityStatement,
+    *,
+    before: Json,
+    after: Json,
+    author: User | None,
+    reason: str,
+    revision: int,
+    now: datetime,
+) -> None:
+    stated = after or before
+    item = audit.Item(
+        kind=audit.Subject.IDENTITY,
+        number=row.offer_id or (row.model_id if row.model_id else None),
+        subject=stated["offer"] or stated["spelling"],
+        field=row.kind,
+        before=before,
+        after=after,
+    )
+    draft = audit.Draft(kind=audit.Kind.IDENTITY, actor=audit.Actor.of(author), reason=reason, items=[item])
+    audit.write(draft, before=revision - 1, after=revision, now=now)

@@ -7,11 +7,11 @@ statement about one spelling, so restoring it serves exactly what was served bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import transaction
@@ -19,10 +19,11 @@ from django.db.models import Count, Q
 
 from catalog import registry
 from catalog.identity.curators import StatementError
-from catalog.models import Maker, Provider
+from catalog.models import CurationAction, Maker, Provider
 from catalog.normalize import text
 from catalog.providers import KnownProvider, KnownProviders, MakerStatement, composed
-from catalog.publication import naming, renaming
+from catalog.publication import audit, naming, renaming
+from catalog.publication.audit import Actor, Draft, Item, Kind, Subject
 from catalog.publication.renaming import Renamed
 
 _is_address = URLValidator(schemes=["http", "https"])
@@ -131,64 +132,128 @@ def _merging(statement: MakerStatement, target: str | None) -> MakerStatement:
     )
 
 
-def merge(slug: str, *, into: str, reason: str, author: User | None, now: datetime) -> Renamed:
+def merge(slug: str, *, into: str, reason: str, actor: Actor, now: datetime) -> Renamed:
     """State that one maker, or a spelling that no offer has yet, is another maker. Raises InvalidMaker; then nothing
     is changed."""
-    checked_reason(reason)
-    with transaction.atomic():
-        change = _Change(author)
-        row, target = _row(slug), _row(into, must_be_known=True)
-        if row == target:
-            raise InvalidMaker(f"{row.slug} would in the end be merged into itself")
-        if row.merged_into_id == target.pk:
-            raise InvalidMaker(f"{row.slug} is merged into {target.slug} already")
-        row.merged_into = target
-        row.save()
-        return change.publish()
+    with _changing(slug, reason=reason, actor=actor, now=now) as change:
+        change.merge(_row(into, must_be_known=True))
+    return change.done
 
 
-def restore(slug: str, *, reason: str, author: User | None, now: datetime) -> Renamed:
+def restore(slug: str, *, reason: str, actor: Actor, now: datetime) -> Renamed:
     """State that a merged spelling is a maker of its own again. Raises InvalidMaker; then nothing is changed."""
-    checked_reason(reason)
-    with transaction.atomic():
-        change = _Change(author)
-        row = _row(slug)
-        if row.merged_into_id is None:
-            raise InvalidMaker(f"{row.slug} is not merged into another maker; there is nothing to restore")
-        row.merged_into = None
-        row.save()
-        return change.publish()
+    with _changing(slug, reason=reason, actor=actor, now=now) as change:
+        if change.row.merged_into is None:
+            raise InvalidMaker(f"{change.row.slug} is not merged into another maker; there is nothing to restore")
+        change.row.merged_into = None
+    return change.done
 
 
-def describe(slug: str, facts: Facts, *, reason: str, author: User | None, now: datetime) -> Renamed:
+def describe(slug: str, facts: Facts, *, reason: str, actor: Actor, now: datetime) -> Renamed:
     """State name, site and logo of a maker. Raises InvalidMaker; then nothing is changed."""
-    checked_reason(reason)
     facts = checked_facts(facts)
-    with transaction.atomic():
-        change = _Change(author)
-        row = _row(slug, must_be_known=True)
-        if row.merged_into:
-            raise InvalidMaker(f"{row.slug} is merged into {row.merged_into.slug}: state the facts of that one")
-        row.name, row.site_url, row.icon = facts.name or "", facts.site_url, facts.icon
-        row.save()
-        return change.publish()
+    with _changing(slug, reason=reason, actor=actor, now=now, must_be_known=True) as change:
+        if change.row.merged_into:
+            raise InvalidMaker(
+                f"{change.row.slug} is merged into {change.row.merged_into.slug}: state the facts of that one"
+            )
+        change.row.name, change.row.site_url, change.row.icon = facts.name or "", facts.site_url, facts.icon
+    return change.done
+
+
+def undo(action: CurationAction, *, reason: str, actor: Actor, now: datetime) -> Renamed:
+    """Undo an action on a maker. Raises InvalidMaker if the maker was changed since; then nothing is changed."""
+    if action.kind != Kind.MAKER:
+        raise InvalidMaker(f"action {action.number} is not about makers")
+    if (earlier := action.undone_by.first()) is not None:
+        raise InvalidMaker(f"action {earlier.number} has undone it already")
+    items = list(action.items.order_by("position"))
+    with _changing(items[0].subject, reason=reason, actor=actor, now=now, undoes=action) as change:
+        stated = _facts_of(change.row)
+        for item in items:
+            if stated[item.field] != item.after:
+                words = _WORDS[item.field]
+                raise InvalidMaker(f"the {words} of {change.row.slug} was changed since; nothing is undone")
+            if item.field == "merged_into":
+                change.row.merged_into = _row(item.before) if item.before else None
+            else:
+                setattr(change.row, item.field, item.before if item.field != "name" else item.before or "")
+    return change.done
+
+
+_WORDS = {"name": "name", "site_url": "site", "icon": "logo", "merged_into": "merger"}
+
+
+def _facts_of(row: Maker) -> dict[str, str | None]:
+    """Return what curators state about a maker, as items of the audit trail have it."""
+    return {
+        "name": row.name or None,
+        "site_url": row.site_url,
+        "icon": row.icon,
+        "merged_into": row.merged_into.slug if row.merged_into else None,
+    }
 
 
 class _Change:
-    """One change of the makers, from its locks to its publication."""
+    """One change of a maker, from its locks to its publication."""
 
-    def __init__(self, author: User | None) -> None:
-        self._author = author
-        self._newest = renaming.lock()
-        self._before = naming.makers()
+    done: Renamed
 
-    def publish(self) -> Renamed:
-        """Raises InvalidMaker if makers cannot be as they are stored now."""
-        keys = renaming.offers_of_makers(self._before, _composed(Maker.objects.statements()))
+    def __init__(self, slug: str, *, must_be_known: bool) -> None:
+        self.newest = renaming.lock()
+        self.makers = naming.makers()
+        self.row = _row(slug, must_be_known=must_be_known)
+        self.before = _facts_of(self.row)
+
+    def merge(self, target: Maker) -> None:
+        if self.row == target:
+            raise InvalidMaker(f"{self.row.slug} would in the end be merged into itself")
+        if self.row.merged_into == target:
+            raise InvalidMaker(f"{self.row.slug} is merged into {target.slug} already")
+        self.row.merged_into = target
+
+    def publish(self, *, reason: str, actor: Actor, undoes: CurationAction | None, now: datetime) -> Renamed:
+        """Raises InvalidMaker if makers cannot be as they are stated now."""
+        after = _facts_of(self.row)
+        items = [
+            Item(
+                kind=Subject.MAKER,
+                number=self.row.pk,
+                subject=self.row.slug,
+                field=name,
+                before=self.before[name],
+                after=after[name],
+            )
+            for name in _WORDS
+            if after[name] != self.before[name]
+        ]
+        if not items:
+            raise InvalidMaker(f"{self.row.slug} has these facts already; there is nothing to change")
+        self.row.save()
+        keys = renaming.offers_of_makers(self.makers, _composed(Maker.objects.statements()))
+        draft = Draft(kind=Kind.MAKER, actor=actor, reason=reason, items=items, undoes=undoes)
         try:
-            return renaming.publish(keys, newest=self._newest, author=self._author, decides_identity=True)
+            return renaming.publish(keys, draft, newest=self.newest, now=now, decides_identity=True)
         except StatementError as error:
             raise InvalidMaker(f"a statement about a model would then be contradicted: {error}") from error
+
+
+@contextmanager
+def _changing(
+    slug: str,
+    *,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    must_be_known: bool = False,
+    undoes: CurationAction | None = None,
+) -> Iterator[_Change]:
+    """Let the caller change the statement about a spelling, then publish it; all in one transaction."""
+    reason = checked_reason(reason)
+    with transaction.atomic():
+        change = _Change(slug, must_be_known=must_be_known)
+        yield change
+        change.done = change.publish(reason=reason, actor=actor, undoes=undoes, now=now)
 
 
 def _composed(statements: tuple[MakerStatement, ...]) -> KnownProviders:
@@ -228,9 +293,10 @@ def checked_facts(facts: Facts) -> Facts:
 
 def checked_reason(reason: str) -> str:
     """Return the reason, stripped. Raises InvalidMaker."""
-    if not text.is_storable(reason) or not reason.strip():
-        raise InvalidMaker("a reason is required, as text")
-    return reason.strip()
+    try:
+        return audit.checked_reason(reason)
+    except audit.ReasonMissing as error:
+        raise InvalidMaker(str(error)) from error
 
 
 def _row(spelling: str, *, must_be_known: bool = False) -> Maker:

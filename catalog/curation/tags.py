@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
-from django.contrib.auth.models import User
 from django.db import transaction
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
@@ -22,10 +21,11 @@ from rapidfuzz.distance import DamerauLevenshtein
 from catalog.memory import derived, following
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
-from catalog.models import OfferVersion, Revision, Tag
+from catalog.models import CurationAction, OfferVersion, Revision, Tag
 from catalog.models.naming import MAX_DESCRIPTION, end_of
 from catalog.normalize import text
-from catalog.publication import naming, renaming
+from catalog.publication import audit, naming, renaming
+from catalog.publication.audit import Actor, Draft, Item, Kind, Subject
 from catalog.publication.renaming import Renamed
 
 _SEPARATORS = re.compile(r"[\W_]+")
@@ -172,16 +172,16 @@ def preview(name: str, *, into: str | None) -> int:
     return len(renaming.offers_of_tags(before, replace(before, renamed=renamed)))
 
 
-def merge(name: str, *, into: str, reason: str, author: User | None, now: datetime) -> Renamed:
+def merge(name: str, *, into: str, reason: str, actor: Actor, now: datetime) -> Renamed:
     """Serve another tag, which is known already, in place of this one. Raises InvalidTag; then nothing is changed."""
     with transaction.atomic():
         newest = renaming.lock()
         if not is_known(target := checked_name(into)):
             raise InvalidTag(f"no offer has the tag {target}; to give {name} a new name, rename it")
-        return _redirect(name, target, newest=newest, reason=reason, author=author, now=now)
+        return _redirect(name, target, newest=newest, reason=reason, actor=actor, now=now)
 
 
-def rename(name: str, *, to: str, reason: str, author: User | None, now: datetime) -> Renamed:
+def rename(name: str, *, to: str, reason: str, actor: Actor, now: datetime) -> Renamed:
     """Serve a tag under a new name, which no tag has yet. Raises InvalidTag; then nothing is changed."""
     with transaction.atomic():
         newest = renaming.lock()
@@ -190,19 +190,19 @@ def rename(name: str, *, to: str, reason: str, author: User | None, now: datetim
             raise InvalidTag("the name of a tag must not have a comma: filters separate tags by it")
         if is_known(target):
             raise InvalidTag(f"there is a tag {target} already; to serve it in place of {name}, merge them")
-        return _redirect(name, target, newest=newest, reason=reason, author=author, now=now)
+        return _redirect(name, target, newest=newest, reason=reason, actor=actor, now=now)
 
 
-def restore(name: str, *, reason: str, author: User | None, now: datetime) -> Renamed:
+def restore(name: str, *, reason: str, actor: Actor, now: datetime) -> Renamed:
     """Serve a renamed or merged tag under its own name again. Raises InvalidTag; then nothing is changed."""
     with transaction.atomic():
         newest = renaming.lock()
-        return _redirect(name, None, newest=newest, reason=reason, author=author, now=now)
+        return _redirect(name, None, newest=newest, reason=reason, actor=actor, now=now)
 
 
-def describe(name: str, *, description: str, reason: str, author: User | None, now: datetime) -> Renamed:
+def describe(name: str, *, description: str, reason: str, actor: Actor, now: datetime) -> Renamed:
     """Say what a tag means; an empty text removes the description. Raises InvalidTag; then nothing is changed."""
-    checked_reason(reason)
+    reason = checked_reason(reason)
     try:
         description = text.line(description, longest=MAX_DESCRIPTION) if description.strip() else ""
     except ValueError as error:
@@ -210,9 +210,34 @@ def describe(name: str, *, description: str, reason: str, author: User | None, n
     with transaction.atomic():
         newest = renaming.lock()
         row = _row(name)
+        if row.description == description:
+            raise InvalidTag(f"the tag {row.name} has this description already")
+        item = _item(row, "description", before=row.description or None, after=description or None)
         row.description = description
         row.save(update_fields=["description"])
-        return renaming.publish([], newest=newest, author=author)
+        draft = Draft(kind=Kind.TAG, actor=actor, reason=reason, items=[item])
+        return renaming.publish([], draft, newest=newest, now=now)
+
+
+def undo(action: CurationAction, *, reason: str, actor: Actor, now: datetime) -> Renamed:
+    """Undo an action on a tag. Raises InvalidTag if the tag was changed since; then nothing is changed."""
+    if action.kind != Kind.TAG:
+        raise InvalidTag(f"action {action.number} is not about tags")
+    if (earlier := action.undone_by.first()) is not None:
+        raise InvalidTag(f"action {earlier.number} has undone it already")
+    [item] = action.items.all()
+    with transaction.atomic():
+        newest = renaming.lock()
+        row = _row(item.subject)
+        if _value(row, item.field) != item.after:
+            raise InvalidTag(f"the {item.field.replace('_', ' ')} of {row.name} was changed since; nothing is undone")
+        if item.field == "merged_into":
+            return _redirect(row.name, item.before, newest=newest, reason=reason, actor=actor, now=now, undoes=action)
+        row.description = item.before or ""
+        row.save(update_fields=["description"])
+        undone = _item(row, "description", before=item.after, after=item.before)
+        draft = Draft(kind=Kind.TAG, actor=actor, reason=checked_reason(reason), items=[undone], undoes=action)
+        return renaming.publish([], draft, newest=newest, now=now)
 
 
 def is_known(name: str) -> bool:
@@ -230,26 +255,44 @@ def checked_name(name: str) -> str:
 
 def checked_reason(reason: str) -> str:
     """Return the reason, stripped. Raises InvalidTag."""
-    if not text.is_storable(reason) or not reason.strip():
-        raise InvalidTag("a reason is required, as text")
-    return reason.strip()
+    try:
+        return audit.checked_reason(reason)
+    except audit.ReasonMissing as error:
+        raise InvalidTag(str(error)) from error
 
 
 def _redirect(
-    name: str, target: str | None, *, newest: Revision, reason: str, author: User | None, now: datetime
+    name: str,
+    target: str | None,
+    *,
+    newest: Revision,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    undoes: CurationAction | None = None,
 ) -> Renamed:
-    checked_reason(reason)
-    before = naming.current()
-    row = _row(name)
-    stated = row.merged_into.name if row.merged_into else None
+    reason = checked_reason(reason)
+    before, row = naming.current(), _row(name)
+    stated = _value(row, "merged_into")
     if target == stated:
         raise InvalidTag(f"the tag {row.name} is served {f'as {target}' if target else 'under its own name'} already")
     if target is not None:
         _checked_target(row.name, target, _onward())
     row.merged_into = Tag.objects.get_or_create(name=target)[0] if target else None
     row.save(update_fields=["merged_into"])
-    keys = renaming.offers_of_tags(before, naming.current())
-    return renaming.publish(keys, newest=newest, author=author)
+    item = _item(row, "merged_into", before=stated, after=target)
+    draft = Draft(kind=Kind.TAG, actor=actor, reason=reason, items=[item], undoes=undoes)
+    return renaming.publish(renaming.offers_of_tags(before, naming.current()), draft, newest=newest, now=now)
+
+
+def _item(row: Tag, field: str, *, before: str | None, after: str | None) -> Item:
+    return Item(kind=Subject.TAG, number=row.pk, subject=row.name, field=field, before=before, after=after)
+
+
+def _value(row: Tag, field: str) -> str | None:
+    if field == "merged_into":
+        return row.merged_into.name if row.merged_into else None
+    return row.description or None
 
 
 def _row(name: str) -> Tag:

@@ -15,7 +15,7 @@ from catalog.pricing import billing, meters, money, schedules
 from catalog.pricing.status import known_amount, known_prices, price_basis, price_status, price_tier
 from catalog.records import Condition, ModelType, OfferRecord, PriceRecord, Source, UnclearPrice
 
-RENDERER = 4
+RENDERER = 5
 """Increase it when the same record gives a different document: before the next run, every offer is rendered again."""
 Json = dict[str, object]
 _Price = PriceRecord | UnclearPrice
@@ -42,6 +42,11 @@ class OfferFacts:
     recorded_on: date | None
     first_seen_at: datetime
     withdrawn_at: datetime | None
+    """Since when the offer is not listed: its gateway withdrew it, or a curator hid it."""
+    is_hidden: bool = False
+    """A curator hid the offer."""
+    is_featured: bool = False
+    """A curator recommends the offer."""
     provider_name: str | None = None
     """The name of the model's provider that people read."""
     provider_site_url: str | None = None
@@ -107,6 +112,8 @@ def build(record: OfferRecord, facts: OfferFacts) -> Json:
         "canonical_model": None,
         "variant": None,
         "first_seen": dates.iso(facts.first_seen_at),
+        "is_featured": facts.is_featured,
+        "is_hidden": facts.is_hidden,
         "withdrawn_at": None if facts.withdrawn_at is None else dates.iso(facts.withdrawn_at),
         "source": facts.source,
         "recorded_at": facts.recorded_on,

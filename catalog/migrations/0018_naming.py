@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0015_moves_of_prices'),
+        ('catalog', '0016_curation'),
     ]
 
     operations = [

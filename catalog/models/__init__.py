@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.models.canonical import CanonicalModel, IdentityCandidate, IdentityLink, IdentityStatement
 from catalog.models.capture import Capture, RunPage
+from catalog.models.curation import CurationAction, CurationItem
 from catalog.models.gateway import Gateway
 from catalog.models.naming import Maker, Tag
 from catalog.models.offer import Offer, OfferVersion, Provider
@@ -16,6 +17,8 @@ from catalog.models.sync_run import RejectedRow, SyncRun
 __all__ = [
     "CanonicalModel",
     "Capture",
+    "CurationAction",
+    "CurationItem",
     "Gateway",
     "IdentityCandidate",
     "IdentityLink",

@@ -105,6 +105,11 @@ def usd_per_search(value: object) -> Rate:
     return Rate(_amount(value), Unit.SEARCH)
 
 
+def usd_per(unit: Unit, value: object) -> Rate:
+    """Return a rate from US dollars for one unit, for a value whose unit is named next to it."""
+    return Rate(_amount(value), unit)
+
+
 def cents_per_token(value: object) -> Rate:
     return cents_per(Unit.TOKEN, value)
 

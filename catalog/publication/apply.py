@@ -11,7 +11,7 @@ from django.db import transaction
 from catalog import records
 from catalog.documents import rendering
 from catalog.models import Gateway, Offer, Revision, SyncRun
-from catalog.publication import clock, decision, diff, locks, losses, naming, revision, stored, write
+from catalog.publication import audit, clock, decision, diff, locks, losses, naming, revision, stored, write
 from catalog.publication.batches import batches
 from catalog.publication.decision import Input, Plan
 from catalog.publication.identity import identify, parts
@@ -56,18 +56,26 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
         else:
             publication = Publication(now=now, gateway=gateway, author=terms.author, locked=newest)
             before, after = write.execute(plan, publication, identity=identity, reported=listing.providers)
+            if terms.decided:
+                audit.write(terms.decided, before=before, after=after, now=now)
     return plan.outcome(revision_before=before, revision_after=after)
 
 
-def republish_offer(offer: Offer, *, author: User | None) -> int:
-    """Render an offer again after a curator's decision, and return the current revision.
+def republish_curated(offers: Sequence[Offer], *, author_number: int | None, newest: Revision) -> tuple[int, int]:
+    """Render offers again after a decision of a curator, and return the revisions before and after.
 
-    The caller must hold the gateway's lock. Raises ClockMoved.
+    The caller must hold the locks of their gateways and of the revision, and have both as they are stored. Raises
+    ClockMoved.
     """
-    now = clock.publication_time()
-    publication = Publication(now=now, gateway=offer.gateway, author=author, is_curated=True)
-    _, after = write.publish(_rendered([offer]), publication)
-    return after
+    gateways = {offer.gateway.slug: offer.gateway for offer in offers}
+    publication = Publication(
+        now=clock.publication_time(),
+        gateway=next(iter(gateways.values())) if len(gateways) == 1 else None,
+        author=User.objects.filter(pk=author_number).first() if author_number else None,
+        is_curated=True,
+        locked=newest,
+    )
+    return write.publish(_rendered(offers), publication)
 
 
 def republish_offers(offers: Sequence[Offer], *, gateway: Gateway, now: datetime) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from django.contrib.auth.models import User
 
+from catalog.publication.audit import Draft
 from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.repeats import Rules
@@ -97,6 +98,8 @@ class Terms:
     and missing offers are not counted a second time."""
     author: User | None = None
     """The person who decided that it is published."""
+    decided: Draft | None = None
+    """That decision, for the audit trail; it is written in the same transaction."""
     dry_run: bool = False
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from catalog.models import Gateway, Offer, Revision
+from catalog.publication.batches import batches
 
 
 class LeaseLost(Exception):
@@ -17,6 +20,17 @@ def lock_offer(offer: Offer) -> Offer:
     """Lock the offer's gateway, so that no sync can change the offer, and return the offer as it then is."""
     lock_gateway(offer.gateway.slug)
     return Offer.objects.select_related("gateway").get(pk=offer.pk)
+
+
+def lock_offers(keys: Collection[int]) -> dict[int, Offer]:
+    """Lock the gateways of these offers in one fixed order, and return the offers by primary key as they then are.
+
+    An offer that does not exist is left out.
+    """
+    wanted = [Offer.objects.filter(pk__in=batch) for batch in batches(sorted(keys))]
+    slugs = {slug for offers in wanted for slug in offers.values_list("gateway__slug", flat=True).distinct()}
+    list(Gateway.objects.select_for_update().filter(slug__in=slugs).order_by("slug"))
+    return {offer.pk: offer for offers in wanted for offer in offers.select_related("gateway")}
 
 
 def lock_all_gateways() -> None:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 from django.contrib.auth.models import User
 
 from catalog import records
-from catalog.models import Offer, Override, Provider, Revision
+from catalog.models import CurationAction, Offer, Override, Provider, Revision
 from catalog.providers import KnownProvider, KnownProviders
-from catalog.publication import clock, locks, naming, stored, write
+from catalog.publication import audit, clock, locks, naming, stored, write
 from catalog.publication.batches import batches
 from catalog.publication.identity import identify, parts
 from catalog.publication.naming import TAGS, Naming
@@ -95,29 +96,31 @@ def _shown(makers: KnownProviders, key: str, spelling: str) -> tuple[str, str, s
 class Renamed:
     """A change of names that is published."""
 
-    revision_before: int
-    revision_after: int
+    action: CurationAction
     offers: int
     """The number of offers that are served differently now."""
 
 
-def publish(keys: Sequence[int], *, newest: Revision, author: User | None, decides_identity: bool = False) -> Renamed:
-    """Render these offers again in one revision.
+def publish(
+    keys: Sequence[int], draft: audit.Draft, *, newest: Revision, now: datetime, decides_identity: bool = False
+) -> Renamed:
+    """Render these offers again in one revision, and write the action. `now` is the time of the decision.
 
     There is always a new revision, even if no offer changes: readers take the names themselves from it too.
     `decides_identity`: the models of all offers are decided again, because spellings of makers have changed. Raises
     ClockMoved, and StatementError if the statements of curators then contradict each other.
     """
-    now = clock.publication_time()
+    published_at = clock.publication_time()
     if decides_identity:
         found = identify.decide(parts.whole(), newest=newest.number)
         if found.contradiction:
             raise found.contradiction
         identify.write(found, pks={})
-    publication = Publication(now=now, author=author, is_curated=True, locked=newest)
+    author = User.objects.filter(pk=draft.actor.number).first() if draft.actor.number else None
+    publication = Publication(now=published_at, author=author, is_curated=True, locked=newest)
     changed = list(_changed(keys))
     before, after = write.publish(changed, publication, is_more=True)
-    return Renamed(revision_before=before, revision_after=after, offers=len(changed))
+    return Renamed(action=audit.write(draft, before=before, after=after, now=now), offers=len(changed))
 
 
 def _changed(keys: Sequence[int]) -> Iterator[Rendered]:

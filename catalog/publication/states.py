@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from catalog import registry
 from catalog.documents import rendering
-from catalog.models import Offer, PriceHold
+from catalog.models import Offer, Override, PriceHold
 from catalog.providers import logo_path
+from catalog.publication.fields import FEATURED, FIELDS, HIDDEN, PRICES
 from catalog.publication.naming import Naming
-from catalog.publication.overlay import PRICED_FIELDS, overlay
+from catalog.publication.overlay import overlay
 from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices
 from catalog.records import OfferRecord, Source
@@ -26,7 +28,8 @@ class OfferState:
 
     offer: Offer
     """With its gateway loaded."""
-    overrides: Mapping[str, Json] = field(default_factory=dict)
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    """The curators' values, by field."""
     holds: Mapping[PriceKey, PriceHold] = field(default_factory=dict)
     """The deciding holds: at most one for each price."""
     earlier_holds: Mapping[PriceKey, PriceHold] = field(default_factory=dict)
@@ -37,6 +40,21 @@ class OfferState:
     """The prices that are in force now."""
     naming: Naming = field(default_factory=Naming)
     """What its tags and its provider are called."""
+
+    @property
+    def curated(self) -> dict[str, Json]:
+        """The values that curators set, by field."""
+        return {name: override.value for name, override in self.overrides.items()}
+
+    @property
+    def withdrawn_at(self) -> datetime | None:
+        """Since when the offer is not listed: its gateway withdrew it, or a curator hid it."""
+        hidden = self.overrides.get(HIDDEN)
+        return self.offer.withdrawn_at or (hidden.made_at if hidden else None)
+
+    def moved(self, upstream: OfferRecord) -> list[Override]:
+        """Return the overrides that become stale, or are no longer stale, with a new record of the gateway."""
+        return [override for override in self.overrides.values() if is_stale(override, upstream) != override.is_stale]
 
     @property
     def applied_holds(self) -> dict[PriceKey, Hold]:
@@ -95,8 +113,8 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
     offer = state.offer
     naming = state.naming
     believed = naming.record(with_holds(upstream, state.applied_holds))
-    record = overlay(believed, naming.overrides(state.overrides))
-    curated = {PRICED_FIELDS[name] for name in state.overrides if name in PRICED_FIELDS}
+    record = overlay(believed, naming.overrides(state.curated))
+    curated = {PRICES[name].meter for name in state.overrides if name in PRICES}
     spelling = record.provider_slug
     provider = naming.makers.of(spelling) if spelling else None
     facts = rendering.OfferFacts(
@@ -105,7 +123,9 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
         source=Source(offer.source),
         recorded_on=offer.recorded_on,
         first_seen_at=offer.first_seen_at,
-        withdrawn_at=offer.withdrawn_at,
+        withdrawn_at=state.withdrawn_at,
+        is_hidden=HIDDEN in state.overrides,
+        is_featured=FEATURED in state.overrides,
         stale_since=offer.rejected_since,
         provider_name=provider.name if provider else None,
         provider_site_url=provider.site_url if provider else None,
@@ -116,9 +136,17 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
         state=state,
         record=record,
         document=rendering.render(record, facts),
-        prices=wanted_prices(record, curated=curated, is_withdrawn=offer.withdrawn_at is not None),
+        prices=wanted_prices(record, curated=curated, is_withdrawn=state.withdrawn_at is not None),
         is_withdrawal=is_withdrawal,
     )
+
+
+def is_stale(override: Override, upstream: OfferRecord) -> bool:
+    """Whether the gateway reports something else than when the override was set."""
+    if override.reported is None or override.field not in FIELDS:
+        return False
+    found: bool = override.reported["value"] != FIELDS[override.field].basis(upstream, override.value)
+    return found
 
 
 def _waiting_prices(upstream: OfferRecord, state: OfferState) -> tuple[rendering.HeldPrice, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from catalog import records
 from catalog.models import Gateway, Offer, OfferVersion, Override, Price, PriceHold
@@ -16,8 +15,6 @@ from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.intervals import OpenPrice
 from catalog.publication.states import OfferState
 from catalog.records import Source
-
-Json = Any
 
 
 def summaries(gateway: Gateway, *, is_trusted: bool) -> dict[str, Stored]:
@@ -53,14 +50,14 @@ def states(offers: Iterable[Offer], *, names: Naming | None = None) -> list[Offe
     if not stored:
         return []
     names = names or naming.current()
-    overrides: dict[int, dict[str, Json]] = defaultdict(dict)
+    overrides: dict[int, dict[str, Override]] = defaultdict(dict)
     holds: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
     earlier: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
     documents: dict[int, str] = {}
     prices: dict[int, dict[PriceKey, OpenPrice]] = defaultdict(dict)
     for batch in batches([offer.pk for offer in stored]):
         for override in Override.objects.filter(offer__in=batch):
-            overrides[override.offer_id][override.field] = override.value
+            overrides[override.offer_id][override.field] = override
         for hold in PriceHold.objects.filter(offer__in=batch).order_by("pk"):
             of_state = earlier if hold.state == PriceHold.State.OVERTAKEN else holds
             of_state[hold.offer_id][hold.meter, hold.conditions_key] = hold

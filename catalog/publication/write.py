@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import F
 
 from catalog import records
-from catalog.models import Gateway, Offer, OfferVersion, Price, PriceHold, Revision
+from catalog.models import Gateway, Offer, OfferVersion, Override, Price, PriceHold, Revision
 from catalog.normalize import model_ids
 from catalog.publication import locks, providers, revision
 from catalog.publication.batches import BATCH, batches
@@ -55,6 +55,7 @@ def execute(
     spellings = [draft.upstream.provider_slug for draft in plan.drafts]
     _save_offers([draft.offer for draft in plan.drafts], spellings=spellings)
     _save_holds(plan.drafts)
+    _mark_stale(plan.drafts)
     Offer.objects.bulk_update([found.offer for found in plan.marked], ["rejected_since"], batch_size=BATCH)
     is_more = providers.save_facts(reported)
     if identity is not None:
@@ -115,6 +116,14 @@ def _save_holds(drafts: Sequence[Draft]) -> None:
     moved = [hold for draft in drafts for hold in draft.holds.moved]
     PriceHold.objects.bulk_update(moved, ["amount", "kept"], batch_size=BATCH)
     PriceHold.objects.bulk_create([hold for draft in drafts for hold in draft.holds.new], batch_size=BATCH)
+
+
+def _mark_stale(drafts: Sequence[Draft]) -> None:
+    """Mark the overrides under which a gateway's value moved, and unmark those whose value came back."""
+    moved = [override for draft in drafts for override in draft.rendered.state.moved(draft.upstream)]
+    for override in moved:
+        override.is_stale = not override.is_stale
+    Override.objects.bulk_update(moved, ["is_stale"], batch_size=BATCH)
 
 
 def _count_misses(gateway: Gateway, *, missed: Collection[str], seen: Collection[str]) -> None:

@@ -300,6 +300,7 @@ def _publish_judged(task: Task, run: SyncRun, listing: AcceptedListing, guard: G
             withdraw_after=0 if is_vouched else settings.SYNC_WITHDRAW_AFTER_RUNS,
             is_replay=task.replayed is not None,
             author=task.author,
+            decided=task.decided,
             dry_run=task.dry_run,
         ),
     )

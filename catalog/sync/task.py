@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.models import SyncRun
+from catalog.publication.audit import Draft
 from catalog.records import Source
 from catalog.sync.rows import Rejection
 
@@ -50,5 +51,7 @@ class Task:
     is_fallback: bool = False
     """The API has just failed, and that failure has already set the time of the next request."""
     author: User | None = None
+    decided: Draft | None = None
+    """A person's decision that the run carries out, for the audit trail."""
     dry_run: bool = False
     say: Say = silently

@@ -162,7 +162,7 @@ def say_price(model_id: str, amount: str, *, field: str = "hourly_rate", unit: s
 
 def clear_price(model_id: str, *, field: str = "hourly_rate") -> int:
     offer = Offer.objects.get(model_id=model_id)
-    return overrides.clear_override(offer, field=field, author=None)
+    return overrides.clear_override(offer, field=field, author=None, now=timezone.now())
 
 
 def published() -> tuple[int, dict[str, str]]:

@@ -199,7 +199,7 @@ def test_what_curators_call_a_model_leads_to_it(client: Client, sold_everywhere:
     assert read(client, f"/catalog/resolve?id={spelling.lower()}")["data"]["canonical_model"] == R1
     assert client.get(f"/catalog/canonical/{spelling}")["Location"] == f"/catalog/canonical/{R1}"
 
-    identity.withdraw_statement(statement, author=None)
+    identity.withdraw_statement(statement, author=None, now=timezone.now())
     following.FOLLOWER.refresh()
     assert read(client, f"/catalog/resolve?id={spelling}")["data"]["canonical_model"] is None
 

@@ -95,7 +95,7 @@ def test_a_curated_price_is_served_after_the_refresh_and_gone_once_it_is_cleared
 
     following.FOLLOWER.refresh()
     curated = read(client, f"/catalog/models/{R1}")
-    overrides.clear_override(offer, field="hourly_rate", author=None)
+    overrides.clear_override(offer, field="hourly_rate", author=None, now=timezone.now())
     following.FOLLOWER.refresh()
     cleared = read(client, f"/catalog/models/{R1}")
 

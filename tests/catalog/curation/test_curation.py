@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from catalog.curation import overrides
+from catalog.curation import overrides, wishes
 from catalog.curation.overrides import InvalidOverride, NeedsConfirmation
 from catalog.models import Gateway, Offer, Override, Revision
 from tests.catalog.syncing import published, served, stored, sync_rows
@@ -37,7 +37,7 @@ def say(field: str, value: Json, *, model_id: str = "a/1", reason: str = "measur
 
 def clear(field: str, *, model_id: str = "a/1") -> int:
     offer = Offer.objects.get(model_id=model_id)
-    return overrides.clear_override(offer, field=field, author=None)
+    return overrides.clear_override(offer, field=field, author=None, now=timezone.now())
 
 
 def tags(*, add: Json = (), remove: Json = ()) -> Json:
@@ -221,7 +221,7 @@ def test_the_revision_grows_by_one_with_each_edit_that_changes_something() -> No
 def test_a_change_of_tenfold_or_between_free_and_paid_is_in_doubt(
     before: str | None, after: str, doubt: str | None
 ) -> None:
-    found = overrides.doubt_of_change(None if before is None else Decimal(before), Decimal(after))
+    found = wishes.doubt_of_change(None if before is None else Decimal(before), Decimal(after))
 
     assert found is None if doubt is None else doubt in (found or "")
     assert "E" not in (found or "")
@@ -231,7 +231,7 @@ def test_a_change_of_tenfold_or_between_free_and_paid_is_in_doubt(
 @example(before=Decimal(1), after=Decimal("10"))
 @example(before=Decimal(1), after=Decimal("9.99999999999999999999"))
 def test_doubt_does_not_depend_on_the_direction(before: Decimal, after: Decimal) -> None:
-    there, back = overrides.doubt_of_change(before, after), overrides.doubt_of_change(after, before)
+    there, back = wishes.doubt_of_change(before, after), wishes.doubt_of_change(after, before)
 
     assert (there is None) == (back is None) == (max(before, after) < 10 * min(before, after))
 

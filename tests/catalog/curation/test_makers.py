@@ -15,6 +15,7 @@ from catalog.memory import following, loading
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.models import IdentityLink, Maker, Offer, Revision
+from catalog.publication.audit import Actor
 from catalog.publication.identity import links
 from catalog.publication.renaming import Renamed
 from tests.catalog.syncing import published, served, stored, sync_rows
@@ -24,7 +25,7 @@ Json = Any
 
 pytestmark = pytest.mark.django_db
 
-WHY: Json = {"reason": "one company", "author": None}
+WHY: Json = {"reason": "one company", "actor": Actor("ada", None)}
 
 
 def merge(slug: str, into: str) -> Renamed:
@@ -67,7 +68,7 @@ def test_two_makers_that_are_merged_are_one_in_filters_lists_documents_and_ident
     describe("acme", name="Acme", site_url="https://acme.example")
     done = merge("acme-labs", into="acme")
 
-    assert (done.revision_before, done.revision_after, done.offers) == (3, 4, 1)
+    assert (done.action.revision_before, done.action.revision_after, done.offers) == (3, 4, 1)
     document = served()["Acme-Labs/one"]
     assert document["provider_slug"] == "Acme-Labs"  # as the gateway spells it
     assert document["provider_site_url"] == "https://acme.example"
@@ -92,6 +93,20 @@ def test_restoring_a_merged_maker_serves_what_was_served_before() -> None:
 
     assert (published()[1], models()) == (documents, identity)
     assert loading.load().makers.of("acme-labs") is not None
+
+
+def test_actions_on_makers_are_undone_one_by_one() -> None:
+    shop()
+    documents, identity = published()[1], models()
+    described = describe("acme-labs", name="Acme", site_url="https://acme.example").action
+    merged = merge("acme-labs", into="acme").action
+
+    makers.undo(merged, **WHY, now=timezone.now())
+    with pytest.raises(InvalidMaker, match="action 3 has undone it already"):
+        makers.undo(merged, **WHY, now=timezone.now())
+    makers.undo(described, **WHY, now=timezone.now())
+
+    assert (published()[1], models()) == (documents, identity)
 
 
 def test_an_alias_that_no_offer_has_yet_is_ready_for_the_next_sync() -> None:
@@ -183,7 +198,7 @@ def test_pages_and_the_api_find_a_merged_maker_by_either_spelling(
         (lambda: describe("acme", icon="../../etc/passwd"), "there is no logo ../../etc/passwd"),
         (lambda: describe("acme", name="a\nb"), "the name must be a single line"),
         (
-            lambda: makers.describe("acme", Facts(), reason="", author=None, now=timezone.now()),
+            lambda: makers.describe("acme", Facts(), reason="", actor=Actor("ada"), now=timezone.now()),
             "a reason is required",
         ),
     ],

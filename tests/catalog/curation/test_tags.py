@@ -18,7 +18,9 @@ from catalog.memory import loading
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Offer, Override, Revision
+from catalog.publication import audit
 from catalog.publication import stored as states
+from catalog.publication.audit import Actor
 from catalog.publication.renaming import Renamed
 from catalog.publication.states import rendered
 from tests.catalog.syncing import published, served, stored
@@ -28,7 +30,7 @@ Json = Any
 
 pytestmark = pytest.mark.django_db
 
-WHY: Json = {"reason": "one spelling", "author": None}
+WHY: Json = {"reason": "one spelling", "actor": Actor("ada", None)}
 
 
 def merge(name: str, into: str) -> Renamed:
@@ -50,7 +52,8 @@ def override(model_id: str, *, add: Json = (), remove: Json = ()) -> None:
         value={"add": list(add), "remove": list(remove)},
         is_confirmed=True,
         now=timezone.now(),
-        **WHY,
+        reason="one spelling",
+        author=None,
     )
 
 
@@ -72,7 +75,7 @@ def test_a_merged_tag_is_served_as_the_other_one_everywhere_in_one_revision() ->
 
     done = merge("MULTI-MODAL", into="multimodal")
 
-    assert (done.revision_before, done.revision_after, done.offers) == (1, 2, 2)
+    assert (done.action.revision_before, done.action.revision_after, done.offers) == (1, 2, 2)
     assert [tags_of(f"a/{number}") for number in (1, 2, 3)] == [["hot", "multimodal"], ["multimodal"], ["hot"]]
     assert Revision.objects.newest().is_curated
 
@@ -152,7 +155,10 @@ def test_a_chain_of_mergers_never_becomes_a_circle() -> None:
         (lambda: rename("hot", "x" * 61), "the name of a tag has 61 characters; at most 60"),
         (lambda: rename("hot", "a\x00b"), "the name of a tag"),
         (lambda: rename("hot", " "), "must not be empty"),
-        (lambda: tags.merge("hot", into="new", reason=" ", author=None, now=timezone.now()), "a reason is required"),
+        (
+            lambda: tags.merge("hot", into="new", reason=" ", actor=Actor("ada"), now=timezone.now()),
+            "a reason is required",
+        ),
         (
             lambda: tags.describe("hot", description="a\nb", now=timezone.now(), **WHY),
             "the description must be a single line",
@@ -167,6 +173,29 @@ def test_a_statement_that_cannot_be_applied_is_refused_and_nothing_is_written(ac
         act()
 
     assert stored() == before
+
+
+def test_an_action_on_a_tag_is_undone_once_and_not_over_a_later_one() -> None:
+    publish(offer_record("a/1", tags=("old", "hot", "new")))
+    _, before = published()
+    merged = merge("old", into="new").action
+    described = tags.describe("new", description="Listed this week", now=timezone.now(), **WHY).action
+    again = merge("old", into="hot").action
+    assert [(item.subject, item.field, item.before, item.after) for item in again.items.all()] == [
+        ("old", "merged_into", "new", "hot")
+    ]
+
+    with pytest.raises(InvalidTag, match="the merged into of old was changed since; nothing is undone"):
+        tags.undo(merged, now=timezone.now(), **WHY)
+    tags.undo(again, now=timezone.now(), **WHY)
+    tags.undo(merged, now=timezone.now(), **WHY)
+    tags.undo(described, now=timezone.now(), **WHY)
+
+    assert published()[1] == before
+    assert not any(row.description or row.merged_into for row in tags.listed())
+    with pytest.raises(InvalidTag, match="action 5 has undone it already"):
+        tags.undo(merged, now=timezone.now(), **WHY)
+    assert audit.verify().broken is None
 
 
 def test_the_preview_counts_the_offers_that_will_be_served_differently() -> None:

@@ -129,7 +129,7 @@ def rows_of(listing: Listing) -> list[object]:
 def perform(edit: Edit) -> None:
     offer = Offer.objects.get(model_id=edit.model_id)
     if edit.amount is None:
-        overrides.clear_override(offer, field="hourly_rate", author=None)
+        overrides.clear_override(offer, field="hourly_rate", author=None, now=timezone.now())
         return
     value = {"amount": edit.amount, "unit": "usd_per_hour"}
     overrides.set_override(

@@ -181,7 +181,7 @@ def test_a_split_lasts_when_the_slug_that_it_names_moves_on() -> None:
     assert apart["chutes acme/big-it"][2] == "curator"
     assert {key: now for key, now in placed().items() if key in apart} == apart
 
-    identity.withdraw_statement(IdentityStatement.objects.get(kind="split"), author=None)
+    identity.withdraw_statement(IdentityStatement.objects.get(kind="split"), author=None, now=timezone.now())
 
     assert offer("acme/big-it").apart_from is None
     assert offer("acme/big-it").identity_rule == "canonical_slug"
@@ -196,7 +196,7 @@ def test_an_alias_merges_two_models_and_leaves_a_redirect(sold_twice: None) -> N
     assert placed()["featherless acme/Heron_7B"][::2] == ("acme/heron", "curator")
     assert model("acme/Heron_7B").redirect == model("acme/heron")
     assert Revision.objects.newest().number == before + 1
-    identity.withdraw_statement(statement, author=None)
+    identity.withdraw_statement(statement, author=None, now=timezone.now())
     assert placed()["featherless acme/Heron_7B"][0] == "acme/Heron_7B"
     assert model("acme/Heron_7B").redirect is None
 
@@ -210,7 +210,7 @@ def test_statements_that_contradict_each_other_can_be_taken_back_one_by_one(sold
     before = placed()
 
     for row in rows:
-        identity.withdraw_statement(row, author=None)
+        identity.withdraw_statement(row, author=None, now=timezone.now())
 
     assert not IdentityStatement.objects.exists()
     assert placed() == before

@@ -140,7 +140,7 @@ def state_something(data: st.DataObject) -> None:
     statements, now = list(IdentityStatement.objects.order_by("pk")), timezone.now()
     models, offers = list(CanonicalModel.objects.order_by("slug")), list(Offer.objects.order_by("gateway", "model_id"))
     if kind == "withdraw" and statements:
-        withdraw_statement(data.draw(st.sampled_from(statements)), author=None)
+        withdraw_statement(data.draw(st.sampled_from(statements)), author=None, now=timezone.now())
     elif kind in {"tie", "split", "alias"} and models:
         about: dict[str, Json] = {"model": data.draw(st.sampled_from(models))}
         if kind == "alias":
