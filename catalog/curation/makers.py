@@ -24,7 +24,7 @@ from catalog.normalize import text
 from catalog.providers import KnownProvider, KnownProviders, MakerStatement, composed
 from catalog.publication import audit, naming, renaming
 from catalog.publication.audit import Actor, Draft, Item, Kind, Subject
-from catalog.publication.renaming import Renamed
+from catalog.publication.renaming import Preview, Renamed
 
 _is_address = URLValidator(schemes=["http", "https"])
 
@@ -108,8 +108,8 @@ def _row_of(
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
-def preview(slug: str, *, into: str | None) -> int:
-    """Return how many offers would have another maker if this one were merged; without `into`, if it were restored.
+def preview(slug: str, *, into: str | None) -> Preview:
+    """Return which offers would have another maker if this one were merged; without `into`, if it were restored.
 
     Raises InvalidMaker if the statement could not be applied.
     """
@@ -119,7 +119,7 @@ def preview(slug: str, *, into: str | None) -> int:
     own = next((each for each in before if registry.PROVIDERS.key(each.slug) == key), MakerStatement(slug=slug))
     target = checked_spelling(into)[0] if into is not None else None
     after = (*others, _merging(own, target))
-    return renaming.count_of_makers(naming.makers(), _composed(after))
+    return renaming.preview_makers(naming.makers(), _composed(after))
 
 
 def _merging(statement: MakerStatement, target: str | None) -> MakerStatement:

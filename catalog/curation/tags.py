@@ -26,7 +26,7 @@ from catalog.models.naming import MAX_DESCRIPTION, end_of
 from catalog.normalize import text
 from catalog.publication import audit, naming, renaming
 from catalog.publication.audit import Actor, Draft, Item, Kind, Subject
-from catalog.publication.renaming import Renamed
+from catalog.publication.renaming import Preview, Renamed
 
 _SEPARATORS = re.compile(r"[\W_]+")
 _DIGITS = re.compile(r"[0-9]+")
@@ -76,10 +76,19 @@ def listed() -> list[TagRow]:
 def in_use() -> Mapping[str, int]:
     """Count the active offers that are served with each tag.
 
-    A serving process counts in the snapshot that it serves, so the count may be a second older than the database.
+    A process that serves the newest revision counts in its snapshot. Others, and those that have not loaded it yet,
+    read all documents.
     """
-    snapshot = following.FOLLOWER.snapshot
+    snapshot = _newest_snapshot()
     return _counts_of(snapshot) if snapshot else _stored_counts()
+
+
+def _newest_snapshot() -> Snapshot | None:
+    served = following.FOLLOWER.snapshot
+    if served is None:
+        return None
+    is_newest = Revision.objects.newest().number == served.revision
+    return served if is_newest else None
 
 
 @derived.Once
@@ -117,8 +126,8 @@ def lookalike_pairs() -> list[tuple[str, str]]:
 
     Two tags that both have a description are meant to be two.
     """
-    snapshot = following.FOLLOWER.snapshot
-    pairs = _pairs_of(snapshot) if snapshot else _pairs(in_use())
+    snapshot = _newest_snapshot()
+    pairs = _pairs_of(snapshot) if snapshot else _pairs(_stored_counts())
     described = set(Tag.objects.exclude(description="").values_list("name", flat=True)) if pairs else set()
     return [pair for pair in pairs if not described.issuperset(pair)]
 
@@ -157,19 +166,21 @@ def _squashed(name: str) -> str:
 
 
 # --- statements ------------------------------------------------------------------------------------------------------
-def preview(name: str, *, into: str | None) -> int:
-    """Return how many offers would be served differently if the tag were merged into (or renamed to) `into`.
+def preview(name: str, *, into: str | None) -> Preview:
+    """Return which offers would be served differently if the tag were merged into (or renamed to) `into`.
 
     `into` is None for restoring the tag. Raises InvalidTag if the name or the target cannot be a tag.
     """
     before, onward = naming.current(), _onward()
     name = checked_name(name)
+    if not is_known(name):
+        raise InvalidTag(f"no offer has the tag {name}")
     if into is None:
         onward.pop(name, None)
     else:
         onward[name] = _checked_target(name, into, onward)
     renamed = {each: end_of(each, onward) for each in onward}
-    return len(renaming.offers_of_tags(before, replace(before, renamed=renamed)))
+    return renaming.preview_tags(before, replace(before, renamed=renamed))
 
 
 def merge(name: str, *, into: str, reason: str, actor: Actor, now: datetime) -> Renamed:

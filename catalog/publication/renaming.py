@@ -30,6 +30,40 @@ def lock() -> Revision:
     return locks.lock_revision()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One offer that is served differently after a change."""
+
+    offer: str
+    """Gateway and id."""
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a change of names would change now."""
+
+    offers: int
+    """The number of offers that would be served differently."""
+    examples: Sequence[Example] = ()
+
+
+EXAMPLES = 6
+
+
+def preview_tags(before: Naming, after: Naming) -> Preview:
+    """Return which offers would be served with other tags."""
+    keys = offers_of_tags(before, after)
+    values = dict(Override.objects.filter(field=TAGS, offer__in=keys[:EXAMPLES]).values_list("offer", "value"))
+    first = Offer.objects.filter(pk__in=keys[:EXAMPLES]).order_by("pk")
+    examples = []
+    for pk, gateway, model_id, upstream in first.values_list("pk", "gateway__slug", "model_id", "upstream"):
+        tags = _tags(upstream, values.get(pk), before, after)
+        examples.append(Example(offer=f"{gateway} {model_id}", before=", ".join(tags[0]), after=", ".join(tags[1])))
+    return Preview(offers=len(keys), examples=examples)
+
+
 def offers_of_tags(before: Naming, after: Naming) -> list[int]:
     """Return the primary keys of the offers that are served with other tags after this change."""
     changed = {
@@ -60,9 +94,14 @@ def _offers_with(names: set[str], values: dict[int, dict[str, list[str]]]) -> It
 
 
 def _moves(upstream: str, value: dict[str, list[str]] | None, before: Naming, after: Naming) -> bool:
-    record, overrides = records.load(upstream), {TAGS: value} if value else {}
-    tags, others = (overlay(names.record(record), names.overrides(overrides)).tags for names in (before, after))
+    tags, others = _tags(upstream, value, before, after)
     return tags != others
+
+
+def _tags(upstream: str, value: dict[str, list[str]] | None, *namings: Naming) -> list[tuple[str, ...]]:
+    """Return the tags with which an offer is served under each naming."""
+    record, overrides = records.load(upstream), {TAGS: value} if value else {}
+    return [overlay(names.record(record), names.overrides(overrides)).tags for names in namings]
 
 
 def offers_of_makers(before: KnownProviders, after: KnownProviders) -> list[int]:
@@ -79,11 +118,20 @@ def offers_of_makers(before: KnownProviders, after: KnownProviders) -> list[int]
     ]
 
 
-def count_of_makers(before: KnownProviders, after: KnownProviders) -> int:
-    """Count the offers that show another maker after this change."""
+def preview_makers(before: KnownProviders, after: KnownProviders) -> Preview:
+    """Return which offers would show another maker."""
     found = Provider.objects.order_by("pk").values_list("pk", "key", "slug")
-    changed = [pk for pk, key, slug in found if _shown(before, key, slug) != _shown(after, key, slug)]
-    return sum(Offer.objects.filter(provider__in=batch).count() for batch in batches(changed))
+    shown = {pk: (_shown(before, key, slug), _shown(after, key, slug)) for pk, key, slug in found}
+    changed = [pk for pk, (then, now) in shown.items() if then != now]
+    count = sum(Offer.objects.filter(provider__in=batch).count() for batch in batches(changed))
+    first = Offer.objects.filter(provider__in=changed[:EXAMPLES]).order_by("pk")
+    rows = first.values_list("gateway__slug", "model_id", "provider")[:EXAMPLES]
+    examples = [
+        Example(offer=f"{gateway} {model_id}", before=shown[pk][0][1], after=shown[pk][1][1])
+        for gateway, model_id, pk in rows
+        if pk is not None
+    ]
+    return Preview(offers=count, examples=examples)
 
 
 def _shown(makers: KnownProviders, key: str, spelling: str) -> tuple[str, str, str | None]:

@@ -228,10 +228,11 @@ def test_the_preview_counts_the_offers_whose_maker_changes_and_writes_nothing() 
     shop()
     before = stored()
 
-    assert makers.preview("acme-labs", into="acme") == 1
+    found = makers.preview("acme-labs", into="acme")
+    assert (found.offers, [each.offer for each in found.examples]) == (1, ["openrouter Acme-Labs/one"])
     assert stored() == before
     assert merge("acme-labs", into="acme").offers == 1
-    assert makers.preview("acme-labs", into=None) == 1
+    assert makers.preview("acme-labs", into=None).offers == 1
 
 
 def test_makers_are_listed_once_with_all_their_spellings() -> None:

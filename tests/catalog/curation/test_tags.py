@@ -204,9 +204,11 @@ def test_the_preview_counts_the_offers_that_will_be_served_differently() -> None
 
     expected = tags.preview("old", into="new")
 
-    assert expected == 1  # a/1 is served without the tag in any case
-    assert merge("old", into="new").offers == expected
-    assert tags.preview("old", into=None) == expected
+    [example] = expected.examples
+    assert (example.offer, example.before, example.after) == ("chutes a/2", "old, new", "new")
+    assert expected.offers == 1  # a/1 is served without the tag in any case
+    assert merge("old", into="new").offers == expected.offers
+    assert tags.preview("old", into=None).offers == expected.offers
 
 
 def test_tags_are_listed_with_counts_descriptions_and_mergers() -> None:
