@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from catalog.admin import accounts, audit, gateways, identity, offers, operation, overrides, prices, revisions, runs
+from catalog.admin import (
+    accounts,
+    audit,
+    gateways,
+    identity,
+    naming,
+    offers,
+    operation,
+    overrides,
+    prices,
+    revisions,
+    runs,
+)
 from catalog.admin.logins import LoginForm
 
 __all__ = [
@@ -12,6 +24,7 @@ __all__ = [
     "audit",
     "gateways",
     "identity",
+    "naming",
     "offers",
     "operation",
     "overrides",
