@@ -188,14 +188,15 @@ APPEND_SLASH = False  # both spellings of a list are routed; a redirect would co
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "catalog/web/templates", BASE_DIR / "catalog/admin/templates"],
+        "DIRS": [BASE_DIR / "catalog/admin/templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "libraries": {"assets": "catalog.desk.asset_tag"},
         },
     }
 ]
@@ -209,7 +210,6 @@ LANGUAGE_CODE = "en-gb"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "catalog/web/static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()  # `make run` collects nothing; the Docker build does
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # front/cors.py adds that header

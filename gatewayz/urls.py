@@ -13,6 +13,7 @@ urlpatterns = [
     path("admin", Redirect.as_view(url="/admin/")),
     path("admin/login/", login),
     path("admin/password_change/", admin.site.admin_view(change_password, cacheable=True)),
+    path("admin/", include("catalog.desk.urls")),
     path("admin/", admin.site.urls),
     path("", include("catalog.urls")),
 ]

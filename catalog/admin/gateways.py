@@ -46,7 +46,7 @@ class GatewayAdmin(ReadOnlyAdmin):
         return True
 
     def has_sync_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("catalog.change_gateway")
+        return request.user.has_perm("catalog.desk_sync")
 
     @admin.display(description="name")
     def vendor(self, gateway: Gateway) -> str:

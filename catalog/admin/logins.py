@@ -60,7 +60,7 @@ class LoginForm(AdminAuthenticationForm):
 def login(request: HttpRequest) -> HttpResponse:
     """Show the admin's login page, or the one for refused logins."""
     try:
-        return admin.site.login(request)
+        return admin.site.login(request, {"has_accounts": User.objects.filter(is_active=True, is_staff=True).exists()})
     except Refused as refused:
         return _refused(request, refused)
 
@@ -118,8 +118,7 @@ def _report_wrong(login: Attempt) -> None:
 
 def _refused(request: HttpRequest, refused: Refused) -> HttpResponse:
     _report(refused.limit, account=refused.account, address=_client(request))
-    context = admin.site.each_context(request) | {"is_nav_sidebar_enabled": False}
-    shown = {**context, "title": "Try again later", "reason": _REASONS[refused.limit], "wait": refused.wait_seconds}
+    shown = {"title": "Try again later", "reason": _REASONS[refused.limit], "wait": refused.wait_seconds}
     response = render(request, "admin/login_refused.html", shown, status=HTTPStatus.TOO_MANY_REQUESTS)
     response["Retry-After"] = str(refused.wait_seconds)
     response["Cache-Control"] = "no-store"

@@ -71,7 +71,7 @@ class PriceHoldAdmin(PublishingAdmin, ReadOnlyAdmin):
         self._decide(request, queryset, PriceHold.State.DISCARDED)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("catalog.change_pricehold")
+        return request.user.has_perm("catalog.desk_decide_prices")
 
     def _decide(self, request: HttpRequest, queryset: QuerySet[PriceHold], state: PriceHold.State) -> None:
         for hold in queryset.select_related("offer__gateway").order_by("pk"):

@@ -61,7 +61,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"Run {held.pk} of {held.gateway} is discarded", messages.SUCCESS)
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("catalog.change_syncrun")
+        return request.user.has_perm("catalog.desk_decide_runs")
 
 
 @admin.register(RejectedRow)

@@ -34,7 +34,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 class MaySync(BasePermission):
-    message = "This requires a key with the scope sync, or the login of a member of staff who may change gateways."
+    message = "This requires a key with the scope sync, or the login of a member of staff who may start a sync."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.method == "OPTIONS":
@@ -42,7 +42,7 @@ class MaySync(BasePermission):
         if isinstance(request.auth, Key):
             return SYNC in request.auth.scopes
         user = request.user
-        return isinstance(user, User) and user.is_staff and user.has_perm("catalog.change_gateway")
+        return isinstance(user, User) and user.is_staff and user.has_perm("catalog.desk_sync")
 
 
 AUTHENTICATION = (KeyAuthentication, SessionAuthentication)

@@ -61,6 +61,8 @@ FACETS: Mapping[str, Callable[[Document], Iterable[str]]] = {
     "availability": lambda document: [document["availability"]],
     "source": lambda document: [document["source"]],
     "quantization": lambda document: _folded(document["quantization"]),
+    # Documents that an older program rendered have no such field.
+    "is_featured": lambda document: ["featured" if document.get("is_featured") else "plain"],
     "status": lambda document: ["active" if document["withdrawn_at"] is None else "withdrawn"],
     "canonical_model": lambda document: _folded(document["canonical_model"]),
     "variant": lambda document: _folded(document.get("variant")),

@@ -19,8 +19,7 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
 
     def asking(self) -> SyncRunQuerySet:
         """Return the runs that asked the gateway, without those that only read earlier captures again."""
-        asking = [SyncRun.Trigger.SCHEDULE, SyncRun.Trigger.COMMAND, SyncRun.Trigger.REQUEST]
-        return self.filter(trigger__in=asking)
+        return self.filter(trigger__in=SyncRun.ASKING)
 
 
 class SyncRun(models.Model):
@@ -46,6 +45,7 @@ class SyncRun(models.Model):
         REBUILD = "rebuild", "rebuild from captures"
 
     ASKED_BY_PEOPLE = (Trigger.COMMAND, Trigger.REQUEST)
+    ASKING = (Trigger.SCHEDULE, *ASKED_BY_PEOPLE)
 
     gateway = models.ForeignKey(Gateway, on_delete=models.PROTECT, related_name="runs")
     trigger = models.CharField(max_length=10, choices=Trigger.choices)
@@ -83,7 +83,10 @@ class SyncRun(models.Model):
     objects = SyncRunQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["gateway", "-started_at"], name="runs_of_gateway")]
+        indexes = [
+            models.Index(fields=["gateway", "-started_at"], name="runs_of_gateway"),
+            models.Index(fields=["started_at"], condition=models.Q(outcome="held"), name="held_runs"),
+        ]
         constraints = [
             # Clients that ask while a request is waiting share the same run.
             models.UniqueConstraint(fields=["gateway"], condition=models.Q(outcome="waiting"), name="one_waiting_run")

@@ -250,6 +250,13 @@ class NarrowingFilterSet(SelectionFilterSet):
         of="hugging_face_id",
         example="deepseek-ai/DeepSeek-R1",
     )
+    is_featured = YesNo(
+        "`true`: only offers that a curator recommends; `false`: only the others.",
+        yes="featured",
+        no="plain",
+        of="is_featured",
+        example=True,
+    )
     source = AnyOf(
         "Only offers that were read from any of these sources.",
         choices=[source.value for source in Source],
@@ -258,7 +265,8 @@ class NarrowingFilterSet(SelectionFilterSet):
         example="bundled",
     )
     status = OneOf(
-        "Offers that their gateways list now, offers that they no longer list, or both.",
+        "Offers that are listed now, offers that are no longer listed because their gateway withdrew them or a curator "
+        "hid them, or both.",
         choices=("active", "withdrawn", "all"),
         default="active",
         example="all",

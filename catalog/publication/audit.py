@@ -187,3 +187,8 @@ def _stray_items(count: int) -> str | None:
 
 def _canonical(facts: Json) -> bytes:
     return orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+
+
+def has_digest(digest: str) -> bool:
+    """Whether an action has this digest. One that was printed earlier is missing if the end was cut off."""
+    return CurationAction.objects.filter(digest=digest).exists()

@@ -188,10 +188,8 @@ class Tokens(Field):
     """A number of tokens."""
 
     def checked(self, value: Json) -> int:
-        digits = str(value).strip().replace(",", "") if isinstance(value, str | int) else ""
-        if isinstance(value, bool) or not (
-            digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_TOKENS))
-        ):
+        digits = str(value).strip().replace(",", "") if isinstance(value, str) or type(value) is int else ""
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_TOKENS))):
             raise ValueError("must be a whole number of tokens")
         if not 1 <= int(digits) <= MOST_TOKENS:
             raise ValueError(f"must be between 1 and {MOST_TOKENS:,}")

@@ -33,8 +33,10 @@ TYPES = {
 STYLES = {
     "list.css": ("tokens.css", "site.css", "list.css"),
     "page.css": ("tokens.css", "site.css", "more.css"),
+    "desk.css": ("tokens.css", "site.css", "desk.css"),
+    "admin.css": ("tokens.css", "site.css", "admin.css"),
 }
-"""The style of pages with a list of models, and of all others, each one file, with its parts in their order."""
+"""The style of pages with a list of models, of the desk, of Django's admin, and of all others: each is one file."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """An SVG that is opened directly is a page; this one may not run or load anything."""
 

@@ -136,8 +136,8 @@ def _gateway(snapshot: Snapshot, report: GatewayReport) -> View:
         "rejected": report.rejected,
         "site": adapter.site_url,
         "docs": adapter.docs_url,
-        "bars": _bars(runs),
-        "bars_words": _bars_words(runs),
+        "bars": bars(runs),
+        "bars_words": bars_words(runs),
     }
 
 
@@ -163,7 +163,7 @@ def _runs(slug: str, most: int) -> list[SyncRun]:
     return list(SyncRun.objects.filter(gateway__slug=slug).finished().order_by("-started_at")[:most])
 
 
-def _bars(runs: Sequence[SyncRun]) -> list[View]:
+def bars(runs: Sequence[SyncRun]) -> list[View]:
     """Return the last runs as bars, oldest first: full for a success, half for a failure, hollow for a held list."""
     bars = []
     for number, run in enumerate(reversed(runs)):
@@ -180,7 +180,7 @@ def _bars(runs: Sequence[SyncRun]) -> list[View]:
     return bars
 
 
-def _bars_words(runs: Sequence[SyncRun]) -> str:
+def bars_words(runs: Sequence[SyncRun]) -> str:
     if not runs:
         return "No run has ended yet."
     good = sum(run.outcome in _OK for run in runs)

@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 from minijinja import Environment, safe
 
-FOLDER = Path(__file__).parent / "html"
+FOLDERS = {"": Path(__file__).parent / "html", "desk/": Path(__file__).parents[1] / "desk/html"}
+"""The folders of templates, by the beginning of the names of their templates."""
 
 
 def render(template: str, values: Mapping[str, Any]) -> bytes:
@@ -38,7 +39,11 @@ def part(html: str) -> str:
 @cache
 def _environment() -> Environment:
     # Read at once: what is served does not change with a file, and no request waits for a disk.
-    texts = {file.name: file.read_text("utf-8") for file in FOLDER.glob("*.html")}
+    texts = {
+        f"{beginning}{file.name}": file.read_text("utf-8")
+        for beginning, folder in FOLDERS.items()
+        for file in folder.glob("*.html")
+    }
     environment = Environment(
         templates=texts,
         undefined_behavior="strict",

@@ -170,7 +170,11 @@ class OfferSerializer(Serializer[object]):
     canonical_model = fields.text("The slug of the canonical model.", null=True)
     variant = fields.text("How the offer differs from the canonical model: `free`, `batch`, `fp8`, `tee`.", null=True)
     first_seen = fields.moment("When the offer was first listed.")
-    withdrawn_at = fields.moment("Since when the gateway no longer lists the offer.", null=True)
+    is_featured = serializers.BooleanField(help_text="Whether a curator recommends the offer.")
+    is_hidden = serializers.BooleanField(help_text="Whether a curator hid the offer; `withdrawn_at` then has the time.")
+    withdrawn_at = fields.moment(
+        "Since when the offer is not listed: its gateway no longer lists it, or a curator hid it.", null=True
+    )
     source = fields.choice(
         "Whether the offer was read from the API or from the bundled catalogue.", [source.value for source in Source]
     )

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog.management.generated import endpoints, formats, gateways
+from catalog.management.generated import endpoints, formats, gateways, roles
 from catalog.management.generated.parts import UnknownPart, Writer, with_parts
 
 FILES = ("README.md", ".env.example", "docker-compose.yml", "fixtures/SOURCES.md", "docs/**/*.md")
@@ -37,6 +37,7 @@ def changes(root: Path) -> dict[str, str]:
     writers: Mapping[str, Writer] = {
         **endpoints.writers(),
         "formats": formats.index,
+        "roles": roles.table_of_roles,
         "gateways": gateways.writer(fixtures=root / "fixtures"),
     }
     found = {}

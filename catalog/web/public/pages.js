@@ -82,7 +82,8 @@
     typing = setTimeout(() => submit(event.target.form, { isTyping: true }), 200);
   });
   // Empty fields mean nothing, and the service would redirect to the address without them.
-  document.addEventListener("formdata", ({ formData }) => {
+  document.addEventListener("formdata", ({ target, formData }) => {
+    if (target.method !== "get") return;
     for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
   });
 
@@ -137,7 +138,7 @@
     k: () => move(-1),
     x: () => document.activeElement.closest("tr")?.querySelector(".pick input")?.click(),
     c: () => picks().some((pick) => pick.checked) && byId("compare")?.requestSubmit(),
-    "?": () => byId("shortcuts").showModal(),
+    "?": () => byId("shortcuts")?.showModal(),
   };
   document.addEventListener("keydown", (event) => {
     const isField = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");

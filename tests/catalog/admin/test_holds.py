@@ -59,7 +59,7 @@ def decide(client: Client, action: str, *rows: Model) -> list[str]:
 
 
 def test_a_held_run_is_released_by_a_curator(client: Client, held_run: SyncRun) -> None:
-    ada = staff(client, "view_syncrun", "change_syncrun")
+    ada = staff(client, "view_syncrun", "desk_decide_runs")
 
     messages = decide(client, "release", held_run)
 
@@ -72,7 +72,7 @@ def test_a_held_run_is_released_by_a_curator(client: Client, held_run: SyncRun) 
 
 
 def test_a_held_run_is_discarded_by_a_curator(client: Client, held_run: SyncRun) -> None:
-    staff(client, "view_syncrun", "change_syncrun")
+    staff(client, "view_syncrun", "desk_decide_runs")
     before = published()
 
     messages = decide(client, "discard", held_run)
@@ -86,7 +86,7 @@ def test_a_held_run_is_discarded_by_a_curator(client: Client, held_run: SyncRun)
 def test_what_is_not_held_is_refused_in_words_and_the_others_are_decided(
     client: Client, held_run: SyncRun, action: str
 ) -> None:
-    staff(client, "view_syncrun", "change_syncrun")
+    staff(client, "view_syncrun", "desk_decide_runs")
     published_run = SyncRun.objects.order_by("pk")[0]
 
     messages = decide(client, action, published_run, held_run)
@@ -99,7 +99,7 @@ def test_what_is_not_held_is_refused_in_words_and_the_others_are_decided(
 def test_a_release_that_fails_shows_its_reason(client: Client, fixtures_dir: Path) -> None:
     sync_rows(fixtures_dir, ROWS)
     held = sync_rows(fixtures_dir, b"[]").run
-    staff(client, "view_syncrun", "change_syncrun")
+    staff(client, "view_syncrun", "desk_decide_runs")
     before = published()
 
     [message] = decide(client, "release", held)
@@ -115,7 +115,7 @@ def test_a_release_that_fails_shows_its_reason(client: Client, fixtures_dir: Pat
 def test_a_held_price_is_decided_by_a_curator(
     client: Client, held_price: PriceHold, action: str, state: str, rate: str
 ) -> None:
-    ada = staff(client, "view_pricehold", "change_pricehold")
+    ada = staff(client, "view_pricehold", "desk_decide_prices")
 
     messages = decide(client, action, held_price)
 
@@ -132,7 +132,7 @@ def test_a_price_that_the_gateway_has_overtaken_is_refused_in_words(
     client: Client, held_price: PriceHold, fixtures_dir: Path, action: str
 ) -> None:
     sync_rows(fixtures_dir, [chutes_row("maker/model-00000", pricing_per_hour="3"), *ROWS[1:]])
-    staff(client, "view_pricehold", "change_pricehold")
+    staff(client, "view_pricehold", "desk_decide_prices")
     before = published()
 
     [message] = decide(client, action, held_price)
@@ -165,7 +165,7 @@ def test_an_account_that_may_not_change_a_hold_cannot_decide_it(
 
 @pytest.mark.parametrize("table", TABLES)
 def test_curators_find_the_actions_and_what_is_held(client: Client, held_price: PriceHold, table: str) -> None:
-    staff(client, f"view_{table}", f"change_{table}")
+    staff(client, f"view_{table}", {"syncrun": "desk_decide_runs", "pricehold": "desk_decide_prices"}[table])
 
     page = client.get(reverse(f"admin:catalog_{table}_changelist")).content.decode()
 
@@ -174,7 +174,7 @@ def test_curators_find_the_actions_and_what_is_held(client: Client, held_price: 
 
 
 def test_the_reason_of_a_hold_is_shown_where_it_is_decided(client: Client, held_run: SyncRun) -> None:
-    staff(client, "view_syncrun", "change_syncrun")
+    staff(client, "view_syncrun", "desk_decide_runs")
 
     assert b"3 of 5 known offers are missing" in client.get(reverse("admin:catalog_syncrun_changelist")).content
 

@@ -219,8 +219,8 @@ def test_a_key_without_the_scope_may_not(client: Client, db: None, sent: list[st
     assert sent == []
 
 
-def test_a_member_of_staff_who_may_change_gateways_may(client: Client, db: None, sent: list[str]) -> None:
-    client.force_login(staff("change_gateway"))
+def test_a_member_of_staff_who_may_start_a_sync_may(client: Client, db: None, sent: list[str]) -> None:
+    client.force_login(staff("desk_sync"))
 
     response = start(client)
 
@@ -240,7 +240,7 @@ def test_others_who_are_logged_in_may_not(client: Client, db: None, sent: list[s
 
 def test_a_session_alone_is_not_enough_to_write_for_another_site_could_have_sent_it(db: None, sent: list[str]) -> None:
     careful = Client(enforce_csrf_checks=True)
-    careful.force_login(staff("change_gateway"))
+    careful.force_login(staff("desk_sync"))
 
     assert "CSRF" in problem_of(start(careful), status=403)["detail"]
     assert sent == []

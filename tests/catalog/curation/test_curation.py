@@ -280,7 +280,7 @@ def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
         ("hourly_rate", {"amount": "3", "unit": "usd_per_million_tokens"}, "priced per hour, not per token"),
         ("prompt", per_hour("3"), "input.text is priced per token, not per hour"),
         ("completion", per_hour("3"), "output.text is priced per token, not per hour"),
-        ("prompt", {"amount": "3", "unit": "usd_per_fortnight"}, "the unit must be one of usd_per_hour, "),
+        ("prompt", {"amount": "3", "unit": "usd_per_fortnight"}, "the unit must be one of usd_per_million_tokens"),
         ("prompt", {"amount": "3", "unit": None}, "the unit must be one of"),
         ("hourly_rate", per_hour("-1"), "must not be negative"),
         ("hourly_rate", per_hour("NaN"), "must be a decimal number"),
@@ -303,7 +303,7 @@ def test_a_new_price_is_held_against_the_one_that_is_served_now() -> None:
         ("prompt", None, "the value of prompt must be amount and unit"),
         ("prompt", {"amount": "3"}, "the value of prompt must be amount and unit"),
         ("prompt", {"amount": "3", "unit": ["usd_per_token"]}, "the unit must be one of"),
-        ("name", "Better", "name is not a curated field; those are tags, hourly_rate, prompt, completion"),
+        ("colour", "red", "colour is not a curated field; those are name, description, model_type, tags"),
     ],
     ids=lambda part: repr(part)[:40],
 )

@@ -279,6 +279,8 @@ ANOTHER_FACT: dict[str, object] = {
     "recorded_on": None,
     "first_seen_at": datetime(2026, 11, 23, tzinfo=UTC),
     "withdrawn_at": datetime(2026, 11, 24, tzinfo=UTC),
+    "is_hidden": True,
+    "is_featured": True,
     "provider_name": "The Maker",
     "provider_site_url": "https://maker.example",
     "model_logo_url": "/catalog/logos/maker.svg",

@@ -86,6 +86,7 @@ def test_a_snapshot_has_the_published_documents_byte_for_byte_by_id(db: None) ->
         "availability": {"unknown": 3},
         "source": {"bundled": 3},
         "quantization": {},
+        "is_featured": {"plain": 3},
         "status": {"active": 3},
         "canonical_model": {},
         "variant": {},

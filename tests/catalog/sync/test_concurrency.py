@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from catalog.curation import overrides
+from catalog.curation import overrides, wishes
 from catalog.models import Gateway, Offer, OfferVersion, Provider, Revision, SyncRun
 from catalog.publication import diff
 from catalog.sync.run import AlreadyRunning
@@ -173,19 +173,19 @@ def test_a_publication_that_begins_during_an_edit_keeps_the_edit(
     sync_rows(fixtures_dir, [chutes_row("a/1", name="old")])
     write_listing(fixtures_dir, [chutes_row("a/1", name="new")])
     locked, syncing = Event(), Event()
-    checked = overrides.checked
+    decide = wishes.decide
 
-    def check_slowly(*args: Any, **kwargs: Any) -> Json:
+    def decide_slowly(*args: Any, **kwargs: Any) -> wishes.Decision:
         locked.set()
         assert syncing.wait(PATIENCE_SECONDS)
-        return checked(*args, **kwargs)
+        return decide(*args, **kwargs)
 
     def sync_meanwhile() -> None:
         assert locked.wait(PATIENCE_SECONDS)
         syncing.set()
         sync()
 
-    monkeypatch.setattr(overrides, "checked", check_slowly)
+    monkeypatch.setattr(wishes, "decide", decide_slowly)
     at_once(lambda: add_tag("a/1", "hot"), sync_meanwhile)
 
     assert (served()["a/1"]["name"], served()["a/1"]["tags"]) == ("new", ["hot"])

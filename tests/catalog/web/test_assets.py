@@ -11,6 +11,7 @@ from django.test import Client
 
 from catalog.web import assets, templates
 
+TEMPLATES = sorted(file for folder in templates.FOLDERS.values() for file in folder.glob("*.html"))
 HTMX = "a0abb04f2f45a1f8"
 """The beginning of the digest of htmx 4.0.1, as npm has it."""
 
@@ -44,13 +45,13 @@ def test_the_style_is_shortened_but_for_its_texts() -> None:
 
 
 def test_no_template_marks_a_text_as_safe_and_none_has_a_style_or_a_script_in_it() -> None:
-    for file in sorted(templates.FOLDER.glob("*.html")):
+    for file in TEMPLATES:
         text = file.read_text("utf-8")
         assert not re.search(r"\|\s*safe|autoescape|style=|\son\w+=|<style|<script>", text), file.name
 
 
 def test_every_template_names_only_assets_that_exist() -> None:
-    named = {name for file in templates.FOLDER.glob("*.html") for name in re.findall(r"site\.(\w+)", file.read_text())}
+    named = {name for file in TEMPLATES for name in re.findall(r"site\.(\w+)", file.read_text())}
 
     assert named <= assets.addresses().keys()
 
