@@ -7,7 +7,7 @@ statement about one spelling, so restoring it serves exactly what was served bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +80,17 @@ def listed() -> list[MakerRow]:
         for key in counts.keys() | stated
     ]
     return sorted(rows, key=lambda row: (row.name.casefold(), row.key))
+
+
+def known(spelling: str) -> KnownProvider | None:
+    """Return the maker as it is known now."""
+    return naming.makers().of(spelling)
+
+
+def found(spelling: str, *, among: Sequence[MakerRow]) -> MakerRow | None:
+    """Return the maker that a spelling means now, or None."""
+    key = naming.makers().key(spelling.strip())
+    return next((row for row in among if row.key == key), None)
 
 
 def _merged(makers: KnownProviders) -> Mapping[str, tuple[str, ...]]:

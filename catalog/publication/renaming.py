@@ -129,7 +129,6 @@ def preview_makers(before: KnownProviders, after: KnownProviders) -> Preview:
     examples = [
         Example(offer=f"{gateway} {model_id}", before=shown[pk][0][1], after=shown[pk][1][1])
         for gateway, model_id, pk in rows
-        if pk is not None
     ]
     return Preview(offers=count, examples=examples)
 
