@@ -66,7 +66,9 @@ class Maker(DeskPage):
     changes = Action.MAKERS
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self._page(request.GET.get("slug", ""))
+        if not request.GET.get("slug"):
+            return self.go("makers")
+        return self._page(request.GET["slug"])
 
     def post(self, request: HttpRequest) -> HttpResponse:
         slug = request.POST.get("slug", "")
@@ -118,11 +120,13 @@ class MakerChange(DeskPage):
     name = "maker_change"
     title = "Change a maker"
     current = "makers"
-    action = Action.MAKERS
     changes = Action.MAKERS
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self._preview(request.GET.get("slug", "").strip(), request.GET.get("into", "").strip())
+        slug = request.GET.get("slug", "").strip()
+        if not slug:
+            return self.go("makers")
+        return self._preview(slug, request.GET.get("into", "").strip())
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = request.POST
@@ -180,6 +184,9 @@ class MakerUndo(DeskPage):
     title = "Undo an action on a maker"
     current = "makers"
     changes = Action.MAKERS
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.go("makers")
 
     def post(self, request: HttpRequest) -> HttpResponse:
         def act(action: CurationAction, actor: Actor) -> object:

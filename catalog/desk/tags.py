@@ -55,7 +55,9 @@ class Tag(DeskPage):
     changes = Action.TAGS
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self._page(request.GET.get("name", ""))
+        if not request.GET.get("name"):
+            return self.go("tags")
+        return self._page(request.GET["name"])
 
     def post(self, request: HttpRequest) -> HttpResponse:
         name, form = request.POST.get("name", ""), request.POST
@@ -105,11 +107,12 @@ class TagChange(DeskPage):
     name = "tag_change"
     title = "Change a tag"
     current = "tags"
-    action = Action.TAGS
     changes = Action.TAGS
 
     def get(self, request: HttpRequest) -> HttpResponse:
         name, into = request.GET.get("name", ""), request.GET.get("into", "").strip()
+        if not name:
+            return self.go("tags")
         near = tags.lookalikes([into]).get(into) if into and "as_typed" not in request.GET else None
         if near and near != name.strip().lower():
             return self._doubt(name, into, near)
@@ -186,6 +189,9 @@ class TagUndo(DeskPage):
     title = "Undo an action on a tag"
     current = "tags"
     changes = Action.TAGS
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.go("tags")
 
     def post(self, request: HttpRequest) -> HttpResponse:
         def act(action: CurationAction, actor: Actor) -> object:
