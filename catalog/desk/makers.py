@@ -17,7 +17,7 @@ from catalog.desk.roles import Action
 from catalog.models import CurationAction
 from catalog.providers import KnownProvider
 from catalog.publication.audit import Actor, Kind, Subject
-from catalog.publication.renaming import Preview
+from catalog.publication.renaming import Preview, Renamed
 from catalog.web import figures
 from catalog.web.logos import logo_address
 
@@ -74,7 +74,7 @@ class Maker(DeskPage):
         slug = request.POST.get("slug", "")
         entered = {name: request.POST.get(name, "").strip() for name in (*_FACTS, "reason")}
         try:
-            makers.describe(
+            done = makers.describe(
                 slug,
                 _facts(slug, entered),
                 reason=entered["reason"],
@@ -83,6 +83,7 @@ class Maker(DeskPage):
             )
         except InvalidMaker as error:
             return self._page(slug, entered=entered, error=f"Nothing was changed: {error}.")
+        renamed.served(done)
         self.say(f"The maker “{slug}” is changed.")
         return self.go_to(renamed.address("maker", slug=slug))
 
@@ -142,6 +143,7 @@ class MakerChange(DeskPage):
                 done = makers.restore(slug, reason=reason, actor=actor, now=now)
         except InvalidMaker as error:
             return self._preview(slug, into, reason=reason, error=f"Nothing was changed: {error}.", status=400)
+        renamed.served(done)
         what = f"“{slug}” is “{into}”" if into else f"“{slug}” is a maker of its own again"
         self.say(f"{what}: {figures.counted(done.offers, 'offer')} changed in one revision.")
         return self.go_to(renamed.address("maker", slug=into or slug))
@@ -189,7 +191,7 @@ class MakerUndo(DeskPage):
         return self.go("makers")
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        def act(action: CurationAction, actor: Actor) -> object:
+        def act(action: CurationAction, actor: Actor) -> Renamed:
             return makers.undo(action, reason=f"Undo action {action.number}.", actor=actor, now=timezone.now())
 
         action = renamed.undo(self, Kind.MAKER, act, InvalidMaker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -11,15 +12,17 @@ from django.urls import reverse
 
 from catalog.desk.pages import DeskPage, Problem, Values
 from catalog.desk.roles import Action
+from catalog.memory import following
 from catalog.models import CurationAction, CurationItem
 from catalog.publication.audit import Actor
-from catalog.publication.renaming import Preview
+from catalog.publication.renaming import Preview, Renamed
 from catalog.web import figures
 
 _Row = TypeVar("_Row")
 SHOWN = 100
 """The rows of one page of a list."""
 HISTORY = 20
+PATIENCE_SECONDS = 2.0
 
 REASON: Mapping[str, Any] = {
     "name": "reason",
@@ -58,18 +61,21 @@ def history(page: DeskPage, kind: str, subjects: Sequence[str]) -> list[Values]:
     undone = set(
         CurationAction.objects.filter(undoes__in=[item.action_id for item in items]).values_list("undoes", flat=True)
     )
-    return [
-        {
-            "when": figures.moment_view(item.action.made_at),
-            "who": item.action.actor,
-            "what": _words(item),
-            "reason": item.action.reason,
-            "number": item.action_id,
-            "is_undone": item.action_id in undone,
-            "may_undo": item.action_id not in undone and item.action.undoes_id is None and _may_undo(page, item.action),
-        }
-        for item in items
-    ]
+    found: list[Values] = []
+    for action, of_action in groupby(items, lambda item: item.action):
+        is_undone = action.number in undone
+        found.append(
+            {
+                "when": figures.moment_view(action.made_at),
+                "who": action.actor,
+                "what": "; ".join(map(_words, of_action)),
+                "reason": action.reason,
+                "number": action.number,
+                "is_undone": is_undone,
+                "may_undo": not is_undone and action.undoes_id is None and _may_undo(page, action),
+            }
+        )
+    return found
 
 
 def _may_undo(page: DeskPage, action: CurationAction) -> bool:
@@ -99,8 +105,13 @@ def example_views(preview: Preview) -> list[Values]:
     return [{"offer": each.offer, "before": each.before, "after": each.after} for each in preview.examples]
 
 
+def served(done: Renamed) -> None:
+    """Wait until this process serves the change, so that the next page shows it; 2 seconds at most."""
+    following.FOLLOWER.wait_for(done.action.revision_after, seconds=PATIENCE_SECONDS)
+
+
 def undo(
-    page: DeskPage, kind: str, act: Callable[[CurationAction, Actor], Any], refused: type[ValueError]
+    page: DeskPage, kind: str, act: Callable[[CurationAction, Actor], Renamed], refused: type[ValueError]
 ) -> CurationAction:
     """Undo the action that the form names, if it is of this kind and this person may. Return it."""
     number = page.request.POST.get("action", "")
@@ -109,7 +120,7 @@ def undo(
         raise Http404("There is no such action.")
     page.require(Action.UNDO_OWN if found.actor_number == page.user.pk else Action.UNDO_OTHERS)
     try:
-        act(found, Actor.of(page.user))
+        served(act(found, Actor.of(page.user)))
     except refused as error:
         raise Problem("Not undone.", f"Nothing was changed: {error}.") from error
     return found

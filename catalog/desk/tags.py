@@ -16,7 +16,7 @@ from catalog.desk.roles import Action
 from catalog.models import CurationAction
 from catalog.models.naming import MAX_DESCRIPTION
 from catalog.publication.audit import Actor, Kind, Subject
-from catalog.publication.renaming import Preview
+from catalog.publication.renaming import Preview, Renamed
 from catalog.web import figures
 
 
@@ -62,7 +62,7 @@ class Tag(DeskPage):
     def post(self, request: HttpRequest) -> HttpResponse:
         name, form = request.POST.get("name", ""), request.POST
         try:
-            tags.describe(
+            done = tags.describe(
                 name,
                 description=form.get("description", ""),
                 reason=form.get("reason", ""),
@@ -72,6 +72,7 @@ class Tag(DeskPage):
         except InvalidTag as error:
             entered = {"description": form.get("description", ""), "reason": form.get("reason", "")}
             return self._page(name, entered=entered, error=f"Nothing was changed: {error}.")
+        renamed.served(done)
         self.say(f"The tag “{name}” is described.")
         return self.go_to(renamed.address("tag", name=name))
 
@@ -135,6 +136,7 @@ class TagChange(DeskPage):
                 done = tags.rename(name, to=into, reason=reason, actor=actor, now=now)
         except InvalidTag as error:
             return self._preview(name, into, reason=reason, error=f"Nothing was changed: {error}.", status=400)
+        renamed.served(done)
         served = f"served as “{into.lower()}”" if into else "served under its own name again"
         self.say(f"“{name}” is {served}: {figures.counted(done.offers, 'offer')} changed in one revision.")
         return self.go_to(renamed.address("tag", name=into or name))
@@ -194,7 +196,7 @@ class TagUndo(DeskPage):
         return self.go("tags")
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        def act(action: CurationAction, actor: Actor) -> object:
+        def act(action: CurationAction, actor: Actor) -> Renamed:
             return tags.undo(action, reason=f"Undo action {action.number}.", actor=actor, now=timezone.now())
 
         action = renamed.undo(self, Kind.TAG, act, InvalidTag)

@@ -40,10 +40,17 @@ def read_logo(snapshot: Snapshot, query: Query) -> Answer:
     is_exact = icon is not None and query.values["v"] == _digest(icon)
     headers = (
         ("Content-Type", "image/svg+xml"),
-        ("Cache-Control", FOR_EVER if is_exact else A_DAY),
+        ("Cache-Control", _policy(query.values["v"], is_exact=is_exact)),
         ("Content-Security-Policy", SVG_POLICY),
     )
     return Answer(200, headers, body)
+
+
+def _policy(version: str | None, *, is_exact: bool) -> str:
+    """Return how long browsers may keep a logo. One of another version than the address names is soon another one."""
+    if is_exact:
+        return FOR_EVER
+    return A_DAY if version is None else "no-cache"
 
 
 class Logo(pages.CatalogPage):
