@@ -44,6 +44,8 @@ def load() -> Snapshot:
 def caught_up(snapshot: Snapshot) -> Snapshot | None:
     """Build the newest revision from this snapshot and everything published since.
 
+    If curators changed a maker since, everything is read: each row may have another one.
+
     Return None if that is impossible: this snapshot is not an ancestor of it, or an offer vanished without a version
     that records it.
     """
@@ -53,13 +55,18 @@ def caught_up(snapshot: Snapshot) -> Snapshot | None:
         if not Revision.objects.filter(number=snapshot.revision, published_at=snapshot.published_at).exists():
             return None  # another database, possibly an older state of the same one
         about = _About.read(newest)
-        if about.makers != snapshot.makers:
-            return None  # every row may have another provider
-        is_news = Q(from_revision__gt=snapshot.revision) | Q(offer__identified_in__gt=snapshot.revision)
-        rows = [row for row, _ in _parsed_rows(OfferVersion.objects.current().filter(is_news), about.makers)]
+        rows = None if about.makers != snapshot.makers else _rows_since(snapshot)
         count = OfferVersion.objects.current().count()
+    if rows is None:
+        return load()
     index = snapshot.index.with_rows(rows)
     return _snapshot(newest, index, about, began=began) if len(index) == count else None
+
+
+def _rows_since(snapshot: Snapshot) -> list[Row]:
+    """Read the offers that changed since this snapshot, which has the makers of now."""
+    is_news = Q(from_revision__gt=snapshot.revision) | Q(offer__identified_in__gt=snapshot.revision)
+    return [row for row, _ in _parsed_rows(OfferVersion.objects.current().filter(is_news), snapshot.makers)]
 
 
 def read_sellers() -> Mapping[str, Seller]:
