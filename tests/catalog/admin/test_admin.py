@@ -21,12 +21,14 @@ from catalog.models import (
     CanonicalModel,
     Gateway,
     IdentityCandidate,
+    Maker,
     Offer,
     OfferVersion,
     Override,
     PriceHold,
     Revision,
     SyncRun,
+    Tag,
     TaskEnd,
 )
 from catalog.models.patience import Busy
@@ -87,6 +89,8 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
 
     ApiKey.objects.issue(name="a client", created_by=User.objects.first())
     TaskEnd.objects.store("catalog.prune", now=now)
+    Tag.objects.create(name="cheap")
+    Maker.objects.create(key="acme", slug="acme")
     model = apps.get_model("catalog", table)
     row = model._default_manager.order_by("pk").last()
 
