@@ -13,8 +13,14 @@ from django.db.models import Q
 
 PREFIX = "gwz_"
 """All keys begin with this prefix, which distinguishes them from other tokens in requests and in leaked files."""
-SYNC = "sync"
-SCOPES = {SYNC: "sync: start runs, and read how they went"}
+READ, SYNC, INFER = "read", "sync", "infer"
+SCOPES = {
+    READ: "read: read the catalogue, with the key's own limit",
+    SYNC: "sync: start runs, and read how they went",
+    INFER: "infer: send requests to models; reserved, nothing takes it yet",
+}
+"""All scopes, with what each allows. A key may do nothing that none of its scopes allows."""
+MOST_PER_MINUTE = 999_999_999
 LONGEST_NAME = 100
 _SHOWN = len(PREFIX) + 6
 
@@ -22,6 +28,11 @@ _SHOWN = len(PREFIX) + 6
 def digest_of(secret: str) -> str:
     """Return the hash that is stored of a key. A key has 256 random bits, so a plain hash reveals nothing about it."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def usual_scopes() -> list[str]:
+    """Return the scopes of a key unless others are chosen."""
+    return [READ]
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -46,9 +57,7 @@ class ApiKey(models.Model):
         max_length=_SHOWN, editable=False, help_text="The beginning of the key; the rest is not stored."
     )
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = models.JSONField(
-        default=list, blank=True, help_text="What it allows, in addition to reading with its own limit."
-    )
+    scopes = models.JSONField(default=usual_scopes, blank=True, help_text="What it allows.")
     requests_per_minute = models.PositiveIntegerField(
         null=True,
         blank=True,

@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from django.db import connection
 from django.db.models import Count, Max, Min
 
+from catalog import gateway_settings
+from catalog.gateway_settings import GatewaySettings
 from catalog.models import Gateway, Offer, PriceHold, Revision, RunCount, SyncRun, TaskEnd, freshness
 from catalog.records import Source
 
@@ -30,17 +32,18 @@ class GatewayState:
     age_seconds: int | None
     """Seconds since the last success."""
     state: str
-    """One of fresh, stale, held, failing, never and bundled."""
+    """One of fresh, stale, held, failing, never, bundled and disabled."""
     held_prices: int
     """The number of prices that wait for a curator."""
 
 
-def gateway_states(slugs: Iterable[str], *, now: datetime, interval: timedelta) -> dict[str, GatewayState]:
+def gateway_states(slugs: Iterable[str], *, now: datetime) -> dict[str, GatewayState]:
     """Return the state of each gateway. Each takes a few queries, independently of the number of offers."""
+    applying = gateway_settings.all_settings()
     stored = {gateway.slug: gateway for gateway in Gateway.objects.select_related("accepted_run").order_by("slug")}
     # A gateway that was never run has no row yet; an unsaved one gives it the state `never`.
     gateways = [stored.get(slug, Gateway(slug=slug)) for slug in slugs]
-    return {gateway.slug: gateway_state(gateway, now=now, interval=interval) for gateway in gateways}
+    return {gateway.slug: gateway_state(gateway, now=now, applying=applying.get(gateway.slug)) for gateway in gateways}
 
 
 def newest_revision() -> Revision:
@@ -51,7 +54,9 @@ def sync_run(run_id: int) -> SyncRun | None:
     return SyncRun.objects.select_related("gateway").filter(pk=run_id).first()
 
 
-def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> GatewayState:
+def gateway_state(gateway: Gateway, *, now: datetime, applying: GatewaySettings | None) -> GatewayState:
+    """Return the state of a gateway. `applying` is None if the program no longer reads it."""
+    is_enabled = applying is None or applying.is_enabled
     last_run = freshness.last_run_of(gateway, now=now)
     offers = Offer.objects.filter(gateway=gateway.pk, withdrawn_at__isnull=True)
     source = freshness.source_of(gateway, offers)
@@ -61,12 +66,19 @@ def gateway_state(gateway: Gateway, *, now: datetime, interval: timedelta) -> Ga
         models=offers.count(),
         last_run=last_run,
         last_success_at=gateway.last_success_at,
-        next_run_at=gateway.next_run_at,
+        next_run_at=gateway.next_run_at if is_enabled else None,
         age_seconds=int((now - gateway.last_success_at).total_seconds()) if gateway.last_success_at else None,
         source=source,
         recorded_on=of_source.first() if source == Source.BUNDLED else None,
         held_prices=PriceHold.objects.waiting().filter(offer__gateway=gateway.pk).count(),
-        state=freshness.state_of(gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval),
+        state=freshness.state_of(
+            gateway.last_success_at,
+            last_run=last_run,
+            source=source,
+            now=now,
+            interval=applying.interval if applying else timedelta(),
+            is_enabled=is_enabled,
+        ),
     )
 
 

@@ -58,11 +58,12 @@ def prune() -> None:
     time_limit=settings.SYNC_TIME_LIMIT_SECONDS,
 )
 def sync_gateway(slug: str) -> None:
-    """Read one gateway. A run that overlaps another run of the same gateway ends at once."""
+    """Read one gateway, unless it was disabled since. A run that overlaps another run of the gateway ends at once."""
     with _failures_in_one_line(f"{slug} was not read"):
         try:
+            schedule.check_enabled(slug)
             report = run.run_gateway(slug, trigger=SyncRun.Trigger.SCHEDULE)
-        except run.AlreadyRunning as error:
+        except (run.AlreadyRunning, schedule.Disabled) as error:
             logger.warning("%s", error)
             return
         level = logging.WARNING if report.run.outcome == SyncRun.Outcome.FAILED else logging.INFO

@@ -23,6 +23,7 @@ from django.conf import settings
 
 from access.keys import Key, Keys, NotRead, WrongKey
 from access.limits import Limiter, Quota, client_at
+from access.models import READ
 from front import cors, minimum, negotiation, refusals
 from front.access_log import AccessLog
 from front.answers import Answer
@@ -229,6 +230,8 @@ class Front:
                 key = self._keys.key_of(
                     authorization=headers.get("authorization", ""), api_key=headers.get("x-api-key", "")
                 )
+                if key is not None and READ not in key.scopes and not exchange.address.path.startswith(PERSONAL):
+                    wrong = refusals.MAY_NOT_READ
             except WrongKey as error:
                 wrong = refusals.wrong_key(str(error))
             except NotRead as error:

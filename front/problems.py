@@ -43,6 +43,7 @@ _KINDS = (
     Kind(404, "Not found"),
     Kind(405, "Method not allowed"),
     Kind(406, "Not acceptable"),
+    Kind(409, "Conflict"),
     Kind(410, "No longer kept"),
     Kind(411, "Length required"),
     Kind(413, "Content too large"),

@@ -56,6 +56,9 @@ OVERDUE = Refusal(status=503, detail="The answer takes too long at this moment."
 FULL = Refusal(status=503, detail="Too many requests wait at this moment.", headers=(("Retry-After", "2"),))
 SLOW_BODY = Refusal(status=408, detail="The body of the request did not arrive in time.", headers=_CLOSE)
 SLOW_HEAD = Refusal(status=408, detail="The head of the request did not arrive in time.", headers=_CLOSE)
+MAY_NOT_READ = Refusal(
+    status=403, detail="This key lacks the scope read. Reading requires no key: send the request without one."
+)
 LARGE_HEAD = Refusal(status=431, detail="The head of the request is too large.", headers=_CLOSE)
 
 

@@ -29,13 +29,18 @@ class Environment:
         self._env = environ.Env()
         self._names_in_file: list[str] = []
         self._read: set[str] = set()
+        self.given: set[str] = set()
+        """The names of the settings that were read and have a value, even if it equals the default."""
         if env_file.is_file():
             self._env.read_env(str(env_file))
             self._names_in_file = _NAME.findall(env_file.read_text(encoding="utf-8", errors="replace"))
 
     def text(self, name: str, *, default: str = "") -> str:
         self._read.add(name)
-        return str(self._env.str(name, default=default)).strip() or default
+        value = str(self._env.str(name, default="")).strip()
+        if value:
+            self.given.add(name)
+        return value or default
 
     def words(self, name: str, *, default: str = "") -> list[str]:
         return [word for word in re.split(r"[,\s]+", self.text(name, default=default)) if word]

@@ -58,6 +58,7 @@ SYNC_LEASE_SECONDS = env.whole_number("SYNC_LEASE_SECONDS", default=120, least=1
 SYNC_WITHDRAW_AFTER_RUNS = env.whole_number("SYNC_WITHDRAW_AFTER_RUNS", default=1, least=1, most=100)
 _SOURCES = ("auto", "api", "bundled")
 _gateways = registry.GATEWAYS
+GATEWAY_ENABLED = {slug: env.flag(of_gateway.enabled(each).name, default=True) for slug, each in _gateways.items()}
 GATEWAY_SOURCES = {
     slug: env.choice(of_gateway.source(each).name, default="auto", choices=_SOURCES) for slug, each in _gateways.items()
 }
@@ -333,6 +334,10 @@ LOGGING = {
         "httpcore2": {"level": "WARNING"},
     },
 }
+
+# --- what the desk may not change ------------------------------------------------------------------------------------
+SET_BY_ENVIRONMENT = frozenset(env.given)
+"""The names of the variables that have a value. `catalog/gateway_settings.py` decides which of them lock a setting."""
 
 # --- names that are no settings --------------------------------------------------------------------------------------
 env.refuse_unknown(

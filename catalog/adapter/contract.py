@@ -3,6 +3,7 @@ the product knows of it; `docs/adding-a-gateway.md` explains how to add one."""
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from catalog.records import OfferRecord, ProviderRecord
 Json = Any
 """A decoded JSON value whose numbers with a fraction are Decimal."""
 Row = TypeVar("Row", bound=BaseModel)
+MOST_WORDS = 500
+"""The most words of an option."""
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
+"""A word of an option. It may be a part of a path, so it has no `?`, `#`, `%` or blank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +154,22 @@ class Gateway(ABC):
         people's texts."""
         read = self.essence(row)
         return {key: value for key, value in read.items() if key != "description"} if isinstance(read, dict) else {}
+
+    def checked_option(self, name: str, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the words of an option as they may be stored, without repetitions. Raises ValueError with the reason.
+
+        The reason continues a sentence after the option's name. A class whose words have a stricter form overrides
+        this and calls it first. No word at all means the default of the class.
+        """
+        if name not in self.options:
+            raise ValueError(f"is not an option of {self.name}; it has {', '.join(self.options) or 'none'}")
+        unique = tuple(dict.fromkeys(words))
+        if len(unique) > MOST_WORDS:
+            raise ValueError(f"must have at most {MOST_WORDS} words")
+        for word in unique:
+            if not _WORD.fullmatch(word):
+                raise ValueError(f"must consist of words of letters, digits and . _ : / @ -, not {word[:100]!a}")
+        return unique
 
     @abstractmethod
     def walk(self, config: Config) -> Walk:

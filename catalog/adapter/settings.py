@@ -17,11 +17,18 @@ class Setting:
     default: str = ""
     explained: str = ""
     """Sentences for operators, without the default."""
+    is_in_desk: bool = False
+    """Whether operators can set it in the desk too. A value in the environment then locks it there."""
 
 
 def prefix(gateway: Gateway) -> str:
     """Return the beginning of the names of all its settings."""
     return f"{gateway.slug.upper()}_"
+
+
+def enabled(gateway: Gateway) -> Setting:
+    explained = "Whether it is read: true or false. Without it, the desk decides; default: true"
+    return Setting(name=f"{prefix(gateway)}ENABLED", part="", default="true", explained=explained, is_in_desk=True)
 
 
 def source(gateway: Gateway) -> Setting:
@@ -31,7 +38,7 @@ def source(gateway: Gateway) -> Setting:
         without = "" if gateway.auth.is_required else " api reads it without a key too."
         when = f"reads the API once {key} is set, and until then the bundled catalogue.{without}".removesuffix(".")
     explained = f"auto, api or bundled. Default: auto, which {when}."
-    return Setting(name=f"{prefix(gateway)}SOURCE", part="", default="auto", explained=explained)
+    return Setting(name=f"{prefix(gateway)}SOURCE", part="", default="auto", explained=explained, is_in_desk=True)
 
 
 def api_key(gateway: Gateway) -> Setting:
@@ -53,9 +60,10 @@ def bases(gateway: Gateway) -> Iterator[Setting]:
 def options(gateway: Gateway) -> Iterator[Setting]:
     for option, words in gateway.options.items():
         name = f"{prefix(gateway)}{option.upper()}"
-        yield Setting(name=name, part=option, default=", ".join(words), explained=gateway.explained[option])
+        explained = gateway.explained[option]
+        yield Setting(name=name, part=option, default=", ".join(words), explained=explained, is_in_desk=True)
 
 
 def all_of(gateway: Gateway) -> list[Setting]:
     """Return the settings in the order in which they are documented."""
-    return [source(gateway), api_key(gateway), *bases(gateway), *options(gateway)]
+    return [enabled(gateway), source(gateway), api_key(gateway), *bases(gateway), *options(gateway)]

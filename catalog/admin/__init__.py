@@ -7,6 +7,7 @@ from django.contrib import admin
 from catalog.admin import (
     accounts,
     audit,
+    chosen,
     gateways,
     identity,
     naming,
@@ -22,6 +23,7 @@ from catalog.admin.logins import LoginForm
 __all__ = [
     "accounts",
     "audit",
+    "chosen",
     "gateways",
     "identity",
     "naming",

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from catalog import queries, registry
+from catalog import gateway_settings, queries, registry
 from catalog.admin.readonly import ReadOnlyAdmin
 from catalog.models import Gateway
 from catalog.models.patience import Busy
@@ -40,6 +37,9 @@ class GatewayAdmin(ReadOnlyAdmin):
         """Request a run, and return whether that was possible."""
         try:
             schedule.request_run(slug, now=timezone.now())
+        except schedule.Disabled as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return False
         except Busy as error:
             self.message_user(request, f"Could not request a run of {slug}: {error}; try again soon.", messages.WARNING)
             return False
@@ -77,5 +77,5 @@ class GatewayAdmin(ReadOnlyAdmin):
 
 
 def _state(gateway: Gateway) -> queries.GatewayState:
-    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-    return queries.gateway_state(gateway, now=timezone.now(), interval=interval)
+    applying = gateway_settings.settings_of(gateway.slug) if gateway.slug in registry.GATEWAYS else None
+    return queries.gateway_state(gateway, now=timezone.now(), applying=applying)

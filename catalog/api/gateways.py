@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from catalog import queries
@@ -24,7 +23,7 @@ Json = Any
 
 
 def list_gateways(snapshot: Snapshot, query: Query) -> Answer:
-    data = gateways(now=timezone.now(), interval=timedelta(minutes=settings.SYNC_INTERVAL_MINUTES))
+    data = gateways(now=timezone.now())
     return answers.json_answer(
         {
             "data": [_gateway(gateway) for gateway in data],

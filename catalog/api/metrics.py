@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from hmac import compare_digest
 from itertools import accumulate
@@ -210,9 +209,8 @@ def _of_tables(totals: Totals, *, wait_seconds: float) -> Iterator[Metric]:
 
 
 def _read_figures() -> _Figures:
-    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
     with bounded(WAIT_SECONDS):
-        states = queries.gateway_states(gateways.GATEWAYS, now=timezone.now(), interval=interval)
+        states = queries.gateway_states(gateways.GATEWAYS, now=timezone.now())
         return _Figures(queries.run_figures(), states, queries.newest_revision().number)
 
 
@@ -241,7 +239,8 @@ def _of_gateways(states: dict[str, queries.GatewayState]) -> Iterator[Metric]:
     )
     for slug, state in states.items():
         shown.add_metric([slug, state.state], 1)
-        if state.last_success_at is not None:
+        # A disabled gateway is not read, as the operator wants: alerts about old data must not name it.
+        if state.last_success_at is not None and state.state != "disabled":
             success.add_metric([slug], state.last_success_at.timestamp())
     yield shown
     yield success

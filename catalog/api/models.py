@@ -44,6 +44,8 @@ def is_quick_list(snapshot: Snapshot, query: Query) -> bool:
     values = query.values
     if values["limit"] > QUICK_ROWS:
         return False
+    if values["view"] is not None and not offer_filters.VIEW.sets.is_made(snapshot):
+        return False
     if values["q"] is None:
         return True
     searches = 1 + len(set(values["facets"] or ()))

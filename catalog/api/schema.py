@@ -123,6 +123,7 @@ class CatalogSchema(AutoSchema):
             expected["404"] = "There is nothing at this address."
         if is_limited(self.path):
             expected["401"] = "The key is wrong, or a key is required and missing."
+            expected["403"] = "The key lacks the scope `read`."
             expected["429"] = "Too many requests; `Retry-After` gives the seconds to wait."
         if self._needs_key():
             expected["403"] = "The key lacks the scope, or the account lacks the permission."

@@ -15,6 +15,7 @@ from catalog.api import answers, bodies, errors
 from catalog.api.authentication import AUTHENTICATION, MaySync
 from catalog.api.base import CatalogViewSet, operation
 from catalog.api.introduction import Tag
+from catalog.api.shapes.problems import ProblemSerializer
 from catalog.api.shapes.sync import RunAnswerSerializer
 from catalog.models import SyncRun
 from catalog.normalize import dates
@@ -44,14 +45,22 @@ class Syncs(SyncViewSet):
         summary="Request a run of a gateway; a waiting run is returned instead of a new one",
         description="Requires a key with the scope `sync`, or the login of a member of staff. `Location` is the "
         "address of the run, which shows how it ends.",
-        responses={202: OpenApiResponse(RunAnswerSerializer, description="The run, which begins as soon as possible.")},
+        responses={
+            202: OpenApiResponse(RunAnswerSerializer, description="The run, which begins as soon as possible."),
+            (409, "application/problem+json"): OpenApiResponse(
+                ProblemSerializer, description="The operator has disabled the gateway, so it is not read."
+            ),
+        },
     )
     def start(self, request: Request, query: Query) -> Answer | HttpResponse:
         if bodies.length_of(request) and request.body.strip() not in {b"", b"{}"}:
             raise ParseError("This takes no body.")
         if query.id not in registry.GATEWAYS:
             raise NotFound(f"There is no gateway of this name; those are {', '.join(registry.GATEWAYS)}.")
-        run = schedule.request_run(query.id, now=timezone.now())
+        try:
+            run = schedule.request_run(query.id, now=timezone.now())
+        except schedule.Disabled as error:
+            return errors.problem(request, 409, detail=f"{error}.")
         location = {"Location": f"/catalog/sync/runs/{run.pk}"}
         try:
             schedule.send_due()

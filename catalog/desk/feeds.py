@@ -1,17 +1,17 @@
-"""The gateways as the desk shows them: their last runs, and the run that waits or reads now. Two queries for all."""
+"""The gateways as the desk shows them: their last runs, and the run that waits or reads now. Three queries for all."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
-from catalog import registry
+from catalog import gateway_settings, registry
+from catalog.gateway_settings import GatewaySettings
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Gateway, SyncRun, freshness
@@ -34,7 +34,8 @@ class Feed:
     last_run: SyncRun | None
     """The last run that asked the gateway and ended, or whose process was lost."""
     state: str
-    """One of fresh, stale, held, failing, never and bundled."""
+    """One of fresh, stale, held, failing, never, bundled and disabled."""
+    settings: GatewaySettings
 
     @property
     def rejecting(self) -> int | None:
@@ -49,11 +50,15 @@ def feeds(slugs: Collection[str] = ()) -> list[Feed]:
     """Return the gateways with these names, by default all, in the order of the registry."""
     wanted = [slug for slug in registry.GATEWAYS if not slugs or slug in slugs]
     stored = {each.slug: each for each in Gateway.objects.filter(slug__in=wanted)}
+    applying = gateway_settings.all_settings()
     runs = newest_runs([each.pk for each in stored.values()])
     sources = _sources()
     now = timezone.now()
     gateways = [stored.get(slug, Gateway(slug=slug)) for slug in wanted]
-    return [_feed(each, runs.get(each.pk, []), sources.get(each.slug), now=now) for each in gateways]
+    return [
+        _feed(each, runs.get(each.pk, []), sources.get(each.slug), now=now, applying=applying[each.slug])
+        for each in gateways
+    ]
 
 
 def newest_runs(gateways: Sequence[int], most: int = SHOWN + _ACTIVE) -> Mapping[int, Sequence[SyncRun]]:
@@ -88,15 +93,24 @@ def _sources() -> Mapping[str, str | None]:
     return {slug: seller.source for slug, seller in served.sellers.items()} if served else {}
 
 
-def _feed(gateway: Gateway, runs: Sequence[SyncRun], source: str | None, *, now: datetime) -> Feed:
+def _feed(
+    gateway: Gateway, runs: Sequence[SyncRun], source: str | None, *, now: datetime, applying: GatewaySettings
+) -> Feed:
     last_run = _last_run(gateway, runs, now=now)
-    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
     return Feed(
         gateway=gateway,
         runs=[run for run in runs if run.outcome not in {Outcome.WAITING, Outcome.RUNNING}][:SHOWN],
         active=_active(gateway, runs, now=now),
         last_run=last_run,
-        state=freshness.state_of(gateway.last_success_at, last_run=last_run, source=source, now=now, interval=interval),
+        state=freshness.state_of(
+            gateway.last_success_at,
+            last_run=last_run,
+            source=source,
+            now=now,
+            interval=applying.interval,
+            is_enabled=applying.is_enabled,
+        ),
+        settings=applying,
     )
 
 

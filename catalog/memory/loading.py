@@ -6,12 +6,10 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, Self
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -20,6 +18,7 @@ from catalog.memory import moves, sellers, unhurried
 from catalog.memory.index import Index, IndexBuilder
 from catalog.memory.moves import Move
 from catalog.memory.rows import Identity, Row
+from catalog.memory.saved import Saved, read_saved
 from catalog.memory.sellers import Seller
 from catalog.memory.snapshot import ProviderRow, Snapshot
 from catalog.models import CanonicalModel, IdentityStatement, Maker, OfferVersion, Provider, Revision, Tag
@@ -71,8 +70,7 @@ def _rows_since(snapshot: Snapshot) -> list[Row]:
 
 def read_sellers() -> Mapping[str, Seller]:
     """Read how fresh each gateway's data is now."""
-    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-    return sellers.read_sellers(registry.GATEWAYS, now=timezone.now(), interval=interval)
+    return sellers.read_sellers(now=timezone.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +83,7 @@ class _About:
     renamed_tags: Mapping[str, str]
     sellers: Mapping[str, Seller]
     moves: Mapping[tuple[str, str], Move]
+    saved: Mapping[str, Saved]
 
     @classmethod
     def read(cls, newest: Revision) -> Self:
@@ -96,6 +95,7 @@ class _About:
             renamed_tags=Tag.objects.renamed(),
             sellers=read_sellers(),
             moves=moves.read_moves(until=newest.published_at),
+            saved=read_saved(),
         )
 
 
@@ -110,6 +110,7 @@ def _snapshot(newest: Revision, index: Index, about: _About, *, began: float) ->
         renamed_tags=about.renamed_tags,
         sellers=about.sellers,
         moves=about.moves,
+        saved=about.saved,
         build_seconds=time.perf_counter() - began,
     )
 

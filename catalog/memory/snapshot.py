@@ -13,6 +13,7 @@ from catalog import registry
 from catalog.memory.index import Index
 from catalog.memory.moves import Move
 from catalog.memory.rows import Row
+from catalog.memory.saved import Saved
 from catalog.memory.sellers import Seller
 from catalog.providers import KnownProviders
 
@@ -47,6 +48,8 @@ class Snapshot:
     """The gateways by slug, as fresh as they are. They change without a new revision too."""
     moves: Mapping[tuple[str, str], Move] = field(default_factory=dict)
     """By gateway and id: the offers whose prices changed lately."""
+    saved: Mapping[str, Saved] = field(default_factory=dict)
+    """The filters that curators saved, by name in the order of the names."""
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
     """A key for values derived from this snapshot, which must neither outlive it nor keep it in memory."""

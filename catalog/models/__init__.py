@@ -6,12 +6,14 @@ from catalog.models.canonical import CanonicalModel, IdentityCandidate, Identity
 from catalog.models.capture import Capture, RunPage
 from catalog.models.curation import CurationAction, CurationItem
 from catalog.models.gateway import Gateway
+from catalog.models.gateway_setting import GatewaySetting
 from catalog.models.naming import Maker, Tag
 from catalog.models.offer import Offer, OfferVersion, Provider
 from catalog.models.operation import RunCount, TaskEnd
 from catalog.models.override import Override
 from catalog.models.price import Price, PriceHold
 from catalog.models.revision import Revision
+from catalog.models.saved_filter import SavedFilter
 from catalog.models.sync_run import RejectedRow, SyncRun
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "CurationAction",
     "CurationItem",
     "Gateway",
+    "GatewaySetting",
     "IdentityCandidate",
     "IdentityLink",
     "IdentityStatement",
@@ -34,6 +37,7 @@ __all__ = [
     "Revision",
     "RunCount",
     "RunPage",
+    "SavedFilter",
     "SyncRun",
     "Tag",
     "TaskEnd",

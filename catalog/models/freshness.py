@@ -40,12 +40,16 @@ def state_of(
     source: str | None,
     now: datetime,
     interval: timedelta,
+    is_enabled: bool = True,
 ) -> str:
     """Return `fresh` within two intervals of the last success, else `stale`.
 
-    A last run that was held or failed takes precedence. Data from a bundled file is `bundled`, however often it is
-    read.
+    A gateway that is not enabled is `disabled`, and neither failing nor stale: it is not read, as the operator wants.
+    A last run that was held or failed takes precedence over the rest. Data from a bundled file is `bundled`, however
+    often it is read.
     """
+    if not is_enabled:
+        return "disabled"
     if last_run is not None and last_run.outcome == SyncRun.Outcome.HELD:
         return "held"
     if last_run is not None and last_run.outcome in {SyncRun.Outcome.FAILED, SyncRun.Outcome.LOST}:

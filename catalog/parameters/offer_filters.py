@@ -30,6 +30,7 @@ from catalog.parameters.kinds import (
     YesNo,
 )
 from catalog.parameters.pages import Cursor
+from catalog.parameters.views import View
 from catalog.pricing import billing
 from catalog.records import Availability, Source
 
@@ -67,8 +68,8 @@ def _tokens(label: str, *, narrow: str, of: str, example: int) -> WholeNumber:
     return WholeNumber(label, least=0, most=MOST_TOKENS, narrow=narrow, of=of, example=example)
 
 
-class NarrowingFilterSet(SelectionFilterSet):
-    """The parameters of every endpoint that selects a set of offers.
+class FactFilterSet(SelectionFilterSet):
+    """The parameters about facts of offers.
 
     All filters apply at once. An offer with an unknown value is outside every range of that value.
     """
@@ -260,7 +261,7 @@ class NarrowingFilterSet(SelectionFilterSet):
         yes="featured",
         no="plain",
         of="is_featured",
-        example=True,
+        example=False,
     )
     source = AnyOf(
         "Only offers that were read from any of these sources.",
@@ -269,6 +270,28 @@ class NarrowingFilterSet(SelectionFilterSet):
         of="source",
         example="bundled",
     )
+
+
+class ExpressionFilterSet(FactFilterSet):
+    """The parameters of which saved filters are made. They name no other saved filter, no order and no page."""
+
+    gateway = AnyOf(
+        "Only offers of any of these gateways.", choices=registry.GATEWAYS, narrow="having_any", of="gateway"
+    )
+
+
+VIEW = View(
+    "Only offers of this saved filter; `/catalog/views` lists them. All other parameters narrow it further, and "
+    "none replaces a part of it.",
+    expressions=ExpressionFilterSet,
+    example="cheap-tools",
+)
+
+
+class NarrowingFilterSet(FactFilterSet):
+    """The parameters of every endpoint that selects a set of offers."""
+
+    view = VIEW
     status = OneOf(
         "Offers that are listed now, offers that are no longer listed because their gateway withdrew them or a curator "
         "hid them, or both.",

@@ -61,8 +61,12 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
     return plan.outcome(revision_before=before, revision_after=after)
 
 
-def republish_curated(offers: Sequence[Offer], *, author_number: int | None, newest: Revision) -> tuple[int, int]:
+def republish_curated(
+    offers: Sequence[Offer], *, author_number: int | None, newest: Revision, is_more: bool = False
+) -> tuple[int, int]:
     """Render offers again after a decision of a curator, and return the revisions before and after.
+
+    `is_more`: served data besides the offers has changed too.
 
     The caller must hold the locks of their gateways and of the revision, and have both as they are stored. Raises
     ClockMoved.
@@ -75,7 +79,7 @@ def republish_curated(offers: Sequence[Offer], *, author_number: int | None, new
         is_curated=True,
         locked=newest,
     )
-    return write.publish(_rendered(offers), publication)
+    return write.publish(_rendered(offers), publication, is_more=is_more)
 
 
 def republish_offers(offers: Sequence[Offer], *, gateway: Gateway, now: datetime) -> tuple[int, int]:

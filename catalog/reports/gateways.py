@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from catalog import queries, registry
 from catalog.queries import GatewayState
@@ -20,7 +20,7 @@ class GatewayReport:
     recorded_at: date | None
     """The date of the published facts, if they come from a bundled file."""
     state: str
-    """One of fresh, stale, held, failing, never and bundled."""
+    """One of fresh, stale, held, failing, never, bundled and disabled."""
     last_checked: datetime | None
     """When the last run ended."""
     last_success: datetime | None
@@ -35,9 +35,9 @@ class GatewayReport:
     """Prices that wait for a curator."""
 
 
-def gateways(*, now: datetime, interval: timedelta) -> list[GatewayReport]:
-    """Return a report on every gateway, in the order of the registry. `interval` is the time between two runs."""
-    states = queries.gateway_states(registry.GATEWAYS, now=now, interval=interval)
+def gateways(*, now: datetime) -> list[GatewayReport]:
+    """Return a report on every gateway, in the order of the registry."""
+    states = queries.gateway_states(registry.GATEWAYS, now=now)
     return [_report(state) for state in states.values()]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from catalog import gateway_settings
 from catalog.models import Gateway, RejectedRow, RunCount, SyncRun
 from catalog.models.failures import FAILURES, line_of
 from catalog.normalize import text
@@ -81,8 +81,7 @@ def _store(task: Task, report: Report, *, rejections: Sequence[rows.Rejection]) 
 def _aftermath(task: Task, report: Report, *, now: datetime) -> dict[str, object]:
     """Return the fields of the gateway that the run changes, with their new values."""
     run, slug = report.run, task.adapter.slug
-    interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-    slot = schedule.next_slot(slug, after=now, interval=interval)
+    slot = gateway_settings.next_slot(slug, after=now, interval=gateway_settings.settings_of(slug).interval)
     if task.replayed is not None and report.has_failed:
         return {}  # no request was sent to the gateway, so it did not fail
     if run.outcome == Outcome.FAILED and run.trigger in SyncRun.ASKED_BY_PEOPLE:

@@ -14,9 +14,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from catalog import registry
-from catalog.adapter.contract import Config, Request
-from catalog.adapter.contract import Gateway as Adapter
+from catalog import gateway_settings, registry
+from catalog.adapter.contract import Request
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, RunCount, SyncRun
 from catalog.models.failures import FAILURES, line_of
@@ -52,7 +51,7 @@ def run_gateway(
     fails and nothing of the gateway is published yet.
     """
     adapter = registry.GATEWAYS[slug]
-    setting = source or settings.GATEWAY_SOURCES[slug]
+    setting = source or gateway_settings.settings_of(slug).source.value
     chosen = read.choose_source(adapter, setting=setting, has_key=bool(settings.GATEWAY_KEYS[slug]))
     task = Task(adapter=adapter, source=chosen, trigger=trigger, dry_run=dry_run, say=say)
     report = perform(task)
@@ -68,11 +67,12 @@ def run_gateway(
 def publish_bundled_if_nothing_is(slug: str, *, trigger: str, say: Say = silently) -> Report | None:
     """Publish the bundled catalogue, so that a new installation serves within seconds.
 
-    Returns None if something is published already, or if only the API may be read. Documents that an older program
-    published are rendered again.
+    Returns None if something is published already, if only the API may be read, or if the gateway is disabled.
+    Documents that an older program published are rendered again.
     """
     apply.render_all()
-    if _is_published(slug) or settings.GATEWAY_SOURCES[slug] == "api":
+    applying = gateway_settings.settings_of(slug)
+    if _is_published(slug) or applying.source.value == "api" or not applying.is_enabled:
         return None
     return perform(Task(adapter=registry.GATEWAYS[slug], source=Source.BUNDLED, trigger=trigger, say=say))
 
@@ -193,7 +193,7 @@ def _rejected_in(run: SyncRun | None) -> frozenset[str]:
 
 def _read(task: Task, run: SyncRun, answers: list[captures.RawPage]) -> read.Reading:
     """Read the listing. Append each of the gateway's responses to `answers` as soon as it arrives."""
-    adapter, config = task.adapter, _config(task.adapter)
+    adapter, config = task.adapter, gateway_settings.settings_of(task.adapter.slug).config()
     if task.replayed is not None:
         task.say(f"{adapter.name}: reading the captures of run {task.replayed.pk}")
         return read.read_again(adapter, source=task.source, pages=captures.stored_pages(task.replayed), config=config)
@@ -234,7 +234,7 @@ def _accepted_pages(task: Task, run: SyncRun) -> list[captures.AcceptedPage]:
 def _reader(task: Task) -> str:
     """Return a name for everything that decides how bytes are read. Under another name, equal bytes are read again."""
     day = task.adapter.bundled_on if task.source is Source.BUNDLED else ""
-    config = _config(task.adapter)
+    config = gateway_settings.settings_of(task.adapter.slug).config()
     # The options can be long, and the name of a reader must be short: so it contains their hash.
     options = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
     read_by = f"{task.adapter.version}.{plausible.RULES}.{registry.PROVIDERS.digest}"
@@ -333,14 +333,6 @@ def _fetch_limits() -> fetch.Limits:
         max_ratio=settings.FETCH_MAX_RATIO,
         attempts=settings.FETCH_ATTEMPTS,
         longest_wait_seconds=settings.FETCH_LONGEST_WAIT_SECONDS,
-    )
-
-
-def _config(adapter: Adapter) -> Config:
-    chosen = settings.GATEWAY_OPTIONS.get(adapter.slug, {})
-    return Config(
-        has_key=bool(settings.GATEWAY_KEYS[adapter.slug]),
-        options={name: tuple(chosen.get(name) or default) for name, default in adapter.options.items()},
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from celery import current_app
 from django.conf import settings
@@ -11,14 +12,13 @@ from django.db import transaction
 from django.db.models import Max
 from kombu.exceptions import OperationalError
 
-from catalog import registry
+from catalog import gateway_settings, registry
 from catalog.adapter.contract import Gateway as Adapter
 from catalog.models import Gateway, SyncRun
 from catalog.models.patience import impatient
 from catalog.records import Source
 from catalog.sync import read
 
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_PAUSE = timedelta(hours=6)
 """A gateway is asked again after this time, however often it failed."""
 RETRY_AFTER = timedelta(minutes=5)
@@ -29,21 +29,27 @@ PATIENCE_SECONDS = 1.0
 _sender = ThreadPoolExecutor(1, thread_name_prefix="send-due")
 
 
+class Disabled(Exception):
+    """An operator disabled the gateway, so it is not read."""
+
+
 class NoBroker(Exception):
     """No message can be sent. The due gateways are stored in the database, so nothing is lost."""
 
 
+def check_enabled(slug: str) -> None:
+    """Raise Disabled if the gateway is not read."""
+    enabled = gateway_settings.settings_of(slug).enabled
+    if not enabled.value:
+        where = f"by {enabled.variable}" if enabled.is_locked else "in the desk"
+        raise Disabled(f"{registry.GATEWAYS[slug].name} is disabled {where}; it is not read until it is enabled again")
+
+
 def source_of(adapter: Adapter) -> Source:
     """Return the source from which the settings let a gateway be read."""
-    setting, has_key = settings.GATEWAY_SOURCES[adapter.slug], bool(settings.GATEWAY_KEYS[adapter.slug])
+    setting = gateway_settings.settings_of(adapter.slug).source.value
+    has_key = bool(settings.GATEWAY_KEYS[adapter.slug])
     return read.choose_source(adapter, setting=setting, has_key=has_key)
-
-
-def next_slot(slug: str, *, after: datetime, interval: timedelta) -> datetime:
-    """Return the gateway's next time. It has one slot in each interval; the gateways are spread evenly over it."""
-    slugs = list(registry.GATEWAYS)
-    offset = interval * slugs.index(slug) / len(slugs)
-    return after + interval - (after - _EPOCH - offset) % interval
 
 
 def back_off(failures: int, *, least: float | None) -> timedelta:
@@ -53,11 +59,15 @@ def back_off(failures: int, *, least: float | None) -> timedelta:
 
 
 def claim_due(*, now: datetime) -> list[str]:
-    """Return the slugs of the due gateways. With several concurrent callers, each gateway is returned to only one."""
+    """Return the slugs of the due gateways. With several concurrent callers, each gateway is returned to only one.
+
+    A disabled gateway is never due.
+    """
     Gateway.objects.ensure(registry.GATEWAYS)
+    enabled = [slug for slug, applying in gateway_settings.all_settings().items() if applying.is_enabled]
     return [
         gateway.slug
-        for gateway in Gateway.objects.due(now=now).free(now=now).filter(slug__in=registry.GATEWAYS)
+        for gateway in Gateway.objects.due(now=now).free(now=now).filter(slug__in=enabled)
         if Gateway.objects.filter(pk=gateway.pk, next_run_at=gateway.next_run_at).update(next_run_at=now + RETRY_AFTER)
     ]
 
@@ -76,12 +86,14 @@ def ask_failed_soon() -> None:
             Gateway.objects.filter(pk=gateway.pk, next_run_at__gt=soon).update(next_run_at=soon)
 
 
-def request_run(slug: str, *, now: datetime) -> SyncRun:
+def request_run(slug: str, *, now: datetime, record: Callable[[SyncRun], object] = lambda run: None) -> SyncRun:
     """Request a run as soon as possible, and return it. If a run waits to begin already, return that run.
 
-    A run that is already reading does not count: its data may be older than the request. Raises Busy while something
-    of the gateway is being published.
+    A run that is already reading does not count: its data may be older than the request. Raises Disabled, and Busy
+    while something of the gateway is being published. `record` is called in the same transaction, such as for the
+    audit trail.
     """
+    check_enabled(slug)
     Gateway.objects.ensure([slug])
     with impatient(PATIENCE_SECONDS), transaction.atomic():
         Gateway.objects.filter(slug=slug).update(next_run_at=None)
@@ -89,6 +101,7 @@ def request_run(slug: str, *, now: datetime) -> SyncRun:
         run, _ = SyncRun.objects.waiting().get_or_create(
             gateway=Gateway.objects.get(slug=slug), outcome=SyncRun.Outcome.WAITING, defaults=fresh
         )
+        record(run)
     return run
 
 

@@ -6,13 +6,11 @@ These pages are about this moment, not about a revision, so they read the tables
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
-from catalog import registry
+from catalog import gateway_settings, registry
 from catalog.adapter.contract import Gateway
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -38,6 +36,7 @@ STATES = {
     "held": "A new list waits for a person, because too much of it changed at once.",
     "failing": "The last run failed; the prices are those of the last list that could be read.",
     "never": "It was not read yet.",
+    "disabled": "The operator of this service does not read it at present; its prices are the last that were read.",
     "bundled": "The list came with this program, and the gateway's API was not read yet.",
 }
 """What the state of a gateway means."""
@@ -104,12 +103,15 @@ class GatewayPage(pages.CatalogPage):
 
 
 def _reports() -> list[GatewayReport]:
-    return gateways(now=timezone.now(), interval=timedelta(minutes=settings.SYNC_INTERVAL_MINUTES))
+    return gateways(now=timezone.now())
 
 
 def _interval() -> str:
-    minutes: int = settings.SYNC_INTERVAL_MINUTES
-    return "every hour" if minutes == 60 else f"every {minutes} minutes"
+    """Return how often the gateways are read: one interval, or the shortest and the longest."""
+    minutes = {each.interval_minutes.value for each in gateway_settings.all_settings().values() if each.is_enabled}
+    if len(minutes) < 2:
+        return "every hour" if minutes in ({60}, set()) else f"every {min(minutes)} minutes"
+    return f"every {min(minutes):,} to {max(minutes):,} minutes"
 
 
 def _gateway(snapshot: Snapshot, report: GatewayReport) -> View:

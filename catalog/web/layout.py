@@ -106,6 +106,8 @@ def _notice(seller: Seller) -> View | None:
     if seller.state == "held":
         fact = f"A new list of {name} waits for a person."
         return {"is_quiet": False, "fact": fact, "words": f"{read} Its prices may have moved."}
+    if seller.state == "disabled" and read:
+        return {"is_quiet": False, "fact": read, "words": "It is not read at present; its prices may have moved."}
     if seller.state in {"stale", "failing"} and read:
         return {"is_quiet": False, "fact": read, "words": "Its prices may have moved."}
     return None

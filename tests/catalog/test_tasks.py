@@ -22,7 +22,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu import Connection
 
-from catalog import registry, tasks
+from catalog import gateway_settings, registry, tasks
 from catalog.models import Gateway, SyncRun
 from catalog.sync import schedule
 from gatewayz.run.children import end_with_parent
@@ -166,7 +166,7 @@ def test_beat_looks_for_what_is_due_each_minute_and_prunes_each_day() -> None:
 
     seconds = {entry["task"]: seconds_between(entry["schedule"]) for entry in entries}
 
-    assert seconds == {"catalog.dispatch_due": 60, "catalog.prune": 86_400}
+    assert seconds == {"catalog.dispatch_due": 60, "catalog.end_overrides": 60, "catalog.prune": 86_400}
 
 
 def test_nothing_but_json_is_taken() -> None:
@@ -265,7 +265,7 @@ def test_a_message_to_dispatch_has_every_gateway_read_and_a_pickled_one_does_not
     run = SyncRun.objects.get(gateway__slug="chutes")
     assert (run.trigger, run.seen, run.new) == (SyncRun.Trigger.SCHEDULE, 3, 3)
     assert run.finished_at is not None
-    slot = schedule.next_slot("chutes", after=run.finished_at, interval=timedelta(hours=1))
+    slot = gateway_settings.next_slot("chutes", after=run.finished_at, interval=timedelta(hours=1))
     assert run.gateway.next_run_at == slot
 
 

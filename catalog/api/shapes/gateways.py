@@ -21,7 +21,7 @@ class GatewaySerializer(Serializer[object]):
         "`fresh` within two intervals of the last success, then `stale`; `failing` if the last run failed; `held` if "
         "its listing was not believed and waits for a curator; `never` before the first success; `bundled` if its "
         "offers come from the bundled file, and its API has not been read since.",
-        ["fresh", "stale", "held", "failing", "never", "bundled"],
+        ["fresh", "stale", "held", "failing", "never", "bundled", "disabled"],
     )
     last_checked = fields.moment("When the last run ended.", null=True)
     last_success = fields.moment("When its complete listing was last read.", null=True)

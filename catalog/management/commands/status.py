@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -17,12 +15,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--check", action="store_true", help="exit with 1 unless each gateway is fresh, or set to be bundled"
+            "--check",
+            action="store_true",
+            help="exit with 1 unless each gateway is fresh, set to be bundled, or disabled",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        interval = timedelta(minutes=settings.SYNC_INTERVAL_MINUTES)
-        states = queries.gateway_states(registry.GATEWAYS, now=timezone.now(), interval=interval)
+        states = queries.gateway_states(registry.GATEWAYS, now=timezone.now())
         self.stdout.write(
             f"{'gateway':<12} {'state':<8}{'models':>8}{'held':>6}  "
             f"{'source':<8} {'recorded':<11}{'last success':<17} {'next run':<17} last run"
@@ -35,6 +34,8 @@ class Command(BaseCommand):
 
 
 def _is_as_wanted(state: queries.GatewayState) -> bool:
+    if state.state == "disabled":
+        return True
     if state.state == "bundled":
         return schedule.source_of(registry.GATEWAYS[state.slug]) is Source.BUNDLED
     return state.state == "fresh"
@@ -42,7 +43,7 @@ def _is_as_wanted(state: queries.GatewayState) -> bool:
 
 def _line(state: queries.GatewayState) -> str:
     success = f"{state.last_success_at:%Y-%m-%d %H:%M}" if state.last_success_at else "never"
-    due = f"{state.next_run_at:%Y-%m-%d %H:%M}" if state.next_run_at else "now"
+    due = f"{state.next_run_at:%Y-%m-%d %H:%M}" if state.next_run_at else "-" if state.state == "disabled" else "now"
     run = f"{state.last_run.outcome} {state.last_run.error}".strip() if state.last_run else "-"
     recorded = str(state.recorded_on or "-")
     return (

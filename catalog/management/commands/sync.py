@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from catalog import registry
+from catalog import gateway_settings, registry
 from catalog.models import SyncRun
 from catalog.models.failures import FAILURES, line_of
 from catalog.publication.clock import ClockMoved
-from catalog.sync import run
+from catalog.sync import run, schedule
 from catalog.sync.task import Report
 
 _COLUMNS = ("seen", "new", "changed", "unchanged", "withdrawn", "rejected")
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         known = list(registry.GATEWAYS)
         parser.add_argument(
-            "gateways", nargs="*", metavar="gateway", help=f"of {', '.join(known)}; default: all of them"
+            "gateways", nargs="*", metavar="gateway", help=f"of {', '.join(known)}; default: all that are enabled"
         )
         parser.add_argument("--source", choices=["auto", "api", "bundled"], help="instead of the gateway's setting")
         parser.add_argument(
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="report what would change, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        slugs = list(dict.fromkeys(options["gateways"])) or list(registry.GATEWAYS)
+        slugs = list(dict.fromkeys(options["gateways"])) or self._enabled()
         if unknown := [slug for slug in slugs if slug not in registry.GATEWAYS]:
             raise CommandError(f"unknown gateway {', '.join(unknown)}; must be one of {', '.join(registry.GATEWAYS)}")
         reports: list[Report] = []
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         for slug in slugs:
             try:
                 reports += self._run(slug, options)
-            except (run.AlreadyRunning, ClockMoved) as error:
+            except (run.AlreadyRunning, schedule.Disabled, ClockMoved) as error:
                 self.stderr.write(str(error))
                 failed.append(slug)
             except FAILURES as error:
@@ -53,11 +53,18 @@ class Command(BaseCommand):
         if failed:
             raise CommandError(f"not synced: {', '.join(failed)}")
 
+    def _enabled(self) -> list[str]:
+        applying = gateway_settings.all_settings()
+        for slug in (slug for slug, each in applying.items() if not each.is_enabled):
+            self.stdout.write(f"{slug}: disabled, so it is not read")
+        return [slug for slug, each in applying.items() if each.is_enabled]
+
     def _run(self, slug: str, options: dict[str, Any]) -> list[Report]:
         trigger = SyncRun.Trigger.COMMAND
         if options["only_unpublished"]:
             report = run.publish_bundled_if_nothing_is(slug, trigger=trigger, say=self.stdout.write)
             return [report] if report else []
+        schedule.check_enabled(slug)
         source, dry_run = options["source"], options["dry_run"]
         return [run.run_gateway(slug, trigger=trigger, source=source, dry_run=dry_run, say=self.stdout.write)]
 

@@ -67,12 +67,11 @@ def _sorted(gateway: Gateway, *, fixtures: Path) -> Sorted:
 
 def _environment(gateway: Gateway) -> str:
     """Return the gateway's settings for `.env.example`, each with its explanation."""
-    options = {option.name for option in settings.options(gateway)}
     lines: list[str] = []
     for setting in settings.all_of(gateway):
         lines += _comment(setting)
-        # An empty list of words means the default, which is long.
-        lines.append(f"{setting.name}={'' if setting.name in options else setting.default}")
+        # A value, even the default, would lock the setting in the desk.
+        lines.append(f"{setting.name}={'' if setting.is_in_desk else setting.default}")
     return "\n".join(lines)
 
 

@@ -29,7 +29,8 @@ from catalog import registry
 from catalog.api.shapes.offers import OfferSerializer
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
-from catalog.models import Revision, SyncRun
+from catalog.models import Gateway, GatewaySetting, Revision, SavedFilter, SyncRun
+from catalog.parameters import views
 from catalog.pricing.meters import METERS
 from catalog.records import PriceRecord
 from catalog.routes import declared_endpoint
@@ -71,7 +72,7 @@ WORKLOAD = {"workload": {"input_tokens": 1_000_000, "hours": 1}, "uncosted_limit
 
 ASKED_BESIDE = {("sort", "relevance"): {"q": "deepseek"}}
 """Other parameters that a value of a parameter requires."""
-OF_THE_FRONT = {"401", "429"}
+OF_THE_FRONT = {"401", "403", "429"}
 """Statuses of refusals before a request reaches Django, at every address with a limit."""
 OF_SYNC = {path for path in DOCUMENT["paths"] if path.startswith("/catalog/sync/")}
 """Addresses that need a key: tried apart."""
@@ -101,12 +102,18 @@ UNREADY = sorted(path for path, status in PROMISED if status == "503")
 """The addresses that cannot answer before any revision was read, while the database is down."""
 
 
+SAVED = "cheap-tools"
+"""The saved filter of the example of `view`."""
+VIEW_NAMES = f"^{views.NAME}$"
+
+
 @pytest.fixture
 def catalogue(catalogue: Snapshot) -> Snapshot:
     """The catalogue with an offer billed by tokens: the addresses of other services' clients show nothing else."""
     record = token_priced_record(
         "deepseek/deepseek-r1", provider_slug="deepseek", hugging_face_id="deepseek-ai/DeepSeek-R1"
     )
+    SavedFilter.objects.create(name=SAVED, title="Hot", expression="tags=hot")
     publish(record, gateway="openrouter")
     following.FOLLOWER.refresh()
     return following.FOLLOWER.current()
@@ -329,14 +336,27 @@ def test_what_the_front_refuses_is_as_the_document_says(db: None, settings: Sett
     settings.RATE_LIMIT_PER_MINUTE = 1
     following.FOLLOWER.keys.refresh()
     web, method = Web(), next(iter(DOCUMENT["paths"][path]))
-    refused = [web.ask(example_address(path), method=method.upper(), HTTP_X_API_KEY="gwz_wrong") for _ in range(2)]
+    _, narrow = ApiKey.objects.issue(name="another service", scopes=["infer"])
+    following.FOLLOWER.keys.refresh()
+    keys = ("gwz_wrong", "gwz_wrong", narrow)
+    refused = [web.ask(example_address(path), method=method.upper(), HTTP_X_API_KEY=key) for key in keys]
 
-    promised = DOCUMENT["paths"][path][method]["responses"].keys() & OF_THE_FRONT
+    # Django decides about the scope sync.
+    of_the_front = OF_THE_FRONT - {"403"} if path in OF_SYNC else OF_THE_FRONT
+    promised = DOCUMENT["paths"][path][method]["responses"].keys() & of_the_front
 
-    assert promised == {answer.status[:3] for answer in refused} & OF_THE_FRONT
+    assert promised == {answer.status[:3] for answer in refused} & of_the_front
     for answer in refused if promised else ():
         response = HttpResponse(answer.body, status=int(answer.status[:3]), content_type=answer["Content-Type"])
         assert complaints(path, response) == []
+
+
+def ask_while_disabled(ask: Callable[[], Response]) -> Response:
+    gateway = Gateway.objects.get(slug="chutes")
+    setting = GatewaySetting.objects.create(gateway=gateway, is_enabled=False)
+    answer = ask()
+    setting.delete()
+    return answer
 
 
 def test_every_answer_about_runs_is_as_the_document_says(
@@ -357,6 +377,8 @@ def test_every_answer_about_runs_is_as_the_document_says(
         address = f"/catalog/sync/runs/{SyncRun.objects.get().pk}" if method == "get" else "/catalog/sync/chutes"
         missing = address.replace("chutes", "acme") + ("0000" if method == "get" else "")
         asked = [ask(method, address), ask(method, f"{address}?x=1"), ask(method, missing)]
+        if method == "post":
+            asked.append(ask_while_disabled(lambda: ask("post", "/catalog/sync/chutes")))
         for response in [*asked, ask(method, address, "none"), ask(method, address, "")]:
             found.add((path, str(response.status_code)))
             assert complaints(path, response) == []
@@ -519,7 +541,8 @@ def allowed_values(schema: Json) -> Iterator[str]:
     elif "minLength" in schema:
         yield from ("x" * schema["minLength"], "x" * schema["maxLength"])
     elif "pattern" in schema:
-        texts = ("0", "9" * 9 + "." + "9" * 24, "start")  # a cursor comes from an answer, or is `start`
+        # A saved filter must exist; a cursor comes from an answer, or is `start`.
+        texts = (SAVED,) if schema["pattern"] == VIEW_NAMES else ("0", "9" * 9 + "." + "9" * 24, "start")
         yield from (text for text in texts if re.fullmatch(schema["pattern"], text))
     elif schema["type"] == "boolean":
         yield from ("true", "false")
@@ -541,6 +564,8 @@ def forbidden_values(schema: Json) -> Iterator[str]:
         yield from ("", "x", "yesterday", "2026-02-30")
     elif "minLength" in schema:
         yield from ("", " ", "x\x00", "x" * (schema["maxLength"] + 1))
+    elif schema.get("pattern") == VIEW_NAMES:
+        yield from ("", "-hot", "hot-", "a b", "x" * 51)
     elif "pattern" in schema:
         yield from ("", "-1", "1e3", "9" * 10, "0." + "9" * 25, "startx")
     elif "enum" in schema:
@@ -604,6 +629,7 @@ def test_only_required_and_harmless_parameters_have_an_example_that_is_filled_in
 
 
 def test_every_parameter_has_an_example_that_finds_something(client: Client, catalogues: Snapshot) -> None:
+    SavedFilter.objects.create(name=SAVED, title="Hot", expression="tags=hot")
     publish(offer_record("example", tags=("hot",)), is_complete=False)
     following.FOLLOWER.refresh()
     for path, parameter in PARAMETERS:

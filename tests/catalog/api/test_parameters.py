@@ -38,7 +38,7 @@ CLOSED = sorted(
 AMOUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, kinds.UsDollars))
 COUNTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, kinds.WholeNumber))
 MOMENTS = sorted(name for name, parameter in PARAMETERS.items() if isinstance(parameter, kinds.Moment))
-TEXTS = sorted(PARAMETERS.keys() - {*CLOSED, *AMOUNTS, *COUNTS, *MOMENTS, "cursor"})
+TEXTS = sorted(PARAMETERS.keys() - {*CLOSED, *AMOUNTS, *COUNTS, *MOMENTS, "cursor", "view"})
 """Parameters that take any text; every other one has a closed set or a format of values."""
 
 BAD_ANYWHERE = {

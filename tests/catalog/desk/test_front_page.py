@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,11 +16,22 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from catalog import gateway_settings
 from catalog.curation import holds
 from catalog.desk import feeds, questions, syncing, waiting
 from catalog.desk.roles import Role
 from catalog.memory.snapshot import Snapshot
-from catalog.models import CanonicalModel, Gateway, IdentityCandidate, Offer, PriceHold, SyncRun, freshness
+from catalog.models import (
+    CanonicalModel,
+    CurationAction,
+    Gateway,
+    IdentityCandidate,
+    Offer,
+    Override,
+    PriceHold,
+    SyncRun,
+    freshness,
+)
 from catalog.models.patience import Busy
 from catalog.sync import schedule
 from tests.catalog.desk.people import logged_in
@@ -39,6 +51,8 @@ NEWEST_RUNS = """
 SQL = {
     "held run": "SELECT COUNT(*) FROM catalog_syncrun WHERE outcome = 'held'",
     "held price": "SELECT COUNT(*) FROM catalog_pricehold WHERE state = 'open'",
+    "stale override": "SELECT COUNT(*) FROM catalog_override WHERE is_stale",
+    "override that expires": "SELECT COUNT(*) FROM catalog_override WHERE field = 'name'",
     "ambiguous model": "SELECT COUNT(*) FROM catalog_identitycandidate",
     "rejected row": f"SELECT COUNT(*) FROM catalog_rejectedrow WHERE run_id IN ({NEWEST_RUNS})",  # noqa: S608
     "failing gateway": "SELECT COUNT(*) FROM catalog_gateway WHERE slug = 'portkey'",
@@ -63,6 +77,10 @@ def waits(bundled: Snapshot) -> None:
     for number, offer in enumerate(Offer.objects.order_by("pk")[:5]):
         state = "open" if number % 2 else "released"
         PriceHold.objects.create(offer=offer, meter="request", made_at=now, state=state, **hold)
+    for number, offer in enumerate(Offer.objects.order_by("pk")[:6]):
+        ends = {"field": "name" if number < 2 else "tags", "expires_at": now + timedelta(days=4 * (number + 1) - 3)}
+        facts = {"reason": "as the vendor says", "value": {"value": "x"}, "made_at": now, "is_stale": number > 2}
+        Override.objects.create(offer=offer, **ends, **facts)
     one, *others = CanonicalModel.objects.order_by("pk")[:3]
     for other in others:
         IdentityCandidate.objects.get_or_create(model=one, may_be=other, reason="equal_name", evidence="The same name.")
@@ -119,13 +137,15 @@ def test_01_the_page_needs_few_queries_and_one_for_each_count(waits: None) -> No
         client.get("/admin/")
     gateways = feeds.feeds()
     counts: list[Callable[[], object]] = [waiting.held_runs, waiting.held_prices, waiting.price_questions]
-    for count in [*counts, waiting.ambiguous_models, lambda: waiting.rejected_rows(gateways)]:
+    counts += [waiting.stale_overrides, waiting.ending_overrides, waiting.ambiguous_models]
+    counts.append(partial(waiting.rejected_rows, gateways))
+    for count in counts:
         with CaptureQueriesContext(connection) as queries:
             count()
         assert len(queries) == 1
 
     assert len(first) <= MOST_QUERIES
-    assert len(again) <= 15
+    assert len(again) <= 16
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL scans tables that are as small as these")
@@ -133,7 +153,8 @@ def test_01_the_counts_use_indexes(waits: None) -> None:
     plans = {
         "held_runs": SyncRun.objects.filter(outcome="held").order_by("started_at").explain(),
         "open_holds": PriceHold.objects.waiting().explain(),
-        "decided_holds": PriceHold.objects.filter(decided_at__isnull=False).order_by("-decided_at").explain(),
+        "stale_overrides": Override.objects.stale().explain(),
+        "ending_overrides": Override.objects.ended(now=timezone.now()).explain(),
     }
     with CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
         feeds.feeds()
@@ -144,15 +165,12 @@ def test_01_the_counts_use_indexes(waits: None) -> None:
 
 
 def test_questions_are_computed_again_when_something_is_decided(waits: None) -> None:
-    hold = PriceHold.objects.waiting().first()
-    assert hold is not None
+    first, second = PriceHold.objects.waiting().order_by("pk")[:2]
     before = len(questions.open_questions())
-    PriceHold.objects.filter(pk=hold.pk).update(resets=10)
+    PriceHold.objects.filter(pk=first.pk).update(resets=10)
     assert len(questions.open_questions()) == before, "nothing was read or decided since"
 
-    other = PriceHold.objects.exclude(pk=hold.pk).filter(state="released").first()
-    assert other is not None
-    PriceHold.objects.filter(pk=other.pk).update(decided_at=timezone.now())
+    holds.decide_price_hold(second, state="discarded", author=None, now=timezone.now())
 
     assert len(questions.open_questions()) == before + 1
 
@@ -202,6 +220,8 @@ def test_17_a_second_click_is_told_that_a_run_waits_and_a_third_that_it_reads(
     assert "Chutes: a run waits to begin already; another run was not requested." in second.content.decode()
     assert "Chutes: a run is reading already; another run was not requested." in third.content.decode()
     assert SyncRun.objects.filter(trigger="request").count() == len(sent) == 1
+    action = CurationAction.objects.get()
+    assert (action.kind, action.actor, action.items.get().subject) == ("sync", "operator", "chutes")
 
 
 def test_17_a_script_gets_the_line_only_when_it_has_changed(bundled: Snapshot, sent: list[str]) -> None:
@@ -250,5 +270,12 @@ def test_the_login_says_how_to_make_the_first_account(client: Client) -> None:
 def test_the_last_run_has_words_for_every_outcome() -> None:
     for outcome in SyncRun.Outcome:
         run = SyncRun(outcome=outcome, new=1)
-        feed = feeds.Feed(gateway=Gateway(slug="chutes"), runs=[run], active=None, last_run=run, state="fresh")
+        feed = feeds.Feed(
+            gateway=Gateway(slug="chutes"),
+            runs=[run],
+            active=None,
+            last_run=run,
+            state="fresh",
+            settings=gateway_settings.settings_of("chutes"),
+        )
         assert syncing._ended(feed).startswith("The run has ended, ")

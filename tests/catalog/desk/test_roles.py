@@ -24,7 +24,7 @@ from tests.policy import blocked
 pytestmark = pytest.mark.django_db
 
 FORBIDDEN = HTTPStatus.FORBIDDEN
-EXAMPLES: dict[str, Any] = {"gateway": "chutes"}
+EXAMPLES: dict[str, Any] = {"gateway": "chutes", "number": 1}
 """A value for each variable part of an address."""
 PAGES = sorted(urls.pages(), key=lambda page: page.address)
 
@@ -88,7 +88,9 @@ def test_18_every_page_refuses_a_role_exactly_what_the_table_does_not_give_it(
 @pytest.mark.parametrize("role", Role)
 def test_18_no_page_shows_a_button_or_a_link_that_answers_403(role: Role, bundled: Snapshot, sent: list[str]) -> None:
     client = logged_in(role)
-    shown = [_Page(_address(page), client.get(_address(page))) for page in PAGES]
+    read = {_address(page): client.get(_address(page)) for page in PAGES}
+    # A page that is refused, or that shows a row which does not exist, links to itself for those who skip to its text.
+    shown = [_Page(address, answer) for address, answer in read.items() if answer.status_code < 400]
     forms = {form for page in shown for form in page.forms} - {("/admin/logout/", ())}
     links = {link for page in shown for link in page.links if link.startswith("/admin/")}
 
@@ -145,7 +147,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "a":
+        if tag == "a" and not given["href"].startswith("#"):
             self.links.append(urljoin(self._address, given.get("href", "")).partition("#")[0])
         if tag == "form" and given.get("method") == "post":
             self._form = (urljoin(self._address, given.get("action", "")), [])

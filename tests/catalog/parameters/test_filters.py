@@ -238,8 +238,8 @@ def shown(rows: Iterable[Row]) -> list[Json]:
 
 def test_every_filter_has_its_predicate() -> None:
     assert ASKED.keys() == HOLDS.keys()
-    # What a search finds is no plain predicate: test_search.py holds it.
-    assert HOLDS.keys() == NarrowingFilterSet.parameters().keys() - {"q"}
+    # What a search finds is no plain predicate, and what a saved filter means: test_search.py and test_views.py.
+    assert HOLDS.keys() == NarrowingFilterSet.parameters().keys() - {"q", "view"}
 
 
 @given(catalogues(), st.fixed_dictionaries(ASKED))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -251,7 +251,7 @@ def test_a_held_price_is_listed_counted_and_shown_by_the_command(fixtures_dir: P
     assert "chutes: 1 prices are held; `manage.py holds` shows them" in out.getvalue()
     hold = PriceHold.objects.get()
     assert listed.getvalue() == f"price:{hold.pk} chutes a/1: {hold.reason}\n"
-    state = queries.gateway_states(["chutes"], now=timezone.now(), interval=timedelta(hours=1))["chutes"]
+    state = queries.gateway_states(["chutes"], now=timezone.now())["chutes"]
     assert (state.held_prices, state.state) == (1, "bundled")
 
 

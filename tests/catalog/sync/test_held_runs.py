@@ -84,7 +84,7 @@ def manage(*arguments: str) -> str:
 
 
 def state() -> str:
-    return queries.gateway_states(["chutes"], now=timezone.now(), interval=HOUR)["chutes"].state
+    return queries.gateway_states(["chutes"], now=timezone.now())["chutes"].state
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
-from catalog import registry
+from catalog import gateway_settings, registry
 from catalog.models import Gateway
 from catalog.sync import schedule
 from tests.catalog.syncing import Shop, sync, sync_rows
@@ -41,12 +41,12 @@ def test_a_gateway_has_one_fixed_slot_in_each_interval(
         monkeypatch.setattr(registry, "GATEWAYS", {f"g{number}": Shop() for number in range(count)})
         slug = f"g{place % count}"
 
-        slot = schedule.next_slot(slug, after=after, interval=interval)
+        slot = gateway_settings.next_slot(slug, after=after, interval=interval)
 
         assert after < slot <= after + interval
         between = min(after + part * (slot - after), slot - MICROSECOND)
-        assert schedule.next_slot(slug, after=between, interval=interval) == slot
-        assert schedule.next_slot(slug, after=slot, interval=interval) == slot + interval
+        assert gateway_settings.next_slot(slug, after=between, interval=interval) == slot
+        assert gateway_settings.next_slot(slug, after=slot, interval=interval) == slot + interval
 
 
 @given(after=moments(), interval=intervals(), count=st.integers(2, 7))
@@ -54,7 +54,7 @@ def test_the_gateways_are_spread_evenly_over_the_interval(after: datetime, inter
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(registry, "GATEWAYS", {f"g{number}": Shop() for number in range(count)})
 
-        slots = sorted(schedule.next_slot(slug, after=after, interval=interval) for slug in registry.GATEWAYS)
+        slots = sorted(gateway_settings.next_slot(slug, after=after, interval=interval) for slug in registry.GATEWAYS)
 
         gaps = [later - earlier for earlier, later in pairwise(slots)]
         assert all(abs(gap - interval / count) <= MICROSECOND for gap in gaps)
@@ -100,7 +100,7 @@ def test_a_gateway_that_was_read_waits_for_its_next_slot(rows: bytes | None, fix
         schedule.claim_due(now=NOW)
         sync_rows(fixtures_dir, chutes_rows(1) if rows is None else rows)
 
-    slot = schedule.next_slot("chutes", after=NOW, interval=timedelta(hours=1))
+    slot = gateway_settings.next_slot("chutes", after=NOW, interval=timedelta(hours=1))
     assert "chutes" not in schedule.claim_due(now=slot - MICROSECOND)
     assert "chutes" in schedule.claim_due(now=slot)
 
@@ -113,7 +113,7 @@ def test_the_interval_is_the_one_of_the_settings(settings: Settings) -> None:
         sync()
 
     gateway = Gateway.objects.get()
-    assert gateway.next_run_at == schedule.next_slot("chutes", after=NOW, interval=timedelta(days=7))
+    assert gateway.next_run_at == gateway_settings.next_slot("chutes", after=NOW, interval=timedelta(days=7))
 
 
 @pytest.mark.django_db(transaction=True)

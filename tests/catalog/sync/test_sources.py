@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
+from catalog import gateway_settings
 from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Refused, Unreachable
 from catalog.models import Gateway, Offer, SyncRun
 from catalog.sync import decisions, run, schedule
@@ -163,7 +164,7 @@ def test_after_the_bundled_catalogue_the_api_is_due_at_once(auto: Network) -> No
     assert "shop" in schedule.claim_due(now=NOW)
     sync_at(NOW)
     assert {row["source"] for row in served().values() if row["withdrawn_at"] is None} == {"api"}
-    assert shop_row().next_run_at == schedule.next_slot("shop", after=NOW, interval=HOUR)
+    assert shop_row().next_run_at == gateway_settings.next_slot("shop", after=NOW, interval=HOUR)
 
 
 def test_if_only_the_api_may_be_read_no_bundled_catalogue_replaces_it(auto: Network, settings: Settings) -> None:
@@ -178,7 +179,7 @@ def test_where_bundled_is_the_source_it_is_no_bridge(network: Network, fixtures_
     with time_machine.travel(NOW, tick=False):
         run.publish_bundled_if_nothing_is("chutes", trigger=SyncRun.Trigger.COMMAND)
 
-    assert Gateway.objects.get().next_run_at == schedule.next_slot("chutes", after=NOW, interval=HOUR)
+    assert Gateway.objects.get().next_run_at == gateway_settings.next_slot("chutes", after=NOW, interval=HOUR)
 
 
 def test_a_gateway_that_asked_for_a_pause_gets_it_while_the_bundled_catalogue_serves(auto: Network) -> None:
@@ -244,7 +245,7 @@ def test_one_good_answer_ends_the_back_off(good: list[dict[str, object]], auto: 
 
     gateway = shop_row()
     assert (gateway.failures, gateway.last_success_at) == (0, NOW + 5 * HOUR)
-    assert gateway.next_run_at == schedule.next_slot("shop", after=NOW + 5 * HOUR, interval=HOUR)
+    assert gateway.next_run_at == gateway_settings.next_slot("shop", after=NOW + 5 * HOUR, interval=HOUR)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from access.models import LONGEST_NAME, SCOPES, ApiKey
+from access.models import LONGEST_NAME, MOST_PER_MINUTE, SCOPES, ApiKey, usual_scopes
+from catalog.curation import keys
+from catalog.curation.keys import Wanted
+from catalog.publication.audit import Actor
 
-_MOST_PER_MINUTE = 999_999_999
 _ROW = "{:>5}  {:<11} {:<8} {:<7} {:>10}  {:<16}  {:<16}  {}"
 _COLUMNS = ("id", "prefix", "state", "scopes", "per minute", "created", "expires", "name")
 
@@ -25,7 +27,7 @@ class Command(BaseCommand):
         create = actions.add_parser("create", help="create a key; its secret is the only line on stdout")
         create.add_argument("name", type=_name, help="who uses it, and for what")
         create.add_argument(
-            "--scope", action="append", default=[], choices=SCOPES, help="what it allows besides reading; repeatable"
+            "--scope", action="append", choices=SCOPES, help="what it allows; repeatable; default: read"
         )
         create.add_argument(
             "--per-minute",
@@ -50,31 +52,32 @@ class Command(BaseCommand):
                 self._revoke(options["keys"])
 
     def _create(self, options: dict[str, Any]) -> None:
-        key, secret = ApiKey.objects.issue(
+        wanted = Wanted(
             name=options["name"],
-            scopes=sorted(set(options["scope"])),
+            scopes=options["scope"] or usual_scopes(),
             requests_per_minute=options["per_minute"],
             expires_at=options["expires"],
         )
+        key, secret = keys.make(wanted, actor=Actor.of(None), now=timezone.now())
         # A script may read stdout; everything else is for the person who calls it.
         self.stderr.write(f"Created {_shown(key)}. Its secret is shown this once; only its hash is stored:")
         self.stdout.write(secret)
 
     def _list(self) -> None:
         now = timezone.now()
-        keys = list(ApiKey.objects.order_by("pk"))
-        if not keys:
+        found = list(ApiKey.objects.order_by("pk"))
+        if not found:
             self.stdout.write("There are no keys.")
             return
         self.stdout.write(_ROW.format(*_COLUMNS))
-        for key in keys:
+        for key in found:
             self.stdout.write(_line(key, now=now))
 
     def _revoke(self, spellings: Iterable[str]) -> None:
         """Revoke all of these keys, or none if one of them is not clear."""
-        keys = {key.pk: key for key in map(_valid_key, spellings)}
-        ApiKey.objects.filter(pk__in=keys).revoke(now=timezone.now())
-        for key in keys.values():
+        meant = {key.pk: key for key in map(_valid_key, spellings)}
+        keys.revoke(list(meant), actor=Actor.of(None), now=timezone.now())
+        for key in meant.values():
             self.stdout.write(f"Revoked {_shown(key)}.")
 
 
@@ -136,8 +139,8 @@ def _name(text: str) -> str:
 
 
 def _per_minute(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) <= _MOST_PER_MINUTE):
-        raise ArgumentTypeError(f"must be a whole number from 0 to {_MOST_PER_MINUTE}")
+    if not (text.isascii() and text.isdecimal() and int(text) <= MOST_PER_MINUTE):
+        raise ArgumentTypeError(f"must be a whole number from 0 to {MOST_PER_MINUTE}")
     return int(text)
 
 

@@ -9,6 +9,8 @@ from django.utils import timezone
 from access import logins
 from access.limits import client_of
 from access.logins import Locked, account_of, short
+from catalog.curation import logins as curation
+from catalog.publication.audit import Actor
 
 _ROW = "{:<8} {:>6}  {:>8}  {:<39}  {}"
 _COLUMNS = ("limit", "failed", "seconds", "address", "account")
@@ -44,10 +46,12 @@ class Command(BaseCommand):
     def _unlock(self, *, account: str | None, address: str | None) -> None:
         if account is None and address is None:
             raise CommandError("give --account, --address or both")
-        count = logins.unlock(
+        count = curation.unlock(
             account=None if account is None else account_of(account.strip()),
             # As requests are counted: without a port, and an IPv6 address as its /64.
             address=None if address is None else client_of({"REMOTE_ADDR": address}, trusted_hops=0),
+            actor=Actor.of(None),
+            now=timezone.now(),
         )
         self.stdout.write(f"Forgot {count} wrong logins." if count != 1 else "Forgot 1 wrong login.")
 

@@ -13,8 +13,8 @@ from django.db import connections
 from django.utils import timezone
 
 from access.keys import Keys, WrongKey
-from access.management.commands.api_key import Command
 from access.models import LONGEST_NAME, ApiKey, digest_of
+from catalog.management.commands.api_key import Command
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +71,7 @@ def test_a_key_reads_without_end_by_the_setting_unless_something_else_is_given()
     run("create", "a client")
 
     key = ApiKey.objects.get()
-    assert (key.scopes, key.requests_per_minute, key.expires_at) == ([], None, None)
+    assert (key.scopes, key.requests_per_minute, key.expires_at) == (["read"], None, None)
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_the_list_has_what_is_known_of_each_key_and_no_secret() -> None:
 
     made = ["2100-11-22", "08:00"]
     assert [words[2:] for words in found.values()] == [
-        ["valid", "-", "default", *made, "-"],
+        ["valid", "read", "default", *made, "-"],
         ["valid", "sync", "5", *made, "-"],
-        ["valid", "-", "no", "limit", *made, "2100-11-23", "08:00"],
-        ["expired", "-", "default", *made, *made],
-        ["revoked", "-", "default", *made, "-"],
+        ["valid", "read", "no", "limit", *made, "2100-11-23", "08:00"],
+        ["expired", "read", "default", *made, *made],
+        ["revoked", "read", "default", *made, "-"],
     ]
     assert list(found) == ["plain", "everything", "no limit", "old", "bad?[2J?"]
     assert [words[:2] for words in found.values()] == [
