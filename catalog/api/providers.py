@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from catalog import registry
 from catalog.api import answers
 from catalog.api.base import CatalogViewSet, read
 from catalog.api.shapes.providers import ProviderDetailSerializer, ProviderListSerializer
@@ -30,7 +29,7 @@ def list_provider(snapshot: Snapshot, query: Query) -> Answer:
 
 def read_provider(snapshot: Snapshot, query: Query) -> Answer:
     selection = query.filters.narrowed(Selection.of(snapshot))
-    key = registry.PROVIDERS.key(query.id)
+    key = snapshot.makers.key(query.id)
     if not selection.having("provider", key).members:
         raise NotFound("There is no provider of this name here; /catalog/providers lists them.")
     return answers.published(snapshot, {"data": asdict(providers.figures(selection, key))})

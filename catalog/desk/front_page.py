@@ -15,7 +15,7 @@ class FrontPage(DeskPage):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         gateways = feeds.feeds()
-        kinds = waiting.everything(gateways, feeds.snapshot())
+        kinds = waiting.everything(gateways)
         total = sum(each.count for each in kinds)
         title = (
             f"{figures.counted(total, 'thing')} {'waits' if total == 1 else 'wait'} for you"

@@ -33,7 +33,10 @@ class Gateways(DeskPage):
     title = "Gateways"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.show("desk/gateways.html", {"gateways": [_line(feed) for feed in feeds.feeds()]})
+        state = request.GET.get("state", "")
+        found = [feed for feed in feeds.feeds() if state in {"", feed.state}]
+        values = {"gateways": [_line(feed) for feed in found], "state": state, "heading": _heading(found, state)}
+        return self.show("desk/gateways.html", values)
 
 
 class GatewayPage(DeskPage):
@@ -91,6 +94,10 @@ class GatewayPage(DeskPage):
             "counts": [f"{number:,}" for number in (run.seen, run.new, run.changed, run.withdrawn, run.rejected)],
             "error": run.error,
         }
+
+
+def _heading(found: Sequence[Feed], state: str) -> str:
+    return figures.counted(len(found), f"{state} gateway".strip()) if state else "Gateways"
 
 
 def _feed(gateway: str) -> Feed:

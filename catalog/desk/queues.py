@@ -25,7 +25,7 @@ class Queues(DeskPage):
     title = "Queues"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        kinds = [each for each in waiting.everything(feeds.feeds(), feeds.snapshot()) if each.way.page in _HOW]
+        kinds = [each for each in waiting.everything(feeds.feeds()) if each.way.page in _HOW]
         total = sum(each.count for each in kinds)
         heading = f"{total:,} in {figures.counted(len(kinds), 'queue')}" if total else "All queues are empty"
         return self.show("desk/queues.html", {"heading": heading, "queues": [self._view(each) for each in kinds]})

@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from urllib.parse import quote
 
 from django.db.models import Count, Min
 from django.utils import timezone
-from rapidfuzz.distance import OSA
 
+from catalog.curation import tags
 from catalog.desk import questions
 from catalog.desk.feeds import Feed
 from catalog.desk.pages import Item
-from catalog.memory.snapshot import Snapshot
 from catalog.models import IdentityCandidate, Override, PriceHold, RejectedRow, SyncRun
 from catalog.web import figures
 from catalog.web.offers import gateway_name
 
 SOON = timedelta(days=7)
 """Overrides that end within this time are shown."""
-SHORTEST_TAG = 4
-"""Shorter tags look like each other by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +40,7 @@ class Waiting:
     """Since when the oldest waits."""
 
 
-def everything(feeds: Sequence[Feed], served: Snapshot | None) -> list[Waiting]:
+def everything(feeds: Sequence[Feed]) -> list[Waiting]:
     """Return all kinds, also those of which nothing waits, in the order in which they matter."""
     return [
         held_runs(),
@@ -54,7 +50,7 @@ def everything(feeds: Sequence[Feed], served: Snapshot | None) -> list[Waiting]:
         ending_overrides(),
         ambiguous_models(),
         rejected_rows(feeds),
-        similar_tags(served),
+        similar_tags(),
         failing_gateways(feeds),
     ]
 
@@ -173,8 +169,8 @@ def rejections(feeds: Iterable[Feed]) -> list[Rejections]:
     return sorted(found, key=lambda each: (-each.count, each.gateway, each.reason))
 
 
-def similar_tags(served: Snapshot | None) -> Waiting:
-    pairs = lookalikes(frozenset(served.index.facets["tags"])) if served else []
+def similar_tags() -> Waiting:
+    pairs = tags.lookalike_pairs()
     shown = ", ".join(f"“{rare}” and “{other}”" for rare, other in pairs[:3])
     return Waiting(
         name="pair of tags that look alike",
@@ -182,20 +178,7 @@ def similar_tags(served: Snapshot | None) -> Waiting:
         count=len(pairs),
         words=shown or "one may be a typing error of the other",
         way=Item("", "tags"),
-        query="alike=1",
     )
-
-
-@lru_cache(maxsize=4)
-def lookalikes(tags: frozenset[str]) -> list[tuple[str, str]]:
-    """Return the pairs of tags with one letter of difference, digits apart: `v2` and `v3` are two things."""
-    words = sorted(tag for tag in tags if len(tag) >= SHORTEST_TAG and not any(map(str.isdigit, tag)))
-    return [
-        (one, other)
-        for number, one in enumerate(words)
-        for other in words[number + 1 :]
-        if OSA.distance(one, other, score_cutoff=1) <= 1
-    ]
 
 
 def failing_gateways(feeds: Iterable[Feed]) -> Waiting:

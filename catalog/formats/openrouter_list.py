@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 import orjson
 
-from catalog import registry
 from catalog.formats import openrouter_rows
 from catalog.formats.entries import Entries, entries_of
 from catalog.formats.openrouter_rows import OPENROUTER, Model, endpoint_of, is_batch, seller_of
@@ -67,7 +66,7 @@ class Sellers:
 
 @derived.Once
 def sellers_of(snapshot: Snapshot, last: Sellers | None) -> Sellers:
-    made = entries_of(snapshot, last.made if last else None, lambda row: seller_of(orjson.loads(row.document)))
+    made = entries_of(snapshot, last.made if last else None, lambda row: seller_of(row, orjson.loads(row.document)))
     return Sellers(
         rows=[_seller_row(snapshot, *seller) for seller in sorted({each for _, each in made.values()})], made=made
     )
@@ -222,7 +221,7 @@ def _offers_of(snapshot: Snapshot, found: Model) -> list[Row]:
 
 
 def _seller_row(snapshot: Snapshot, slug: str, name: str) -> Json:
-    facts = snapshot.providers.get(registry.PROVIDERS.key(slug)) or ProviderRow()
+    facts = snapshot.providers.get(snapshot.makers.key(slug)) or ProviderRow()
     return {
         "name": name,
         "slug": slug,

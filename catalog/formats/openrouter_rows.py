@@ -148,7 +148,7 @@ def endpoint_of(offer: Compared) -> Json | None:
 def facts_of(offer: Compared) -> dict[str, Json]:
     """Return the known facts about one gateway's offer. An unknown one is missing; `pricing` may be empty."""
     document = offer.document
-    slug, name = seller_of(document)
+    slug, name = seller_of(offer.row, document)
     facts = {
         "name": f"{name} | {document['id']}",
         "model_id": document["id"],
@@ -174,14 +174,13 @@ def pricing_of(document: Json) -> dict[str, str]:
     return {key: shown[key] for key in PRICING if shown.get(key) is not None}
 
 
-def seller_of(document: Json) -> tuple[str, str]:
+def seller_of(row: Row, document: Json) -> tuple[str, str]:
     """Return slug and name of the service that runs an offer: the gateway's host, else the gateway itself."""
     host = document["host"]
     if host is None:
         gateway = document["source_gateway"]
         return gateway, registry.GATEWAYS[gateway].name if gateway in registry.GATEWAYS else gateway
-    known = registry.PROVIDERS.of(host)
-    return host, known.name if known else host
+    return host, row.host_maker.name if row.host_maker else host
 
 
 def created_of(document: Json) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from catalog import registry
 from catalog.memory.selection import Selection
 
 COUNTED = (
@@ -42,10 +41,10 @@ class Counted:
 
 def counted(selection: Selection, name: str) -> Counted:
     counts = sorted(selection.counts(name).items(), key=lambda pair: -pair[1])  # stable: ties stay ordered by value
-    shown = [(_spelled(name, value), count) for value, count in counts[:MOST_VALUES]]
+    shown = [(_spelled(selection, name, value), count) for value, count in counts[:MOST_VALUES]]
     return Counted(values=shown, size=len(counts))
 
 
-def _spelled(name: str, value: str) -> str:
-    known = registry.PROVIDERS.of(value) if name == "provider" else None
+def _spelled(selection: Selection, name: str, value: str) -> str:
+    known = selection.snapshot.makers.of(value) if name == "provider" else None
     return known.slug if known else value

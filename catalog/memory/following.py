@@ -62,6 +62,7 @@ class Follower:
         self._published = snapshot.revision if snapshot else None
         self._listeners: list[Callable[[int], None]] = []
         self._is_stopped = threading.Event()
+        self._is_started = False
         self._sellers_due_at = 0.0
 
     def current(self) -> Snapshot:
@@ -144,8 +145,20 @@ class Follower:
     def start(self, *, wait_seconds: float = LOAD_SECONDS) -> None:
         """Follow in a thread. Return when the newest revision is served, or cannot be read for START_SECONDS."""
         has_tried = threading.Event()
+        self._is_started = True
         threading.Thread(target=self._run, args=(has_tried,), name="snapshot", daemon=True).start()
         has_tried.wait(wait_seconds)
+
+    def wait_for(self, revision: int, *, seconds: float) -> bool:
+        """Wait until this revision or a newer one is served, and return whether it is.
+
+        Returns at once in a process that does not follow.
+        """
+        give_up_at = time.monotonic() + seconds
+        while (served := self.snapshot) is None or served.revision < revision:
+            if not self._is_started or time.monotonic() > give_up_at or self._is_stopped.wait(0.02):
+                return False
+        return True
 
     def follow(self) -> None:
         """Refresh after every SNAPSHOT_POLL_SECONDS, until `stop` is called."""

@@ -17,8 +17,9 @@ from catalog.documents.encoding import stored_json
 from catalog.documents.tariffs import tariff_of
 from catalog.memory import search_words
 from catalog.memory.orders import SortValue
-from catalog.normalize import dates
+from catalog.normalize import dates, model_ids
 from catalog.pricing.tariffs import Tariff
+from catalog.providers import KnownProvider, KnownProviders
 
 Document = Mapping[str, Any]
 Facet = tuple[str, str]
@@ -44,7 +45,7 @@ def _folded(*values: str | None) -> list[str]:
 FACETS: Mapping[str, Callable[[Document], Iterable[str]]] = {
     "gateway": lambda document: [document["source_gateway"]],
     "provider": lambda document: (
-        [registry.PROVIDERS.key(document["provider_slug"])] if document["provider_slug"] else []
+        [model_ids.provider_key(document["provider_slug"])] if document["provider_slug"] else []
     ),
     "host": lambda document: _folded(document["host"]),
     "model_type": lambda document: [document["model_type"]],
@@ -110,6 +111,10 @@ class Row:
     id: str
     gateway: str
     provider_slug: str | None
+    maker: KnownProvider | None
+    """Its provider, if that is known, by the names of the snapshot that has this row."""
+    host_maker: KnownProvider | None
+    """The known provider that runs it, if the gateway routes to hosts."""
     names: tuple[str, ...]
     """The names that people and other services use for it, besides its id."""
     permanent: str | None
@@ -123,13 +128,17 @@ class Row:
     """The numbers of words of its id and of its name (`search_words.lengths`)."""
 
     @classmethod
-    def of(cls, document: bytes, identity: Identity | None = None) -> Self:
+    def of(
+        cls, document: bytes, identity: Identity | None = None, *, makers: KnownProviders = registry.PROVIDERS
+    ) -> Self:
         """Make the row of a stored document."""
-        row, _ = cls.parsed(document, identity)
+        row, _ = cls.parsed(document, identity, makers=makers)
         return row
 
     @classmethod
-    def parsed(cls, stored: bytes, identity: Identity | None = None) -> tuple[Self, Document]:
+    def parsed(
+        cls, stored: bytes, identity: Identity | None = None, *, makers: KnownProviders = registry.PROVIDERS
+    ) -> tuple[Self, Document]:
         """Return the row of a stored document, and the document as it was parsed.
 
         Model and variant are written into the document here, not when it is rendered: a rule can move offers that no
@@ -139,17 +148,24 @@ class Row:
         if identity:
             document["canonical_model"], document["variant"] = identity.model, identity.variant or None
             stored = stored_json(document)
-        return cls._of(document, stored, identity), document
+        return cls._of(document, stored, identity, makers), document
 
     @classmethod
-    def _of(cls, document: Document, stored: bytes, identity: Identity | None) -> Self:
-        facets = dict.fromkeys(_facet(name, value) for name, values in FACETS.items() for value in values(document))
+    def _of(cls, document: Document, stored: bytes, identity: Identity | None, makers: KnownProviders) -> Self:
+        spelling = document["provider_slug"]
+        facets = dict.fromkeys(
+            _facet(name, makers.key(value) if name == "provider" else value)
+            for name, values in FACETS.items()
+            for value in values(document)
+        )
         return cls(
             document=stored,
             identity=identity,
             id=document["id"],
             gateway=sys.intern(document["source_gateway"]),
-            provider_slug=document["provider_slug"] and sys.intern(document["provider_slug"]),
+            provider_slug=spelling and sys.intern(spelling),
+            maker=makers.of(spelling) if spelling else None,
+            host_maker=makers.of(document["host"]) if document["host"] is not None else None,
             names=tuple(_names(document)),
             permanent=_permanent(document),
             facets=tuple(facets),

@@ -32,7 +32,6 @@ from pyroaring import BitMap
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from catalog import registry
 from catalog.memory import search_words
 from catalog.memory.postings import Postings
 from catalog.memory.rows import Row
@@ -309,9 +308,9 @@ def _terms_of(row: Row) -> tuple[set[str], ...]:
 
 def _terms(row: Row, document: Document) -> tuple[set[str], ...]:
     """Return the terms of an offer, by number of their postings."""
-    words = search_words.by_field(document)
+    words = search_words.by_field(document, row.maker)
     model = {row.identity.model} if row.identity else set()
-    return *words, model, {STRANGER} if _is_stranger(row.provider_slug) else set()
+    return *words, model, {STRANGER} if _is_stranger(row) else set()
 
 
 def _ranks(rows: Rows, models: Postings) -> Callable[[int], Rank]:
@@ -328,10 +327,9 @@ def _ranks(rows: Rows, models: Postings) -> Callable[[int], Rank]:
     return rank
 
 
-def _is_stranger(maker: str | None) -> bool:
+def _is_stranger(row: Row) -> bool:
     """Whether the provider has no known site. An offer without a provider counts as its gateway's own."""
-    known = registry.PROVIDERS.of(maker) if maker else None
-    return maker is not None and (known is None or known.site_url is None)
+    return row.provider_slug is not None and (row.maker is None or row.maker.site_url is None)
 
 
 def _spellings(postings: Sequence[Postings]) -> Mapping[int, list[str]]:

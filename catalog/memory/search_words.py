@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from catalog import registry
 from catalog.normalize import model_ids
+from catalog.providers import KnownProvider
 
 Document = Mapping[str, Any]
 
@@ -53,12 +53,15 @@ def parts(word: str) -> Sequence[str]:
     return [part for part in _BORDER.split(word) if part]
 
 
-def by_field(document: Document) -> tuple[set[str], ...]:
-    """Return the words of a document and their heads, for each of FIELDS. Each word is only in its weightiest field."""
+def by_field(document: Document, maker: KnownProvider | None) -> tuple[set[str], ...]:
+    """Return the words of a document and their heads, for each of FIELDS. Each word is only in its weightiest field.
+
+    `maker` is its provider, if that is known.
+    """
     path, _, short = document["id"].rpartition("/")
-    maker, _, name = document["name"].rpartition(": ")
+    before, _, name = document["name"].rpartition(": ")
     own = set(_of_name(short))
-    provider = _of_provider(path, maker, document["provider_slug"])
+    provider = _of_provider(path, before, document["provider_slug"], maker)
     found = (
         own | (set(_of_name(name)) - provider),  # some names begin with their provider
         set(provider - own),
@@ -89,9 +92,8 @@ def _length(name: str) -> int:
 
 
 @lru_cache(maxsize=4_096)
-def _of_provider(path: str, maker: str, slug: str | None) -> frozenset[str]:
+def _of_provider(path: str, maker: str, slug: str | None, known: KnownProvider | None) -> frozenset[str]:
     """Return the words of the provider's part of an id and of a name, and of all known names of the provider."""
-    known = registry.PROVIDERS.of(slug) if slug else None
     spellings = [slug or "", *([known.slug, known.name] if known else [])]
     as_one = ["".join(_words(_folded(spelling))) for spelling in spellings]  # people search `x-ai` as `xai`
     return frozenset(_of([path, maker, *spellings, *as_one]))

@@ -8,7 +8,6 @@ from functools import reduce
 
 from pyroaring import BitMap
 
-from catalog import registry
 from catalog.memory.orders import SortValue
 from catalog.memory.rows import SORT_VALUES, Row
 from catalog.memory.search import Found
@@ -44,7 +43,7 @@ class Selection:
         return self if slug == "all" else self.having("gateway", slug)
 
     def of_provider(self, spelling: str) -> Selection:
-        return self.having("provider", registry.PROVIDERS.key(spelling))
+        return self.having("provider", spelling)
 
     def of_canonical_models(self, slugs: Iterable[str]) -> Selection:
         """Keep offers of any of these models, in any case; the slug of a merged model redirects to its new model."""
@@ -52,11 +51,11 @@ class Selection:
         return self.having_any("canonical_model", current)
 
     def having(self, name: str, value: str) -> Selection:
-        """Keep the offers with this value of a facet (`rows.FACETS`)."""
-        return self._of(self.members & self.snapshot.index.having(name, value))
+        """Keep the offers with this value of a facet (`rows.FACETS`), by the names of the snapshot."""
+        return self._of(self.members & self.snapshot.having(name, value))
 
     def having_any(self, name: str, values: Iterable[str]) -> Selection:
-        found = [self.snapshot.index.having(name, value) for value in values]
+        found = [self.snapshot.having(name, value) for value in values]
         return self._of(self.members & (found[0] if len(found) == 1 else BitMap.union(BitMap(), *found)))
 
     def matching(self, text: str) -> Selection:

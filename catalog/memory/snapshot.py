@@ -7,11 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
+from pyroaring import BitMap
+
+from catalog import registry
 from catalog.memory.index import Index
 from catalog.memory.moves import Move
 from catalog.memory.rows import Row
 from catalog.memory.saved import Saved
 from catalog.memory.sellers import Seller
+from catalog.providers import KnownProviders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,10 @@ class Snapshot:
     """By key: the providers about which gateways report something."""
     redirects: dict[str, str] = field(default_factory=dict)
     """The current slug of a model, by a slug from before a merge or by an alias. The keys are in lower case."""
+    makers: KnownProviders = field(default_factory=lambda: registry.PROVIDERS)
+    """The known providers, with what curators state about them. The keys of all facts follow from it."""
+    renamed_tags: Mapping[str, str] = field(default_factory=dict)
+    """The tag that is served in place of another one, by that other one. Both are in lower case."""
     sellers: Mapping[str, Seller] = field(default_factory=dict)
     """The gateways by slug, as fresh as they are. They change without a new revision too."""
     moves: Mapping[tuple[str, str], Move] = field(default_factory=dict)
@@ -53,6 +61,16 @@ class Snapshot:
         after = replace(self, sellers=sellers, identity=object())
         after.derived.update(self.derived)
         return after
+
+    def current(self, facet: str, value: str) -> str:
+        """Return the value of a facet that this one means now: a tag or a provider may have been renamed or merged."""
+        if facet == "tags":
+            return self.renamed_tags.get(value, value)
+        return self.makers.key(value) if facet == "provider" else value
+
+    def having(self, facet: str, value: str) -> BitMap:
+        """Return the positions of the offers with this fact, by any of its names. Callers must not change it."""
+        return self.index.having(facet, self.current(facet, value))
 
     @property
     def rows(self) -> list[Row]:

@@ -7,6 +7,7 @@ from catalog.models.capture import Capture, RunPage
 from catalog.models.curation import CurationAction, CurationItem
 from catalog.models.gateway import Gateway
 from catalog.models.gateway_setting import GatewaySetting
+from catalog.models.naming import Maker, Tag
 from catalog.models.offer import Offer, OfferVersion, Provider
 from catalog.models.operation import RunCount, TaskEnd
 from catalog.models.override import Override
@@ -25,6 +26,7 @@ __all__ = [
     "IdentityCandidate",
     "IdentityLink",
     "IdentityStatement",
+    "Maker",
     "Offer",
     "OfferVersion",
     "Override",
@@ -37,5 +39,6 @@ __all__ = [
     "RunPage",
     "SavedFilter",
     "SyncRun",
+    "Tag",
     "TaskEnd",
 ]

@@ -99,7 +99,12 @@ class FactFilterSet(SelectionFilterSet):
         of="model_type",
         example="LLM",
     )
-    tags = Tags("Only offers that have all of these tags.", narrow="having_all", of="tags", example="hot")
+    tags = Tags(
+        "Only offers that have all of these tags. A renamed tag finds what is served in its place.",
+        narrow="having_all",
+        of="tags",
+        example="hot",
+    )
     tags_any = Tags("Only offers that have any of these tags.", narrow="having_any", of="tags", example="hot,new")
     input_modalities = ModalityNames(
         "Only models that accept any of these as input.", narrow="having_any", of="input_modalities", example="image"

@@ -12,7 +12,7 @@ from django.db import transaction
 from catalog import records
 from catalog.documents import rendering
 from catalog.models import Gateway, Offer, Revision, SyncRun
-from catalog.publication import audit, clock, decision, diff, locks, losses, revision, stored, write
+from catalog.publication import audit, clock, decision, diff, locks, losses, naming, revision, stored, write
 from catalog.publication.batches import batches
 from catalog.publication.decision import Input, Plan
 from catalog.publication.diff import Effects
@@ -129,6 +129,7 @@ def render_all() -> tuple[int, int]:
 def _given(
     run: SyncRun, listing: AcceptedListing, terms: Terms, *, effects: Effects, gateway: Gateway, now: datetime
 ) -> Input:
+    names = naming.current() if effects.stored or effects.drafted else naming.Naming()
     return Input(
         gateway=gateway,
         run=run,
@@ -136,7 +137,8 @@ def _given(
         listing=listing,
         terms=terms,
         effects=effects,
-        states=stored.states_of_ids(gateway, effects.stored),
+        states=stored.states_of_ids(gateway, effects.stored, names=names),
+        naming=names,
     )
 
 

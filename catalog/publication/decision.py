@@ -15,6 +15,7 @@ from catalog.publication.identity import parts
 from catalog.publication.identity.identify import Decided
 from catalog.publication.listing import AcceptedListing, Outcome, Terms
 from catalog.publication.losses import lost_facts
+from catalog.publication.naming import Naming
 from catalog.publication.prices import following
 from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.following import Doubted, HoldChanges
@@ -36,6 +37,8 @@ class Input:
     effects: Effects
     states: Mapping[str, OfferState]
     """The stored offers that are rendered again, by id."""
+    naming: Naming = field(default_factory=Naming)
+    """What tags and providers are called."""
 
     @property
     def is_evidence(self) -> bool:
@@ -153,7 +156,7 @@ def _changes_of_identity(given: Input) -> Iterator[tuple[tuple[str, str], parts.
 def _draft(given: Input, offer_id: str, siblings: Siblings) -> Draft:
     record, rules = given.listing.records[offer_id], given.terms.rules
     state = given.states.get(offer_id) or OfferState(
-        offer=Offer(gateway=given.gateway, model_id=offer_id, first_seen_at=given.now)
+        offer=Offer(gateway=given.gateway, model_id=offer_id, first_seen_at=given.now), naming=given.naming
     )
     believed = _believed(given, state)
     offer = _accepted(state.offer, record, given.listing, fingerprint=given.effects.prints[offer_id])

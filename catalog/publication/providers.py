@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from catalog import registry
 from catalog.models import Provider
 from catalog.normalize import model_ids
+from catalog.publication import naming
 from catalog.publication.batches import BATCH, batches
 from catalog.records import ProviderRecord
 
@@ -50,10 +50,12 @@ def save_facts(reported: Sequence[ProviderRecord]) -> bool:
                 setattr(provider, name, value)
             changed.append(provider)
     Provider.objects.bulk_update(changed, _FACTS, batch_size=BATCH)
-    return bool(changed) and not _served_keys().isdisjoint(registry.PROVIDERS.key(provider.key) for provider in changed)
+    return bool(changed) and _are_served(changed)
 
 
-def _served_keys() -> set[str]:
-    """Return the keys of the providers that have offers, one key for all spellings."""
+def _are_served(changed: Iterable[Provider]) -> bool:
+    """Return whether one of these providers has offers, under any of its spellings."""
+    makers = naming.makers()
     spellings = Provider.objects.filter(offers__isnull=False).distinct().order_by("key").values_list("key", flat=True)
-    return {registry.PROVIDERS.key(spelling) for spelling in spellings}
+    served = {makers.key(spelling) for spelling in spellings}
+    return any(makers.key(provider.key) in served for provider in changed)

@@ -13,6 +13,7 @@ from catalog.documents import rendering
 from catalog.models import Offer, Override, PriceHold
 from catalog.providers import logo_path
 from catalog.publication.fields import FEATURED, FIELDS, HIDDEN, PRICES
+from catalog.publication.naming import Naming
 from catalog.publication.overlay import overlay
 from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices
@@ -37,6 +38,8 @@ class OfferState:
     """The document that is served now; None for a new offer."""
     prices: Mapping[PriceKey, OpenPrice] = field(default_factory=dict)
     """The prices that are in force now."""
+    naming: Naming = field(default_factory=Naming)
+    """What its tags and its provider are called."""
 
     @property
     def curated(self) -> dict[str, Json]:
@@ -108,10 +111,12 @@ class Rendered:
 def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = False) -> Rendered:
     """Return the offer as it will be served. `upstream` is the gateway's record."""
     offer = state.offer
-    record = overlay(with_holds(upstream, state.applied_holds), state.curated)
+    naming = state.naming
+    believed = naming.record(with_holds(upstream, state.applied_holds))
+    record = overlay(believed, naming.overrides(state.curated))
     curated = {PRICES[name].meter for name in state.overrides if name in PRICES}
     spelling = record.provider_slug
-    provider = registry.PROVIDERS.of(spelling) if spelling else None
+    provider = naming.makers.of(spelling) if spelling else None
     facts = rendering.OfferFacts(
         gateway=offer.gateway.slug,
         gateway_name=registry.GATEWAYS[offer.gateway.slug].name,
@@ -124,7 +129,7 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
         stale_since=offer.rejected_since,
         provider_name=provider.name if provider else None,
         provider_site_url=provider.site_url if provider else None,
-        model_logo_url=logo_path(registry.PROVIDERS.key(spelling)) if spelling else None,
+        model_logo_url=logo_path(naming.makers.key(spelling)) if spelling else None,
         holds=_waiting_prices(upstream, state),
     )
     return Rendered(

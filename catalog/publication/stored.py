@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 
 from catalog import records
 from catalog.models import Gateway, Offer, OfferVersion, Override, Price, PriceHold
-from catalog.publication import losses
+from catalog.publication import losses, naming
 from catalog.publication.batches import batches
 from catalog.publication.diff import Stored
+from catalog.publication.naming import Naming
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.intervals import OpenPrice
 from catalog.publication.states import OfferState
@@ -33,19 +34,22 @@ def summaries(gateway: Gateway, *, is_trusted: bool) -> dict[str, Stored]:
     }
 
 
-def states_of_ids(gateway: Gateway, ids: Collection[str]) -> dict[str, OfferState]:
+def states_of_ids(gateway: Gateway, ids: Collection[str], *, names: Naming | None = None) -> dict[str, OfferState]:
     """Return the gateway's offers with these ids, by id."""
     offers = [
         offer
         for batch in batches(sorted(ids))
         for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway", "canonical")
     ]
-    return {state.offer.model_id: state for state in states(offers)}
+    return {state.offer.model_id: state for state in states(offers, names=names)}
 
 
-def states(offers: Iterable[Offer]) -> list[OfferState]:
-    """Return the states of these stored offers, in their order."""
+def states(offers: Iterable[Offer], *, names: Naming | None = None) -> list[OfferState]:
+    """Return the states of these stored offers, in their order. `names` are those in force; default: they are read."""
     stored = list(offers)
+    if not stored:
+        return []
+    names = names or naming.current()
     overrides: dict[int, dict[str, Override]] = defaultdict(dict)
     holds: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
     earlier: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
@@ -69,6 +73,7 @@ def states(offers: Iterable[Offer]) -> list[OfferState]:
             earlier_holds=earlier[offer.pk],
             document=documents.get(offer.pk),
             prices=prices[offer.pk],
+            naming=names,
         )
         for offer in stored
     ]

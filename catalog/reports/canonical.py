@@ -15,6 +15,7 @@ from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.unhurried import unhurried
 from catalog.pricing import variants
+from catalog.providers import KnownProviders
 
 _MOST_CANDIDATES = 20
 
@@ -37,12 +38,20 @@ class Meant:
 class Models:
     """Looks up offers by model, and models by id or name."""
 
-    def __init__(self, index: Index, *, redirects: Mapping[str, str], last: Models | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        *,
+        redirects: Mapping[str, str],
+        makers: KnownProviders = registry.PROVIDERS,
+        last: Models | None = None,
+    ) -> None:
         self._index = index
         self._redirects = redirects
-        self._namer = Namer(registry.PROVIDERS, registry.GATEWAYS)
+        self._makers = makers
+        self._namer = Namer(makers, registry.GATEWAYS)
         self._keys: dict[str, str] = {}
-        known_keys = last._keys if last is not None else {}
+        known_keys = last._keys if last is not None and last._makers == makers else {}
         self._positions: dict[str, list[int]] = defaultdict(list)
         by_id: dict[str, set[str]] = defaultdict(set)
         by_key: dict[str, set[str]] = defaultdict(set)
@@ -122,7 +131,7 @@ class Models:
     def _at_bedrock(self, asked: str) -> Meant | None:
         """Match an id of Amazon Bedrock; return None if it is none, or matches nothing."""
         found: Meant | None = None
-        for reading in bedrock_readings(asked, providers=registry.PROVIDERS):
+        for reading in bedrock_readings(asked, providers=self._makers):
             meant = self._meant_by(reading.spelling)
             is_sure = meant.is_sure and reading.is_sure
             if meant.models and (found is None or (is_sure and not found.is_sure)):
@@ -214,7 +223,7 @@ class Models:
 
 @derived.Once
 def models_of(snapshot: Snapshot, last: Models | None) -> Models:
-    return Models(snapshot.index, redirects=snapshot.redirects, last=last)
+    return Models(snapshot.index, redirects=snapshot.redirects, makers=snapshot.makers, last=last)
 
 
 def _of_several(rule: str, models: Iterable[str], evidence: str, *, is_sure: bool = True) -> Meant:

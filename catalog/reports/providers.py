@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from catalog import registry
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import ProviderRow
 from catalog.providers import logo_path
@@ -40,7 +39,7 @@ def provider_keys(selection: Selection) -> list[str]:
 def figures(selection: Selection, key: str) -> ProviderFigures:
     """Return the figures of the provider with this key, computed from its offers in the selection."""
     mine = selection.having("provider", key)
-    known = registry.PROVIDERS.of(key)
+    known = selection.snapshot.makers.of(key)
     reported = selection.snapshot.providers.get(key) or ProviderRow()
     spelling = slug_of(selection, key)
     return ProviderFigures(
@@ -62,7 +61,7 @@ def figures(selection: Selection, key: str) -> ProviderFigures:
 
 def slug_of(selection: Selection, key: str) -> str:
     """Return the provider's canonical slug; if only its offers are known, their most frequent spelling."""
-    if (known := registry.PROVIDERS.of(key)) is not None:
+    if (known := selection.snapshot.makers.of(key)) is not None:
         return known.slug
     spellings = Counter(row.provider_slug for row in selection.having("provider", key).rows if row.provider_slug)
     return spellings.most_common(1)[0][0]

@@ -220,7 +220,7 @@ def _head(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row], mode
         "slug": slug,
         "name": name,
         "href": offers.model_address(slug),
-        "mark": offers.mark(named.provider_slug, name),
+        "mark": offers.mark(named.maker, name),
         "maker": maker["name"] if maker else "",
         "remove": f"{query.path}?{query.filters.canonical(remove=slug, add=None)}",
         "is_gone": all(row.is_withdrawn for row in rows),

@@ -121,7 +121,7 @@ def _gateway(snapshot: Snapshot, report: GatewayReport) -> View:
     return {
         "slug": report.slug,
         "name": offers.gateway_name(report.slug),
-        "mark": offers.mark(report.slug, offers.gateway_name(report.slug)),
+        "mark": offers.mark(snapshot.makers.of(report.slug), offers.gateway_name(report.slug)),
         "href": f"/gateways/{report.slug}",
         "offers_href": f"/?gateway={report.slug}",
         "state": report.state,

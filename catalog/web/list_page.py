@@ -91,7 +91,11 @@ class ListPage:
 
     def words(self, name: str, value: Any) -> list[str]:
         """Return the words of a filter's value or values."""
-        return [listing.label(name, each) for each in value] if isinstance(value, list) else [self.text(name)]
+        return (
+            [listing.label(self.asked.snapshot, name, each) for each in value]
+            if isinstance(value, list)
+            else [self.text(name)]
+        )
 
 
 def list_answer(
@@ -216,8 +220,15 @@ def _each_given(page: ListPage) -> list[tuple[str, str, str, bool]]:
             for each in value:
                 rest = [other for other in value if other != each] or None
                 of = parameter.of if parameter.of in index.facets else None
-                is_void = of is not None and not index.having(of, each)
-                found.append((name, listing.label(name, each), page.address(**{name: rest}, page=1), is_void))
+                is_void = of is not None and not page.asked.snapshot.having(of, each)
+                found.append(
+                    (
+                        name,
+                        listing.label(page.asked.snapshot, name, each),
+                        page.address(**{name: rest}, page=1),
+                        is_void,
+                    )
+                )
         else:
             shown = f"{value:,}" if isinstance(value, int) and name.startswith("context") else parameter.spelled(value)
             address = page.address(**{name: parameter.default}, page=1)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
-from catalog import registry
 from catalog.memory import derived
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -208,12 +207,13 @@ def _key(asked: Asked, shown: Sequence[tuple[Facet, Selection]]) -> bytes:
 
 
 def _facet(asked: Asked, facet: Facet, beside: Selection) -> View:
-    chosen = list(asked.filters.values[facet.name] or ())
+    given = asked.filters.values[facet.name] or ()
+    chosen = list(dict.fromkeys(asked.snapshot.current(facet.name, value) for value in given))
     counts = {value: _count(asked, beside, facet.name, value) for value in _values(beside, facet, chosen)}
     shown = [
         {
-            "value": spelled(facet.name, value),
-            "label": label(facet.name, value),
+            "value": spelled(asked.snapshot, facet.name, value),
+            "label": label(asked.snapshot, facet.name, value),
             "count": f"{number:,}",
             "is_chosen": value in chosen,
         }
@@ -254,7 +254,7 @@ TITLES = {facet.name: facet.title.lower() for facet in FACETS} | {
 }
 
 
-def label(name: str, value: Any) -> str:
+def label(snapshot: Snapshot, name: str, value: Any) -> str:
     """Return the words for a value of a parameter."""
     if name == "gateway":
         return offers.gateway_name(value)
@@ -265,11 +265,13 @@ def label(name: str, value: Any) -> str:
     if name == "supported_parameters":
         return words.ABILITIES.get(value, value)
     if name == "provider":
-        known = registry.PROVIDERS.of(value)
+        known = snapshot.makers.of(value)
         return known.name if known else str(value)
+    if name == "tags" and (now := snapshot.current(name, value)) != value:
+        return f"{now} (was {value})"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def spelled(name: str, value: str) -> str:
-    known = registry.PROVIDERS.of(value) if name == "provider" else None
+def spelled(snapshot: Snapshot, name: str, value: str) -> str:
+    known = snapshot.makers.of(value) if name == "provider" else None
     return known.slug if known else value

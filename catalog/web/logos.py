@@ -8,11 +8,13 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from catalog import logos, registry
+from catalog import logos
 from catalog.memory.snapshot import Snapshot
+from catalog.normalize import model_ids
 from catalog.parameters.endpoints import Endpoint, NotFound, Query, always
 from catalog.parameters.filterset import SelectionFilterSet
 from catalog.parameters.kinds import Word
+from catalog.providers import KnownProvider
 from catalog.web import pages
 from catalog.web.assets import FOR_EVER, SVG_POLICY
 from front.answers import Answer
@@ -28,8 +30,8 @@ class LogoFilterSet(SelectionFilterSet):
 
 def read_logo(snapshot: Snapshot, query: Query) -> Answer:
     """Return the SVG logo of the provider with this key; if it has none, one made of a letter. Raise NotFound."""
-    key = registry.PROVIDERS.key(query.id)
-    known, reported = registry.PROVIDERS.of(query.id), snapshot.providers.get(key)
+    key = snapshot.makers.key(query.id)
+    known, reported = snapshot.makers.of(query.id), snapshot.providers.get(key)
     if known is None and not snapshot.index.having("provider", key):
         raise NotFound("There is no provider of this name.")
     name = known.name if known else (reported and reported.name) or query.id
@@ -38,10 +40,17 @@ def read_logo(snapshot: Snapshot, query: Query) -> Answer:
     is_exact = icon is not None and query.values["v"] == _digest(icon)
     headers = (
         ("Content-Type", "image/svg+xml"),
-        ("Cache-Control", FOR_EVER if is_exact else A_DAY),
+        ("Cache-Control", _policy(query.values["v"], is_exact=is_exact)),
         ("Content-Security-Policy", SVG_POLICY),
     )
     return Answer(200, headers, body)
+
+
+def _policy(version: str | None, *, is_exact: bool) -> str:
+    """Return how long browsers may keep a logo. One of another version than the address names is soon another one."""
+    if is_exact:
+        return FOR_EVER
+    return A_DAY if version is None else "no-cache"
 
 
 class Logo(pages.CatalogPage):
@@ -51,12 +60,11 @@ class Logo(pages.CatalogPage):
 
 
 @lru_cache(maxsize=4_096)
-def logo_address(provider_slug: str) -> str | None:
+def logo_address(known: KnownProvider | None) -> str | None:
     """Return the address of the logo for pages, which browsers keep for ever; None if there is only a letter."""
-    known = registry.PROVIDERS.of(provider_slug)
     if known is None or known.icon is None or (digest := _digest(known.icon)) is None:
         return None
-    return f"/logos/{quote(registry.PROVIDERS.key(provider_slug), safe='')}.svg?v={digest}"
+    return f"/logos/{quote(model_ids.provider_key(known.slug), safe='')}.svg?v={digest}"
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from catalog import registry
 from catalog.memory import derived
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
@@ -47,7 +46,7 @@ class Makers(pages.CatalogPage):
 
 
 def read_maker(snapshot: Snapshot, query: Query) -> Answer:
-    key = registry.PROVIDERS.key(query.id)
+    key = snapshot.makers.key(query.id)
     if not snapshot.index.having("provider", key) & snapshot.index.having("status", "active"):
         meant = did_you_mean(query.id, [maker["slug"] for maker in makers_of(snapshot)])
         raise NotFound(f"There is no maker of this name{meant}" if meant else "There is no maker of this name.")
@@ -73,7 +72,7 @@ def read_maker(snapshot: Snapshot, query: Query) -> Answer:
     first = mine.rows[0]
     head: View = {
         "name": report.name,
-        "mark": offers.mark(first.provider_slug, report.name),
+        "mark": offers.mark(first.maker, report.name),
         "facts": facts,
         "links": [
             {"words": name, "href": href} for name, href in links if href and href.startswith(("https://", "http://"))
@@ -115,7 +114,7 @@ def makers_of(snapshot: Snapshot, last: Sequence[View] | None) -> Sequence[View]
                 "slug": report.slug,
                 "name": report.name,
                 "href": offers.maker_address(report.slug),
-                "mark": offers.mark(report.slug, report.name),
+                "mark": offers.mark(snapshot.makers.of(report.slug), report.name),
                 "models": standing.count(mine.members),
                 "offers": report.model_count,
                 "gateways": figures.listed([offers.gateway_name(slug) for slug in report.source_gateways]),

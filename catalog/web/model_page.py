@@ -140,7 +140,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         "slug": slug,
         "name": name,
         "maker": maker,
-        "mark": offers.mark(head.provider_slug, name),
+        "mark": offers.mark(head.maker, name),
         "crumbs": [
             {"name": "Models", "href": "/"},
             *([{"name": maker["name"], "href": maker["href"]}] if maker else []),

@@ -16,6 +16,7 @@ from catalog.memory.moves import Move
 from catalog.memory.rows import Row
 from catalog.memory.snapshot import Snapshot
 from catalog.pricing import meters
+from catalog.providers import KnownProvider
 from catalog.web import figures, words
 from catalog.web.logos import logo_address
 from catalog.web.standing import since_of, slug_of
@@ -63,16 +64,15 @@ def name_of(row: Row) -> str:
     document = document_of(row.document)
     name: str = document["name"]
     maker, colon, rest = name.partition(": ")
-    if colon and rest and row.provider_slug and _means(maker, row.provider_slug):
+    if colon and rest and row.provider_slug and _means(maker, row.provider_slug, row.maker):
         # `DeepSeek: R1` is DeepSeek R1, as its slug says, and `Z.ai: GLM 4.6` is GLM 4.6.
         begins = slug_of(row).rpartition("/")[2].casefold().startswith(maker.casefold())
         name = rest if not begins or rest.casefold().startswith(maker.casefold()) else f"{maker} {rest}"
     return name.removesuffix(" (free)")
 
 
-def _means(maker: str, provider_slug: str) -> bool:
+def _means(maker: str, provider_slug: str, known: KnownProvider | None) -> bool:
     """Whether the words before the colon of a name are its maker: `Nous` for Nous Research."""
-    known = registry.PROVIDERS.of(provider_slug)
     names = [provider_slug, *([known.name] if known else [])]
     return any(name.casefold().startswith(maker.casefold()) for name in names)
 
@@ -81,17 +81,17 @@ def maker(snapshot: Snapshot, provider_slug: str | None) -> View | None:
     """Return who made a model: slug, name and address of the page; None if no gateway says it."""
     if not provider_slug:
         return None
-    key = registry.PROVIDERS.key(provider_slug)
-    known, reported = registry.PROVIDERS.of(provider_slug), snapshot.providers.get(key)
+    key = snapshot.makers.key(provider_slug)
+    known, reported = snapshot.makers.of(provider_slug), snapshot.providers.get(key)
     slug = known.slug if known else provider_slug
     name = known.name if known else (reported.name if reported and reported.name else provider_slug)
     return {"slug": slug, "key": key, "name": name, "href": maker_address(slug)}
 
 
-def mark(provider_slug: str | None, name: str) -> View:
+def mark(known: KnownProvider | None, name: str) -> View:
     """Return the logo of a maker; without one, the letter that is drawn instead."""
     letter = next((character.upper() for character in name if character.isalnum()), "?")
-    return {"logo": logo_address(provider_slug) if provider_slug else None, "letter": letter}
+    return {"logo": logo_address(known), "letter": letter}
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def list_row(
         "id": slug,
         "href": model_address(slug),
         "name": name,
-        "mark": mark(head.provider_slug, name),
+        "mark": mark(head.maker, name),
         "kind": words.kind(named["model_type"]),
         "can": ", ".join(words.abilities(inputs, parameters)),
         "context": f"{context:,}" if context else None,

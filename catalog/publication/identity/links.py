@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from catalog import registry
 from catalog.identity import links as rules
 from catalog.models import IdentityLink
+from catalog.publication import naming
 from catalog.publication.batches import BATCH, batches
 
 Owner = tuple[int | None, int | None]
@@ -86,4 +87,4 @@ def _rows_of(offers: Collection[int], models: Collection[int]) -> Iterator[Query
 def _stamp() -> str:
     """Return the stamp of the rules, the gateways' traits and the providers' spellings. Unlike any link, it contains a
     space."""
-    return f"rules {rules.RULES} {registry.traits_digest()} {registry.PROVIDERS.digest}"
+    return f"rules {rules.RULES} {registry.traits_digest()} {naming.makers().digest}"

@@ -17,6 +17,7 @@ from catalog.identity.offers import Alias, Known, Model, OfferKey, Split, Statem
 from catalog.identity.offers import Offer as Facts
 from catalog.identity.resolution import Resolution, resolve
 from catalog.models import CanonicalModel, IdentityStatement, Offer
+from catalog.publication import naming
 from catalog.publication.batches import BATCH, batches
 from catalog.publication.identity import links
 from catalog.records import ModelType, OfferRecord
@@ -177,7 +178,7 @@ def _part(
 ) -> Part:
     return Part(
         is_all=is_all,
-        namer=Namer(registry.PROVIDERS, registry.GATEWAYS),
+        namer=Namer(naming.makers(), registry.GATEWAYS),
         # Models are read before offers: a publication that ends in between may add models, but never removes one.
         models={row.slug: row for rows in models for row in rows},
         identified=_changed({key: offer for rows in offers for key, offer in _identified(rows)}, changes),
@@ -212,7 +213,7 @@ def _identified(rows: QuerySet[Offer]) -> Iterator[tuple[OfferKey, Identified]]:
 
 
 def _names_around(changes: Changes, statements: Iterable[Statement]) -> set[str]:
-    namer = Namer(registry.PROVIDERS, registry.GATEWAYS)
+    namer = Namer(naming.makers(), registry.GATEWAYS)
     facts = [change.facts for change in changes.values() if change.facts]
     pks = {change.pk for change in changes.values() if change.pk is not None}
     own: set[int] = set()

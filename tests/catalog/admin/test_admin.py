@@ -21,6 +21,7 @@ from catalog.models import (
     Gateway,
     GatewaySetting,
     IdentityCandidate,
+    Maker,
     Offer,
     OfferVersion,
     Override,
@@ -28,6 +29,7 @@ from catalog.models import (
     Revision,
     SavedFilter,
     SyncRun,
+    Tag,
     TaskEnd,
 )
 from catalog.models.patience import Busy
@@ -89,6 +91,8 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
     GatewaySetting.objects.create(gateway=gateway, interval_minutes=30)
     SavedFilter.objects.create(name="hot-ones", title="Hot", expression="tags=hot")
     TaskEnd.objects.store("catalog.prune", now=now)
+    Tag.objects.create(name="cheap")
+    Maker.objects.create(key="acme", slug="acme")
     model = apps.get_model("catalog", table)
     row = model._default_manager.order_by("pk").last()
 

@@ -96,7 +96,7 @@ def _run(slug: str, outcome: str, *, minutes: int, **fields: Any) -> SyncRun:
 
 
 def _kinds() -> dict[str, waiting.Waiting]:
-    return {kind.name: kind for kind in waiting.everything(feeds.feeds(), feeds.snapshot())}
+    return {kind.name: kind for kind in waiting.everything(feeds.feeds())}
 
 
 def test_01_every_count_equals_sql(waits: None) -> None:
@@ -118,7 +118,11 @@ def test_01_every_count_leads_to_a_list_of_that_many(waits: None) -> None:
 
     for address, count in shown.items():
         listed = client.get(address.replace("&amp;", "&"))
-        if "/catalog/" not in address:
+        if address == "/admin/tags/":
+            assert listed.content.decode().count('<span class="count">') == int(count)
+        elif address.startswith("/admin/gateways/"):
+            assert listed.content.decode().count('<th scope="row">') == int(count)
+        elif "/catalog/" not in address:
             assert re.search(rf"<h1>{count} ", listed.content.decode()), address
         elif "gateway" not in address:
             assert listed.context["cl"].result_count == int(count), address
@@ -141,7 +145,7 @@ def test_01_the_page_needs_few_queries_and_one_for_each_count(waits: None) -> No
         assert len(queries) == 1
 
     assert len(first) <= MOST_QUERIES
-    assert len(again) <= 16
+    assert len(again) <= 17
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL scans tables that are as small as these")
@@ -198,19 +202,6 @@ def test_a_gateway_has_the_state_that_the_public_page_shows(waits: None) -> None
         "portkey": "failing",
         "chutes": "held",
     }
-
-
-@pytest.mark.parametrize(
-    ("tags", "pairs"),
-    [
-        ({"multimodal", "multimodel", "vision"}, [("multimodal", "multimodel")]),
-        ({"gpt-4", "gpt-5", "v2", "v3", "fp8", "fp6"}, []),
-        ({"tools", "tool"}, [("tool", "tools")]),
-        ({"hot", "hit", "a", "b"}, []),
-    ],
-)
-def test_tags_that_differ_by_one_letter_look_alike(tags: set[str], pairs: list[tuple[str, str]]) -> None:
-    assert waiting.lookalikes(frozenset(tags)) == pairs
 
 
 # --- sync now --------------------------------------------------------------------------------------------------------

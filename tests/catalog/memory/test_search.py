@@ -88,7 +88,8 @@ def questions() -> st.SearchStrategy[str]:
 
 def words_of(row: Row) -> list[set[str]]:
     return [
-        {word for word in words if HEAD_MARK not in word} for words in search_words.by_field(orjson.loads(row.document))
+        {word for word in words if HEAD_MARK not in word}
+        for words in search_words.by_field(orjson.loads(row.document), row.maker)
     ]
 
 
@@ -437,11 +438,11 @@ def test_step_by_step_or_at_once_the_same_index(share: int, steps: list[list[Row
 def test_a_change_reads_only_the_offers_that_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = Index.of([named(f"maker/model-{number}") for number in range(100)])
     read: list[str] = []
-    by_field: Callable[[Any], tuple[set[str], ...]] = search_words.by_field
+    by_field: Callable[..., tuple[set[str], ...]] = search_words.by_field
 
-    def counting(shown: Any) -> tuple[set[str], ...]:
+    def counting(shown: Any, maker: Any) -> tuple[set[str], ...]:
         read.append(shown["id"])
-        return by_field(shown)
+        return by_field(shown, maker)
 
     monkeypatch.setattr(search_words, "by_field", counting)
 

@@ -182,6 +182,7 @@ def set_key(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
 
 def choose_otherwise(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(Shop, "options", {"shelves": ("one", "two")}, raising=False)
+    monkeypatch.setattr(Shop, "explained", Shop.explained | {"shelves": "Which shelves are read."}, raising=False)
 
 
 @pytest.mark.parametrize("change", [raise_version, raise_rules, set_key, choose_otherwise])
