@@ -59,7 +59,7 @@ def _text(value: Json) -> str:
     """Return a value of a document as people read it, shortened; empty for null."""
     if value is None:
         return ""
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         text = ", ".join(value)
     else:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -78,6 +78,8 @@ def value(name: str, found: Json) -> str:
         return "yes" if found else ""
     if name in PRICES:
         return amount(PRICES[name], Decimal(found))
+    if name == "model_type":
+        return words.kind(found)
     if isinstance(found, list):
         return ", ".join(map(str, found))
     return f"{found:,}" if isinstance(found, int) else str(found)

@@ -74,6 +74,7 @@ class OffersPage(DeskPage):
             "clear": reverse("desk:offers"),
             "pager": _pager(filters, found),
             "is_all": filters.values["choose"] == "all",
+            "first_page": _address(filters, page=1),
             "choose_all": _address(filters, choose="all", page=1),
             "choose_some": _address(filters, choose=""),
             "bulk": bulk,
@@ -250,7 +251,7 @@ def _heads(filters: DeskFilterSet) -> dict[str, Values]:
 
 
 def _pager(filters: DeskFilterSet, found: Listed) -> Values:
-    words = f"{found.first:,} to {found.last:,} of {found.total:,}" if found.entries else "There is no such page."
+    words = f"{found.first:,} to {found.last:,} of {found.total:,}" if found.entries else ""
     return {
         "words": words,
         "before": _address(filters, page=found.page - 1) if found.page > 1 else "",
