@@ -13,8 +13,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web import catalogue, desk
+from tests.web import catalogue
 from tests.web.browsers import NARROW, WIDE, Visitor
+from tests.web.conftest import PATIENCE_MILLISECONDS
+from tests.web.desk import Desk, log_in, serving_desk
 from tests.web.test_everywhere import STRICT
 
 Json = Any
@@ -22,23 +24,23 @@ Theme = Literal["light", "dark"]
 
 LIST = "/admin/offers/"
 UNIT = "usd_per_million_tokens"
+END_OVERRIDES = (
+    "from datetime import timedelta; from django.utils import timezone; from catalog.curation import overrides; "
+    "overrides.end_expired(now=timezone.now() + timedelta(minutes=2))"
+)
+"""What the task does each minute, with a clock that is two minutes ahead."""
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("desk")
-
-
-@pytest.fixture(scope="module")
-def address(folder: Path, data: Path) -> Iterator[str]:
-    with desk.open_desk(folder, data) as url:
-        yield url
+def desk(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with serving_desk(folder, tmp_path_factory.mktemp("desk")) as found:
+        yield found
 
 
 @pytest.fixture
-def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
-    expect.set_options(timeout=10_000)
-    found = Visitor(browser, address)
+def visitor(browser: Browser, desk: Desk) -> Iterator[Visitor]:
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    found = Visitor(browser, desk.address)
     yield found
     found.close()
     assert found.unexpected == []
@@ -70,7 +72,7 @@ def document(page: Page, model_id: str) -> str:
 
 
 def test_2_and_4_a_price_is_found_previewed_saved_and_served_byte_for_byte(visitor: Visitor) -> None:
-    page = desk.logged_in(visitor, LIST)
+    page = log_in(visitor, "curator", LIST)
     page.get_by_role("searchbox").fill("deepseek-r1")
     page.get_by_role("button", name="Search").click()
     page.get_by_label("OpenRouter").check()
@@ -99,7 +101,7 @@ def test_2_and_4_a_price_is_found_previewed_saved_and_served_byte_for_byte(visit
 
 def test_3_what_makes_no_sense_is_refused_beside_its_field(visitor: Visitor) -> None:
     visitor.expected += ["400"]
-    page = desk.logged_in(visitor, LIST)
+    page = log_in(visitor, "curator", LIST)
     find(page, catalogue.FALLEN)
     address = page.url
 
@@ -121,8 +123,8 @@ def test_3_what_makes_no_sense_is_refused_beside_its_field(visitor: Visitor) -> 
     expect(page.get_by_text("No curator has changed this offer.")).to_be_visible()
 
 
-def test_6_an_override_with_an_end_ends_by_the_task_and_is_announced(visitor: Visitor, data: Path) -> None:
-    page = desk.logged_in(visitor, LIST)
+def test_6_an_override_with_an_end_ends_by_the_task_and_is_announced(visitor: Visitor, desk: Desk) -> None:
+    page = log_in(visitor, "curator", LIST)
     find(page, "deepseek/deepseek-v3.1-terminus")
     before = document(page, "deepseek/deepseek-v3.1-terminus")
     soon = datetime.now(UTC) + timedelta(seconds=65)
@@ -132,7 +134,7 @@ def test_6_an_override_with_an_end_ends_by_the_task_and_is_announced(visitor: Vi
     page.get_by_role("button", name="Save 1 change").click()
     expect(page.get_by_text("Ends ")).to_be_visible()
 
-    desk.run_in(data, "tests.web.desk", desk.END_OVERRIDES)
+    desk.manage("shell", "-c", END_OVERRIDES)
 
     page.reload()
     audit = page.get_by_role("region", name="Audit")
@@ -155,7 +157,7 @@ def _soon(is_so: Any, page: Page) -> bool:
 
 def test_11_two_curators_at_once_see_each_other_s_values_and_other_fields_merge(visitor: Visitor) -> None:
     visitor.expected += ["409"]
-    anna, ben = desk.logged_in(visitor, LIST), desk.logged_in(visitor, LIST, name="ben")
+    anna, ben = log_in(visitor, "curator", LIST), log_in(visitor, "ben", LIST)
     for page in (anna, ben):
         find(page, "deepseek/deepseek-chat-v3-0324")
     for page, amount in ((anna, "0.31"), (ben, "0.32")):
@@ -184,7 +186,7 @@ def test_11_two_curators_at_once_see_each_other_s_values_and_other_fields_merge(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_20_the_pages_fit_are_readable_and_show_markup_as_text(visitor: Visitor, width: int, theme: Theme) -> None:
-    page = desk.logged_in(visitor, f"{LIST}?q=gatewayz-tests", width=width, theme=theme)
+    page = log_in(visitor, "curator", f"{LIST}?q=gatewayz-tests", width=width, theme=theme)
     check(page, width)
     page.get_by_role("row").filter(has=page.get_by_text(catalogue.HOSTILE, exact=True)).get_by_role(
         "link"
@@ -200,7 +202,7 @@ def test_20_the_pages_fit_are_readable_and_show_markup_as_text(visitor: Visitor,
 
 
 def test_20_without_scripts_the_list_and_the_editor_do_the_same(visitor: Visitor) -> None:
-    page = desk.logged_in(visitor, f"{LIST}?q=gatewayz-tests", javascript=False)
+    page = log_in(visitor, "curator", f"{LIST}?q=gatewayz-tests", javascript=False)
     page.get_by_label("curated", exact=True).check()
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("No offer matches.")).to_be_visible()

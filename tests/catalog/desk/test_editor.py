@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -199,14 +200,29 @@ def test_5_a_stale_override_shows_what_moved_and_is_kept_or_given_up(anna: Clien
     sent(anna, {**form(anna), "prompt": "1.50", "prompt_unit": "usd_per_million_tokens", "reason": "seen"})
     publish(offer_record(MODEL, prices=per_token(prompt="0.0000012", completion="0.000002"), tags=("popular", "test")))
 
-    page = anna.get(address()).content.decode()
-    assert "it was 1.00 when this was set" in page
+    assert "it was 1.00 when this was set" in anna.get(address()).content.decode()
     assert served()[MODEL]["pricing"]["prompt"] == "0.0000015", "a sync leaves it served"
 
+    waiting = anna.get("/admin/overrides/stale/").content.decode()
+    assert f'href="{address()}#prompt"' in waiting
+    assert all(each in waiting for each in ("1 stale override", ">1.00<", ">1.20<", "1.50 US$ per 1M tokens"))
+
     sent(anna, form(anna), do_prompt=does, reason="looked at it")
+    assert "No gateway has changed" in anna.get("/admin/overrides/stale/").content.decode()
 
     assert [each.is_stale for each in Override.objects.all()] == ([False] if is_kept else [])
     assert served()[MODEL]["pricing"]["prompt"] == ("0.0000015" if is_kept else "0.0000012")
+
+
+def test_while_the_clock_is_wrong_a_curator_is_answered_in_words(anna: Client) -> None:
+    entered = {**form(anna), "name": "New", "reason": "seen"}
+    Revision.objects.update(published_at=timezone.now() + timedelta(days=1))
+
+    refused = sent(anna, entered)
+
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "Nothing was changed: the clock moved" in refused.content.decode()
+    assert not Override.objects.exists()
 
 
 # --- two at once -----------------------------------------------------------------------------------------------------

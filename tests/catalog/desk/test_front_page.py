@@ -79,7 +79,8 @@ def waits(bundled: Snapshot) -> None:
         PriceHold.objects.create(offer=offer, meter="request", made_at=now, state=state, **hold)
     for number, offer in enumerate(Offer.objects.order_by("pk")[:6]):
         ends = {"field": "name" if number < 2 else "tags", "expires_at": now + timedelta(days=4 * (number + 1) - 3)}
-        facts = {"reason": "as the vendor says", "value": {"value": "x"}, "made_at": now, "is_stale": number > 2}
+        value = "x" if number < 2 else {"add": ["x"], "remove": []}
+        facts = {"reason": "as the vendor says", "value": value, "made_at": now, "is_stale": number > 2}
         Override.objects.create(offer=offer, **ends, **facts)
     one, *others = CanonicalModel.objects.order_by("pk")[:3]
     for other in others:
@@ -120,6 +121,8 @@ def test_01_every_count_leads_to_a_list_of_that_many(waits: None) -> None:
         listed = client.get(address.replace("&amp;", "&"))
         if address == "/admin/rejected/":
             assert f"<h1>{count} rejected rows</h1>" in listed.content.decode()
+        elif address.startswith("/admin/overrides/"):
+            assert listed.content.decode().count('role="rowheader"') == int(count), address
         elif "questions" in address:
             assert len(re.findall(r'href="/admin/catalog/offer/\d+/change/"', listed.content.decode())) == int(count)
         elif "gateway" not in address:
