@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_the_list_waits_for_the_curator_s_own_revision_and_says_if_it_is_behind(
         monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys(), snapshot=served))
 
     monkeypatch.setattr(offers_found, "PATIENCE_SECONDS", 60)
-    monkeypatch.setattr(offers_found.time, "sleep", arrive)
+    monkeypatch.setattr(time, "sleep", arrive)
     page = client.get(LIST).content.decode()
 
     assert "This list is behind." in behind
