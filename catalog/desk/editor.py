@@ -82,8 +82,8 @@ class OfferPage(DeskPage):
                 replace(order, is_confirmed=is_confirmed),
                 now=timezone.now(),
             )
-        except Conflict as error:  # since the preview
-            return self._conflict(self._read(shown.state.offer.pk), entered, error.decision)
+        except Conflict as error:  # since this request began
+            return self._again(entered, error.decision)
         except NeedsConfirmation:
             decision = overrides.preview(order, now=timezone.now())
             return self._preview(shown, entered, decision, is_refused=True)
@@ -92,6 +92,13 @@ class OfferPage(DeskPage):
         count = figures.counted(len(done.decision.changes), "change")
         words = f"{figures.first_upper(count)} saved in revision {done.revision:,}. {merged}".strip()
         return self.go("offer", shown.state.offer.pk, said=words)
+
+    def _again(self, entered: Entered, decision: Decision) -> HttpResponse:
+        """Show what another request changed while this one decided."""
+        shown = self._read(entered.seen.offer)
+        if decision.conflicts:
+            return self._conflict(shown, entered, decision)
+        return self._form(shown, entered, {each.wish.field: each.reason for each in decision.refused})
 
     def _check(self, entered: Entered, found: Wishes) -> None:
         """Add what is wrong with the form as a whole."""
@@ -177,15 +184,14 @@ class OfferPage(DeskPage):
         conflicts = decision.conflicts
         fields = [each.wish.field for each in conflicts]
         authors = sorted({each.author for each in conflicts if each.author})
+        rest = len(decision.changes)
         values = {
             **self._head(shown),
             "conflicts": [self._three(shown, each) for each in conflicts],
             "who": figures.listed(authors),
             "fields": editor_past.names(fields),
             "drops": fields,
-            "rest": figures.counted(len(decision.changes) + len(decision.doubtful), "other change")
-            if decision.changes
-            else "",
+            "rest": figures.counted(rest, "other change") if rest else "",
             "token": entered.seen.accepting(Seen.of(shown.state, shown.upstream)).token,
             "reason": entered.reason,
             "hidden": [*entered.hidden, *(("mean", name) for name in sorted(entered.meant))],
