@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.desk import offers_found, offers_saved
-from catalog.desk.offers_filters import DESK_ONLY, DeskFilterSet
+from catalog.desk.offers_filters import DeskFilterSet
 from catalog.desk.pages import DeskPage, Item, Values
 from catalog.desk.roles import Action
 from catalog.memory.rows import Row
@@ -97,9 +97,12 @@ class OffersPage(DeskPage):
     def _way_to_filter(self, filters: DeskFilterSet) -> str:
         """Return where this list becomes a saved filter for everybody; empty if it asks what only the desk knows."""
         given = {name for name, value in filters.values.items() if value != filters.default(name)}
-        if not self.may(Action.SAVED_FILTERS) or not given - {"sort", "page"} or given & DESK_ONLY - {"page"}:
+        is_ours = filters.asks_curators or filters.values["curated"]
+        if not self.may(Action.SAVED_FILTERS) or not given - NO_CHIP - {"status"} | given & {"q"} or is_ours:
             return ""
-        return self.way(Item("", "views"), query=urlencode({"query": filters.canonical(page=1, choose="")}))
+        # Other lists show only offers that are listed now unless they are asked for all.
+        parts = [filters.canonical(page=1, choose=""), *(["status=all"] if "status" not in given else [])]
+        return self.way(Item("", "views"), query=urlencode({"query": "&".join(parts)}))
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -171,7 +174,11 @@ def _text(filters: DeskFilterSet, name: str) -> str:
 
 
 def _choices(filters: DeskFilterSet, name: str, words: Mapping[str, str]) -> list[Values]:
-    return [{"value": value, "text": text, "chosen": filters.values[name] == value} for value, text in words.items()]
+    default = filters.default(name)
+    return [
+        {"value": "" if value == default else value, "text": text, "chosen": filters.values[name] == value}
+        for value, text in words.items()
+    ]
 
 
 def _curators(filters: DeskFilterSet) -> list[Values]:

@@ -11,8 +11,6 @@ from catalog.publication.fields import FIELDS
 from catalog.web.parameters import ListFilterSet
 
 STATUSES = ("all", "active", "withdrawn", "hidden")
-DESK_ONLY = frozenset({"curated", "stale", "ending", "field", "choose", "show", "page"})
-"""The parameters that a list of the site or of the API does not know."""
 
 
 class DeskFilterSet(ListFilterSet):

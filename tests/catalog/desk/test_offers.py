@@ -6,6 +6,7 @@ import re
 import time
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -193,3 +194,29 @@ def test_the_list_costs_at_most_25_queries_however_many_offers_are_curated(
         with django_assert_max_num_queries(25):
             client.get(f"{LIST}?{query}")
     assert Override.objects.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("tags=hot", "tags=hot&status=all"),
+        ("q=hot&status=active", "q=hot&status=active"),
+        ("sort=-name", ""),
+        ("tags=hot&curated=false", ""),
+        ("tags=hot&status=hidden", ""),
+    ],
+)
+def test_a_list_becomes_a_saved_filter_unless_it_asks_what_only_the_desk_knows(
+    curated: None, monkeypatch: pytest.MonkeyPatch, query: str, kept: str
+) -> None:
+    usual = OffersPage.way
+
+    def way(page: OffersPage, item: Any, *, query: str = "") -> str:
+        return f"/views/?{query}" if item.page == "views" else usual(page, item, query=query)
+
+    monkeypatch.setattr(OffersPage, "way", way)
+
+    page = logged_in(Role.CURATOR).get(f"{LIST}?{query}").content.decode()
+
+    assert (f'href="/views/?{urlencode({"query": kept})}"' in page) == bool(kept)
+    assert ("Save this list as a filter" in page) == bool(kept)
