@@ -29,6 +29,8 @@ CONTROLS = NO_CHIP - {"sort", "show"} | {
     *(facet.name for facet in listing.FACETS),
 }
 """The parameters that have a control in the form. The others that were given stay as hidden fields."""
+NOT_SAVED = frozenset({"sort", "page", "choose", "show", "status"})
+"""What a saved filter does not have: requests choose it themselves."""
 STATUS_WORDS = {"all": "any", "active": "served", "withdrawn": "withdrawn or hidden", "hidden": "hidden by a curator"}
 MOST_TAGS = 4
 
@@ -97,12 +99,13 @@ class OffersPage(DeskPage):
     def _way_to_filter(self, filters: DeskFilterSet) -> str:
         """Return where this list becomes a saved filter for everybody; empty if it asks what only the desk knows."""
         given = {name for name, value in filters.values.items() if value != filters.default(name)}
-        is_ours = filters.asks_curators or filters.values["curated"]
-        if not self.may(Action.SAVED_FILTERS) or not given - NO_CHIP - {"status"} | given & {"q"} or is_ours:
+        is_ours = filters.asks_curators or filters.values["curated"] or given & {"moved", "view"}
+        if is_ours or not given - NOT_SAVED or not self.may(Action.SAVED_FILTERS):
             return ""
-        # Other lists show only offers that are listed now unless they are asked for all.
-        parts = [filters.canonical(page=1, choose=""), *(["status=all"] if "status" not in given else [])]
-        return self.way(Item("", "views"), query=urlencode({"query": "&".join(parts)}))
+        expression = filters.canonical(
+            page=1, choose="", status=filters.default("status"), sort=filters.default("sort")
+        )
+        return self.way(Item("", "view_new"), query=urlencode({"expression": expression}))
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
