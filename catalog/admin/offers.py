@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_changes, pretty_json
@@ -16,14 +15,12 @@ from catalog.documents.differences import Difference, difference
 from catalog.history.versions import with_document_before
 from catalog.models import Offer, OfferVersion, Override, Provider
 
-_OVERRIDDEN = ("tags", "hourly_rate", "prompt", "completion")
-
 
 class OverrideInline(ReadOnlyInline):
     model = Override
     fields = ("field", "value", "reason", "author", "made_at")
     readonly_fields = fields
-    verbose_name_plural = "Overrides by curators (open one to change or to clear it)"
+    verbose_name_plural = "Overrides by curators (the desk changes and clears them)"
 
 
 class OfferVersionInline(ReadOnlyInline):
@@ -87,12 +84,7 @@ class OfferAdmin(ReadOnlyAdmin):
 
     @admin.display
     def curate(self, offer: Offer) -> SafeString:
-        existing = {override.field: override.pk for override in offer.overrides.all()}
-        links = [
-            (_override_address(offer, field, existing.get(field)), field)
-            for field in ("tags", "hourly_rate", "prompt", "completion")
-        ]
-        return format_html_join(" · ", '<a href="{}">Override {}</a>', links)
+        return format_html('<a href="{}">Edit the offer at the desk</a>', reverse("desk:offer", args=[offer.pk]))
 
     @admin.display(description="served document")
     def served(self, offer: Offer) -> SafeString:
@@ -102,12 +94,6 @@ class OfferAdmin(ReadOnlyAdmin):
     @admin.display(description="reported record")
     def reported(self, offer: Offer) -> SafeString:
         return pretty_json(offer.upstream)
-
-
-def _override_address(offer: Offer, field: str, existing: int | None) -> str:
-    if existing is not None:
-        return reverse("admin:catalog_override_change", args=[existing])
-    return f"{reverse('admin:catalog_override_add')}?{urlencode({'offer': offer.pk, 'field': field})}"
 
 
 @admin.register(OfferVersion)

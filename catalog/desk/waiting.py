@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -97,7 +96,7 @@ def stale_overrides() -> Waiting:
         many="stale overrides",
         **found,
         words="the gateway has changed the value that a curator replaced",
-        way=Item("", "stale", "admin:catalog_override_changelist", "catalog.view_override", "is_stale__exact=1"),
+        way=Item("", "stale"),
     )
 
 
@@ -106,14 +105,12 @@ def ending_overrides() -> Waiting:
     until = timezone.now() + SOON
     found = Override.objects.ended(now=until).aggregate(count=Count("pk"), first=Min("expires_at"))
     first = found["first"]
-    limit = quote(until.isoformat(timespec="seconds"))
-    table = ("admin:catalog_override_changelist", "catalog.view_override", f"expires_at__lte={limit}")
     return Waiting(
         name="override that expires",
         many="overrides that expire",
         count=found["count"],
         words=f"the first on {figures.minute(first)}" if first else "within 7 days",
-        way=Item("", "ending", *table),
+        way=Item("", "ending"),
     )
 
 

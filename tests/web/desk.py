@@ -80,8 +80,8 @@ def _make_people() -> None:
     from django.contrib.auth.models import Group, User
 
     password = make_password(PASSWORD)
-    for role in ROLES:
-        user = User.objects.create(username=role, password=password, is_staff=True)
+    for name, role in (*((role, role) for role in ROLES), ("ben", "curator")):
+        user = User.objects.create(username=name, password=password, is_staff=True)
         user.groups.set([Group.objects.get(name=role)])
     User.objects.create(username="root", password=password, is_staff=True, is_superuser=True)
 

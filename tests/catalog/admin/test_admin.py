@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NoReturn
 
-import orjson
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -15,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.curation import identity
+from catalog.curation import identity, overrides
 from catalog.models import (
     CanonicalModel,
     Gateway,
@@ -26,14 +25,13 @@ from catalog.models import (
     OfferVersion,
     Override,
     PriceHold,
-    Revision,
     SavedFilter,
     SyncRun,
     Tag,
     TaskEnd,
 )
 from catalog.models.patience import Busy
-from catalog.sync import run, schedule
+from catalog.sync import schedule
 from tests.catalog.bundled import publish_chutes
 from tests.policy import blocked
 
@@ -41,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 R1 = "deepseek-ai/DeepSeek-R1"
 TABLES = sorted(model._meta.model_name or "" for model in apps.get_app_config("catalog").get_models())
-OWNED_BY_WRITERS = [table for table in TABLES if table != "override"]
+OWNED_BY_WRITERS = TABLES
 
 
 @pytest.fixture(autouse=True)
@@ -59,24 +57,21 @@ def _offer() -> Offer:
     return Offer.objects.get(model_id=R1)
 
 
-def _served() -> dict[str, object]:
-    document = OfferVersion.objects.current().get(offer=_offer()).document
-    return dict(orjson.loads(document))
-
-
-def _override(curator: Client, **entered: object) -> list[str]:
-    """Fill in the form for a new override; the form's errors."""
-    blank = {"tags_to_add": "", "tags_to_remove": "", "amount": "", "unit": "", "reason": "seen on the vendor's page"}
-    answer = curator.post(reverse("admin:catalog_override_add"), blank | {"offer": _offer().pk} | entered)
-    if answer.status_code == 302:
-        return []
-    errors = answer.context["adminform"].form.errors
-    return [message for messages in errors.values() for message in messages]
+def _override(field: str, value: object) -> None:
+    overrides.set_override(
+        _offer(),
+        field=field,
+        value=value,
+        reason="seen on the vendor's page",
+        author=None,
+        is_confirmed=True,
+        now=timezone.now(),
+    )
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, table: str) -> None:
-    _override(curator, field="tags", tags_to_add="cheap")
+    _override("tags", {"add": ["cheap"], "remove": []})
     gateway = Gateway.objects.get()
     hold = {"amount": "999", "first_amount": "999", "kept": "22", "rule": "move", "reason": "it moved"}
     now = timezone.now()
@@ -102,7 +97,7 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
 
 
 def test_a_version_shows_what_it_changed_and_the_first_one_nothing(curator: Client) -> None:
-    _override(curator, field="hourly_rate", amount="23", unit="usd_per_hour")
+    _override("hourly_rate", {"amount": "23", "unit": "usd_per_hour"})
     first, second = OfferVersion.objects.filter(offer=_offer()).order_by("from_revision")
 
     page, of_first, of_offer = (
@@ -138,89 +133,16 @@ def test_the_admin_wants_a_login(client: Client) -> None:
     assert answer["Location"].startswith("/admin/login/")
 
 
-def test_an_override_is_served_at_once_and_survives_a_sync_until_it_is_cleared(
-    curator: Client,
+@pytest.mark.parametrize("table", ["offer", "override"])
+def test_offers_and_their_overrides_are_edited_at_the_desk_and_both_tables_lead_there(
+    curator: Client, table: str
 ) -> None:
-    errors = _override(curator, field="hourly_rate", amount="20", unit="usd_per_hour")
-    run.run_gateway("chutes", trigger=SyncRun.Trigger.COMMAND)
+    _override("tags", {"add": ["cheap"], "remove": []})
+    row = _offer().pk if table == "offer" else Override.objects.get().pk
 
-    assert errors == []
-    assert _served()["pricing"] == {"prompt": "0.00002", "completion": "0.00002", "hourly_rate": "20.0"}
-    assert "Pricing: $20.0/hr." in str(_served()["description"])
-    override = Override.objects.get()
-    assert override.author is not None
-    assert (override.author.username, override.reason) == ("ada", "seen on the vendor's page")
-    assert Revision.objects.newest().author == override.author
+    page = curator.get(reverse(f"admin:catalog_{table}_change", args=[row])).content.decode()
 
-    curator.post(reverse("admin:catalog_override_delete", args=[override.pk]), {"post": "yes"})
-
-    assert _served()["pricing"] == {"prompt": "0.000022", "completion": "0.000022", "hourly_rate": "22.0"}
-    assert not Override.objects.exists()
-
-
-def test_an_override_is_changed_in_place(curator: Client) -> None:
-    _override(curator, field="hourly_rate", amount="20", unit="usd_per_hour")
-    address = reverse("admin:catalog_override_change", args=[Override.objects.get().pk])
-
-    shown = curator.get(address)
-    curator.post(address, {"amount": "21", "unit": "usd_per_hour", "reason": "a newer page"})
-
-    assert b'value="20"' in shown.content
-    assert Override.objects.get().value == {"amount": "21", "unit": "usd_per_hour"}
-    assert _served()["price_tier"] == "premium"
-
-
-def test_tags_are_added_and_removed(curator: Client) -> None:
-    errors = _override(curator, field="tags", tags_to_add="Cheap, fast", tags_to_remove="popular")
-
-    assert errors == []
-    assert _served()["tags"] == ["hot", "cheap", "fast"]
-
-
-@pytest.mark.parametrize("amount", ["2.2", "220", "0"])
-def test_a_tenfold_change_or_one_to_free_must_be_confirmed(curator: Client, amount: str) -> None:
-    entered = {"field": "hourly_rate", "amount": amount, "unit": "usd_per_hour"}
-
-    first = _override(curator, **entered)
-
-    assert [error[:15] for error in first] == ["Please confirm:"]
-    assert "US dollars per hour" in first[0]
-    assert not Override.objects.exists()
-    assert _override(curator, **entered, confirmed="on") == []
-    assert Override.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("entered", "reason"),
-    [
-        ({"field": "hourly_rate", "amount": "abc", "unit": "usd_per_hour"}, "must be a decimal number"),
-        ({"field": "hourly_rate", "amount": "-1", "unit": "usd_per_hour"}, "must not be negative"),
-        ({"field": "hourly_rate", "amount": "1e999", "unit": "usd_per_hour"}, "must have at most 40 digits"),
-        ({"field": "hourly_rate", "amount": "2", "unit": ""}, "the unit must be one of"),
-        ({"field": "prompt", "amount": "2", "unit": "usd_per_hour"}, "priced per token, not per hour"),
-        ({"field": "tags"}, "name at least one tag"),
-        ({"field": "tags", "tags_to_add": "a", "tags_to_remove": "A"}, "added and removed at once"),
-        ({"field": "tags", "tags_to_add": "x" * 61}, "at most 60"),
-        ({"field": "tags", "tags_to_add": "a", "reason": " "}, "required"),
-        ({"field": "nonsense"}, "not one of the available choices"),
-    ],
-)
-def test_an_invalid_override_is_refused_with_its_reason(curator: Client, entered: dict[str, str], reason: str) -> None:
-    errors = _override(curator, **entered)
-
-    assert any(reason in error for error in errors), errors
-    assert not Override.objects.exists()
-    assert Revision.objects.newest().number == 1
-
-
-def test_a_second_override_of_the_same_field_points_to_the_first(curator: Client) -> None:
-    _override(curator, field="tags", tags_to_add="cheap")
-
-    errors = _override(curator, field="tags", tags_to_add="fast")
-    page = curator.get(reverse("admin:catalog_offer_change", args=[_offer().pk]))
-
-    assert errors == ["This field of the offer has an override already: change or clear that one."]
-    assert reverse("admin:catalog_override_change", args=[Override.objects.get().pk]).encode() in page.content
+    assert f'href="{reverse("desk:offer", args=[_offer().pk])}' in page
 
 
 def test_sync_now_makes_the_gateway_due(curator: Client) -> None:
@@ -269,17 +191,6 @@ def test_a_member_of_staff_who_may_only_look_cannot_sync_or_curate(client: Clien
     assert b"sync_now" not in page.content
     assert answer.status_code == 403
     assert Gateway.objects.get().next_run_at == due
-
-
-def test_while_the_clock_is_wrong_a_curator_is_answered_in_words(curator: Client) -> None:
-    entered = {"offer": _offer().pk, "field": "tags", "tags_to_add": "new", "reason": "seen"}
-    Revision.objects.update(published_at=timezone.now() + timedelta(days=1))
-
-    answer = curator.post(reverse("admin:catalog_override_add"), entered, follow=True)
-
-    assert answer.status_code == 200
-    assert any("Nothing was changed: the clock moved" in str(message) for message in answer.context["messages"])
-    assert Revision.objects.count() == 2
 
 
 @pytest.mark.parametrize("table", ["pricehold", "syncrun", "identitystatement", "identitycandidate"])

@@ -79,7 +79,8 @@ def waits(bundled: Snapshot) -> None:
         PriceHold.objects.create(offer=offer, meter="request", made_at=now, state=state, **hold)
     for number, offer in enumerate(Offer.objects.order_by("pk")[:6]):
         ends = {"field": "name" if number < 2 else "tags", "expires_at": now + timedelta(days=4 * (number + 1) - 3)}
-        facts = {"reason": "as the vendor says", "value": {"value": "x"}, "made_at": now, "is_stale": number > 2}
+        value = "x" if number < 2 else {"add": ["x"], "remove": []}
+        facts = {"reason": "as the vendor says", "value": value, "made_at": now, "is_stale": number > 2}
         Override.objects.create(offer=offer, **ends, **facts)
     one, *others = CanonicalModel.objects.order_by("pk")[:3]
     for other in others:
@@ -122,6 +123,8 @@ def test_01_every_count_leads_to_a_list_of_that_many(waits: None) -> None:
             assert listed.content.decode().count('<span class="count">') == int(count)
         elif address.startswith("/admin/gateways/"):
             assert listed.content.decode().count('<th scope="row">') == int(count)
+        elif address.startswith("/admin/overrides/"):
+            assert listed.content.decode().count('role="rowheader"') == int(count), address
         elif "/catalog/" not in address:
             assert re.search(rf"<h1>{count} ", listed.content.decode()), address
         elif "gateway" not in address:

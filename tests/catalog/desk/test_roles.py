@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Any
@@ -18,14 +19,20 @@ from catalog.desk import roles, urls
 from catalog.desk.pages import DeskPage
 from catalog.desk.roles import ALLOWED, Action, Role
 from catalog.memory.snapshot import Snapshot
+from catalog.models import Offer
 from tests.catalog.desk.people import logged_in, person
 from tests.policy import blocked
 
 pytestmark = pytest.mark.django_db
 
 FORBIDDEN = HTTPStatus.FORBIDDEN
-EXAMPLES: dict[str, Any] = {"gateway": "chutes", "run": 1, "number": 1}
-"""A value for each variable part of an address."""
+EXAMPLES: dict[str, Callable[[], Any]] = {
+    "gateway": lambda: "chutes",
+    "run": lambda: 1,
+    "number": lambda: 1,
+    "offer": lambda: Offer.objects.values_list("pk", flat=True).first() or 1,
+}
+"""A value for each variable part of an address, found when it is needed."""
 PAGES = sorted(urls.pages(), key=lambda page: page.address)
 
 
@@ -131,7 +138,7 @@ def _asked(view: Any, method: str, user: User, **entered: str) -> int:
 
 
 def _address(page: type[DeskPage]) -> str:
-    return "/admin/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(EXAMPLES[part[1]]), page.address)
+    return "/admin/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda part: str(EXAMPLES[part[1]]()), page.address)
 
 
 class _Page(HTMLParser):
