@@ -72,7 +72,7 @@ class OverrideForm(forms.ModelForm):
 class OverrideAdmin(PublishingAdmin):
     form = OverrideForm
     list_display = ("offer", "gateway", "field", "value", "reason", "author", "made_at")
-    list_filter = ("field", "offer__gateway", "author")
+    list_filter = ("field", "offer__gateway", "author", "is_stale", "expires_at")
     list_select_related = ("offer__gateway", "author")
     search_fields = ("offer__model_id", "reason")
     ordering = ("-made_at",)

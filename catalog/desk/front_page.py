@@ -28,7 +28,7 @@ class FrontPage(DeskPage):
                 "title": title,
                 "waiting": [self._kind(each) for each in kinds],
                 "gateways": [syncing.feed_view(each) for each in gateways],
-                "done": done.last_actions(),
+                "done": done.last_actions(self.user),
             },
         )
 

@@ -188,19 +188,22 @@ class DeskPage(View):
 
     # --- the layout -------------------------------------------------------------------------------------------------
     def _layout(self) -> Values:
+        """Return what `base.html` shows: all in `desk`, so that the names of a page's own values are free."""
         revision = queries.newest_revision()
         return {
             **self._buttons(),
             "site": assets.addresses(),
             "title": self.title,
-            "user": self.user.get_username(),
-            "navigation": self._items(NAVIGATION),
-            "more": self._items(MORE),
-            "messages": [
-                {"text": str(message), "is_quiet": message.level < messages.WARNING}
-                for message in messages.get_messages(self.request)
-            ],
-            "revision": {"number": f"{revision.number:,}", **figures.moment_view(revision.published_at)},
+            "desk": {
+                "user": self.user.get_username(),
+                "navigation": self._items(NAVIGATION),
+                "more": self._items(MORE),
+                "messages": [
+                    {"text": str(message), "is_quiet": message.level < messages.WARNING}
+                    for message in messages.get_messages(self.request)
+                ],
+                "revision": {"number": f"{revision.number:,}", **figures.moment_view(revision.published_at)},
+            },
         }
 
     def _buttons(self) -> Values:

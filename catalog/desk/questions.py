@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Subquery, Sum, Value
 
 from catalog.curation import holds
-from catalog.models import PriceHold, Revision, RunCount
+from catalog.models import CurationAction, Revision, RunCount
 from catalog.publication.prices.questions import Question
 
 _last: tuple[Any, list[Question]] | None = None
@@ -26,9 +26,9 @@ def open_questions() -> list[Question]:
 def _state() -> Any:
     """Return what grows with everything that questions depend on.
 
-    Prices and models change with a revision, readings of held prices with the end of a run, and holds with decisions.
+    Prices and models change with a revision, readings of held prices with the end of a run, and holds with actions.
     """
     ended = RunCount.objects.order_by().annotate(all=Value(1)).values("all").annotate(runs=Sum("count"))
-    decided = PriceHold.objects.filter(decided_at__isnull=False).order_by("-decided_at").values("decided_at")
+    actions = CurationAction.objects.order_by("-number").values("number")
     newest = Revision.objects.order_by("-number")
-    return newest.values_list("number", "published_at", Subquery(ended.values("runs")), Subquery(decided[:1]))[:1].get()
+    return newest.values_list("number", "published_at", Subquery(ended.values("runs")), Subquery(actions[:1]))[:1].get()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -16,6 +17,8 @@ from catalog.desk.roles import Action
 from catalog.memory.selection import Selection
 from catalog.models import SyncRun
 from catalog.models.patience import Busy
+from catalog.publication import audit, locks
+from catalog.publication.audit import Actor
 from catalog.sync import schedule
 from catalog.web import figures
 from catalog.web.gateways import STATES, bars, bars_words
@@ -47,7 +50,7 @@ class GatewayLine(DeskPage):
         return self._line(feed, said=_ended(feed) if not feed.active else "")
 
     def post(self, request: HttpRequest, gateway: str) -> HttpResponse:
-        said, level = _request_run(_feed(gateway))
+        said, level = _request_run(_feed(gateway), Actor.of(self.user))
         if self.is_partial:
             return self._line(_feed(gateway), said=said)
         self.say(said, level)
@@ -84,19 +87,28 @@ def _feed(gateway: str) -> Feed:
     return feeds.feeds([gateway])[0]
 
 
-def _request_run(feed: Feed) -> tuple[str, int]:
+def _request_run(feed: Feed, actor: Actor) -> tuple[str, int]:
     """Request a run unless one waits or reads, and return what to tell about it."""
     name = gateway_name(feed.gateway.slug)
     if feed.active is not None:
         return f"{name}: {_progress(feed.active)} already; another run was not requested.", messages.WARNING
     try:
-        schedule.request_run(feed.gateway.slug, now=timezone.now())
+        now = timezone.now()
+        schedule.request_run(feed.gateway.slug, now=now, record=lambda run: _record(run, actor, now=now))
         schedule.send_due()
     except Busy as error:
         return f"{name}: no run was requested: {error}. Please try again.", messages.WARNING
     except schedule.NoBroker as error:
         return f"{name}: a run is requested, but begins later: {error}.", messages.WARNING
     return f"{name}: a run is requested.", messages.SUCCESS
+
+
+def _record(run: SyncRun, actor: Actor, *, now: datetime) -> None:
+    """Write into the audit trail who asked for the run. It publishes nothing by itself."""
+    revision = locks.lock_revision().number
+    item = audit.Item(kind=audit.Subject.RUN, number=run.pk, subject=run.gateway.slug)
+    draft = audit.Draft(kind=audit.Kind.SYNC, actor=actor, reason="Asked for at the desk.", items=[item])
+    audit.write(draft, before=revision, after=revision, now=now)
 
 
 def _progress(run: SyncRun | None) -> str:

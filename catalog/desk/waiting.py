@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
+from urllib.parse import quote
 
 from django.db.models import Count, Min
+from django.utils import timezone
 from rapidfuzz.distance import OSA
 
 from catalog.desk import questions
 from catalog.desk.feeds import Feed
 from catalog.desk.pages import Item
 from catalog.memory.snapshot import Snapshot
-from catalog.models import IdentityCandidate, PriceHold, RejectedRow, SyncRun
+from catalog.models import IdentityCandidate, Override, PriceHold, RejectedRow, SyncRun
 from catalog.web import figures
 from catalog.web.offers import gateway_name
 
+SOON = timedelta(days=7)
+"""Overrides that end within this time are shown."""
 SHORTEST_TAG = 4
 """Shorter tags look like each other by chance."""
 
@@ -46,6 +50,8 @@ def everything(feeds: Sequence[Feed], served: Snapshot | None) -> list[Waiting]:
         held_runs(),
         held_prices(),
         price_questions(),
+        stale_overrides(),
+        ending_overrides(),
         ambiguous_models(),
         rejected_rows(feeds),
         similar_tags(served),
@@ -85,6 +91,33 @@ def price_questions() -> Waiting:
         count=len(questions.open_questions()),
         words="served, but far from what others ask for the same model",
         way=Item("", "questions", "admin:catalog_pricehold_questions", "catalog.view_pricehold"),
+    )
+
+
+def stale_overrides() -> Waiting:
+    found = Override.objects.stale().aggregate(count=Count("pk"), since=Min("made_at"))
+    return Waiting(
+        name="stale override",
+        many="stale overrides",
+        **found,
+        words="the gateway has changed the value that a curator replaced",
+        way=Item("", "stale", "admin:catalog_override_changelist", "catalog.view_override", "is_stale__exact=1"),
+    )
+
+
+def ending_overrides() -> Waiting:
+    """Return the overrides that end within a week, and when the first does."""
+    until = timezone.now() + SOON
+    found = Override.objects.ended(now=until).aggregate(count=Count("pk"), first=Min("expires_at"))
+    first = found["first"]
+    limit = quote(until.isoformat(timespec="seconds"))
+    table = ("admin:catalog_override_changelist", "catalog.view_override", f"expires_at__lte={limit}")
+    return Waiting(
+        name="override that expires",
+        many="overrides that expire",
+        count=found["count"],
+        words=f"the first on {figures.minute(first)}" if first else "within 7 days",
+        way=Item("", "ending", *table),
     )
 
 

@@ -25,10 +25,6 @@ class Migration(migrations.Migration):
             index=models.Index(condition=Q(state="open"), fields=["made_at"], name="open_holds"),
         ),
         migrations.AddIndex(
-            model_name="pricehold",
-            index=models.Index(condition=Q(decided_at__isnull=False), fields=["decided_at"], name="decided_holds"),
-        ),
-        migrations.AddIndex(
             model_name="syncrun",
             index=models.Index(condition=Q(outcome="held"), fields=["started_at"], name="held_runs"),
         ),

@@ -111,10 +111,7 @@ class PriceHold(models.Model):
     objects = PriceHoldQuerySet.as_manager()
 
     class Meta:
-        indexes = [
-            models.Index(fields=["made_at"], condition=Q(state="open"), name="open_holds"),
-            models.Index(fields=["decided_at"], condition=Q(decided_at__isnull=False), name="decided_holds"),
-        ]
+        indexes = [models.Index(fields=["made_at"], condition=Q(state="open"), name="open_holds")]
         constraints = [
             models.UniqueConstraint(
                 fields=["offer", "meter", "conditions_key"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -76,11 +77,11 @@ def ask_failed_soon() -> None:
             Gateway.objects.filter(pk=gateway.pk, next_run_at__gt=soon).update(next_run_at=soon)
 
 
-def request_run(slug: str, *, now: datetime) -> SyncRun:
+def request_run(slug: str, *, now: datetime, record: Callable[[SyncRun], object] = lambda run: None) -> SyncRun:
     """Request a run as soon as possible, and return it. If a run waits to begin already, return that run.
 
     A run that is already reading does not count: its data may be older than the request. Raises Busy while something
-    of the gateway is being published.
+    of the gateway is being published. `record` is called in the same transaction, such as for the audit trail.
     """
     Gateway.objects.ensure([slug])
     with impatient(PATIENCE_SECONDS), transaction.atomic():
@@ -89,6 +90,7 @@ def request_run(slug: str, *, now: datetime) -> SyncRun:
         run, _ = SyncRun.objects.waiting().get_or_create(
             gateway=Gateway.objects.get(slug=slug), outcome=SyncRun.Outcome.WAITING, defaults=fresh
         )
+        record(run)
     return run
 
 

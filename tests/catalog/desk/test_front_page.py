@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,17 @@ from catalog.curation import holds
 from catalog.desk import feeds, questions, syncing, waiting
 from catalog.desk.roles import Role
 from catalog.memory.snapshot import Snapshot
-from catalog.models import CanonicalModel, Gateway, IdentityCandidate, Offer, PriceHold, SyncRun, freshness
+from catalog.models import (
+    CanonicalModel,
+    CurationAction,
+    Gateway,
+    IdentityCandidate,
+    Offer,
+    Override,
+    PriceHold,
+    SyncRun,
+    freshness,
+)
 from catalog.models.patience import Busy
 from catalog.sync import schedule
 from tests.catalog.desk.people import logged_in
@@ -39,6 +50,8 @@ NEWEST_RUNS = """
 SQL = {
     "held run": "SELECT COUNT(*) FROM catalog_syncrun WHERE outcome = 'held'",
     "held price": "SELECT COUNT(*) FROM catalog_pricehold WHERE state = 'open'",
+    "stale override": "SELECT COUNT(*) FROM catalog_override WHERE is_stale",
+    "override that expires": "SELECT COUNT(*) FROM catalog_override WHERE field = 'name'",
     "ambiguous model": "SELECT COUNT(*) FROM catalog_identitycandidate",
     "rejected row": f"SELECT COUNT(*) FROM catalog_rejectedrow WHERE run_id IN ({NEWEST_RUNS})",  # noqa: S608
     "failing gateway": "SELECT COUNT(*) FROM catalog_gateway WHERE slug = 'portkey'",
@@ -63,6 +76,10 @@ def waits(bundled: Snapshot) -> None:
     for number, offer in enumerate(Offer.objects.order_by("pk")[:5]):
         state = "open" if number % 2 else "released"
         PriceHold.objects.create(offer=offer, meter="request", made_at=now, state=state, **hold)
+    for number, offer in enumerate(Offer.objects.order_by("pk")[:6]):
+        ends = {"field": "name" if number < 2 else "tags", "expires_at": now + timedelta(days=4 * (number + 1) - 3)}
+        facts = {"reason": "as the vendor says", "value": {"value": "x"}, "made_at": now, "is_stale": number > 2}
+        Override.objects.create(offer=offer, **ends, **facts)
     one, *others = CanonicalModel.objects.order_by("pk")[:3]
     for other in others:
         IdentityCandidate.objects.get_or_create(model=one, may_be=other, reason="equal_name", evidence="The same name.")
@@ -117,7 +134,8 @@ def test_01_the_page_needs_few_queries_and_one_for_each_count(waits: None) -> No
         client.get("/admin/")
     gateways = feeds.feeds()
     counts: list[Callable[[], object]] = [waiting.held_runs, waiting.held_prices, waiting.price_questions]
-    for count in [*counts, waiting.ambiguous_models, lambda: waiting.rejected_rows(gateways)]:
+    counts += [waiting.stale_overrides, waiting.ending_overrides]
+    for count in [*counts, waiting.ambiguous_models, partial(waiting.rejected_rows, gateways)]:
         with CaptureQueriesContext(connection) as queries:
             count()
         assert len(queries) == 1
@@ -131,7 +149,8 @@ def test_01_the_counts_use_indexes(waits: None) -> None:
     plans = {
         "held_runs": SyncRun.objects.filter(outcome="held").order_by("started_at").explain(),
         "open_holds": PriceHold.objects.waiting().explain(),
-        "decided_holds": PriceHold.objects.filter(decided_at__isnull=False).order_by("-decided_at").explain(),
+        "stale_overrides": Override.objects.stale().explain(),
+        "ending_overrides": Override.objects.ended(now=timezone.now()).explain(),
     }
     with CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
         feeds.feeds()
@@ -142,15 +161,12 @@ def test_01_the_counts_use_indexes(waits: None) -> None:
 
 
 def test_questions_are_computed_again_when_something_is_decided(waits: None) -> None:
-    hold = PriceHold.objects.waiting().first()
-    assert hold is not None
+    first, second = PriceHold.objects.waiting().order_by("pk")[:2]
     before = len(questions.open_questions())
-    PriceHold.objects.filter(pk=hold.pk).update(resets=10)
+    PriceHold.objects.filter(pk=first.pk).update(resets=10)
     assert len(questions.open_questions()) == before, "nothing was read or decided since"
 
-    other = PriceHold.objects.exclude(pk=hold.pk).filter(state="released").first()
-    assert other is not None
-    PriceHold.objects.filter(pk=other.pk).update(decided_at=timezone.now())
+    holds.decide_price_hold(second, state="discarded", author=None, now=timezone.now())
 
     assert len(questions.open_questions()) == before + 1
 
@@ -213,6 +229,8 @@ def test_17_a_second_click_is_told_that_a_run_waits_and_a_third_that_it_reads(
     assert "Chutes: a run waits to begin already; another run was not requested." in second.content.decode()
     assert "Chutes: a run is reading already; another run was not requested." in third.content.decode()
     assert SyncRun.objects.filter(trigger="request").count() == len(sent) == 1
+    action = CurationAction.objects.get()
+    assert (action.kind, action.actor, action.items.get().subject) == ("sync", "operator", "chutes")
 
 
 def test_17_a_script_gets_the_line_only_when_it_has_changed(bundled: Snapshot, sent: list[str]) -> None:

@@ -24,7 +24,7 @@ from tests.policy import blocked
 pytestmark = pytest.mark.django_db
 
 FORBIDDEN = HTTPStatus.FORBIDDEN
-EXAMPLES: dict[str, Any] = {"gateway": "chutes"}
+EXAMPLES: dict[str, Any] = {"gateway": "chutes", "number": 1}
 """A value for each variable part of an address."""
 PAGES = sorted(urls.pages(), key=lambda page: page.address)
 
@@ -145,7 +145,7 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "a":
+        if tag == "a" and not given["href"].startswith("#"):
             self.links.append(urljoin(self._address, given.get("href", "")).partition("#")[0])
         if tag == "form" and given.get("method") == "post":
             self._form = (urljoin(self._address, given.get("action", "")), [])
