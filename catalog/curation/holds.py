@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models, transaction
 
-from catalog.models import PriceHold
+from catalog.models import CurationAction, PriceHold
 from catalog.publication import apply, audit, locks
 from catalog.publication.audit import Actor, Kind, Subject
 from catalog.publication.prices import questions, repeats
@@ -38,6 +38,19 @@ def decide_price_holds(decisions: dict[int, str], *, actor: Actor, reason: str, 
 
     Raises AlreadyDecided, which names the holds that have ended in the meantime; then nothing is changed.
     """
+    return decide(decisions, actor=actor, reason=reason, now=now).revision_after
+
+
+def decide(
+    decisions: dict[int, str],
+    *,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    kind: str = Kind.PRICES,
+    undoes: CurationAction | None = None,
+) -> CurationAction:
+    """Do the same, and return the action."""
     with transaction.atomic():
         offers = locks.lock_offers(set(_waiting(decisions).values_list("offer", flat=True)))
         newest = locks.lock_revision()
@@ -45,15 +58,16 @@ def decide_price_holds(decisions: dict[int, str], *, actor: Actor, reason: str, 
         _require_all(decisions, holds)
         items = [_item(hold, after=decisions[hold.pk]) for hold in holds]
         for hold in holds:
-            hold.state, hold.decided_at, hold.decided_by_id = decisions[hold.pk], now, actor.number
+            hold.state = decisions[hold.pk]
+            is_open = hold.state == PriceHold.State.OPEN
+            hold.decided_at, hold.decided_by_id = (None, None) if is_open else (now, actor.number)
         PriceHold.objects.bulk_update(holds, ["state", "decided_at", "decided_by"])
         before, after = apply.republish_curated(
             [offers[pk] for pk in sorted({hold.offer_id for hold in holds})], author_number=actor.number, newest=newest
         )
         said = " ".join(dict.fromkeys(_WORDS[PriceHold.State(state)] for state in decisions.values()))
-        draft = audit.Draft(kind=Kind.PRICES, actor=actor, reason=reason.strip() or said, items=items)
-        audit.write(draft, before=before, after=after, now=now)
-    return after
+        draft = audit.Draft(kind=kind, actor=actor, reason=reason.strip() or said, items=items, undoes=undoes)
+        return audit.write(draft, before=before, after=after, now=now)
 
 
 def open_questions() -> list[questions.Question]:

@@ -33,7 +33,7 @@ TYPES = {
 STYLES = {
     "list.css": ("tokens.css", "site.css", "list.css"),
     "page.css": ("tokens.css", "site.css", "more.css"),
-    "desk.css": ("tokens.css", "site.css", "desk.css"),
+    "desk.css": ("tokens.css", "site.css", "desk.css", "desk_bulk.css"),
     "admin.css": ("tokens.css", "site.css", "admin.css"),
 }
 """The style of pages with a list of models, of the desk, of Django's admin, and of all others: each is one file."""
