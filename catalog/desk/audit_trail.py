@@ -195,7 +195,7 @@ def _row(item: CurationItem) -> Values:
         "before": stored_words(item, item.before),
         "after": stored_words(item, item.after),
         "was": _served(item, item.served_before),
-        "is": _served(item, item.served_after),
+        "now": _served(item, item.served_after),
         "moved": values.moved(item.field, item.served_before, item.served_after)
         if item.subject_kind == Subject.OFFER
         else "",

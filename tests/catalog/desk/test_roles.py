@@ -24,7 +24,7 @@ from tests.policy import blocked
 pytestmark = pytest.mark.django_db
 
 FORBIDDEN = HTTPStatus.FORBIDDEN
-EXAMPLES: dict[str, Any] = {"gateway": "chutes", "number": 1}
+EXAMPLES: dict[str, Any] = {"gateway": "chutes", "number": 1, "draft": "none"}
 """A value for each variable part of an address."""
 PAGES = sorted(urls.pages(), key=lambda page: page.address)
 
