@@ -62,12 +62,13 @@ def everything(feeds: Sequence[Feed], served: Snapshot | None) -> list[Waiting]:
 def held_runs() -> Waiting:
     held = SyncRun.objects.filter(outcome=SyncRun.Outcome.HELD).order_by("started_at")
     runs = list(held.values_list("started_at", "gateway__slug", "error"))
+    first = ": ".join(filter(None, [gateway_name(runs[0][1]), runs[0][2]])) if runs else ""
     return Waiting(
         name="held run",
         many="held runs",
         count=len(runs),
         since=runs[0][0] if runs else None,
-        words=f"{gateway_name(runs[0][1])}: {runs[0][2]}" if runs else "too much of a gateway's list changed at once",
+        words=first or "too much of a gateway's list changed at once",
         way=Item("", "held_runs", "admin:catalog_syncrun_changelist", "catalog.view_syncrun", "outcome__exact=held"),
     )
 

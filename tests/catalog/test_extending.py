@@ -82,7 +82,7 @@ def test_a_new_endpoint_is_one_file(tmp_path: Path) -> None:
 def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
     copy = copy_of_the_product(tmp_path)
     [page] = re.findall(
-        r"## A page.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text("utf-8"), re.DOTALL
+        r"## A page\n.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text("utf-8"), re.DOTALL
     )
     (copy / "catalog/web/acme_tags.py").write_text(page)
     (copy / "catalog/web/html/acme_tags.html").write_text(
@@ -105,6 +105,19 @@ def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
     assert "<p>hot " in page_of_tags.body
     assert superfluous.status == 302
     assert (wrong.status, "unknown parameter" in wrong.body) == (400, True)
+
+
+def test_a_new_page_of_the_desk_is_two_files(tmp_path: Path) -> None:
+    copy = copy_of_the_product(tmp_path)
+    [page] = re.findall(
+        r"## A page of the desk\n.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text(), re.DOTALL
+    )
+    (copy / "catalog/desk/acme.py").write_text(page)
+    (copy / "catalog/desk/html/acme.html").write_text('{% extends "desk/base.html" %}{% block main %}{% endblock %}')
+
+    [found] = ask(copy, "/admin/acme/3/")
+
+    assert (found.status, found.is_from_django) == (302, True), "the login, as for every page of the desk"
 
 
 def test_a_new_filter_is_two_files(tmp_path: Path) -> None:

@@ -134,8 +134,9 @@ def test_01_the_page_needs_few_queries_and_one_for_each_count(waits: None) -> No
         client.get("/admin/")
     gateways = feeds.feeds()
     counts: list[Callable[[], object]] = [waiting.held_runs, waiting.held_prices, waiting.price_questions]
-    counts += [waiting.stale_overrides, waiting.ending_overrides]
-    for count in [*counts, waiting.ambiguous_models, partial(waiting.rejected_rows, gateways)]:
+    counts += [waiting.stale_overrides, waiting.ending_overrides, waiting.ambiguous_models]
+    counts.append(partial(waiting.rejected_rows, gateways))
+    for count in counts:
         with CaptureQueriesContext(connection) as queries:
             count()
         assert len(queries) == 1
