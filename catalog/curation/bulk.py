@@ -31,6 +31,7 @@ from catalog.records import OfferRecord
 
 Json = Any
 MOST_OFFERS = overrides.MOST_OFFERS
+WITHDRAWN = "its gateway withdrew it"
 Print = tuple[int, str, bool, str]
 """The version of the override, digests of what is reported and of what would be done, and whether it is listed."""
 
@@ -224,7 +225,7 @@ def _why(seen: Print | None, found: Print | None, whose: str) -> str:
     if seen is None or found is None:
         return "it was not in the preview"
     if seen[2] != found[2]:
-        return "its gateway lists it again" if found[2] else "its gateway withdrew it"
+        return "its gateway lists it again" if found[2] else WITHDRAWN
     if seen[0] != found[0]:
         return f"{whose or 'somebody'} changed it"
     return "its gateway changed it" if seen[1] != found[1] else "what is served of it has changed"

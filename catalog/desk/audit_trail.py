@@ -81,7 +81,7 @@ class Action(DeskPage):
             "undone_by": _link(undone_by),
             "undoes": _link(action.undoes),
             "rows": [_row(item) for item in items],
-            "span": f"{start:,} to {start + len(items) - 1:,} of {action.count:,}" if items else "",
+            "span": _span(action, start, len(items)),
             "pager": _pager(action, start),
             "kept": _kept(action),
             "undo": reverse("desk:undo", args=[action.number]) if may_undo else "",
@@ -191,7 +191,8 @@ def _row(item: CurationItem) -> Values:
     return {
         "gateway": gateway,
         "id": model_id,
-        "field": values.name_of(item.field) if item.subject_kind == Subject.OFFER else item.field,
+        "field": values.short_name_of(item.field) if item.subject_kind == Subject.OFFER else item.field,
+        "unit": values.unit_of(item.field) if item.subject_kind == Subject.OFFER else "",
         "before": stored_words(item, item.before),
         "after": stored_words(item, item.after),
         "was": _served(item, item.served_before),
@@ -204,6 +205,12 @@ def _row(item: CurationItem) -> Values:
 
 def _served(item: CurationItem, served: Json) -> str:
     return values.shown(item.field, served) if item.subject_kind == Subject.OFFER else str(served or "")
+
+
+def _span(action: CurationAction, start: int, shown: int) -> str:
+    if shown == action.count:
+        return figures.counted(shown, "value")
+    return f"{start:,} to {start + shown - 1:,} of {action.count:,} values"
 
 
 def _pager(action: CurationAction, start: int) -> Values:

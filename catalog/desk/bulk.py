@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -230,12 +231,18 @@ def _again(page: DeskPage, key: str, title: str, words: str, moved: Json = ()) -
 
 def _moved(page: DeskPage, key: str, problems: Any) -> Problem:
     found: list[NotDone] = list(problems)
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for each in found:
+        is_gone = each.reason == bulk.WITHDRAWN
+        reasons[each.subject].append(
+            each.reason if is_gone else f"{values.short_name_of(each.wish.field)}: {each.reason}"
+        )
     moved = [
-        {"gateway": gateway, "id": model_id, "reason": f"{values.short_name_of(each.wish.field)}: {each.reason}"}
-        for each in found
-        for gateway, _, model_id in [each.subject.partition(" ")]
+        {"gateway": gateway, "id": model_id, "reason": "; ".join(dict.fromkeys(why))}
+        for subject, why in reasons.items()
+        for gateway, _, model_id in [subject.partition(" ")]
     ]
-    count = figures.counted(len({each.subject for each in found}), "offer")
+    count = figures.counted(len(reasons), "offer")
     words = "Nothing was changed. Look at a new preview: it shows what is so now."
     return _again(page, key, f"{count} changed since the preview.", words, moved)
 
@@ -248,7 +255,8 @@ def change_view(change: Json) -> Values:
     return {
         "gateway": change["gateway"],
         "id": change["id"],
-        "field": values.name_of(field),
+        "field": values.short_name_of(field),
+        "unit": values.unit_of(field),
         "upstream": values.shown(field, change["upstream"]),
         "before": values.shown(field, before),
         "after": "" if is_list else values.shown(field, after),

@@ -31,12 +31,9 @@ UNIT_WORDS = {
 }
 
 
-def name_of(field: str) -> str:
-    """Return the name of a field for people, prices with the unit in which `shown` writes them."""
-    if field in PRICES:
-        meter = PRICES[field].meter
-        return f"{words.METERS[meter]}, {words.UNITS[METERS[meter].unit][1]}"
-    return NAMES.get(field, field)
+def unit_of(field: str) -> str:
+    """Return the unit in which `shown` writes a price; empty for other fields."""
+    return words.UNITS[METERS[PRICES[field].meter].unit][1] if field in PRICES else ""
 
 
 def short_name_of(field: str) -> str:

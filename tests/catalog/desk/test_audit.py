@@ -82,7 +82,7 @@ def test_an_action_shows_its_items_reason_revision_digest_and_only_text(bundled:
     assert "q=<i>" in shown
     assert action.digest in shown
     assert f'href="/changes?before={action.revision_after + 1}"' in source
-    assert "1 to 50 of 60" in shown
+    assert "1 to 50 of 60 values" in shown
     assert f"+{MARKUP}" in shown
     assert "as the gateway reports it" in shown
     assert "51 to 60 of 60" in text(client.get(f"/admin/audit/{action.number}/?from=51"))

@@ -251,8 +251,8 @@ def test_9_what_moved_since_the_preview_is_named_and_nothing_is_done(curator: Cl
 
     assert refused.status_code == 409
     assert "4 offers changed since the preview." in text(refused)
-    for offer, why in ((withdrawn, "its gateway withdrew it"), (changed, "ben changed it")):
-        assert f"{offer.model_id} tags: {why}" in text(refused)
+    for offer, why in ((withdrawn, "its gateway withdrew it"), (changed, "tags: ben changed it")):
+        assert f"{offer.model_id} {why}" in text(refused)
     for offer in (cleared, same):
         assert f"{offer.model_id} tags: command line changed it" in text(refused)
     assert stays.model_id not in text(refused)
