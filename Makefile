@@ -33,7 +33,7 @@ run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http:/
 test: test-code test-web  ## both of the following, one after the other
 
 test-code: $(VENV)/dev.stamp  ## lint, types, architecture, and the tests on SQLite, PostgreSQL and Redis
-	@$(MAKE) --no-print-directory lint types architecture
+	@$(MAKE) --no-print-directory --jobs=3 lint types architecture
 	@$(BIN)/python -m tests.suite
 
 test-web: $(VENV)/dev.stamp  ## the tests of the pages in Chromium, which is installed if that is possible

@@ -117,12 +117,14 @@ class Order:
             bisect_left(orders[1], falling(position), key=falling),
         )
 
-    def picked(self, rows: Rows, members: BitMap, *, is_falling: bool, start: int, stop: int) -> Iterable[int]:
-        """Return the members from `start` to `stop` in this order."""
+    def picked(
+        self, rows: Rows, members: BitMap, *, is_falling: bool, start: int, stop: int, expected: int
+    ) -> Iterable[int]:
+        """Return the members from `start` to `stop` in this order, of which about `expected` are asked for."""
         unknown = members & self.unknown
         known = len(members) - len(unknown)
         # Few members are sorted. For many, a walk along the whole order soon finds enough; one step costs half as much.
-        if 2 * known * known < stop * len(self.rising):
+        if 2 * known * known < expected * len(self.rising):
             few = sorted((members - unknown).to_array(), key=self.ranks.__getitem__)
             ties = groupby(reversed(few), key=lambda at: self._value(at, rows))
             found = chain.from_iterable(reversed(list(tied)) for _, tied in ties) if is_falling else iter(few)

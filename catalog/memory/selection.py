@@ -100,6 +100,10 @@ class Selection:
         """The positions of all offers of the selection, in its order, found as they are asked for."""
         return self._positions(0, len(self))
 
+    def begun(self, expected: int) -> Iterable[int]:
+        """Return the same positions, in the way that finds the first `expected` of them soonest."""
+        return self._positions(0, len(self), expected=expected)
+
     def page(self, *, offset: int, limit: int) -> Sequence[Row]:
         rows = self.snapshot.index.rows
         return [rows[position] for position in self._positions(offset, offset + limit)]
@@ -113,12 +117,18 @@ class Selection:
         """Return the selection with these members. `dataclasses.replace` takes longer than combining two bitmaps."""
         return Selection(self.snapshot, members, self.sort, self.found)
 
-    def _positions(self, start: int, stop: int) -> Iterable[int]:
-        """Return the positions of the rows from `start` to `stop` in the selected order."""
+    def _positions(self, start: int, stop: int, *, expected: int | None = None) -> Iterable[int]:
+        """Return the positions of the rows from `start` to `stop` in the selected order.
+
+        `expected` is how many of them are asked for; default: all.
+        """
         if self.sort == "id":
             return self.members[start:stop]  # positions are already in this order
         index = self.snapshot.index
         if self.sort == RELEVANCE and self.found:
             return index.search.page(self.found, self.members, start=start, stop=stop)
         order = index.orders[self.sort.removeprefix("-")]
-        return order.picked(index.rows, self.members, is_falling=self.sort.startswith("-"), start=start, stop=stop)
+        is_falling = self.sort.startswith("-")
+        return order.picked(
+            index.rows, self.members, is_falling=is_falling, start=start, stop=stop, expected=expected or stop
+        )

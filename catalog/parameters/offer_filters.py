@@ -255,7 +255,7 @@ class NarrowingFilterSet(SelectionFilterSet):
         yes="featured",
         no="plain",
         of="is_featured",
-        example=True,
+        example=False,
     )
     source = AnyOf(
         "Only offers that were read from any of these sources.",

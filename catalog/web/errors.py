@@ -76,7 +76,7 @@ def error_page(problem: Json, *, path: str, query: str) -> bytes:
         "code": status,
         "heading": title,
         # Texts and addresses alternate.
-        "reason": _ADDRESS.split(problem["detail"]),
+        "reason": _ADDRESS.split(_sentence(problem["detail"])),
         "fields": fields,
         "hidden": hidden,
         "action": path,
@@ -86,6 +86,10 @@ def error_page(problem: Json, *, path: str, query: str) -> bytes:
         "refresh": REFRESH_SECONDS if status == 503 else 0,
     }
     return render("error.html", values)
+
+
+def _sentence(detail: str) -> str:
+    return f"{detail[:1].upper()}{detail[1:].rstrip('.')}." if detail else ""
 
 
 def _fields(problem: Json, query: str) -> tuple[list[Json], list[Json]]:

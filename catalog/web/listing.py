@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 
 from catalog import registry
+from catalog.memory import derived
 from catalog.memory.selection import Selection
 from catalog.memory.snapshot import Snapshot
 from catalog.web import figures, offers, words
@@ -18,6 +21,8 @@ from catalog.web.standing import Standing, standing_of
 
 View = dict[str, Any]
 
+MOST_COUNTED = 1_000
+"""The most groups of counts that are kept, 10 MB."""
 MOST_CHOICES = 8
 """The most values of a facet on a page. The rest are found by the search, or on a page of their own."""
 
@@ -78,7 +83,7 @@ FACETS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What a reader asks of a list, and of which offers."""
 
@@ -86,6 +91,17 @@ class Asked:
     filters: ListFilterSet
     within: BitMap | None = None
     """The positions that the page is about; None: all."""
+
+    @cached_property
+    def selected(self) -> Selection:
+        """What the parameters select."""
+        return self.selection()
+
+    def beside(self, facet: Facet) -> Selection:
+        """Return what the parameters select without those on this facet."""
+        filters = self.filters
+        names = {name for name in filters.filters_on(facet.name) if filters.values[name] != filters.default(name)}
+        return self.selection(without=names) if names and not facet.narrows_itself else self.selected
 
     def selection(self, *, without: Collection[str] = ()) -> Selection:
         """Return what the parameters select, except those in `without`."""
@@ -103,11 +119,11 @@ class Asked:
 
 def listed(asked: Asked) -> Listed:
     """Return the page that the parameters ask for."""
-    selection, filters = asked.selection(), asked.filters
+    selection, filters = asked.selected, asked.filters
     page = filters.values["page"]
     offset = (page - 1) * PAGE_ROWS
     if asked.shows_offers:
-        order = selection.positions if selection.sort != KNOWN else _known_offers(selection)
+        order = selection.begun(offset + PAGE_ROWS) if selection.sort != KNOWN else _known_offers(selection)
         chosen = islice(order, offset, offset + PAGE_ROWS)
         return Listed(total=len(selection), entries=[Entry(position) for position in chosen], page=page)
     total, entries = _models(selection, standing_of(selection.snapshot), offset=offset)
@@ -130,7 +146,8 @@ def _models(selection: Selection, standing: Standing, *, offset: int) -> tuple[i
         shown = numbers[offset : offset + PAGE_ROWS]
         return len(numbers), [_entry(standing, number, members) for number in shown]
     led: dict[int, int] = {}
-    for position in selection.positions:
+    # Most models have one offer, so not many more offers than rows are asked for.
+    for position in selection.begun(2 * (offset + PAGE_ROWS)):
         led.setdefault(standing.number_of[position], position)
         if len(led) == offset + PAGE_ROWS:
             break
@@ -162,14 +179,36 @@ def view_of(snapshot: Snapshot, entry: Entry) -> View:
 
 
 # --- what can be chosen ----------------------------------------------------------------------------------------------
+@derived.Once
+def _counted(snapshot: Snapshot, last: dict[bytes, list[View]] | None) -> dict[bytes, list[View]]:
+    """Groups of checkboxes that were counted before. Bounds that select the same offers have the same counts."""
+    return {}
+
+
 def facets(asked: Asked, *, left_out: Collection[str] = ()) -> list[View]:
     """Return the groups of checkboxes, each value with the number of rows that it alone leads to."""
-    return [_facet(asked, facet) for facet in FACETS if facet.name not in left_out]
+    shown = [(facet, asked.beside(facet)) for facet in FACETS if facet.name not in left_out]
+    known, key = _counted(asked.snapshot), _key(asked, shown)
+    if len(known) > MOST_COUNTED:
+        known.clear()
+    if key not in known:
+        known[key] = [_facet(asked, facet, beside) for facet, beside in shown]
+    return known[key]
 
 
-def _facet(asked: Asked, facet: Facet) -> View:
+def _key(asked: Asked, shown: Sequence[tuple[Facet, Selection]]) -> bytes:
+    """Return a digest of all that the counts depend on."""
+    digest = blake2b(repr([asked.shows_offers, [asked.filters.values[facet.name] for facet, _ in shown]]).encode())
+    members = {id(beside.members): beside.members for _, beside in shown}
+    order = {number: place for place, number in enumerate(members)}
+    digest.update(repr([(facet.name, order[id(beside.members)]) for facet, beside in shown]).encode())
+    for each in members.values():
+        digest.update(each.serialize())
+    return digest.digest()
+
+
+def _facet(asked: Asked, facet: Facet, beside: Selection) -> View:
     chosen = list(asked.filters.values[facet.name] or ())
-    beside = asked.selection(without=() if facet.narrows_itself else asked.filters.filters_on(facet.name))
     counts = {value: _count(asked, beside, facet.name, value) for value in _values(beside, facet, chosen)}
     shown = [
         {

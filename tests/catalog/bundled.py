@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -38,11 +39,17 @@ def publish_all() -> None:
             sync(slug, source="bundled")
 
 
+@cache
+def _load_once() -> Snapshot:
+    """Load the recorded catalogues, which are the same in all modules of a process: a snapshot never changes."""
+    return loading.load()
+
+
 @pytest.fixture(scope="module")
 def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Snapshot]:
     with django_db_blocker.unblock(), transaction.atomic():
         publish_recorded()
-        yield loading.load()
+        yield _load_once()
         transaction.set_rollback(True)
 
 

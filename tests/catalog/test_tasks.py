@@ -166,7 +166,7 @@ def test_beat_looks_for_what_is_due_each_minute_and_prunes_each_day() -> None:
 
     seconds = {entry["task"]: seconds_between(entry["schedule"]) for entry in entries}
 
-    assert seconds == {"catalog.dispatch_due": 60, "catalog.prune": 86_400}
+    assert seconds == {"catalog.dispatch_due": 60, "catalog.end_overrides": 60, "catalog.prune": 86_400}
 
 
 def test_nothing_but_json_is_taken() -> None:

@@ -1,7 +1,8 @@
-"""`python -m tests.faults.dying <statement> <outcome file>`: one sync of OpenRouter, killed at a statement of SQL.
+"""`python -m tests.faults.dying <outcome file>`: syncs of OpenRouter, each killed at a statement of SQL.
 
-It runs in its own process, with the settings of the environment. At 0 nothing is killed; then the outcome and the
-statements are written into the file, one a line.
+It runs in its own process, with the settings of the environment. Each line of its input is the number of a statement:
+a child process of its own, which has opened nothing before, runs a sync and is killed there. The exit status of the
+child is printed. At 0 nothing is killed; then the outcome and the statements are written into the file, one a line.
 """
 
 from __future__ import annotations
@@ -10,14 +11,25 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import django
 
 
-def main(deadly: int, outcome: Path) -> None:
+def main(outcome: Path) -> None:
     django.setup()
+    import_module("catalog.sync.run")  # once, and not in each child
+    for line in sys.stdin:
+        if child := os.fork():
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201  the answer
+        else:
+            sync(int(line), outcome)
+            return
+
+
+def sync(deadly: int, outcome: Path) -> None:
     from django.db import connection
 
     from catalog.models import SyncRun
@@ -50,4 +62,4 @@ def main(deadly: int, outcome: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -1,4 +1,5 @@
-"""Clients and services that hold up a serving process: each of 50 reads is answered within a second meanwhile.
+"""Clients and services that hold up a serving process: each of 50 reads is answered within a second meanwhile, or, on a
+busy machine, within five times the seconds that a read took before.
 
 `make prove` attacks with more clients, and reads 2,000 times.
 """
@@ -37,6 +38,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MANY = 60 if PROVE else 20
 READS = 2_000 if PROVE else 50
 MOST_SECONDS = 1.0
+MOST_TIMES = 5
+"""On a machine that is busy with other work, a read may take so many times as long as one without an attack."""
 OFFERS = 300
 LONG = "A long description. " * 500
 ADDRESSES = ["/healthz", "/catalog/models?limit=10", "/catalog/models?offset={}&limit=10", "/catalog/stats", "/readyz"]
@@ -71,7 +74,8 @@ def publish_many() -> None:
     publish(*(offer_record(f"maker/model-{number:03}", description=LONG) for number in range(OFFERS)))
 
 
-def check_reads(port: int) -> None:
+def slowest_read(port: int) -> float:
+    """Return the seconds of the slowest of all reads."""
     slowest = 0.0
     for number in range(READS):
         address = ADDRESSES[number % len(ADDRESSES)].format(number % OFFERS)
@@ -80,7 +84,12 @@ def check_reads(port: int) -> None:
             status = client.get(address).status
             slowest = max(slowest, time.monotonic() - began)
         assert status == 200 or address == "/readyz", address  # it reports a database that is silent
-        assert slowest < MOST_SECONDS, address
+    return slowest
+
+
+def check_reads(port: int, *, undisturbed: float) -> None:
+    """Read while something holds up the process; `undisturbed` is the time of the slowest read before."""
+    assert slowest_read(port) < max(MOST_SECONDS, MOST_TIMES * undisturbed)
 
 
 # --- the attacks -----------------------------------------------------------------------------------------------------
@@ -168,11 +177,11 @@ def test_reads_continue_next_to_slow_and_hostile_clients(tmp_path: Path) -> None
     get_user_model().objects.create_user("curator", password="the right one", is_staff=True)  # noqa: S106  of this test
 
     with serving(tmp_path, database_url()) as port:
-        check_reads(port)
+        undisturbed = slowest_read(port)
         for attack in ATTACKS:
             with attack(port):
-                check_reads(port)
-        check_reads(port)
+                check_reads(port, undisturbed=undisturbed)
+        check_reads(port, undisturbed=undisturbed)
 
 
 def test_reads_continue_next_to_a_frozen_redis(tmp_path: Path) -> None:
@@ -180,9 +189,10 @@ def test_reads_continue_next_to_a_frozen_redis(tmp_path: Path) -> None:
     _, secret = ApiKey.objects.issue(name="a client", scopes=[SYNC])
 
     with silent_server() as redis, serving(tmp_path, database_url(), REDIS_URL=f"redis://127.0.0.1:{redis}/0") as port:
+        undisturbed = slowest_read(port)
         head = f"POST /catalog/sync/chutes HTTP/1.1\nHost: localhost\nX-API-Key: {secret}\nContent-Length: 0\n\n"
         with with_connections(port, lambda _: head):
-            check_reads(port)
+            check_reads(port, undisturbed=undisturbed)
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is no server that could fall silent")
@@ -192,10 +202,11 @@ def test_reads_continue_next_to_queries_to_a_frozen_database(tmp_path: Path) -> 
     with between(database_url()) as (address, frozen), serving(tmp_path, address) as port:
         with closing(Client(port)) as client:
             assert client.get("/catalog/changes?limit=250").status == 200
+        undisturbed = slowest_read(port)
         frozen.set()
         query = "GET /catalog/changes?limit={} HTTP/1.1\nHost: localhost\n\n"
         with with_connections(port, lambda number: query.format(1 + number)):
-            check_reads(port)
+            check_reads(port, undisturbed=undisturbed)
         with closing(sent(port, query.format(200))) as late:
             assert late.recv(12) == b"HTTP/1.1 503"
         frozen.clear()

@@ -1,7 +1,8 @@
 """A worker that is killed at any statement leaves the old catalogue or the new one, never a mixture, and no debris.
 
-The worker is a process of its own, killed by SIGKILL: nothing of it gets to clean up. Statements that end a transaction
-are counted too. `make prove` kills it at every statement of a run; otherwise some are tried, COMMITs among them.
+Each worker is a process of its own, killed by SIGKILL: nothing of it gets to clean up. Statements that end a
+transaction are counted too. `make prove` kills it at every statement of a run; otherwise some are tried, COMMITs among
+them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -53,35 +55,31 @@ TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """Runs one sync in a process of its own."""
+    """Runs each sync in a process of its own, which `tests.faults.dying` forks."""
 
-    environment: dict[str, str]
+    dying: subprocess.Popen[str]
     outcome: Path
+    log: Path
 
     def run(self) -> list[str]:
         """The outcome of a whole run, and its statements."""
-        ended = self._start("0")
-        assert ended.returncode == 0, ended.stderr
+        assert self._status(0) == 0, self.log.read_text()
         return self.outcome.read_text().splitlines()
 
     def die(self, *, at: int) -> None:
-        ended = self._start(str(at))
-        assert ended.returncode == -signal.SIGKILL, (at, ended.stderr)
+        assert self._status(at) == -signal.SIGKILL, (at, self.log.read_text())
 
-    def _start(self, deadly: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tests.faults.dying", deadly, str(self.outcome)],
-            cwd=settings.BASE_DIR,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+    def _status(self, deadly: int) -> int:
+        assert self.dying.stdin is not None
+        assert self.dying.stdout is not None
+        self.dying.stdin.write(f"{deadly}\n")
+        self.dying.stdin.flush()
+        assert select.select([self.dying.stdout], [], [], PATIENCE_SECONDS)[0], "it runs for too long"
+        return int(self.dying.stdout.readline() or 1)
 
 
 @pytest.fixture
-def worker(upstream: Upstream, tmp_path: Path) -> Worker:
+def worker(upstream: Upstream, tmp_path: Path) -> Iterator[Worker]:
     environment = {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "gatewayz.settings",
@@ -93,7 +91,22 @@ def worker(upstream: Upstream, tmp_path: Path) -> Worker:
         "OPENROUTER_SOURCE": "api",
         **clock.environment(),
     }
-    return Worker(environment=environment, outcome=tmp_path / "outcome")
+    outcome, log = tmp_path / "outcome", tmp_path / "log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.dying", str(outcome)],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        ) as dying,
+    ):
+        yield Worker(dying=dying, outcome=outcome, log=log)
+        os.killpg(dying.pid, signal.SIGKILL)
 
 
 def old_catalogue(upstream: Upstream) -> Catalogue:

@@ -179,6 +179,8 @@ class Readers:
     """Clients that read until they are stopped; any answer but a whole one with 200 is an error."""
 
     port: int
+    pause_seconds: float = 0.0
+    """Before each request: clients that read for long must not take the processor from those that start."""
     is_over: Event = field(default_factory=Event)
     answered: int = 0
     _lock: Lock = field(default_factory=Lock)
@@ -187,7 +189,7 @@ class Readers:
         """Half of the clients keep their connections."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as client:
             for turn in count():
-                if self.is_over.is_set():
+                if self.is_over.wait(self.pause_seconds):
                     return
                 address = ADDRESSES[turn % len(ADDRESSES)].format(turn)
                 if client.sock is not None and select.select([client.sock], [], [], 0)[0]:
@@ -203,9 +205,9 @@ class Readers:
 
 
 @contextmanager
-def reading(port: int) -> Iterator[Readers]:
+def reading(port: int, *, pause_seconds: float = 0.01) -> Iterator[Readers]:
     """Read until the end of this context, and raise what went wrong."""
-    readers = Readers(port)
+    readers = Readers(port, pause_seconds)
     with ThreadPoolExecutor(READERS) as pool:
         running = [pool.submit(readers.read, number) for number in range(READERS)]
         try:
@@ -234,7 +236,7 @@ def received(client: socket.socket) -> bytes:
 def test_a_restart_of_all_workers_under_5000_requests_loses_none(web: Web, port: int) -> None:
     before = web.workers()
 
-    with reading(port) as readers:
+    with reading(port, pause_seconds=0) as readers:
         eventually(lambda: readers.answered >= 100)
         web.process.send_signal(signal.SIGHUP)
         web.wait_for("gatewayz: restarted\n")
@@ -332,7 +334,7 @@ def test_it_ends_at_once_while_its_workers_load(port: int, tmp_path: Path) -> No
     with serving(tmp_path, "--port", str(port)) as web:
         eventually(lambda: len(web.workers()) == 2)
         web.process.terminate()
-        assert web.process.wait(10) == 0
+        assert web.process.wait(GRACE_SECONDS - 5) == 0
 
 
 def test_a_worker_that_cannot_start_ends_the_server_with_one_reason(port: int, tmp_path: Path) -> None:

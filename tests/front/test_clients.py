@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NoReturn
 
 import orjson
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.core.signals import request_finished
+from django.db import OperationalError, close_old_connections, transaction
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
 from access.keys import Keys
 from access.models import ApiKey
 from catalog.api.limits import LIMITED
-from catalog.memory import following
+from catalog.memory import following, loading
 from catalog.memory.following import Follower
+from catalog.memory.snapshot import Snapshot
 from front.front import CREDENTIALS, PERSONAL
 from tests.catalog.addresses import ONE_EACH, declared
 from tests.factories import offer_record, publish, token_priced_record
@@ -33,14 +36,22 @@ QUERIES = {address.path(): address.query() for address in ONE_EACH}
 WRITES = [address.path() for address in declared() if address.method == "POST"]
 
 
+@pytest.fixture(scope="module")
+def published(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Snapshot]:
+    """Two offers, published once: what a test changes is rolled back to here."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        publish(token_priced_record(), gateway="openrouter")  # OpenRouter's list has only its own offers
+        publish(offer_record("maker/other"))
+        yield loading.load()
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def web(db: None, settings: Settings) -> Web:
+def web(published: Snapshot, db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 5
     settings.API_KEY_RATE_LIMIT_PER_MINUTE = 7
     settings.FRONT_MISSES = False
-    publish(token_priced_record(), gateway="openrouter")  # OpenRouter's list has only its own offers
-    publish(offer_record("maker/other"))
-    following.FOLLOWER.refresh()
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys(), snapshot=published))
     following.FOLLOWER.keys.refresh()
     return Web()
 
@@ -395,6 +406,7 @@ def test_a_script_may_read_every_answer_and_its_headers_but_never_with_a_cookie(
 @pytest.mark.parametrize("path", [*PATHS, "/nowhere", "/catalog/sync/chutes", "/static/web/pages.css"])
 def test_only_the_front_sets_headers_of_cors(db: None, client: Client, path: str) -> None:
     response = client.get(path)
+    request_finished.disconnect(close_old_connections)  # Django's client has connected it again
     response.close()
 
     assert not [name for name in response.headers if name.startswith("Access-Control-")]

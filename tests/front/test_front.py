@@ -13,12 +13,16 @@ from typing import Any
 
 import orjson
 import pytest
-from django.core.wsgi import get_wsgi_application
-from pytest_django import DjangoAssertNumQueries
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import transaction
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
+from access.keys import Keys
 from access.models import ApiKey
-from catalog.memory import following
+from catalog.memory import following, loading
+from catalog.memory.following import Follower
+from catalog.memory.snapshot import Snapshot
 from front import access_log
 from front.counts import Source
 from front.response_cache import OVERHEAD_BYTES
@@ -39,26 +43,29 @@ DURATION = r"(duration_ms\W+)[\d.e-]+"
 VOLATILE = r"[0-9a-f]{32}|\d{4}-\d\d-\d\dT[0-9:.]+Z"
 
 
+@pytest.fixture(scope="module")
+def published(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Snapshot]:
+    """Three offers of two gateways, published once: what a test changes is rolled back to here."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        publish(token_priced_record(LISTED_EVERYWHERE), gateway="openrouter")
+        publish(offer_record(), offer_record("maker/other"))
+        yield loading.load()
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def web(db: None, settings: Settings) -> Web:
+def web(published: Snapshot, db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Web:
     settings.RATE_LIMIT_PER_MINUTE = 0
     settings.FRONT_MISSES = False  # test_misses.py is about the answers that the front makes itself
-    publish(offer_record(), offer_record("maker/other"))
-    following.FOLLOWER.refresh()
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys(), snapshot=published))
     return Web()
 
 
 # --- a hit is Django's answer ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def listed_everywhere(web: Web) -> None:
-    publish(token_priced_record(LISTED_EVERYWHERE), gateway="openrouter")
-    following.FOLLOWER.refresh()
-
-
 @pytest.mark.parametrize("address", CACHED, ids=lambda address: address.route)
-def test_every_answer_that_is_declared_cacheable_is_cached(web: Web, listed_everywhere: None, address: Address) -> None:
+def test_every_answer_that_is_declared_cacheable_is_cached(web: Web, address: Address) -> None:
     path, query = address.path(model=LISTED_EVERYWHERE), address.query(model=LISTED_EVERYWHERE)
 
     answers = [web.ask(path, query) for _ in range(2)]
@@ -74,7 +81,7 @@ def test_every_answer_that_is_declared_cacheable_is_cached(web: Web, listed_ever
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_second_answer_is_the_first_one_without_django(
-    web: Web, listed_everywhere: None, address: Address, encoding: str, method: str
+    web: Web, address: Address, encoding: str, method: str
 ) -> None:
     path, query = address.path(model=LISTED_EVERYWHERE), address.query(model=LISTED_EVERYWHERE)
 
@@ -221,6 +228,7 @@ def test_http_is_redirected_even_if_the_answer_for_https_is_cached(web: Web, set
 
 
 def test_a_new_revision_empties_the_cache_and_frees_the_old_snapshot(web: Web) -> None:
+    following.FOLLOWER.snapshot = loading.load()  # the module keeps the other one
     old = web.ask(LIST)
     before = weakref.ref(following.FOLLOWER.current())
     publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
@@ -229,7 +237,7 @@ def test_a_new_revision_empties_the_cache_and_frees_the_old_snapshot(web: Web) -
     new = web.ask(LIST)
     gc.collect()
 
-    assert (orjson.loads(old.body)["revision"], orjson.loads(new.body)["revision"]) == (1, 2)
+    assert (orjson.loads(old.body)["revision"], orjson.loads(new.body)["revision"]) == (2, 3)
     assert old["ETag"] != new["ETag"]
     assert before() is None
     assert web.counts.cached_answers == 1
@@ -237,7 +245,7 @@ def test_a_new_revision_empties_the_cache_and_frees_the_old_snapshot(web: Web) -
 
 @pytest.mark.usefixtures("web")
 def test_an_answer_made_while_the_snapshot_was_swapped_is_not_cached() -> None:
-    django = get_wsgi_application()
+    django = WSGIHandler()
 
     def swap_and_answer(environ: Any, start_response: Any) -> Iterable[bytes]:
         publish(offer_record(prices=(hourly("9"),)), offer_record("maker/other"))
@@ -246,7 +254,7 @@ def test_an_answer_made_while_the_snapshot_was_swapped_is_not_cached() -> None:
 
     web = Web(swap_and_answer)
 
-    assert orjson.loads(web.ask(LIST).body)["revision"] == 2
+    assert orjson.loads(web.ask(LIST).body)["revision"] == 3
     assert web.counts.cached_answers == 0
 
 

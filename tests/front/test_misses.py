@@ -20,7 +20,7 @@ from tests.front.web import Answered, Web
 
 pytestmark = pytest.mark.usefixtures("one_connection")
 
-QUESTIONS = 2_000 if os.environ.get("PROVE") else 100
+QUESTIONS = 2_000 if os.environ.get("PROVE") else 40
 FROM_MEMORY = [
     address
     for address in ONE_EACH

@@ -10,8 +10,8 @@ from wsgiref.util import setup_testing_defaults
 
 import orjson
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 
 from catalog.memory import following
@@ -53,7 +53,7 @@ class Web:
     """The WSGI environ of each request that Django received."""
 
     def __post_init__(self) -> None:
-        behind = self.application or get_wsgi_application()
+        behind = self.application or WSGIHandler()
 
         def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             self.asked_django.append(environ["PATH_INFO"])

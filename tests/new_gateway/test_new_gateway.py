@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def tracked_files() -> list[str]:
     return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
+def with_bytecode(names: Sequence[str]) -> Iterator[str]:
+    """Yield the names, each module's with that of its bytecode: all processes of the copy would make it again."""
+    for name in names:
+        yield name
+        made = cache_from_source(name) if name.endswith(".py") else ""
+        if made and (ROOT / made).is_file():
+            yield made
+
+
 def environment(data_dir: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
@@ -74,9 +84,9 @@ class Copy:
         self._processes = processes
         self.originals = tracked_files()
         self._environment = environment(data_dir)
-        for name in self.originals:
+        for name in with_bytecode(self.originals):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name)  # with its time, by which Python knows whose bytecode it has
         for name, place in THREE_FILES.items():
             shutil.copyfile(Path(__file__).parent / name, folder / place)
 

@@ -32,7 +32,8 @@ def wish(model_id: str, field: str, value: Json, **more: Any) -> Wish:
 
 
 def order(*wishes: Wish, **more: Any) -> Order:
-    return Order(**{"wishes": wishes, "actor": ANNA, "reason": "asked for", "is_confirmed": True} | more)
+    usual: Json = {"wishes": wishes, "actor": ANNA, "reason": "asked for", "is_confirmed": True}
+    return Order(**usual | more)
 
 
 def carry_out(*wishes: Wish, **more: Any) -> Done:

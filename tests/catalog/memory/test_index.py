@@ -120,8 +120,11 @@ def check_order(found: Index, *, is_falling: bool) -> None:
         members = found.having(name, value)
         wanted = [position for position in plainly if position in members]
         for start, stop in ((0, 1), (1, 4), (0, len(found))):
-            picked = order.picked(found.rows, members, is_falling=is_falling, start=start, stop=stop)
-            assert list(picked) == wanted[start:stop]
+            for expected in (1, stop):
+                picked = order.picked(
+                    found.rows, members, is_falling=is_falling, start=start, stop=stop, expected=expected
+                )
+                assert list(picked) == wanted[start:stop]
 
 
 @given(st.lists(st.text("ab", min_size=1, max_size=12), min_size=1, max_size=30, unique=True))

@@ -7,11 +7,12 @@ import re
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.services import find_free_port
 
 ALL_PROCESSES = 1 + 2 + 3 + 1  # supervisor; web and its worker; worker and its pool of two; beat
 READY = "Ctrl-C stops everything"
+DATABASE = "gatewayz.sqlite3"
 
 
 def eventually(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
@@ -173,6 +175,17 @@ def running(tmp_path_factory: pytest.TempPathFactory, database: dict[str, str]) 
         yield started
 
 
+@pytest.fixture
+def prepared(running: Supervised, tmp_path: Path) -> Path:
+    """A data folder with the tables and what is published already, so that a start in it takes less time."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if (database := running.data_dir / DATABASE).exists():
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(folder / DATABASE)) as copy:
+            source.backup(copy)
+    return folder
+
+
 # --- with real processes ---------------------------------------------------------------------------------------------
 def test_it_prints_the_pages_to_open_and_they_exist(running: Supervised) -> None:
     for path in ("/", "/catalog/models?gateway=chutes&limit=10", "/catalog/docs", "/admin/"):
@@ -217,31 +230,38 @@ def test_a_web_that_was_killed_answers_again(running: Supervised) -> None:
     eventually(lambda: running.status_of("/healthz") == 200)
 
 
-def test_ctrl_c_stops_everything_and_leaves_the_folder_to_the_next_start(
-    tmp_path: Path, database: dict[str, str]
-) -> None:
-    environment = environment_of(tmp_path / "data", **database)
-    for _ in range(2):
-        with supervised(tmp_path, environment) as started:
-            started.wait_for(READY)
-            eventually(lambda: len(processes_of(started.data_dir)) == ALL_PROCESSES)
-
-            started.process.send_signal(signal.SIGINT)
-
-            assert started.process.wait(60) == 0
-            eventually(lambda: processes_of(started.data_dir) == {}, seconds=5)
-            assert started.output.endswith("Stopped\n")
-            assert "Traceback" not in started.output
+def end_without_warning(started: Supervised) -> None:
+    """Kill the supervisor itself, and wait for the end of its children."""
+    started.process.kill()
+    started.process.wait()
+    eventually(lambda: processes_of(started.data_dir) == {})
 
 
+# From here on no test may need the processes of `running`.
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-def test_no_process_stays_behind_when_the_supervisor_is_killed(tmp_path: Path, database: dict[str, str]) -> None:
-    with supervised(tmp_path, environment_of(tmp_path / "data", **database)) as started:
+def test_no_process_stays_behind_when_the_supervisor_is_killed(running: Supervised) -> None:
+    assert len(processes_of(running.data_dir)) > 1
+
+    end_without_warning(running)
+
+
+def test_ctrl_c_stops_everything_and_leaves_the_folder_to_the_next_start(
+    running: Supervised, tmp_path: Path, database: dict[str, str]
+) -> None:
+    end_without_warning(running)
+    environment = environment_of(running.data_dir, **database)
+    with supervised(tmp_path, environment) as started:
         started.wait_for(READY)
+        eventually(lambda: len(processes_of(started.data_dir)) == ALL_PROCESSES)
 
-        started.process.kill()
+        started.process.send_signal(signal.SIGINT)
 
+        assert started.process.wait(60) == 0
         eventually(lambda: processes_of(started.data_dir) == {})
+        assert started.output.endswith("Stopped\n")
+        assert "Traceback" not in started.output
+    with supervisor.claimed_folder(started.data_dir):
+        assert supervisor.find_port_problems(Address("127.0.0.1", started.port)) == []
 
 
 def test_ctrl_c_during_the_preparation_is_no_error(tmp_path: Path) -> None:
@@ -338,7 +358,7 @@ sys.exit(supervisor.main())
 """
 
 
-def test_a_ctrl_c_that_was_swallowed_during_the_preparation_still_stops(tmp_path: Path) -> None:
+def test_a_ctrl_c_that_was_swallowed_during_the_preparation_still_stops(prepared: Path) -> None:
     swallowing = """
 import os, signal, sys
 from gatewayz.run import supervisor
@@ -353,7 +373,7 @@ sys.exit(supervisor.main())
     run = subprocess.run(
         [sys.executable, "-c", swallowing],
         cwd=settings.BASE_DIR,
-        env=environment_of(tmp_path),
+        env=environment_of(prepared),
         capture_output=True,
         text=True,
         timeout=120,
@@ -364,21 +384,21 @@ sys.exit(supervisor.main())
     assert run.stderr == ""
 
 
-def test_a_web_that_keeps_failing_ends_everything(tmp_path: Path) -> None:
-    lines = refused(environment_of(tmp_path), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')", "60")
+def test_a_web_that_keeps_failing_ends_everything(prepared: Path) -> None:
+    lines = refused(environment_of(prepared), "-c", WITH_ANOTHER_WEB, "import sys; sys.exit('no such module')", "60")
 
     assert lines == ["no such module"] * 5 + [
         "gatewayz: web ended 5 times in a row, now with status 1; its output above has the reason"
     ]
 
 
-def test_a_web_that_never_answers_ends_everything(tmp_path: Path) -> None:
-    environment = environment_of(tmp_path)
+def test_a_web_that_never_answers_ends_everything(prepared: Path) -> None:
+    environment = environment_of(prepared)
 
     assert refused(environment, "-c", WITH_ANOTHER_WEB, "import time; time.sleep(600)", "1") == [
         f"gatewayz: http://localhost:{environment['PORT']}/healthz gave no answer in 1 s"
     ]
-    eventually(lambda: processes_of(tmp_path) == {}, seconds=5)
+    eventually(lambda: processes_of(prepared) == {})
 
 
 # --- decisions and steps ---------------------------------------------------------------------------------------------
