@@ -55,6 +55,10 @@ PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
 OPERATORS = ("/admin", "/metrics", "/static/")
 """Addresses that work while clients overload the others."""
+UPLOADS = ("/admin/csv/",)
+"""Addresses to which people send files."""
+MOST_UPLOADED = 6 * 1024 * 1024
+"""The most bytes of such a request: a file of 5 MiB, and the rest of its form."""
 
 QUICK_CHARACTERS = 1_000
 """Up to this many characters of path and query are read on the event loop."""
@@ -137,8 +141,8 @@ class Front:
         if (location := self._security.location(request)) is not None:
             headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location)]
             return self._reply(exchange, 301, headers, b"", source=Source.REFUSED)
-        if request.length is not None and request.length > self.most_sent:
-            return self._refuse(exchange, refusals.too_large(self.most_sent))
+        if request.length is not None and request.length > (most := self._most_sent(request)):
+            return self._refuse(exchange, refusals.too_large(most))
         if not request.is_read:
             return self._by_django(exchange)
         if address.limit is not Limit.API or (wanted := minimum.of(request)) is None:
@@ -318,8 +322,11 @@ class Front:
             _lane_of(request),
             lambda body: self._call_django(exchange, asked, body),
             READ_SECONDS if request.method in _SAFE else WRITE_SECONDS,
-            most_bytes=self.most_sent if request.has_body else 0,
+            most_bytes=self._most_sent(request) if request.has_body else 0,
         )
+
+    def _most_sent(self, request: Request) -> int:
+        return MOST_UPLOADED if request.path.startswith(UPLOADS) else self.most_sent
 
     def _call_django(self, exchange: Exchange, asked: _Asked | None, body: bytes) -> Reply:
         request, path = exchange.request, exchange.address.path

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models, transaction
 
-from catalog.models import PriceHold
+from catalog.models import CurationAction, PriceHold
 from catalog.publication import apply, audit, locks
 from catalog.publication.audit import Actor, Kind, Subject
 from catalog.publication.prices import questions, repeats
@@ -47,6 +47,20 @@ def decide_price_holds(
     Raises AlreadyDecided, which names the holds that have ended in the meantime, and ReasonMissing if the reason cannot
     be stored; then nothing is changed. Without a reason, the trail has one for what was decided.
     """
+    return decide(decisions, actor=actor, reason=reason, now=now, seen=seen).revision_after
+
+
+def decide(
+    decisions: Mapping[int, str],
+    *,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    seen: Mapping[int, str] | None = None,
+    kind: str = Kind.PRICES,
+    undoes: CurationAction | None = None,
+) -> CurationAction:
+    """Do the same, and return the action."""
     stated = audit.checked_reason(reason) if reason.strip() else ""
     with transaction.atomic():
         offers = locks.lock_offers(set(_waiting(decisions).values_list("offer", flat=True)))
@@ -55,15 +69,16 @@ def decide_price_holds(
         _require_all(decisions, [hold for hold in holds if not seen or hold.state == seen[hold.pk]])
         items = [_item(hold, after=decisions[hold.pk]) for hold in holds]
         for hold in holds:
-            hold.state, hold.decided_at, hold.decided_by_id = decisions[hold.pk], now, actor.number
+            hold.state = decisions[hold.pk]
+            is_open = hold.state == PriceHold.State.OPEN
+            hold.decided_at, hold.decided_by_id = (None, None) if is_open else (now, actor.number)
         PriceHold.objects.bulk_update(holds, ["state", "decided_at", "decided_by"])
         before, after = apply.republish_curated(
             [offers[pk] for pk in sorted({hold.offer_id for hold in holds})], author_number=actor.number, newest=newest
         )
         said = " ".join(dict.fromkeys(_WORDS[PriceHold.State(state)] for state in decisions.values()))
-        draft = audit.Draft(kind=Kind.PRICES, actor=actor, reason=stated or said, items=items)
-        audit.write(draft, before=before, after=after, now=now)
-    return after
+        draft = audit.Draft(kind=kind, actor=actor, reason=stated or said, items=items, undoes=undoes)
+        return audit.write(draft, before=before, after=after, now=now)
 
 
 def open_questions() -> list[questions.Question]:
@@ -71,11 +86,11 @@ def open_questions() -> list[questions.Question]:
     return questions.current(factor=settings.GUARD_QUESTION_FACTOR, rules=repeats.rules())
 
 
-def _waiting(decisions: dict[int, str]) -> models.QuerySet[PriceHold]:
+def _waiting(decisions: Mapping[int, str]) -> models.QuerySet[PriceHold]:
     return PriceHold.objects.deciding().filter(pk__in=list(decisions))
 
 
-def _require_all(decisions: dict[int, str], found: Sequence[PriceHold]) -> None:
+def _require_all(decisions: Mapping[int, str], found: Sequence[PriceHold]) -> None:
     ended = sorted(set(decisions) - {hold.pk for hold in found})
     if len(ended) == len(decisions) == 1:
         raise AlreadyDecided("the hold has ended in the meantime; there is nothing to decide", ended)

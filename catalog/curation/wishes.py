@@ -5,7 +5,7 @@ for reading the stored states of the offers.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -55,6 +55,8 @@ class Wish:
     """The override as an earlier action's item has it, for an undo: its reason, author and time come back too."""
     line: int | None = None
     """The line of a file that has the wish."""
+    reason: str = ""
+    """Its own reason, such as that of a line of a file; empty: that of the order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class Change:
             offer=self.offer,
             field=self.wish.field,
             value=self.value,
-            reason=reason,
+            reason=self.wish.reason or reason,
             author_id=actor.number,
             made_at=now,
             expires_at=self.wish.expires_at,
@@ -180,12 +182,24 @@ def decide(
     now: datetime,
 ) -> Decision:
     """Return what the wishes change now. `offers` are those that exist, with their gateways."""
+    states = stored.states(offers[pk] for pk in {wish.offer: None for wish in wanted} if pk in offers)
+    return decide_about(states, wanted, expected=expected, is_confirmed=is_confirmed, now=now)
+
+
+def decide_about(
+    known: Iterable[OfferState],
+    wanted: Sequence[Wish],
+    *,
+    expected: Expected | None,
+    is_confirmed: bool,
+    now: datetime,
+) -> Decision:
+    """Return the same as `decide`, from states that were read already."""
     deciding = _Deciding(expected=expected, is_confirmed=is_confirmed, now=now)
     of_offer: dict[int, list[Wish]] = defaultdict(list)
     for wish in wanted:
         of_offer[wish.offer].append(wish)
-    known = [offers[pk] for pk in of_offer if pk in offers]
-    states = {state.offer.pk: state for state in stored.states(known)}
+    states = {state.offer.pk: state for state in known}
     for pk, wishes in of_offer.items():
         if pk in states:
             deciding.about(states[pk], wishes)
@@ -233,7 +247,8 @@ class _Deciding:
         try:
             value = CLEAR if wish.value is CLEAR else checked_value(wish.field, wish.value)
             field_of(wish.field)
-            self._check_end(wish)
+            if not wish.restored:
+                check_end(wish.expires_at, now=self._now)
         except ValueError as error:
             self.refused.append(self._problem(state, wish, str(error)))
             return None
@@ -244,15 +259,6 @@ class _Deciding:
             self._same.append(wish)
             return None
         return value
-
-    def _check_end(self, wish: Wish) -> None:
-        end = wish.expires_at
-        if end is None or wish.restored:
-            return
-        if end <= self._now:
-            raise ValueError("the end must be in the future")
-        if end > self._now + LONGEST:
-            raise ValueError("the end must be within ten years")
 
     def _is_same(self, standing: Override | None, wish: Wish, value: Json) -> bool:
         if value is CLEAR:
@@ -306,6 +312,14 @@ class _Deciding:
         return Problem(wish=wish, subject=subject_of(state.offer), reason=reason)
 
 
+def check_end(end: datetime | None, *, now: datetime) -> None:
+    """Raises ValueError if an override cannot end then."""
+    if end is not None and end <= now:
+        raise ValueError("the end must be in the future")
+    if end is not None and end > now + LONGEST:
+        raise ValueError("the end must be within ten years")
+
+
 def seen_now(state: OfferState, upstream: OfferRecord, name: str) -> tuple[int, Json]:
     """Return the version of the override of a field (0: none), and what the gateway reports for it."""
     standing = state.overrides.get(name)
@@ -331,10 +345,10 @@ def _doubt(name: str, value: Json, served: OfferRecord) -> str | None:
     before, price = served.amount(PRICES[name].meter), PRICES[name].price(value)
     if doubt := doubt_of_change(before, price.amount):
         return f"{doubt} US dollars per {METERS[price.meter].unit}"
-    return None if price.amount == before else plausible.doubt(price, _bounds())
+    return None if price.amount == before else plausible.doubt(price, price_bounds())
 
 
-def _bounds() -> plausible.Bounds:
+def price_bounds() -> plausible.Bounds:
     return plausible.Bounds(
         least_usd_per_million_tokens=settings.GUARD_LEAST_USD_PER_MILLION_TOKENS,
         most_usd_per_million_tokens=settings.GUARD_MOST_USD_PER_MILLION_TOKENS,

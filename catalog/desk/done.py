@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from catalog.curation.undo import OF_VALUES
+from catalog.curation.undo import OF_KIND
 from catalog.desk import roles
 from catalog.desk.pages import Values
 from catalog.desk.roles import Action
@@ -19,10 +19,19 @@ Kind = CurationAction.Kind
 
 def last_actions(user: User) -> list[Values]:
     """Return the last actions, newest first, with the way to undo them for a person who may."""
+    return [view(each, user) for each in annotated(CurationAction.objects.order_by("-number"))[:SHOWN]]
+
+
+def annotated(actions: QuerySet[CurationAction]) -> QuerySet[CurationAction]:
+    """Return the actions with what `view` needs."""
     undone = Exists(CurationAction.objects.filter(undoes=OuterRef("pk")))
     first = CurationItem.objects.filter(action=OuterRef("pk"), position=1)
-    newest = CurationAction.objects.annotate(is_undone=undone, subject=Subquery(first.values("subject")))
-    return [_view(each, user) for each in newest.order_by("-number")[:SHOWN]]
+    return actions.annotate(is_undone=undone, subject=Subquery(first.values("subject")))
+
+
+def may(action: CurationAction, user: User) -> bool:
+    """Whether this person may undo actions such as this."""
+    return action.kind in OF_KIND and roles.may(user, needed(action, user))
 
 
 def needed(action: CurationAction, user: User) -> Action:
@@ -52,10 +61,12 @@ def words(action: CurationAction, subject: str | None) -> str:
             return f"{action.get_kind_display()}: {subject or figures.counted(count, 'item')}"
 
 
-def _view(action: CurationAction, user: User) -> Values:
+def view(action: CurationAction, user: User) -> Values:
+    """Return a line about an action of `annotated`."""
     is_undone, subject = bool(getattr(action, "is_undone", False)), getattr(action, "subject", None)
-    may_undo = action.kind in OF_VALUES and not is_undone and roles.may(user, needed(action, user))
+    may_undo = may(action, user) and not is_undone
     return {
+        "href": reverse("desk:audit_action", args=[action.number]),
         "number": f"{action.number:,}",
         "when": figures.moment_view(action.made_at),
         "who": action.actor,

@@ -219,7 +219,9 @@ def _chips(snapshot: Snapshot, filters: DeskFilterSet) -> list[Values]:
             continue
         for each in value if isinstance(value, list) else [value]:
             rest = [other for other in value if other != each] or None if isinstance(value, list) else parameter.default
-            found.append({"text": _chip(snapshot, filters, name, each), "href": _address(filters, **{name: rest}, page=1)})
+            found.append(
+                {"text": _chip(snapshot, filters, name, each), "href": _address(filters, **{name: rest}, page=1)}
+            )
     return found
 
 

@@ -60,6 +60,7 @@ NAVIGATION = (
     Item("Audit", "audit"),
 )
 MORE = (
+    Item("Overrides as CSV", "csv"),
     Item("Saved filters", "views"),
     Item("API keys", "keys"),
     Item("Failed logins", "logins"),

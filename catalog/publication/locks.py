@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from catalog.models import Gateway, Offer, Revision
+from catalog.models import CurationAction, Gateway, Offer, Revision
 from catalog.publication.batches import batches
 
 
@@ -50,3 +50,8 @@ def lock_revision() -> Revision:
     """Lock row 0, as all publications do, and return the newest revision. No other publication can add one then."""
     Revision.objects.select_for_update().get(number=0)
     return Revision.objects.newest()
+
+
+def lock_action(number: int) -> None:
+    """Lock an action of the audit trail, before all others. Its row never changes; one undo waits for another."""
+    CurationAction.objects.select_for_update().get(number=number)

@@ -111,9 +111,7 @@ class Rendered:
 def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = False) -> Rendered:
     """Return the offer as it will be served. `upstream` is the gateway's record."""
     offer = state.offer
-    naming = state.naming
-    believed = naming.record(with_holds(upstream, state.applied_holds))
-    record = overlay(believed, naming.overrides(state.curated))
+    naming, record = state.naming, served_record(state, upstream)
     curated = {PRICES[name].meter for name in state.overrides if name in PRICES}
     spelling = record.provider_slug
     provider = naming.makers.of(spelling) if spelling else None
@@ -139,6 +137,12 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
         prices=wanted_prices(record, curated=curated, is_withdrawn=state.withdrawn_at is not None),
         is_withdrawal=is_withdrawal,
     )
+
+
+def served_record(state: OfferState, upstream: OfferRecord) -> OfferRecord:
+    """Return the gateway's record with holds, names and overrides applied: what is served."""
+    believed = state.naming.record(with_holds(upstream, state.applied_holds))
+    return overlay(believed, state.naming.overrides(state.curated))
 
 
 def is_stale(override: Override, upstream: OfferRecord) -> bool:

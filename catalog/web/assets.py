@@ -33,7 +33,15 @@ TYPES = {
 STYLES = {
     "list.css": ("tokens.css", "site.css", "list.css"),
     "page.css": ("tokens.css", "site.css", "more.css"),
-    "desk.css": ("tokens.css", "site.css", "list.css", "desk.css", "desk_offers.css", "desk_queues.css"),
+    "desk.css": (
+        "tokens.css",
+        "site.css",
+        "list.css",
+        "desk.css",
+        "desk_offers.css",
+        "desk_queues.css",
+        "desk_bulk.css",
+    ),
     "admin.css": ("tokens.css", "site.css", "admin.css"),
 }
 """The style of pages with a list of models, of the desk, of Django's admin, and of all others: each is one file."""

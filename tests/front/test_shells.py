@@ -293,6 +293,12 @@ def test_chunked_bodies_that_are_too_large_are_refused(served: Served, settings:
     assert client.ask("/quick").status == 200  # the rest of the body was read and dropped
 
 
+def test_only_files_of_the_desk_may_be_as_large_as_a_csv_file(served: Served) -> None:
+    content = b"x" * (5 * 1024 * 1024)
+    assert served.connect().ask("/quick", method="POST", body=content).status == 413
+    assert served.connect().ask("/admin/csv/", method="POST", body=content).status != 413
+
+
 def test_the_connection_is_usable_after_a_body_that_was_not_read(served: Served) -> None:
     client = served.connect()
     got = client.ask("/quick", method="POST", body=b"b" * 300_000, host="evil.example")

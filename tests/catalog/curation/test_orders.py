@@ -226,7 +226,7 @@ def test_an_undo_restores_every_byte_and_keeps_what_was_changed_since() -> None:
     assert (again.value, again.made_at, again.expires_at) == (first.value, first.made_at, first.expires_at)
     with pytest.raises(undo.NotUndoable, match="has undone it already"):
         undo.undo(done.action, actor=ANNA, reason="again", now=timezone.now())
-    of_undo = undone.done.action
+    of_undo = undone.action
     assert of_undo is not None
     assert of_undo.undoes == done.action
     undo.undo(of_undo, actor=ANNA, reason="it was right", now=timezone.now())
@@ -251,6 +251,7 @@ def test_statement_19_no_row_of_the_audit_trail_can_be_changed_or_deleted() -> N
     refuse(lambda: CurationAction.objects.all()._raw_delete(connection.alias))
     refuse(done.action.save)
     if connection.vendor == "postgresql":
+        connection.check_constraints()  # with checks that are pending, it refuses for another reason
         refuse(lambda: connection.cursor().execute(f"TRUNCATE {table} CASCADE"))
     assert append_only.missing() == []
     assert audit.verify().broken is None

@@ -30,6 +30,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "gateway": lambda: "chutes",
     "run": lambda: 1,
     "number": lambda: 1,
+    "draft": lambda: "none",
     "offer": lambda: Offer.objects.values_list("pk", flat=True).first() or 1,
 }
 """A value for each variable part of an address, found when it is needed."""

@@ -41,12 +41,12 @@ def test_a_curator_undoes_the_own_action_with_a_reason_and_it_is_shown(bundled: 
 
     assert f'href="{address}"' in front
     assert "changed 2 values" in front
-    assert "add &lt;b&gt;hot&lt;/b&gt;" in page
+    assert "+&lt;b&gt;hot&lt;/b&gt;" in page
     assert without.status_code == 400
     assert "A reason is required." in without.content.decode()
     assert "2 values went back" in done
     assert f'href="{address}"' not in done
-    assert f"undid action {action.number}" in done
+    assert f"Undid action {action.number}" in done
     assert not Override.objects.exists()
     assert CurationAction.objects.latest("number").actor == "curator"
 
