@@ -105,6 +105,8 @@ def test_an_action_is_undone_from_the_front_page(person: Visitor, desk: Desk) ->
     page.get_by_role("button", name="Undo 2 changes").click()
 
     expect(page.get_by_role("status").first).to_contain_text("2 values went back.")
+    expect(page.get_by_role("main")).to_contain_text("they are not hot")
+    page.goto("/admin/")
     expect(page.locator(".done li").first).to_contain_text("they are not hot")
     assert desk.sql("SELECT COUNT(*) FROM catalog_override WHERE field = 'tags'") == 0
 

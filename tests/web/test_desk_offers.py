@@ -75,7 +75,7 @@ def test_2_and_4_a_price_is_found_previewed_saved_and_served_byte_for_byte(visit
     page = log_in(visitor, "curator", LIST)
     page.get_by_role("searchbox").fill("deepseek-r1")
     page.get_by_role("button", name="Search").click()
-    page.get_by_label("OpenRouter").check()
+    page.locator("[name=gateway][value=openrouter]").check()
     expect(page.get_by_role("link", name="Remove gateway: OpenRouter")).to_be_visible()
     find(page, catalogue.MOVING)
 

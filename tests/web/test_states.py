@@ -77,7 +77,7 @@ def test_25_without_the_database_the_catalogue_is_still_read(later: tuple[Path, 
     expect(page.locator("#history")).to_have_count(0)
     page = visitor.opens("/gateways")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not ready yet.")
-    expect(page.get_by_role("main")).to_contain_text("the database does not answer")
+    expect(page.get_by_role("main")).to_contain_text("The database does not answer")
     keep(page, "database down")
     visitor.close()
     assert visitor.unexpected == []
