@@ -43,13 +43,16 @@ class Desk:
 
 
 @contextmanager
-def serving_desk(published: Path, folder: Path) -> Iterator[Desk]:
-    """Serve a copy of what is published, with an account of each role and something of each kind that waits."""
+def serving_desk(published: Path, folder: Path, *, has_markup: bool = True) -> Iterator[Desk]:
+    """Serve a copy of what is published, with an account of each role and something of each kind that waits.
+
+    `has_markup`: what gateways and curators wrote is markup, which must stay text.
+    """
     with closing(sqlite3.connect(published / DATABASE)) as one, closing(sqlite3.connect(folder / DATABASE)) as other:
         one.backup(other)
     address = free_address()
     environment = environment_of(folder, address, **catalogue.VARIABLES)
-    command = [sys.executable, "-m", "tests.web.desk"]
+    command = [sys.executable, "-m", "tests.web.desk", *(["markup"] if has_markup else [])]
     made = environment | {"DJANGO_SETTINGS_MODULE": "gatewayz.settings"}
     done = subprocess.run(command, cwd=ROOT, env=made, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
@@ -60,19 +63,33 @@ def serving_desk(published: Path, folder: Path) -> Iterator[Desk]:
 def log_in(visitor: Visitor, name: str, path: str = "/admin/", **options: Any) -> Page:
     """Open a page of the desk as this person, through the login page."""
     page = visitor.opens(path, **options)
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    enter(page, name)
     page.wait_for_url(f"**{path}")
     return page
 
 
-def main() -> None:
+def fill_login(page: Page, name: str) -> None:
+    """Log in with a page that is not a test's."""
+    page.goto("/admin/")
+    enter(page, name)
+    page.wait_for_url("**/admin/")
+
+
+def enter(page: Page, name: str) -> None:
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def main(*, has_markup: bool) -> None:
     import django
 
     django.setup()
     _make_people()
-    _make_work()
+    if has_markup:
+        _make_work(MARKUP, MARKUP)
+    else:
+        _make_work("@deepinfra/some-model", "asked for by the model team")
 
 
 def _make_people() -> None:
@@ -86,7 +103,7 @@ def _make_people() -> None:
     User.objects.create(username="root", password=password, is_staff=True, is_superuser=True)
 
 
-def _make_work() -> None:
+def _make_work(row: str, reason: str) -> None:
     from datetime import timedelta
 
     from django.contrib.auth.models import User
@@ -107,13 +124,13 @@ def _make_work() -> None:
                 gateway=gateway, trigger="schedule", lease_token=0, finished_at=began, **fields
             )
         for position in range(1, 42 if slug == "portkey" else 1):
-            run.rejected_rows.create(position=position, model_id=MARKUP, reason=MARKUP[: 9 + position % 3], raw=MARKUP)
+            run.rejected_rows.create(position=position, model_id=row, reason=row[: 9 + position % 3], raw=row)
     curator = Actor.of(User.objects.get(username="curator"))
     offers = Offer.objects.filter(gateway__slug="chutes").order_by("pk")[:2]
     value = {"add": ["hot"], "remove": []}
     wishes = [Wish(offer=each.pk, field="tags", value=value, expires_at=now + timedelta(days=3)) for each in offers]
-    carry_out(Order(wishes=wishes, actor=curator, reason=MARKUP, kind="bulk", is_confirmed=True), now=now)
+    carry_out(Order(wishes=wishes, actor=curator, reason=reason, kind="bulk", is_confirmed=True), now=now)
 
 
 if __name__ == "__main__":
-    main()
+    main(has_markup="markup" in sys.argv)
