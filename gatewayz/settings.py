@@ -229,8 +229,6 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # off by default, see above
     "security.W021",
 ]
-# A form of the desk may choose 5,000 offers, each by a field of its own.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 X_FRAME_OPTIONS = "DENY"

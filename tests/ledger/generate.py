@@ -54,6 +54,11 @@ class Service:
         return self.read("/catalog/schema")
 
     @cached_property
+    def paths(self) -> Json:
+        """The addresses by their pattern, as the document describes them, without those whose answers have no end."""
+        return {path: of for path, of in self.document["paths"].items() if not _is_stream(of.get("get"))}
+
+    @cached_property
     def offers(self) -> list[Json]:
         found: list[Json] = self.read("/catalog/export.json?status=all")["data"]
         return found
@@ -66,9 +71,7 @@ class Service:
     @cached_property
     def reads(self) -> dict[str, dict[str, Json]]:
         """The parameters of each GET, by its path; the second address of the drop-in API has its own entry."""
-        described = {
-            path: of["get"].get("parameters", []) for path, of in self.document["paths"].items() if "get" in of
-        }
+        described = {path: of["get"].get("parameters", []) for path, of in self.paths.items() if "get" in of}
         found = {
             path: {p["name"]: _schema(p) for p in given if p["in"] == "query"} for path, given in described.items()
         }
@@ -121,12 +124,12 @@ def get(target: str, **query: str) -> Request:
 # --- each address with all methods and headers -----------------------------------------------------------------------
 def ways(service: Service) -> Iterator[Request]:
     offer = service.some_offers[0]
-    for path, of in service.document["paths"].items():
+    for path, of in service.paths.items():
         address = service.filled(path, offer)
         yield from _asked(address, methods=METHODS, headers=HEADERS)
         if "get" in of:
             yield from map(get, [address + ending for ending in ENDINGS])
-    second = [service.filled(path, offer) for path in service.reads.keys() - service.document["paths"].keys()]
+    second = [service.filled(path, offer) for path in service.reads.keys() - service.paths.keys()]
     for address in [*second, *OTHERS]:
         yield from _asked(address, methods=METHODS[:3], headers=FEW_HEADERS)
 
@@ -173,6 +176,10 @@ def _more_values(schema: Json) -> list[str]:
         case None:  # a point in time
             return ["2026-12-01", "2026-12-02T08:07:00Z", "2026-12-02T10:07:00+02:00", "1764576000", "2099-01-01"]
     return ["0", "0.5"] if "pattern" in schema else []
+
+
+def _is_stream(operation: Json) -> bool:
+    return bool(operation) and "text/event-stream" in operation["responses"]["200"].get("content", {})
 
 
 def _schema(parameter: Json) -> Json:

@@ -199,7 +199,9 @@ def check_documents(copy: Copy) -> None:
     assert "| **Nimbus** | 3 models as of 1 November 2026 | At once. |" in copy.text("README.md")
     assert "NIMBUS_API_BASE=https://api.nimbus.example\n" in copy.text(".env.example")
     assert "  NIMBUS_SOURCE:\n" in copy.text("docker-compose.yml")
-    assert "| `nimbus` | `NIMBUS_SOURCE`, `NIMBUS_API_KEY`, `NIMBUS_API_BASE` |" in copy.text("docs/reading.md")
+    assert "| `nimbus` | `NIMBUS_ENABLED`, `NIMBUS_SOURCE`, `NIMBUS_API_KEY`, `NIMBUS_API_BASE` |" in copy.text(
+        "docs/reading.md"
+    )
     assert "`nimbus_catalog.json`" in copy.text("fixtures/SOURCES.md")
     assert "`chutes`, `nimbus`, `all`" in copy.text("docs/api/models.md")
 

@@ -67,14 +67,14 @@ def test_a_refusal_asks_the_database_nothing(
 def test_the_state_of_the_gateways_costs_four_queries_for_each_before_and_after_the_first_sync(
     client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # And the gateways themselves, and the newest revision.
+    # And the gateways themselves, their settings, and the newest revision.
     following.FOLLOWER.refresh()
-    with django_assert_num_queries(2 + 4 * len(GATEWAYS)):
+    with django_assert_num_queries(3 + 4 * len(GATEWAYS)):
         read(client, "/catalog/gateways")
     sync()
     sync()
 
-    with django_assert_num_queries(2 + 4 * len(GATEWAYS)):
+    with django_assert_num_queries(3 + 4 * len(GATEWAYS)):
         read(client, "/catalog/gateways")
 
 
