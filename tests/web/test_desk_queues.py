@@ -185,7 +185,7 @@ def test_14_two_models_become_one_and_two_again(person: Visitor, desk: Desk) -> 
     page = log_in(person, "curator", "/admin/queues/models/")
     pair = page.locator("main .band").first
     one, other = pair.get_by_role("heading", level=3).all_inner_texts()
-    offer = pair.locator(".pair section").first.locator(".id").first.inner_text()
+    offer = pair.locator(".both-models section").first.locator(".id").first.inner_text()
     assert _canonical(desk, offer) == {one}
 
     pair.get_by_label("Reason").fill("the same card")
@@ -201,7 +201,7 @@ def test_14_two_models_become_one_and_two_again(person: Visitor, desk: Desk) -> 
 
 def test_14_an_offer_is_split_from_its_model(person: Visitor, desk: Desk) -> None:
     page = log_in(person, "curator", "/admin/queues/models/")
-    sold_by_two = page.locator(".pair section").filter(has=page.locator("li:nth-child(2)"))
+    sold_by_two = page.locator(".both-models section").filter(has=page.locator("li:nth-child(2)"))
     row = sold_by_two.first.locator("li").first
     offer = row.locator(".id").inner_text()
     row.get_by_role("link", name="State").click()
