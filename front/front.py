@@ -44,7 +44,7 @@ from front.replies import (
 )
 from front.requests import Request
 from front.response_cache import CachedAnswer, CacheKey, CommonHeaders, Found, Head, RequestKey, ResponseCache, Variant
-from front.routes import Address, Limit, Question, Resource, Routes
+from front.routes import Address, Limit, Question, Resource, Routes, Usage
 from front.security import Security, host_of
 from front.streams import Revisions
 
@@ -74,19 +74,27 @@ class Django(Protocol):
 
 class Front:
     def __init__(
-        self, django: Django, *, counts: Counts, routes: Routes, keys: Keys, revisions: Revisions | None = None
+        self,
+        django: Django,
+        *,
+        counts: Counts,
+        routes: Routes,
+        keys: Keys,
+        revisions: Revisions | None = None,
+        usage: Usage | None = None,
     ) -> None:
-        """Read the settings once. Without `revisions` there are no streams."""
+        """Read the settings once. Without `revisions` there are no streams; without `usage` no answer is counted."""
         self._django = django
         self._routes = routes
         self._revisions = revisions
         self._address = lru_cache(maxsize=4_096)(routes.address)
         self.counts = counts
+        self._usage = usage
         self._keys = keys
         self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._headers_for_all = lru_cache(maxsize=256)(self._with_headers_for_all)
-        self._cache = ResponseCache(None, most_bytes=self._most_bytes)
+        self._cache = self._new_cache(None)
         self.limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
         self._pages_per_address = settings.PAGE_RATE_LIMIT_PER_MINUTE
@@ -170,6 +178,8 @@ class Front:
         cache = self._current_cache()
         if (found := cache.find(request_key)) is not None:
             exchange.ignored = found.ignored
+            if found.asked is not None:
+                found.asked.add(exchange.client or self._client(request), exchange.key)
             return self._cached(exchange, found.variant, source=Source.HIT)
         if len(request.path) + len(request.query) > QUICK_CHARACTERS:  # even to read it may take long
             return _computing(lambda: _done(self._ask(exchange, resource, cache, request_key)))
@@ -201,7 +211,7 @@ class Front:
         if not resource.is_cacheable or answer.status != HTTPStatus.OK:
             return self._reply(exchange, answer.status, headers, answer.whole(), source=Source.MISS)
         body = body_of([answer.body] if answer.parts is None else answer.parts, large=_large(headers))
-        return self._keep(exchange, asked, self._cached_answer(headers, body), source=Source.MISS)
+        return self._keep(exchange, asked, self._cached_answer(asked, headers, body), source=Source.MISS)
 
     def _stream(self, exchange: Exchange, resource: Resource) -> Decision:
         request = exchange.request
@@ -230,6 +240,7 @@ class Front:
                 key = self._keys.key_of(
                     authorization=headers.get("authorization", ""), api_key=headers.get("x-api-key", "")
                 )
+                exchange.key = 0 if key is None else key.id
                 if key is not None and READ not in key.scopes and not exchange.address.path.startswith(PERSONAL):
                     wrong = refusals.MAY_NOT_READ
             except WrongKey as error:
@@ -247,7 +258,8 @@ class Front:
         """Return why this page is refused, or None. Pages are the same for everybody, so keys mean nothing here."""
         if not self._pages_per_address:
             return None
-        exchange.counted = f"pages {self._client(exchange.request)}"
+        exchange.client = self._client(exchange.request)
+        exchange.counted = f"pages {exchange.client}"
         quota = self.limiter.count(exchange.counted, policy="address", limit=self._pages_per_address)
         if not quota.is_exceeded:
             return None
@@ -255,7 +267,7 @@ class Front:
         return refusals.too_many(quota)
 
     def _client(self, request: Request) -> str:
-        forwarded = request.headers.get("x-forwarded-for", "")
+        forwarded = request.headers.get("x-forwarded-for", "") if self._trusted_hops else ""
         return client_at(request.peer, forwarded, trusted_hops=self._trusted_hops)
 
     def _quota(self, exchange: Exchange, key: Key | None) -> Quota | None:
@@ -266,7 +278,7 @@ class Front:
             return self.limiter.count(exchange.counted, policy="key", limit=limit) if limit else None
         if not self._per_address:
             return None
-        exchange.counted = self._client(exchange.request)
+        exchange.counted = exchange.client = self._client(exchange.request)
         return self.limiter.count(exchange.counted, policy="address", limit=self._per_address)
 
     # --- the cache ---------------------------------------------------------------------------------------------------
@@ -274,12 +286,19 @@ class Front:
         """Return the answers of the snapshot that is served now; those of the previous one go with it."""
         identity, cache = self._routes.identity(), self._cache
         if cache.identity is not identity:
-            cache = self._cache = ResponseCache(identity, most_bytes=self._most_bytes)
+            previous, cache = cache, self._new_cache(identity)
+            self._cache = cache
+            previous.end()
         return cache
 
-    def _cached_answer(self, headers: Headers, body: bytes | LargeBody) -> CachedAnswer:
+    def _new_cache(self, identity: object) -> ResponseCache:
+        ended = self._usage.ended if self._usage is not None else None
+        return ResponseCache(identity, most_bytes=self._most_bytes, ended=ended)
+
+    def _cached_answer(self, asked: _Asked, headers: Headers, body: bytes | LargeBody) -> CachedAnswer:
         """Return an answer with the headers that it has for every client. Such answers are never for the admin."""
-        return CachedAnswer(self._headers_for_all(tuple(headers)), body)
+        counted = self._usage.begin(asked.question, body) if self._usage is not None else None
+        return CachedAnswer(self._headers_for_all(tuple(headers)), body, counted)
 
     def _with_headers_for_all(self, headers: CommonHeaders) -> CommonHeaders:
         return (*_with_defaults(headers, [*self._security.headers(is_secure=True), *cors.ANSWER]),)
@@ -288,11 +307,20 @@ class Front:
         """Cache an answer, and find it by this literal request from now on."""
         cache = asked.cache
         variant = answer.variant(asked.encoding)
+        if answer.asked is not None:
+            answer.asked.add(exchange.client or self._client(exchange.request), exchange.key)
         if self._current_cache() is cache:  # else it may have been made from another snapshot
-            found = Found(variant, exchange.ignored)
+            found = Found(variant, exchange.ignored, answer.asked)
             cache.add(asked.cache_key, answer, request_key=asked.request_key, found=found)
             self.counts.cached_answers, self.counts.cached_bytes = len(cache), cache.size
+        self._report_uncached(asked, answer)
         return self._cached(exchange, variant, source=source)
+
+    def _report_uncached(self, asked: _Asked, answer: CachedAnswer) -> None:
+        """Report the counts of an answer that no cache reports: it is too large, or another revision is served."""
+        is_cached = self._cache is asked.cache and asked.cache.answer(asked.cache_key) is answer
+        if self._usage is not None and answer.asked is not None and not is_cached:
+            self._usage.ended(answer.asked)
 
     def _cached(self, exchange: Exchange, variant: Variant, *, source: Source) -> Reply:
         if_none_match = exchange.request.headers.get("if-none-match")
@@ -336,7 +364,7 @@ class Front:
             reply = self._keep(
                 exchange,
                 asked,
-                self._cached_answer(headers, body_of([answer], large=_large(headers))),
+                self._cached_answer(asked, headers, body_of([answer], large=_large(headers))),
                 source=Source.MISS,
             )
         else:
@@ -391,6 +419,10 @@ class Exchange:
     """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
     counted: str = ""
     """The client that the request was counted for; empty if it has no limit."""
+    client: str = ""
+    """The address of the client; empty if nothing has needed it yet."""
+    key: int = 0
+    """The id of the client's key; 0 if it has none."""
     ignored: str = ""
     """The names of the parameters that the answer does not depend on."""
 

@@ -1,0 +1,47 @@
+"""How often each cached answer was asked for. The front counts; what is done with the counts is the application's.
+
+A hit costs one addition on the answer itself: no lock, no clock and no question to a database.
+"""
+
+from __future__ import annotations
+
+MOST_CLIENTS = 1_000
+"""The most addresses that one answer distinguishes. All others count as one, `OTHER_CLIENTS`."""
+OTHER_CLIENTS = 0
+
+
+class Asked:
+    """The counts of one cached answer since it was made.
+
+    The event loop is one thread, so its additions are exact. Another thread may read the counts at any time, and takes
+    what was added since it last read them: the fields `taken_…` belong to that reader alone.
+    """
+
+    __slots__ = ("about", "by_client", "by_key", "taken_by_client", "taken_by_key")
+
+    def __init__(self, about: object) -> None:
+        self.about = about
+        """What the answer is about, as the application found when the answer was made."""
+        self.by_client: dict[int, int] = {}
+        """The requests without a key, by the hash of the address. Python salts the hashes of each process."""
+        self.by_key: dict[int, int] = {}
+        """The requests with a key, by the key's id."""
+        self.taken_by_client: dict[int, int] = {}
+        self.taken_by_key: dict[int, int] = {}
+
+    def add(self, client: str, key: int) -> None:
+        """Count one request from this address, or with this key unless it is 0."""
+        if key:
+            self.by_key[key] = self.by_key.get(key, 0) + 1
+            return
+        number = hash(client)
+        try:
+            self.by_client[number] += 1
+        except KeyError:
+            self._add_new(number)
+
+    def _add_new(self, number: int) -> None:
+        by_client = self.by_client
+        if len(by_client) >= MOST_CLIENTS:
+            number = OTHER_CLIENTS
+        by_client[number] = by_client.get(number, 0) + 1
