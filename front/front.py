@@ -51,7 +51,7 @@ from front.streams import Revisions
 logger = logging.getLogger(__name__)
 
 CREDENTIALS = ("authorization", "cookie", "x-api-key", "proxy-authorization")
-PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
+PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
 OPERATORS = ("/admin", "/metrics", "/static/")
 """Addresses that work while clients overload the others."""
