@@ -64,10 +64,10 @@ def make_wsgi() -> WsgiShell:
 def start(front: Front) -> None:
     """Load the newest revision and follow it from now on; share counts and limits with the other processes."""
     FOLLOWER.subscribe(make_ahead)
-    FOLLOWER.start()
-    SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if (usage := counting()) is not None:
         usage.start()
+    FOLLOWER.start()
+    SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if settings.REDIS_URL:
         SharedLimits(front.limiter, settings.REDIS_URL).start()
 

@@ -6,6 +6,7 @@ different addresses is left out: one of them could be recognised, or could have 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ from usage.days import DAY_HOURS
 from usage.models import OTHER, Clients, Day, Hour, RankedDay
 from usage.router import alias
 
+logger = logging.getLogger(__name__)
+
 LEAST_CLIENTS = 20
 LEAST_ASKS = 5
 """Smaller figures are not shown."""
@@ -33,6 +36,7 @@ SETTLING_SECONDS = 300
 """A day counts as complete this long after its end: until then the last flushes arrive."""
 DAY_SECONDS = 86_400
 REFRESH_SECONDS = 900
+RETRY_SECONDS = 60.0
 
 Sums = Mapping[str, int]
 """Asks by model."""
@@ -163,6 +167,25 @@ def _scores(end: int) -> dict[str, float]:
     return {slug: round(weighed[slug], 3) for slug in sorted(weighed) if asks[slug] >= LEAST_ASKS}
 
 
-def close() -> None:
-    """Close the connection of this thread to the counts: a broken one would keep failing."""
-    connections[alias()].close()
+class DailyScores:
+    """The scores of the day, for the thread that follows the catalogue: read once a day, and kept if that fails."""
+
+    def __init__(self) -> None:
+        self._scores: Mapping[str, float] = {}
+        self._day = -1
+        self._due_at = 0.0
+
+    def __call__(self) -> Mapping[str, float]:
+        day = present_day()
+        if day != self._day and time.monotonic() >= self._due_at:
+            self._due_at = time.monotonic() + RETRY_SECONDS
+            try:
+                found = scores()
+            except Exception as error:
+                logger.warning("The popularity of models cannot be read; the order of yesterday stays: %s", error)
+                connections[alias()].close()  # a broken connection would keep failing
+            else:
+                self._day = day
+                if found != self._scores:
+                    self._scores = found
+        return self._scores

@@ -301,6 +301,7 @@ def _rows(snapshot: Snapshot, found: Listed) -> str:
 ORDERS = {
     KNOWN: "sold at most gateways first, then newest",
     "relevance": "best match first",
+    "popular": "most asked for first",
     "name": "by name",
     "-name": "by name, backwards",
     "context_length": "shortest context first",
