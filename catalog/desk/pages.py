@@ -62,6 +62,7 @@ NAVIGATION = (
 MORE = (
     Item("Saved filters", "views"),
     Item("API keys", "keys"),
+    Item("Usage", "usage"),
     Item("Failed logins", "logins"),
     Item("All tables", "tables", "desk:tables", "catalog.desk_see"),
 )

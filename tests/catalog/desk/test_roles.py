@@ -21,7 +21,7 @@ from catalog.memory.snapshot import Snapshot
 from tests.catalog.desk.people import logged_in, person
 from tests.policy import blocked
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")  # other apps have pages and databases too
 
 FORBIDDEN = HTTPStatus.FORBIDDEN
 EXAMPLES: dict[str, Any] = {"gateway": "chutes", "number": 1}
