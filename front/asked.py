@@ -7,7 +7,8 @@ from __future__ import annotations
 
 MOST_CLIENTS = 1_000
 """The most addresses that one answer distinguishes. All others count as one, `OTHER_CLIENTS`."""
-OTHER_CLIENTS = 0
+OTHER_CLIENTS = -1
+"""No text has this hash."""
 
 
 class Asked:
@@ -34,14 +35,8 @@ class Asked:
         if key:
             self.by_key[key] = self.by_key.get(key, 0) + 1
             return
-        number = hash(client)
-        try:
-            self.by_client[number] += 1
-        except KeyError:
-            self._add_new(number)
-
-    def _add_new(self, number: int) -> None:
-        by_client = self.by_client
-        if len(by_client) >= MOST_CLIENTS:
+        by_client, number = self.by_client, hash(client)
+        # An empty address, as that of a unix socket, is not distinguished from a request with a key, which has none.
+        if number not in by_client and (not client or len(by_client) >= MOST_CLIENTS):
             number = OTHER_CLIENTS
         by_client[number] = by_client.get(number, 0) + 1

@@ -22,11 +22,12 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from access.keys import Key, Keys, NotRead, WrongKey
-from access.limits import Limiter, Quota, client_at
+from access.limits import Limiter, Quota, client_at, client_of_peer
 from access.models import READ
 from front import cors, minimum, negotiation, refusals
 from front.access_log import AccessLog
 from front.answers import Answer
+from front.asked import Asked
 from front.counts import Counts, Source
 from front.large_bodies import LargeBody, body_of
 from front.refusals import Refusal
@@ -179,7 +180,10 @@ class Front:
         if (found := cache.find(request_key)) is not None:
             exchange.ignored = found.ignored
             if found.asked is not None:
-                found.asked.add(exchange.client or self._client(request), exchange.key)
+                try:  # what `add` does most often; the call would cost as much as all of it
+                    found.asked.by_client[hash(exchange.client)] += 1
+                except KeyError:
+                    self._count(exchange, found.asked)
             return self._cached(exchange, found.variant, source=Source.HIT)
         if len(request.path) + len(request.query) > QUICK_CHARACTERS:  # even to read it may take long
             return _computing(lambda: _done(self._ask(exchange, resource, cache, request_key)))
@@ -256,9 +260,9 @@ class Front:
 
     def _limit_pages(self, exchange: Exchange) -> Refusal | None:
         """Return why this page is refused, or None. Pages are the same for everybody, so keys mean nothing here."""
+        exchange.client = self._client(exchange.request)
         if not self._pages_per_address:
             return None
-        exchange.client = self._client(exchange.request)
         exchange.counted = f"pages {exchange.client}"
         quota = self.limiter.count(exchange.counted, policy="address", limit=self._pages_per_address)
         if not quota.is_exceeded:
@@ -267,7 +271,9 @@ class Front:
         return refusals.too_many(quota)
 
     def _client(self, request: Request) -> str:
-        forwarded = request.headers.get("x-forwarded-for", "") if self._trusted_hops else ""
+        if not self._trusted_hops:
+            return client_of_peer(request.peer)
+        forwarded = request.headers.get("x-forwarded-for", "")
         return client_at(request.peer, forwarded, trusted_hops=self._trusted_hops)
 
     def _quota(self, exchange: Exchange, key: Key | None) -> Quota | None:
@@ -276,9 +282,10 @@ class Front:
             limit = self._per_key if key.per_minute is None else key.per_minute
             exchange.counted = f"key {key.id}" if limit else ""
             return self.limiter.count(exchange.counted, policy="key", limit=limit) if limit else None
+        exchange.client = self._client(exchange.request)
         if not self._per_address:
             return None
-        exchange.counted = exchange.client = self._client(exchange.request)
+        exchange.counted = exchange.client
         return self.limiter.count(exchange.counted, policy="address", limit=self._per_address)
 
     # --- the cache ---------------------------------------------------------------------------------------------------
@@ -308,13 +315,16 @@ class Front:
         cache = asked.cache
         variant = answer.variant(asked.encoding)
         if answer.asked is not None:
-            answer.asked.add(exchange.client or self._client(exchange.request), exchange.key)
+            self._count(exchange, answer.asked)
         if self._current_cache() is cache:  # else it may have been made from another snapshot
             found = Found(variant, exchange.ignored, answer.asked)
             cache.add(asked.cache_key, answer, request_key=asked.request_key, found=found)
             self.counts.cached_answers, self.counts.cached_bytes = len(cache), cache.size
         self._report_uncached(asked, answer)
         return self._cached(exchange, variant, source=source)
+
+    def _count(self, exchange: Exchange, asked: Asked) -> None:
+        asked.add(exchange.client or self._client(exchange.request), exchange.key)
 
     def _report_uncached(self, asked: _Asked, answer: CachedAnswer) -> None:
         """Report the counts of an answer that no cache reports: it is too large, or another revision is served."""
@@ -420,7 +430,7 @@ class Exchange:
     counted: str = ""
     """The client that the request was counted for; empty if it has no limit."""
     client: str = ""
-    """The address of the client; empty if nothing has needed it yet."""
+    """The address of a client without a key; empty if nothing has needed it yet."""
     key: int = 0
     """The id of the client's key; 0 if it has none."""
     ignored: str = ""

@@ -59,7 +59,7 @@ class KeyDayKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class Counts:
+class Number:
     asks: int = 0
     reads: int = 0
 
@@ -68,7 +68,7 @@ class Counts:
 class Pending:
     """Counts that are not stored yet."""
 
-    rows: dict[RowKey, Counts] = field(default_factory=dict)
+    rows: dict[RowKey, Number] = field(default_factory=dict)
     keys: dict[KeyDayKey, int] = field(default_factory=dict)
     clients: dict[int, int] = field(default_factory=dict)
     """The number of different addresses so far, by day."""
@@ -83,7 +83,7 @@ class Pending:
     def add(self, key: RowKey, *, asks: int, reads: int) -> None:
         if key not in self.rows and len(self.rows) >= MOST_ROWS:
             key = RowKey(key.hour, key.endpoint, "", "", OTHER if key.model else "", key.outcome)
-        counts = self.rows.setdefault(key, Counts())
+        counts = self.rows.setdefault(key, Number())
         counts.asks += asks
         counts.reads += reads
 

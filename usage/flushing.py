@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db import connections, models, transaction
 
+from front.counts import Counts
 from usage import days
 from usage.counting import Frozen, Tally
 from usage.models import Batch, Clients, Hour, KeyDay, names_of
@@ -110,10 +111,10 @@ def _chunks(rows: Sequence[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
 class Flusher:
     """A thread that flushes the counts of this process once a minute, and adds up hours and days."""
 
-    def __init__(self, tally: Tally, *, pause: Callable[[], float] | None = None) -> None:
+    def __init__(self, tally: Tally, *, counts: Counts | None = None, pause: Callable[[], float] | None = None) -> None:
+        """`counts` are those of this process, for operators."""
         self.tally = tally
-        self.failures = 0
-        """The number of flushes that failed."""
+        self._counts = counts if counts is not None else Counts()
         self._pause = pause or (lambda: FLUSH_SECONDS + random.uniform(-JITTER_SECONDS, JITTER_SECONDS))  # noqa: S311
         self._thread: Thread | None = None
         self._is_stopped = Event()
@@ -138,13 +139,14 @@ class Flusher:
             flush(self.tally)
             days.tidy()
         except Exception as error:
-            self.failures += 1
+            self._counts.flushed(unflushed=self.tally.unflushed, has_failed=True)
             if not self._is_failing:
                 logger.warning("The counts of requests cannot be stored; they are kept in memory: %s", error)
             self._is_failing = True
             connections[alias()].close()  # a broken connection would keep failing
             self._drop_old()
             return False
+        self._counts.flushed(unflushed=self.tally.unflushed, has_failed=False)
         if self._is_failing:
             logger.warning("The counts of requests can be stored again")
         self._is_failing = False

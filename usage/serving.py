@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 
 from catalog.memory import following
+from front.counts import counts
 from usage.counting import Tally
 from usage.flushing import Flusher
 from usage.ranking import DailyScores
 
 TALLY = Tally()
-FLUSHER = Flusher(TALLY)
+FLUSHER = Flusher(TALLY, counts=counts)
 SCORES = DailyScores()
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import sqlite3
+import subprocess
+import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, connections, models, transaction
 from django.db.models import Sum
 
+from front.counts import Counts
 from tests.usage.clocks import DAY, HOUR, Clocks, a_list, about, addresses, ask
 from usage import days, flushing
-from usage.counting import MOST_ROWS, Counts, Frozen, Pending, RowKey
+from usage.counting import MOST_ROWS, Frozen, Pending, RowKey
 from usage.flushing import CHUNK_ROWS, Flusher, flush
 from usage.models import Batch, Clients, Day, Hour, KeyDay
 from usage.router import alias
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 
@@ -131,14 +140,16 @@ def test_a_database_that_is_down_is_logged_once_and_stops_nothing(
 ) -> None:
     monkeypatch.setattr(connections[alias()], "close", lambda: None)  # the test's own transaction
     monkeypatch.setattr(days, "tidy", lambda: None)
-    flusher = Flusher(clocks.tally)
+    counts = Counts()
+    flusher = Flusher(clocks.tally, counts=counts)
     torn += ["before"] * 3
     for _ in range(3):
         ask(clocks.tally, about("a"))
         assert not flusher.try_flush()
+    assert counts.usage_unflushed == 3
     assert flusher.try_flush()
 
-    assert (total(), flusher.failures) == (3, 3)
+    assert (total(), counts.usage_flush_failures, counts.usage_unflushed) == (3, 3, 0)
     assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
         "The counts of requests cannot be stored",
         "The counts of requests can be stored again",
@@ -290,13 +301,11 @@ def test_18_what_is_old_is_deleted_in_small_steps(clocks: Clocks, days_on: int) 
 
 def test_18_a_day_of_the_worst_case_stays_small() -> None:
     """A thousand subjects an hour for two days of hours, and 400 days of a thousand: by arithmetic on their bytes."""
-    row = Counts(1, 1)
     key = RowKey(HOUR, "read_canonical_model", "openrouter", "a" * 40, "b" * 40, "")
     bytes_of_row = sum(len(str(part)) for part in key) + 3 * 8 + 60 + 2 * 120  # with its index
 
     assert bytes_of_row * (1_000 * days.KEEP_HOURS) < 25_000_000
     assert bytes_of_row * 1_000 < 3_000_000, "what a day adds for good"
-    assert row.asks == 1
 
 
 # --- 22: nothing personal --------------------------------------------------------------------------------------------
@@ -321,3 +330,47 @@ def test_the_counts_have_a_database_of_their_own_where_there_is_one_writer() -> 
     assert Hour._meta.db_table in connections[expected].introspection.table_names()
     if expected == "usage":
         assert Hour._meta.db_table not in connection.introspection.table_names()
+
+
+# --- a killed process ------------------------------------------------------------------------------------------------
+COUNTING = """
+import os, sys, django
+django.setup()
+from tests.usage.clocks import about
+from usage.counting import Tally
+from usage.flushing import flush
+tally, sent = Tally(), 0
+while True:
+    asked = tally.begin_about(about("a"))
+    for number in range(10):
+        asked.add(f"192.0.2.{number}", 0)
+    sent += 10
+    tally.ended(asked)
+    print(sent, flush=True)
+    flush(tally)
+"""
+
+
+@pytest.mark.parametrize("after", [3, 4])
+def test_21_a_killed_process_loses_only_what_it_had_not_flushed_and_doubles_nothing(tmp_path: Path, after: int) -> None:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "gatewayz.settings",
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": "x" * 60,
+        "DATA_DIR": str(tmp_path),
+        "DATABASE_URL": "",
+        "PYTHONPATH": str(ROOT),
+    }
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+
+    with subprocess.Popen([sys.executable, "-c", COUNTING], cwd=ROOT, env=environment, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        begun = [int(child.stdout.readline()) for _ in range(after)]
+        child.send_signal(signal.SIGKILL)
+        begun += [int(line) for line in child.stdout]
+
+    with closing(sqlite3.connect(tmp_path / "usage.sqlite3")) as stored:
+        [(reads, asks)] = stored.execute("SELECT SUM(reads), SUM(asks) FROM usage_hour").fetchall()
+    # The last batch that was begun may be stored or lost: it is never there in part, nor twice.
+    assert reads in {begun[-1], begun[-1] - 10}
+    assert asks == min(reads, 300)
