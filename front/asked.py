@@ -6,7 +6,7 @@ A hit costs one addition on the answer itself: no lock, no clock and no question
 from __future__ import annotations
 
 MOST_CLIENTS = 1_000
-"""The most addresses that one answer distinguishes. All others count as one, `OTHER_CLIENTS`."""
+"""The most addresses that one answer distinguishes until its counts are renewed. All others count as OTHER_CLIENTS."""
 OTHER_CLIENTS = -1
 """No text has this hash."""
 
@@ -40,3 +40,10 @@ class Asked:
         if number not in by_client and (not client or len(by_client) >= MOST_CLIENTS):
             number = OTHER_CLIENTS
         by_client[number] = by_client.get(number, 0) + 1
+
+    def renewed(self) -> Asked:
+        """Begin with no address, and return the counts so far: one may still be added to them by another thread."""
+        before = Asked(self.about)
+        before.by_client, before.taken_by_client = self.by_client, self.taken_by_client
+        self.by_client, self.taken_by_client = {}, {}
+        return before

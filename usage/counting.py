@@ -7,6 +7,7 @@ clients by MOST_PAIRS. What is beyond a bound is counted under `other`, or as on
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections import deque
@@ -18,11 +19,14 @@ from typing import NamedTuple
 
 from catalog.memory import following
 from catalog.routes import CatalogQuestion
+from front import asked as front_asked
 from front.asked import Asked
 from front.large_bodies import LargeBody
 from front.routes import Question
 from usage.models import OTHER
 from usage.subjects import Subject, subject_of
+
+logger = logging.getLogger(__name__)
 
 MOST_AN_HOUR = 30
 """How often one client counts for one model in an hour. All its requests are in `reads`."""
@@ -114,6 +118,10 @@ class Tally:
         self._monotonic = monotonic
         self._live: dict[Asked, None] = {}
         self._ended: deque[Asked] = deque()
+        self._retired: list[Asked] = []
+        """Counts that were replaced. The front may still be adding one, so they are taken once more, a flush later."""
+        self._retired_in = -1
+        """The hour in which all counts were last replaced, by the monotonic clock."""
         self._pending = Pending()
         self._frozen: Frozen | None = None
         self._pairs: dict[tuple[str, int | str], int] = {}
@@ -131,7 +139,8 @@ class Tally:
             return None
         try:
             subject = subject_of(question.endpoint, question.query, following.FOLLOWER.current(), body)
-        except following.NotReady:
+        except Exception:  # a defect here must not cost anybody an answer
+            logger.exception("What an answer is about could not be found; it is not counted")
             return None
         return None if subject is None else self.begin_about(subject)
 
@@ -152,9 +161,15 @@ class Tally:
     def take(self) -> None:
         """Add what was counted since the last call to what is pending."""
         with self._lock:
+            retired, self._retired = self._retired, []
+            self._ended.extend(retired)
             self._take_ended()
+            window = int(self._monotonic() // HOUR_SECONDS)
             for asked in list(self._live):
                 self._take(asked)
+                if asked.by_client and (window != self._retired_in or len(asked.by_client) >= front_asked.MOST_CLIENTS):
+                    self._retired.append(asked.renewed())
+            self._retired_in = window
 
     def freeze(self) -> Frozen | None:
         """Return the batch to store: the one that could not be stored certainly, or a new one of all that is pending.

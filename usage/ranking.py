@@ -174,6 +174,7 @@ class DailyScores:
         self._scores: Mapping[str, float] = {}
         self._day = -1
         self._due_at = 0.0
+        self._is_failing = False
 
     def __call__(self) -> Mapping[str, float]:
         day = present_day()
@@ -182,10 +183,12 @@ class DailyScores:
             try:
                 found = scores()
             except Exception as error:
-                logger.warning("The popularity of models cannot be read; the order of yesterday stays: %s", error)
+                if not self._is_failing:
+                    logger.warning("The popularity of models cannot be read; the order stays: %s", error)
+                self._is_failing = True
                 connections[alias()].close()  # a broken connection would keep failing
             else:
-                self._day = day
+                self._day, self._is_failing = day, False
                 if found != self._scores:
                     self._scores = found
         return self._scores

@@ -88,7 +88,9 @@ def _of_id(snapshot: Snapshot, query: Query) -> Iterator[Target]:
 
 def _of_slug(snapshot: Snapshot, query: Query) -> Iterator[Target]:
     """Yield the model with this slug, or the one that a page names by `gateway/id`."""
-    yield from _of_rows(models_of(snapshot).rows_of(query.id) or _alone(snapshot, query.id))
+    # Where no request needed the models yet, they are not made for this: that takes long.
+    rows = models_of(snapshot).rows_of(query.id) if models_of.is_made(snapshot) else []
+    yield from _of_rows(rows or _alone(snapshot, query.id))
 
 
 def _of_name(snapshot: Snapshot, query: Query) -> Iterator[Target]:
@@ -106,6 +108,8 @@ def _of_any_name(snapshot: Snapshot, query: Query) -> Iterator[Target]:
 
 
 def _named(snapshot: Snapshot, names: Iterable[str]) -> Iterator[Target]:
+    if not models_of.is_made(snapshot):
+        return
     models = models_of(snapshot)
     for name in names:
         try:

@@ -247,6 +247,42 @@ def test_the_addresses_of_an_answer_are_bounded_and_all_requests_counted() -> No
     assert asked.by_client[OTHER_CLIENTS] == 1_000
 
 
+def test_addresses_are_forgotten_after_an_hour_and_in_the_meantime_none_is_lost() -> None:
+    clocks = Clocks()
+    asked = clocks.tally.begin_about(about("a"))
+    sent = 0
+    for _ in range(4):
+        by_client = asked.by_client  # as the event loop has it in hand
+        for client in addresses(MOST_CLIENTS, first=sent):
+            asked.add(client, 0)
+            sent += 1
+        clocks.tally.take()
+        by_client[next(iter(by_client), 7)] = by_client.get(next(iter(by_client), 7), 0) + 1  # it adds one more
+        sent += 1
+        assert not asked.by_client or asked.by_client is by_client
+        clocks.pass_(minutes=1)
+    clocks.tally.take()
+    asked.add("192.0.2.1", 0)
+    clocks.pass_(hours=1)
+
+    clocks.tally.take()
+
+    assert not asked.by_client
+    assert clocks.tally.unflushed == sent + 1
+
+
+def test_a_defect_here_costs_nobody_an_answer(
+    web: Web, tally: Tally, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(counting, "subject_of", lambda *_: 1 / 0)
+
+    assert web.ask(f"/catalog/canonical/{R1}").status == "200 OK"
+    assert web.ask(f"/catalog/canonical/{R1}").status == "200 OK"
+
+    assert counted(tally) == {}
+    assert "it is not counted" in caplog.text
+
+
 def test_the_pairs_of_client_and_model_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "MOST_PAIRS", 10)
     clocks = Clocks()
