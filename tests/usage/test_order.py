@@ -41,6 +41,7 @@ def test_lists_and_pages_take_the_order_and_equal_models_stay_in_theirs(bundled:
     assert all(place > 0 for place in places)
     assert places == sorted(places)
     assert "most asked for first" in page
+    assert 'href="/?sort=popular"' in page
 
 
 def test_without_counts_the_order_is_that_of_ids(bundled: Snapshot) -> None:
