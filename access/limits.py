@@ -181,6 +181,12 @@ def client_at(peer: str, forwarded: str, *, trusted_hops: int) -> str:
         # An entry that is no address is not from a proxy of ours, so the proxy itself is counted.
         claimed = forwarded.split(",")[-trusted_hops:][0]
         return _client(claimed[: LONGEST_ADDRESS + 1]) or _client(peer) or peer  # cut, because results are cached
+    return client_of_peer(peer)
+
+
+@lru_cache(maxsize=4_096)
+def client_of_peer(peer: str) -> str:
+    """Return the same for the address of the connection's other end alone."""
     return _client(peer) or peer
 
 

@@ -154,7 +154,7 @@ class CatalogQuestion:
 
     def __init__(self, endpoint: Endpoint, query: Query) -> None:
         self.query = query
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self.canonical = query.filters.canonical()
 
     @property
@@ -167,18 +167,18 @@ class CatalogQuestion:
     def is_quick(self) -> bool:
         """Whether `answer` takes less than five milliseconds."""
         try:
-            return self._endpoint.probe is not None or self._endpoint.is_quick(following.FOLLOWER.current(), self.query)
+            return self.endpoint.probe is not None or self.endpoint.is_quick(following.FOLLOWER.current(), self.query)
         except following.NotReady:
             return False
 
     def answer(self) -> Answer | None:
         """Answer from the snapshot that is served now; None if Django must explain why there is no answer."""
-        if self._endpoint.probe is not None:
-            return self._endpoint.probe()
-        if self._endpoint.answer is None:
+        if self.endpoint.probe is not None:
+            return self.endpoint.probe()
+        if self.endpoint.answer is None:
             return None
         try:
-            return self._endpoint.answer(following.FOLLOWER.current(), self.query)
+            return self.endpoint.answer(following.FOLLOWER.current(), self.query)
         except (InvalidParameters, NotFound, following.NotReady):
             return None
 

@@ -75,6 +75,9 @@ class Counts:
         self.unavailable = dict.fromkeys(Unavailable, 0)
         self.cut_connections = dict.fromkeys(Cut, 0)
         self.open_streams = 0
+        self.usage_flush_failures = 0
+        self.usage_unflushed = 0
+        """The requests that are counted and not stored yet, as of the last flush."""
         self.cached_answers = 0
         self.cached_bytes = 0
 
@@ -94,6 +97,12 @@ class Counts:
     def add_cut_connection(self, reason: Cut) -> None:
         with self._lock:
             self.cut_connections[reason] += 1
+
+    def flushed(self, *, unflushed: int, has_failed: bool) -> None:
+        """Note how a flush of the counts of requests ended."""
+        with self._lock:
+            self.usage_flush_failures += has_failed
+            self.usage_unflushed = unflushed
 
     def stream_opened(self) -> None:
         with self._lock:
@@ -116,6 +125,7 @@ class Counts:
                 **{f"failed_logins {reason}": number for reason, number in self.failed_logins.items()},
                 **{f"unavailable {reason}": number for reason, number in self.unavailable.items()},
                 **{f"cut_connections {reason}": number for reason, number in self.cut_connections.items()},
+                "usage_flush_failures": self.usage_flush_failures,
             }
 
     def gauges(self) -> Gauges:
@@ -124,6 +134,7 @@ class Counts:
                 "cached_answers": self.cached_answers,
                 "cached_bytes": self.cached_bytes,
                 "open_streams": self.open_streams,
+                "usage_unflushed": self.usage_unflushed,
             }
 
 

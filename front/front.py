@@ -22,11 +22,12 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from access.keys import Key, Keys, NotRead, WrongKey
-from access.limits import Limiter, Quota, client_at
+from access.limits import Limiter, Quota, client_at, client_of_peer
 from access.models import READ
 from front import cors, minimum, negotiation, refusals
 from front.access_log import AccessLog
 from front.answers import Answer
+from front.asked import Asked
 from front.counts import Counts, Source
 from front.large_bodies import LargeBody, body_of
 from front.refusals import Refusal
@@ -44,14 +45,14 @@ from front.replies import (
 )
 from front.requests import Request
 from front.response_cache import CachedAnswer, CacheKey, CommonHeaders, Found, Head, RequestKey, ResponseCache, Variant
-from front.routes import Address, Limit, Question, Resource, Routes
+from front.routes import Address, Limit, Question, Resource, Routes, Usage
 from front.security import Security, host_of
 from front.streams import Revisions
 
 logger = logging.getLogger(__name__)
 
 CREDENTIALS = ("authorization", "cookie", "x-api-key", "proxy-authorization")
-PERSONAL = ("/admin", "/metrics", "/catalog/sync/")
+PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
 OPERATORS = ("/admin", "/metrics", "/static/")
 """Addresses that work while clients overload the others."""
@@ -78,19 +79,27 @@ class Django(Protocol):
 
 class Front:
     def __init__(
-        self, django: Django, *, counts: Counts, routes: Routes, keys: Keys, revisions: Revisions | None = None
+        self,
+        django: Django,
+        *,
+        counts: Counts,
+        routes: Routes,
+        keys: Keys,
+        revisions: Revisions | None = None,
+        usage: Usage | None = None,
     ) -> None:
-        """Read the settings once. Without `revisions` there are no streams."""
+        """Read the settings once. Without `revisions` there are no streams; without `usage` no answer is counted."""
         self._django = django
         self._routes = routes
         self._revisions = revisions
         self._address = lru_cache(maxsize=4_096)(routes.address)
         self.counts = counts
+        self._usage = usage
         self._keys = keys
         self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._headers_for_all = lru_cache(maxsize=256)(self._with_headers_for_all)
-        self._cache = ResponseCache(None, most_bytes=self._most_bytes)
+        self._cache = self._new_cache(None)
         self.limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
         self._pages_per_address = settings.PAGE_RATE_LIMIT_PER_MINUTE
@@ -174,6 +183,11 @@ class Front:
         cache = self._current_cache()
         if (found := cache.find(request_key)) is not None:
             exchange.ignored = found.ignored
+            if found.asked is not None:
+                try:  # what `add` does most often; the call would cost as much as all of it
+                    found.asked.by_client[hash(exchange.client)] += 1
+                except KeyError:
+                    self._count(exchange, found.asked)
             return self._cached(exchange, found.variant, source=Source.HIT)
         if len(request.path) + len(request.query) > QUICK_CHARACTERS:  # even to read it may take long
             return _computing(lambda: _done(self._ask(exchange, resource, cache, request_key)))
@@ -205,7 +219,7 @@ class Front:
         if not resource.is_cacheable or answer.status != HTTPStatus.OK:
             return self._reply(exchange, answer.status, headers, answer.whole(), source=Source.MISS)
         body = body_of([answer.body] if answer.parts is None else answer.parts, large=_large(headers))
-        return self._keep(exchange, asked, self._cached_answer(headers, body), source=Source.MISS)
+        return self._keep(exchange, asked, self._cached_answer(asked, headers, body), source=Source.MISS)
 
     def _stream(self, exchange: Exchange, resource: Resource) -> Decision:
         request = exchange.request
@@ -234,6 +248,7 @@ class Front:
                 key = self._keys.key_of(
                     authorization=headers.get("authorization", ""), api_key=headers.get("x-api-key", "")
                 )
+                exchange.key = 0 if key is None else key.id
                 if key is not None and READ not in key.scopes and not exchange.address.path.startswith(PERSONAL):
                     wrong = refusals.MAY_NOT_READ
             except WrongKey as error:
@@ -249,9 +264,10 @@ class Front:
 
     def _limit_pages(self, exchange: Exchange) -> Refusal | None:
         """Return why this page is refused, or None. Pages are the same for everybody, so keys mean nothing here."""
+        exchange.client = self._client(exchange.request)
         if not self._pages_per_address:
             return None
-        exchange.counted = f"pages {self._client(exchange.request)}"
+        exchange.counted = f"pages {exchange.client}"
         quota = self.limiter.count(exchange.counted, policy="address", limit=self._pages_per_address)
         if not quota.is_exceeded:
             return None
@@ -259,6 +275,8 @@ class Front:
         return refusals.too_many(quota)
 
     def _client(self, request: Request) -> str:
+        if not self._trusted_hops:
+            return client_of_peer(request.peer)
         forwarded = request.headers.get("x-forwarded-for", "")
         return client_at(request.peer, forwarded, trusted_hops=self._trusted_hops)
 
@@ -268,9 +286,10 @@ class Front:
             limit = self._per_key if key.per_minute is None else key.per_minute
             exchange.counted = f"key {key.id}" if limit else ""
             return self.limiter.count(exchange.counted, policy="key", limit=limit) if limit else None
+        exchange.client = self._client(exchange.request)
         if not self._per_address:
             return None
-        exchange.counted = self._client(exchange.request)
+        exchange.counted = exchange.client
         return self.limiter.count(exchange.counted, policy="address", limit=self._per_address)
 
     # --- the cache ---------------------------------------------------------------------------------------------------
@@ -278,12 +297,19 @@ class Front:
         """Return the answers of the snapshot that is served now; those of the previous one go with it."""
         identity, cache = self._routes.identity(), self._cache
         if cache.identity is not identity:
-            cache = self._cache = ResponseCache(identity, most_bytes=self._most_bytes)
+            previous, cache = cache, self._new_cache(identity)
+            self._cache = cache
+            previous.end()
         return cache
 
-    def _cached_answer(self, headers: Headers, body: bytes | LargeBody) -> CachedAnswer:
+    def _new_cache(self, identity: object) -> ResponseCache:
+        ended = self._usage.ended if self._usage is not None else None
+        return ResponseCache(identity, most_bytes=self._most_bytes, ended=ended)
+
+    def _cached_answer(self, asked: _Asked, headers: Headers, body: bytes | LargeBody) -> CachedAnswer:
         """Return an answer with the headers that it has for every client. Such answers are never for the admin."""
-        return CachedAnswer(self._headers_for_all(tuple(headers)), body)
+        counted = self._usage.begin(asked.question, body) if self._usage is not None else None
+        return CachedAnswer(self._headers_for_all(tuple(headers)), body, counted)
 
     def _with_headers_for_all(self, headers: CommonHeaders) -> CommonHeaders:
         return (*_with_defaults(headers, [*self._security.headers(is_secure=True), *cors.ANSWER]),)
@@ -292,11 +318,23 @@ class Front:
         """Cache an answer, and find it by this literal request from now on."""
         cache = asked.cache
         variant = answer.variant(asked.encoding)
+        if answer.asked is not None:
+            self._count(exchange, answer.asked)
         if self._current_cache() is cache:  # else it may have been made from another snapshot
-            found = Found(variant, exchange.ignored)
+            found = Found(variant, exchange.ignored, answer.asked)
             cache.add(asked.cache_key, answer, request_key=asked.request_key, found=found)
             self.counts.cached_answers, self.counts.cached_bytes = len(cache), cache.size
+        self._report_uncached(asked, answer)
         return self._cached(exchange, variant, source=source)
+
+    def _count(self, exchange: Exchange, asked: Asked) -> None:
+        asked.add(exchange.client or self._client(exchange.request), exchange.key)
+
+    def _report_uncached(self, asked: _Asked, answer: CachedAnswer) -> None:
+        """Report the counts of an answer that no cache reports: it is too large, or another revision is served."""
+        is_cached = self._cache is asked.cache and asked.cache.answer(asked.cache_key) is answer
+        if self._usage is not None and answer.asked is not None and not is_cached:
+            self._usage.ended(answer.asked)
 
     def _cached(self, exchange: Exchange, variant: Variant, *, source: Source) -> Reply:
         if_none_match = exchange.request.headers.get("if-none-match")
@@ -343,7 +381,7 @@ class Front:
             reply = self._keep(
                 exchange,
                 asked,
-                self._cached_answer(headers, body_of([answer], large=_large(headers))),
+                self._cached_answer(asked, headers, body_of([answer], large=_large(headers))),
                 source=Source.MISS,
             )
         else:
@@ -398,6 +436,10 @@ class Exchange:
     """Set for requests whose key has a limit, and for clients over their limit; the answer then has its headers."""
     counted: str = ""
     """The client that the request was counted for; empty if it has no limit."""
+    client: str = ""
+    """The address of a client without a key; empty if nothing has needed it yet."""
+    key: int = 0
+    """The id of the client's key; 0 if it has none."""
     ignored: str = ""
     """The names of the parameters that the answer does not depend on."""
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import brotli
 
+from front.asked import Asked
 from front.large_bodies import LargeBody
 from front.replies import Headers, head_of, lines_of
 
@@ -91,14 +92,18 @@ class Found(NamedTuple):
     variant: Variant
     ignored: str
     """The names of its parameters that the answer does not depend on."""
+    asked: Asked | None = None
+    """Where the request is counted; None: nowhere."""
 
 
 class CachedAnswer:
     """An answer in the encodings that were requested so far. Safe with threads."""
 
-    __slots__ = ("_body", "_headers", "_variants", "counted_size", "request_keys")
+    __slots__ = ("_body", "_headers", "_variants", "asked", "counted_size", "request_keys")
 
-    def __init__(self, headers: Iterable[tuple[str, str]], body: bytes | LargeBody) -> None:
+    def __init__(self, headers: Iterable[tuple[str, str]], body: bytes | LargeBody, asked: Asked | None = None) -> None:
+        self.asked = asked
+        """How often it was asked for; None if it is not counted."""
         self._headers = _common(tuple(headers))
         # A copy: the bytes that orjson returns have up to 16 KB of reserve, which `size` would not count.
         self._body = memoryview(body).tobytes() if isinstance(body, bytes) else body
@@ -160,8 +165,10 @@ def _stored_bytes(body: bytes | LargeBody) -> int:
 class ResponseCache:
     """The answers of one snapshot; the least recently used ones are evicted first. Safe with threads."""
 
-    def __init__(self, identity: object, *, most_bytes: int) -> None:
+    def __init__(self, identity: object, *, most_bytes: int, ended: Callable[[Asked], None] | None = None) -> None:
+        """`ended` gets the counts of each answer that is evicted."""
         self.identity = identity
+        self._ended = ended
         self.size = 0
         self._most_bytes = most_bytes
         self._answers: OrderedDict[CacheKey, CachedAnswer] = OrderedDict()
@@ -185,6 +192,12 @@ class ResponseCache:
 
     def answer(self, cache_key: CacheKey) -> CachedAnswer | None:
         return self._answers.get(cache_key)
+
+    def end(self) -> None:
+        """Report the counts of all answers, because another cache replaces this one."""
+        with self._lock:
+            for answer in self._answers.values():
+                self._report(answer)
 
     def add(self, cache_key: CacheKey, answer: CachedAnswer, *, request_key: RequestKey, found: Found) -> None:
         """Cache the answer, and find this variant of it by this request key from now on.
@@ -216,3 +229,8 @@ class ResponseCache:
         answer.request_keys.clear()
         self.size -= answer.counted_size
         answer.counted_size = 0
+        self._report(answer)
+
+    def _report(self, answer: CachedAnswer) -> None:
+        if self._ended is not None and answer.asked is not None:
+            self._ended(answer.asked)

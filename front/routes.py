@@ -8,6 +8,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from front.answers import Answer
+from front.asked import Asked
+from front.large_bodies import LargeBody
 from front.streams import Revisions
 
 
@@ -28,6 +30,16 @@ class Question(Protocol):
 
     def answer(self) -> Answer | None:
         """Answer from the snapshot that is served now; None if Django must answer, because there is no such thing."""
+
+
+class Usage(Protocol):
+    """Takes the counts of how often answers were asked for."""
+
+    def begin(self, question: Question, body: bytes | LargeBody) -> Asked | None:
+        """Return the counts of an answer that was just made, all 0. None: this answer is not counted."""
+
+    def ended(self, asked: Asked) -> None:
+        """Take the last counts of an answer that is cached no longer. Called again if it was asked for once more."""
 
 
 class Resource(Protocol):

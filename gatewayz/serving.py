@@ -6,7 +6,10 @@ import io
 import os
 import sys
 import warnings
+from importlib import import_module
+from types import ModuleType
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
@@ -61,6 +64,8 @@ def make_wsgi() -> WsgiShell:
 def start(front: Front) -> None:
     """Load the newest revision and follow it from now on; share counts and limits with the other processes."""
     FOLLOWER.subscribe(make_ahead)
+    if (usage := counting()) is not None:
+        usage.start()
     FOLLOWER.start()
     SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if settings.REDIS_URL:
@@ -70,9 +75,24 @@ def start(front: Front) -> None:
 def stop() -> None:
     """End the threads, after the last answer."""
     FOLLOWER.stop()
+    if (usage := counting()) is not None:
+        usage.stop()
     SHARED_COUNTS.stop()
+
+
+def counting() -> ModuleType | None:
+    """Return the module that counts requests; None without that app."""
+    return import_module("usage.serving") if apps.is_installed("usage") else None
 
 
 def make_front(revisions: Revisions | None = None) -> Front:
     """Return the front of this process. Without `revisions` it has no streams."""
-    return Front(WsgiDjango(django_application), counts=counts, routes=routes, keys=FOLLOWER.keys, revisions=revisions)
+    usage = counting()
+    return Front(
+        WsgiDjango(django_application),
+        counts=counts,
+        routes=routes,
+        keys=FOLLOWER.keys,
+        revisions=revisions,
+        usage=usage.TALLY if usage is not None else None,
+    )

@@ -48,6 +48,14 @@ else:
     # A dead host sends no reply: without these timeouts, a query would wait for many minutes.
     _silence = {"connect_timeout": 3, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
     DATABASES["default"]["OPTIONS"] = _silence | DATABASES["default"].get("OPTIONS", {})
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file of its own for the counts of requests: SQLite has one writer, and no publication may wait for them.
+    DATABASES["usage"] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(Path(DATABASES["default"]["NAME"]).with_name("usage.sqlite3")),
+        "OPTIONS": {**DATABASES["default"]["OPTIONS"], "timeout": 5},
+    }
+DATABASE_ROUTERS = ["usage.router.UsageRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the sync --------------------------------------------------------------------------------------------------------
@@ -169,6 +177,7 @@ INSTALLED_APPS = [
     "django_structlog",
     "access",
     "catalog",
+    "usage",  # can be left out: nothing is counted then
 ]
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("admin/password_change/", admin.site.admin_view(change_password, cacheable=True)),
     path("admin/", include("catalog.desk.urls")),
     path("admin/", admin.site.urls),
+    *([path("", include("usage.urls"))] if apps.is_installed("usage") else []),
     path("", include("catalog.urls")),
 ]
 

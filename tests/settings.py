@@ -32,3 +32,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a slow h
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: workers and servers that tests start must use the same database.
     DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}
+    DATABASES["usage"]["TEST"] = {"NAME": str(_scratch / "test-usage.sqlite3")}

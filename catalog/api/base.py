@@ -196,13 +196,26 @@ Method = Callable[[Any, Request, Query], Answer | HttpResponse]
 
 
 def operation(
-    name: str, *, summary: str, description: str = "", responses: Any, request: Any = None
+    name: str,
+    *,
+    summary: str,
+    description: str = "",
+    responses: Any,
+    request: Any = None,
+    filterset: type[SelectionFilterSet] = NoParameters,
 ) -> Callable[[Method], Callable[..., HttpResponse]]:
     """Declare what a method of a viewset does that needs the request: its body, or who asks.
 
-    `name` is the operation's id in the OpenAPI document. Such an endpoint takes no parameters and is never cached.
+    `name` is the operation's id in the OpenAPI document. Such an endpoint is never cached.
     """
-    endpoint = Endpoint(name=name, summary=summary, description=description, request=request, responses=responses)
+    endpoint = Endpoint(
+        name=name,
+        summary=summary,
+        description=description,
+        filterset=filterset,
+        request=request,
+        responses=responses,
+    )
 
     def declared(method: Method) -> Callable[..., HttpResponse]:
         @wraps(method)

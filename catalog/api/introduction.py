@@ -36,7 +36,7 @@ The open catalogue of AI models: what each gateway sells, at what price, and sin
 the gateways, recognises the same model under its many names, and keeps every change.
 
 - **Read without a key.** All reads are public. A key is optional there and has a rate limit of its own: send it as
-  `Authorization: Bearer gwz_…` or `X-API-Key`. Only the two operations below `/catalog/sync` require one.
+  `Authorization: Bearer gwz_…` or `X-API-Key`. Only `/usage` and the two operations below `/catalog/sync` require one.
 - **Null means unknown**, never zero and never free. Prices are US dollars as decimal text, without rounding.
 - **Errors** are `application/problem+json`. Below `/catalog`, a wrong parameter is a 400 that names it.
 - **Cache and poll cheaply**: answers have an `ETag` and the `revision` of the catalogue that they show.

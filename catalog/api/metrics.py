@@ -82,6 +82,7 @@ class CatalogueCollector(Collector):
         yield from _of_processes(totals)
         yield from _of_requests(totals)
         yield from _of_connections(totals)
+        yield from _of_usage(totals)
         yield from _of_snapshot(totals)
         yield from _of_tables(totals, wait_seconds=max(0.0, end - time.monotonic()))
         yield from _of_queue(wait_seconds=max(0.0, end - time.monotonic()))
@@ -137,6 +138,13 @@ def _of_connections(totals: Totals) -> Iterator[Metric]:
     yield _counter(totals, "cut_connections", "Connections that were closed because the client was too slow.")
     streams = sum(totals.gauge("open_streams"))
     yield GaugeMetricFamily("gatewayz_open_streams", "Streams that are open.", streams)
+
+
+def _of_usage(totals: Totals) -> Iterator[Metric]:
+    yield _counter(totals, "usage_flush_failures", "Attempts to store the counts of requests that failed.", labels=[])
+    unflushed = sum(totals.gauge("usage_unflushed"))
+    words = "Requests that are counted and were not stored by the last attempt."
+    yield GaugeMetricFamily("gatewayz_usage_unflushed", words, unflushed)
 
 
 def _counter(totals: Totals, name: str, documentation: str, *, labels: Sequence[str] = ("reason",)) -> Metric:

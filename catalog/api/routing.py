@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 from rest_framework.routers import DynamicRoute, Route, SimpleRouter
@@ -29,9 +29,10 @@ class CatalogRouter(SimpleRouter):
         Route("{prefix}/{lookup}", _ONE, "{basename}-detail", detail=True, initkwargs={}),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, found: Iterable[type[CatalogViewSet]] | None = None) -> None:
+        """Lead to these viewsets; by default to those of the API. Other apps have routers of their own."""
         super().__init__(trailing_slash=False, use_regex_path=False)
-        for viewset in sorted(viewsets(), key=_order):
+        for viewset in sorted(viewsets() if found is None else found, key=_order):
             self.register(viewset.prefix, viewset, basename=viewset.__name__)
 
 

@@ -63,6 +63,7 @@ MORE = (
     Item("Overrides as CSV", "csv"),
     Item("Saved filters", "views"),
     Item("API keys", "keys"),
+    Item("Usage", "usage"),
     Item("Failed logins", "logins"),
     Item("All tables", "tables", "desk:tables", "catalog.desk_see"),
 )

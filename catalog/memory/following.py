@@ -21,6 +21,7 @@ from django.db import connection
 
 from access.keys import Keys
 from catalog.memory import derived, loading, unhurried
+from catalog.memory.popularity import Scores
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision
 
@@ -59,6 +60,9 @@ class Follower:
         """Since when a short query waits for the database, by `time.monotonic`; None if no query is running."""
         self.is_replacing = False
         """Whether the database has another catalogue than the one that is served, such as after a restore."""
+        self.read_scores: Callable[[], Scores] = dict
+        """Returns the scores of models by which lists are ordered, the same object until they change. It is called in
+        the thread that follows, every few seconds, and must not raise. By default no model has a score."""
         self._published = snapshot.revision if snapshot else None
         self._listeners: list[Callable[[int], None]] = []
         self._is_stopped = threading.Event()
@@ -85,7 +89,7 @@ class Follower:
             newest = Revision.objects.newest()
             self._published = newest.number
         if before is None:
-            self.snapshot = loading.load()
+            self.snapshot = self._ranked(loading.load())
         # The time is compared too: after a restore, a number that was served before may be another revision.
         elif (newest.number, newest.published_at) != (before.revision, before.published_at):
             self.is_replacing = newest.number <= before.revision
@@ -94,7 +98,7 @@ class Follower:
                 self.is_replacing = True
                 after = loading.load()
             derived.carry_on(before, after)  # before requests see it: one would recompute it, and others would wait
-            self.snapshot = after
+            self.snapshot = self._ranked(after)
             self.is_replacing = False
         elif time.monotonic() >= self._sellers_due_at:
             self._refresh_sellers(before)
@@ -108,8 +112,14 @@ class Follower:
         with self._waiting():
             sellers = loading.read_sellers()
         self._sellers_due_at = time.monotonic() + SELLERS_SECONDS
-        if sellers != served.sellers:
-            self.snapshot = served.with_sellers(sellers)
+        current = served if sellers == served.sellers else served.with_sellers(sellers)
+        self.snapshot = self._ranked(current)
+
+    def _ranked(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with the present scores of models; the same if they did not change."""
+        scores = self.read_scores()
+        known = snapshot.popularity.scores
+        return snapshot if scores is known or not (scores or known) else snapshot.with_popularity(scores)
 
     def _announce(self) -> None:
         for listener in self._listeners:

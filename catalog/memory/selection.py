@@ -18,6 +18,9 @@ SORTS = tuple(name for name in SORT_VALUES if name not in {"max_completion_token
 RELEVANCE = "relevance"
 """The order of search results, the likeliest first. It cannot be reversed."""
 
+POPULAR = "popular"
+"""The order of models by how often they are asked for; unknown ones come last. It cannot be reversed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -126,6 +129,8 @@ class Selection:
         index = self.snapshot.index
         if self.sort == RELEVANCE and self.found:
             return index.search.page(self.found, self.members, start=start, stop=stop)
+        if self.sort == POPULAR:
+            return self.snapshot.popularity.picked(self.members, start=start, stop=stop)
         order = index.orders[self.sort.removeprefix("-")]
         is_falling = self.sort.startswith("-")
         return order.picked(

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from catalog import registry
 from catalog.memory.index import Index
 from catalog.memory.moves import Move
+from catalog.memory.popularity import Popularity, Scores
 from catalog.memory.rows import Row
 from catalog.memory.saved import Saved
 from catalog.memory.sellers import Seller
@@ -50,6 +51,8 @@ class Snapshot:
     """By gateway and id: the offers whose prices changed lately."""
     saved: Mapping[str, Saved] = field(default_factory=dict)
     """The filters that curators saved, by name in the order of the names."""
+    popularity: Popularity = field(default_factory=Popularity)
+    """How often the models are asked for. It changes without a new revision, once a day."""
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
     """A key for values derived from this snapshot, which must neither outlive it nor keep it in memory."""
@@ -59,6 +62,12 @@ class Snapshot:
     def with_sellers(self, sellers: Mapping[str, Seller]) -> Self:
         """Return the same revision with newer facts about the gateways. What was derived from the offers stays."""
         after = replace(self, sellers=sellers, identity=object())
+        after.derived.update(self.derived)
+        return after
+
+    def with_popularity(self, scores: Scores) -> Self:
+        """Return the same revision with these scores of models. What was derived from the offers stays."""
+        after = replace(self, popularity=Popularity.of(self.index, scores), identity=object())
         after.derived.update(self.derived)
         return after
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from catalog import registry
 from catalog.documents import rendering
 from catalog.memory.facets import COUNTED
-from catalog.memory.selection import RELEVANCE, SORTS, Selection
+from catalog.memory.selection import POPULAR, RELEVANCE, SORTS, Selection
 from catalog.parameters.filterset import ParameterProblem, SelectionFilterSet
 from catalog.parameters.kinds import (
     AnyOf,
@@ -322,8 +322,9 @@ class OfferFilterSet(NarrowingFilterSet):
 
     sort = OneOf(
         "The order; a leading `-` reverses it. Unknown values come last in both directions, equal ones are ordered by "
-        "id and gateway. `relevance`, the best match first, requires `q`, and is the default with it.",
-        choices=[*(sign + name for name in SORTS for sign in ("", "-")), RELEVANCE],
+        "id and gateway. `relevance`, the best match first, requires `q`, and is the default with it. `popular` has "
+        "the models first that this service is asked for most; the order changes at most once a day.",
+        choices=[*(sign + name for name in SORTS for sign in ("", "-")), RELEVANCE, POPULAR],
         default="id",
         narrow="sorted_by",
         example="name",

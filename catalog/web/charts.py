@@ -1,4 +1,4 @@
-"""A chart of prices over time, as lines that a template writes as SVG. Pure.
+"""Charts that a template writes as SVG: prices over time as lines, counts by day as bars. Pure.
 
 Prices are steps: flat while they hold. So a line needs only horizontal and vertical strokes, whose places are per cent
 of the width and pixels of the height: the drawing is as wide as the page, and no text in it is ever scaled.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -75,6 +75,49 @@ def in_words(lines: Sequence[Line]) -> str:
         then = [f"then {figures.dollars(step.amount)} from {figures.day(step.begin)}" for step in rest]
         sentences.append(f"{line.name}: {', '.join([figures.dollars(first.amount), *then])}.")
     return " ".join(sentences)
+
+
+def bars(numbers: Sequence[tuple[date, int | None]], *, unit: str = "") -> View:
+    """Return a bar for each of the days, of which there is at least one, with its number as words. A day without a
+    number (None) has no bar.
+
+    The axis begins at 0 and has whole numbers.
+    """
+    most = max([4, *(number for _, number in numbers if number is not None)])
+    step = _round_step(Decimal(most) / 4).to_integral_value(ROUND_CEILING)
+    top = step * (most / step).to_integral_value(ROUND_CEILING)
+    width = 100 / max(1, len(numbers))
+
+    def y(number: Decimal | int) -> float:
+        return BASE - float(number / top) * (BASE - TOP)
+
+    def bar(place: int, day: date, number: int) -> View:
+        return {
+            "x": f"{place * width + width * 0.15:.2f}%",
+            "width": f"{width * 0.7:.2f}%",
+            "y": _pixels(y(number)),
+            "height": _pixels(BASE - y(number)),
+            "words": f"{figures.day(day)}: {number:,}{unit}",
+        }
+
+    ticks = [step * count for count in range(int(top / step) + 1)]
+    return {
+        "grid": [{"y": _pixels(y(tick)), "text": f"{int(tick):,}{unit}"} for tick in ticks],
+        "bars": [bar(place, day, number) for place, (day, number) in enumerate(numbers) if number is not None],
+        "dates": _dates_of_bars([day for day, _ in numbers], width),
+    }
+
+
+def _dates_of_bars(days: Sequence[date], width: float) -> list[View]:
+    """Return the dates below the bars: the first, one in the middle and the last, none beyond the ends."""
+    first, *others = days
+    found = [{"x": "0%", "text": figures.day(first), "anchor": "start"}]
+    if len(others) > 2:
+        place = len(days) // 2
+        found.append({"x": f"{(place + 0.5) * width:.2f}%", "text": figures.day(days[place]), "anchor": "middle"})
+    if others:
+        found.append({"x": "100%", "text": figures.day(days[-1]), "anchor": "end"})
+    return found
 
 
 class _Scale:

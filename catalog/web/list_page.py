@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from catalog import registry
 from catalog.memory import derived
+from catalog.memory.selection import POPULAR
 from catalog.memory.snapshot import Snapshot
 from catalog.parameters.endpoints import Query
 from catalog.records import ModelType
@@ -116,7 +117,7 @@ def list_answer(
         "hero": None,
         "q": filters.values["q"] or "",
         "action": page.query.path,
-        "intents": intents(asked.snapshot),
+        "intents": [*intents(asked.snapshot), *_popular(asked.snapshot)],
         "rows": _rows(asked.snapshot, found),
         "total": found.total,
         "status": figures.counted(found.total, "offer" if asked.shows_offers else "model"),
@@ -171,6 +172,12 @@ def intents(snapshot: Snapshot, last: Sequence[View] | None) -> Sequence[View]:
         ("Price fell", "moved=fell"),
     )
     return [{"name": name, "href": f"/?{text}", "count": _count(snapshot, text)} for name, text in asked]
+
+
+def _popular(snapshot: Snapshot) -> list[View]:
+    """Return a link to the order by popularity, if that is known of any model."""
+    known = len(snapshot.popularity.scores)
+    return [{"name": "Most asked for", "href": f"/?sort={POPULAR}", "count": f"{known:,}"}] if known else []
 
 
 def _count(snapshot: Snapshot, text: str) -> str:
@@ -312,6 +319,7 @@ def _rows(snapshot: Snapshot, found: Listed) -> str:
 ORDERS = {
     KNOWN: "sold at most gateways first, then newest",
     "relevance": "best match first",
+    "popular": "most asked for first",
     "name": "by name",
     "-name": "by name, backwards",
     "context_length": "shortest context first",

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from pyroaring import BitMap
 
 from catalog import registry
-from catalog.memory.selection import RELEVANCE, Selection
+from catalog.memory.selection import POPULAR, RELEVANCE, Selection
 from catalog.parameters import filters
 from catalog.parameters.filterset import InvalidParameters, ParameterProblem, SelectionFilterSet, Sent
 from catalog.parameters.kinds import AnyOf, Ids, OneOf, Switch, WholeNumber, Word
@@ -114,6 +114,7 @@ class ListFilterSet(PageFilterSet, NarrowingFilterSet):
         choices=(
             KNOWN,
             RELEVANCE,
+            POPULAR,
             *(
                 sign + name
                 for name in (

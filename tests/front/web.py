@@ -19,6 +19,7 @@ from catalog.routes import routes
 from front.counts import Counts
 from front.django import Application, WsgiDjango
 from front.front import Front
+from front.routes import Usage
 from front.wsgi import WsgiShell
 
 
@@ -49,6 +50,8 @@ class Web:
     """What the front passes requests to. Default: Django."""
     counts: Counts = field(default_factory=Counts)
     asked_django: list[str] = field(default_factory=list)
+    usage: Usage | None = None
+    """Where answers are counted. Default: nowhere."""
     environs: list[dict[str, Any]] = field(default_factory=list)
     """The WSGI environ of each request that Django received."""
 
@@ -60,7 +63,13 @@ class Web:
             self.environs.append(dict(environ))
             return behind(environ, start_response)
 
-        self.front = Front(WsgiDjango(application), counts=self.counts, routes=routes, keys=following.FOLLOWER.keys)
+        self.front = Front(
+            WsgiDjango(application),
+            counts=self.counts,
+            routes=routes,
+            keys=following.FOLLOWER.keys,
+            usage=self.usage,
+        )
         self.shell = WsgiShell(self.front)
 
     def ask(self, path: str, query: str = "", *, method: str = "GET", body: bytes = b"", **headers: str) -> Answered:

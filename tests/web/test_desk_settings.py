@@ -29,6 +29,7 @@ PAGES = {
     "desk views": "/admin/views/",
     "desk new view": "/admin/views/new/?expression=supported_parameters=tools%26prompt_price_max=0.5",
     "desk logins": "/admin/logins/",
+    "desk usage": "/admin/usage/",
 }
 
 

@@ -31,7 +31,7 @@ from front.django import WsgiDjango
 from front.front import Front
 from front.wsgi import WsgiShell
 
-DOCUMENT = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
+DOCUMENT = SchemaGenerator(urlconf="catalog.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 SCHEMA.app = object()  # requests stay in this process; each test names its application
 # A stream does not end, and a WSGI shell has none: tests/catalog/api/test_stream.py asks it.

@@ -23,7 +23,7 @@ from catalog.models import Offer
 from tests.catalog.desk.people import logged_in, person
 from tests.policy import blocked
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")  # other apps have pages and databases too
 
 FORBIDDEN = HTTPStatus.FORBIDDEN
 EXAMPLES: dict[str, Callable[[], Any]] = {
