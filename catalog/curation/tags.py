@@ -87,7 +87,9 @@ def _newest_snapshot() -> Snapshot | None:
     served = following.FOLLOWER.snapshot
     if served is None:
         return None
-    is_newest = Revision.objects.newest().number == served.revision
+    newest = Revision.objects.newest()
+    # By number and time, as the follower compares: a restored database may have another revision of this number.
+    is_newest = (newest.number, newest.published_at) == (served.revision, served.published_at)
     return served if is_newest else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -57,6 +58,10 @@ def updated(request: pytest.FixtureRequest) -> Iterator[Snapshot]:
         updater.start(wait=True)
         yield served
         updater.stop()  # type: ignore[no-untyped-call]  # the package types it partly
+        # Its thread ends later; until then the next test would get the outcome of this one.
+        for thread in threading.enumerate():
+            if thread.name == "genai_prices:update":
+                thread.join(timeout=30)
     set_custom_snapshot(None)
 
 
