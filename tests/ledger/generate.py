@@ -36,6 +36,8 @@ Ask = Callable[[Request], bytes]
 """Sends a request and returns the body of the answer."""
 
 COMBINATIONS = 220
+COUNTS = frozenset({"/usage"})
+"""The addresses that show how often others were asked."""
 IDS = 24
 """How many offers are requested at their own addresses."""
 
@@ -55,8 +57,15 @@ class Service:
 
     @cached_property
     def paths(self) -> Json:
-        """The addresses by their pattern, as the document describes them, without those whose answers have no end."""
-        return {path: of for path, of in self.document["paths"].items() if not _is_stream(of.get("get"))}
+        """The addresses by their pattern, as the document describes them.
+
+        Without those whose answers have no end, or depend on what was asked before.
+        """
+        return {
+            path: of
+            for path, of in self.document["paths"].items()
+            if not _is_stream(of.get("get")) and path not in COUNTS
+        }
 
     @cached_property
     def offers(self) -> list[Json]:
