@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, router
 from django.utils import timezone
 
 from catalog.adapter.contract import Config, Listing, Request, Walk
@@ -176,7 +176,7 @@ def served() -> dict[str, Json]:
 
 
 def stored(*, leaving_out: Collection[str] = ()) -> dict[str, list[dict[str, object]]]:
-    """Return all rows of all tables.
+    """Return all rows of all tables of the catalogue's database.
 
     `leaving_out` names tables ("SyncRun") and columns ("Gateway.next_run_at") to skip.
     """
@@ -190,7 +190,7 @@ def stored(*, leaving_out: Collection[str] = ()) -> dict[str, list[dict[str, obj
             for row in model._default_manager.order_by("pk").values()
         ]
         for model in apps.get_models()
-        if model.__name__ not in leaving_out
+        if model.__name__ not in leaving_out and router.db_for_read(model) == DEFAULT_DB_ALIAS
     }
 
 
