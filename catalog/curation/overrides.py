@@ -19,7 +19,6 @@ from catalog.models import CurationAction, Offer, Override
 from catalog.publication import apply, audit, locks
 from catalog.publication.audit import Actor
 from catalog.publication.batches import BATCH, batches
-from catalog.publication.overlay import checked_value
 
 MOST_OFFERS = 5_000
 """The maximum number of offers in one action."""
@@ -144,15 +143,6 @@ def set_override(
     wish = Wish(offer=offer.pk, field=field, value=value)
     order = Order(wishes=[wish], actor=Actor.of(author), reason=reason, is_confirmed=is_confirmed)
     return carry_out(order, now=now).revision
-
-
-def checked(offer: Offer, *, field: str, value: Json, reason: str, is_confirmed: bool, now: datetime) -> Json:
-    """Return the cleaned value as `set_override` would accept it now. Raises the same errors as `set_override`."""
-    wish = Wish(offer=offer.pk, field=field, value=value)
-    order = Order(wishes=[wish], actor=Actor("-"), reason=reason, is_confirmed=is_confirmed)
-    _checked_reason(reason)
-    _require_possible(preview(order, now=now), order)
-    return checked_value(field, value)
 
 
 def clear_override(offer: Offer, *, field: str, author: User | None, now: datetime, reason: str = "Cleared.") -> int:

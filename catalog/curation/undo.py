@@ -122,12 +122,13 @@ def _undo_prices(action: CurationAction, *, actor: Actor, reason: str, now: date
     states = {item.subject_number or 0: str(item.before) for item in items if key_of(item) not in later}
     if not states:
         return _undone(None, locks.lock_revision().number, items, later)
+    seen = {item.subject_number or 0: str(item.after) for item in items if key_of(item) not in later}
     ended = PriceHold.objects.filter(pk__in=list(states), state=PriceHold.State.OVERTAKEN)
     names = list(ended.values_list("offer__model_id", flat=True)[:20])
     if names:
         raise NotUndoable(f"the gateway reports another price by now for {', '.join(names)}")
     try:
-        done = holds.decide(states, actor=actor, reason=reason, now=now, kind=Kind.UNDO, undoes=action)
+        done = holds.decide(states, actor=actor, reason=reason, now=now, seen=seen, kind=Kind.UNDO, undoes=action)
     except holds.AlreadyDecided as error:
         raise NotUndoable(str(error)) from error
     return _undone(done, done.revision_after, items, later)

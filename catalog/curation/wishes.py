@@ -70,7 +70,7 @@ class Problem:
     theirs: Json = None
     upstream: Json = None
     author: str = ""
-    """Of a conflict: who set the value that stands now."""
+    """Of a conflict: who set the current value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ MORE = (
 
 
 class Problem(Exception):
-    """Something that a person must be told on a page of its own, such as a conflict. Nothing was changed."""
+    """Something that needs a page of its own, such as a conflict. Nothing was changed."""
 
     def __init__(
         self,

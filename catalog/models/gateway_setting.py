@@ -10,7 +10,7 @@ from catalog.models.gateway import Gateway
 class GatewaySetting(models.Model):
     """The chosen values of one gateway. An empty one leaves the environment's, or the default.
 
-    They have a table of their own because every run writes the gateway's row. Whatever reads them does so by
+    They have a table of their own because every run writes the gateway's row. All code reads them by
     `catalog.gateway_settings`, which also knows the environment and the defaults.
     """
 

@@ -16,12 +16,6 @@ def lock_gateway(slug: str) -> Gateway:
     return Gateway.objects.select_for_update().get(slug=slug)
 
 
-def lock_offer(offer: Offer) -> Offer:
-    """Lock the offer's gateway, so that no sync can change the offer, and return the offer as it then is."""
-    lock_gateway(offer.gateway.slug)
-    return Offer.objects.select_related("gateway").get(pk=offer.pk)
-
-
 def lock_offers(keys: Collection[int]) -> dict[int, Offer]:
     """Lock the gateways of these offers in one fixed order, and return the offers by primary key as they then are.
 
