@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.web import serving
 from tests.web.browsers import Visitor, launched, program
+from tests.web.desk import Desk
 
 PATIENCE_MILLISECONDS = 10_000
 """How long a test waits for what must happen soon."""
@@ -40,6 +41,16 @@ def visitor(browser: Browser, address: str) -> Iterator[Visitor]:
     """A reader of the pages. At the end of each test, nothing may have gone wrong in the browser."""
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
     found = Visitor(browser, address)
+    yield found
+    found.close()
+    assert found.unexpected == []
+
+
+@pytest.fixture
+def person(browser: Browser, desk: Desk) -> Iterator[Visitor]:
+    """Somebody at the desk that the test's module serves. At the end, nothing may have gone wrong in the browser."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
+    found = Visitor(browser, desk.address)
     yield found
     found.close()
     assert found.unexpected == []

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.web.browsers import NARROW, WIDE, Visitor
-from tests.web.conftest import PATIENCE_MILLISECONDS
 from tests.web.desk import Desk, log_in, serving_desk
 from tests.web.test_everywhere import SERIOUS, STRICT, assert_focus_is_visible, background, brightness, keep
 
@@ -40,16 +39,6 @@ COUNTS = {
 def desk(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with serving_desk(folder, tmp_path_factory.mktemp("desk")) as found:
         yield found
-
-
-@pytest.fixture
-def person(browser: Browser, desk: Desk) -> Iterator[Visitor]:
-    """Somebody at the desk. At the end of each test, nothing may have gone wrong in the browser."""
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    found = Visitor(browser, desk.address)
-    yield found
-    found.close()
-    assert found.unexpected == []
 
 
 def test_01_the_front_page_shows_counts_that_equal_sql_and_lead_to_as_many(person: Visitor, desk: Desk) -> None:

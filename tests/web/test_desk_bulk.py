@@ -13,11 +13,10 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.clients.service import ROOT
 from tests.web.browsers import NARROW, WIDE, Visitor
-from tests.web.conftest import PATIENCE_MILLISECONDS
 from tests.web.desk import DATABASE, MARKUP, Desk, log_in, serving_desk
 from tests.web.test_everywhere import SERIOUS, STRICT, background, brightness, keep
 
@@ -40,15 +39,6 @@ CHOOSE = """(fields) => {
 def desk(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with serving_desk(folder, tmp_path_factory.mktemp("bulk")) as found:
         yield found
-
-
-@pytest.fixture
-def person(browser: Browser, desk: Desk) -> Iterator[Visitor]:
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    found = Visitor(browser, desk.address)
-    yield found
-    found.close()
-    assert found.unexpected == []
 
 
 def choose(page: Page, *fields: tuple[str, str]) -> None:

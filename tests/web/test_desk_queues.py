@@ -11,11 +11,10 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.clients.service import ROOT, ask
 from tests.web.browsers import NARROW, WIDE, Visitor
-from tests.web.conftest import PATIENCE_MILLISECONDS
 from tests.web.desk import Desk, log_in, serving_desk
 from tests.web.test_desk import _hard_to_read
 from tests.web.test_everywhere import assert_focus_is_visible, background, brightness, keep
@@ -45,16 +44,6 @@ def desk(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Des
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
         yield found
-
-
-@pytest.fixture
-def person(browser: Browser, desk: Desk) -> Iterator[Visitor]:
-    """Somebody at the desk. At the end of each test, nothing may have gone wrong in the browser."""
-    expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    found = Visitor(browser, desk.address)
-    yield found
-    found.close()
-    assert found.unexpected == []
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
