@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.signals import connection_created
-from django.db.backends.sqlite3.base import DatabaseWrapper as SqliteWrapper
 
+from front.deadlines import cut, limit_this_thread
 from front.replies import READ_SECONDS, WRITE_SECONDS, Lane
 
 logger = logging.getLogger(__name__)
@@ -93,7 +89,7 @@ class _Threads:
             job.give_up()
 
     def _begin(self) -> None:
-        _limits.seconds = _SECONDS[self._lane]
+        limit_this_thread(_SECONDS[self._lane])
 
 
 class _Job:
@@ -128,39 +124,3 @@ def _retrieve(done: asyncio.Future[Any]) -> None:
     """Take the error of work that was given up: the client has its answer, and Django has logged it."""
     if not done.cancelled():
         done.exception()
-
-
-# --- the database ----------------------------------------------------------------------------------------------------
-def cut(connection: Any) -> None:
-    """Shut the socket of a Django connection, so that the thread that waits for it gets an error. Called elsewhere.
-
-    SQLite has no socket: what it computes is interrupted, and waiting for its lock has a limit.
-    """
-    opened = connection.connection
-    if opened is None:
-        return  # not connected yet, which has a limit of its own
-    if isinstance(connection, SqliteWrapper):
-        opened.interrupt()
-        return
-    # Suppressed: its own thread may close it at this moment. The copy of the descriptor shares the socket.
-    with suppress(Exception), socket.socket(fileno=os.dup(opened.fileno())) as copy:
-        copy.shutdown(socket.SHUT_RDWR)
-
-
-_limits = threading.local()
-
-
-def limit_statements(connection: Any, **_: object) -> None:
-    """Limit the statements of a new connection in a thread of the pool, and how long SQLite waits for its lock."""
-    seconds = getattr(_limits, "seconds", None)
-    if seconds is None:
-        return
-    milliseconds = int(seconds * 1_000)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute(f"SET statement_timeout = {milliseconds}")
-        else:
-            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
-
-
-connection_created.connect(limit_statements, dispatch_uid="front.pool")

@@ -24,6 +24,7 @@ from catalog.memory import derived, loading, unhurried
 from catalog.memory.popularity import Scores
 from catalog.memory.snapshot import Snapshot
 from catalog.models import Revision
+from front.deadlines import limit_this_thread, watched
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ START_SECONDS = 15.0
 """How long a process tries to read its first snapshot before it accepts requests, which others can answer until then.
 After that it refuses them with 503, and reports why. While it is reading one, it waits longer."""
 LOAD_SECONDS = 120.0
+STATEMENT_SECONDS = 30.0
+"""How long one query may take. At 100,000 offers the longest takes a few seconds."""
+REFRESH_SECONDS = LOAD_SECONDS
+"""How long a whole refresh may take, even if the database is frozen."""
 SELLERS_SECONDS = 15.0
 """How old the facts about the freshness of the gateways may be."""
 LONGEST_SILENCE_SECONDS = 5.0
@@ -135,9 +140,10 @@ class Follower:
         """
         try:
             close_replaced_file()
-            with self._waiting():
-                self.keys.refresh()  # first: an unreadable revision must keep no revoked key valid
-            self.refresh()
+            with watched(REFRESH_SECONDS):
+                with self._waiting():
+                    self.keys.refresh()  # first: an unreadable revision must keep no revoked key valid
+                self.refresh()
         except Exception:
             if not self.is_failing:
                 logger.exception("The newest revision cannot be read; the last one that could stays served")
@@ -180,6 +186,7 @@ class Follower:
         self._is_stopped.set()
 
     def _run(self, has_tried: threading.Event) -> None:
+        limit_this_thread(STATEMENT_SECONDS)
         give_up_at = time.monotonic() + START_SECONDS
         with unhurried.alone():
             self.try_refresh()
