@@ -14,10 +14,9 @@ from catalog.curation.makers import Facts, InvalidMaker, MakerRow
 from catalog.desk import renamed
 from catalog.desk.pages import DeskPage, Problem, Values
 from catalog.desk.roles import Action
-from catalog.models import CurationAction
 from catalog.providers import KnownProvider
-from catalog.publication.audit import Actor, Kind, Subject
-from catalog.publication.renaming import Preview, Renamed
+from catalog.publication.audit import Actor, Subject
+from catalog.publication.renaming import Preview
 from catalog.web import figures
 from catalog.web.logos import logo_address
 
@@ -157,46 +156,21 @@ class MakerChange(DeskPage):
     def _preview(self, slug: str, into: str, *, reason: str = "", error: str = "", status: int = 200) -> HttpResponse:
         found = self._found(slug, into)
         if into:
-            title, text = f"Merge {slug} into {into}", "Merge"
+            title, verb = f"Merge {slug} into {into}", "Merge"
             words = f"“{slug}” is another spelling of “{into}”: filters, lists and models count them as one."
         else:
-            title, text = f"Restore {slug}", "Restore"
+            title, verb = f"Restore {slug}", "Restore"
             words = f"“{slug}” is a maker of its own again."
-        back = renamed.address("maker", slug=into or slug)
-        values = {
-            "title": title,
-            "words": words,
-            "maker": {"name": into or slug, "href": back},
-            "slug": slug,
-            "into": into,
-            "expected": str(found.offers),
-            "verdict": renamed.verdict(found),
-            "examples": renamed.example_views(found),
-            "of": "The first of them." if found.offers > len(found.examples) else "",
-            "reason": {**renamed.REASON, "value": reason},
-            "error": error,
-            "button": f"{text}: change {figures.counted(found.offers, 'offer')}",
-        }
-        return self.show("desk/maker_change.html", values, status)
-
-
-class MakerUndo(DeskPage):
-    address = "maker/undo/"
-    name = "maker_undo"
-    title = "Undo an action on a maker"
-    current = "makers"
-    changes = Action.MAKERS
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self.go("makers")
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        def act(action: CurationAction, actor: Actor) -> Renamed:
-            return makers.undo(action, reason=f"Undo action {action.number}.", actor=actor, now=timezone.now())
-
-        action = renamed.undo(self, Kind.MAKER, act, InvalidMaker)
-        self.say(f"Action {action.number} is undone.")
-        return self.go_to(renamed.address("maker", slug=action.items.all()[0].subject))
+        change = renamed.Change(
+            title=title,
+            words=words,
+            verb=verb,
+            name=into or slug,
+            back=renamed.address("maker", slug=into or slug),
+            form={"slug": slug, "into": into},
+            preview=found,
+        )
+        return renamed.show_change(self, change, reason=reason, error=error, status=status)
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------

@@ -1,20 +1,20 @@
-"""What the pages of tags and of makers share: the history of one name, undoing, and pages of a long list."""
+"""What the pages of tags and makers share: the preview of a change, the history of a name, pages of a long list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from django.http import Http404
+from django.http import HttpResponse
 from django.urls import reverse
 
-from catalog.desk.pages import DeskPage, Problem, Values
-from catalog.desk.roles import Action
+from catalog.desk import done
+from catalog.desk.pages import DeskPage, Values
 from catalog.memory import following
 from catalog.models import CurationAction, CurationItem
-from catalog.publication.audit import Actor
 from catalog.publication.renaming import Preview, Renamed
 from catalog.web import figures
 
@@ -72,14 +72,10 @@ def history(page: DeskPage, kind: str, subjects: Sequence[str]) -> list[Values]:
                 "reason": action.reason,
                 "number": action.number,
                 "is_undone": is_undone,
-                "may_undo": not is_undone and action.undoes_id is None and _may_undo(page, action),
+                "may_undo": not is_undone and action.undoes_id is None and page.may(done.needed(action, page.user)),
             }
         )
     return found
-
-
-def _may_undo(page: DeskPage, action: CurationAction) -> bool:
-    return page.may(Action.UNDO_OWN if action.actor_number == page.user.pk else Action.UNDO_OTHERS)
 
 
 _FIELDS = {"name": "name", "site_url": "site", "icon": "logo", "description": "description"}
@@ -95,36 +91,50 @@ def _words(item: CurationItem) -> str:
     return f"the {field} of “{item.subject}” is as it was before curators"
 
 
-def verdict(preview: Preview) -> list[Values]:
-    return [
-        {"name": "offer will change" if preview.offers == 1 else "offers will change", "number": f"{preview.offers:,}"}
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of a name that a person is about to confirm."""
+
+    title: str
+    words: str
+    """What it means, in one sentence."""
+    verb: str
+    """The first word of the button."""
+    name: str
+    """The name whose page leads here."""
+    back: str
+    """The address of that page."""
+    form: Mapping[str, str]
+    """The values that the confirmation sends again."""
+    preview: Preview
 
 
-def example_views(preview: Preview) -> list[Values]:
-    return [{"offer": each.offer, "before": each.before, "after": each.after} for each in preview.examples]
+def show_change(page: DeskPage, change: Change, *, reason: str, error: str, status: int) -> HttpResponse:
+    """Show what a change would do, with the form that confirms it."""
+    found = change.preview
+    values = {
+        "title": change.title,
+        "words": change.words,
+        "crumbs": [
+            {"name": page.current.title(), "href": reverse(f"desk:{page.current}")},
+            {"name": change.name, "href": change.back},
+            {"name": "Preview", "href": ""},
+        ],
+        "back": change.back,
+        "may_change": page.changes is None or page.may(page.changes),
+        "hidden": {**change.form, "expected": str(found.offers)},
+        "verdict": [
+            {"name": "offer will change" if found.offers == 1 else "offers will change", "number": f"{found.offers:,}"}
+        ],
+        "examples": [{"offer": each.offer, "before": each.before, "after": each.after} for each in found.examples],
+        "of": "The first of them." if found.offers > len(found.examples) else "",
+        "reason": {**REASON, "value": reason},
+        "error": error,
+        "button": f"{change.verb}: change {figures.counted(found.offers, 'offer')}",
+    }
+    return page.show("desk/name_change.html", values, status)
 
 
-def served(done: Renamed) -> None:
+def served(change: Renamed) -> None:
     """Wait until this process serves the change, so that the next page shows it; 2 seconds at most."""
-    following.FOLLOWER.wait_for(done.action.revision_after, seconds=PATIENCE_SECONDS)
-
-
-def undo(
-    page: DeskPage, kind: str, act: Callable[[CurationAction, Actor], Renamed], refused: type[ValueError]
-) -> CurationAction:
-    """Undo the action that the form names, if it is of this kind and this person may. Return it."""
-    number = page.request.POST.get("action", "")
-    found = CurationAction.objects.filter(pk=int(number), kind=kind).first() if _is_number(number) else None
-    if found is None:
-        raise Http404("There is no such action.")
-    page.require(Action.UNDO_OWN if found.actor_number == page.user.pk else Action.UNDO_OTHERS)
-    try:
-        served(act(found, Actor.of(page.user)))
-    except refused as error:
-        raise Problem("Not undone.", f"Nothing was changed: {error}.") from error
-    return found
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 16
+    following.FOLLOWER.wait_for(change.action.revision_after, seconds=PATIENCE_SECONDS)

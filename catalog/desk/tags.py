@@ -13,10 +13,9 @@ from catalog.curation.tags import InvalidTag, TagRow
 from catalog.desk import renamed
 from catalog.desk.pages import DeskPage, Problem, Values
 from catalog.desk.roles import Action
-from catalog.models import CurationAction
 from catalog.models.naming import MAX_DESCRIPTION
-from catalog.publication.audit import Actor, Kind, Subject
-from catalog.publication.renaming import Preview, Renamed
+from catalog.publication.audit import Actor, Subject
+from catalog.publication.renaming import Preview
 from catalog.web import figures
 
 
@@ -162,46 +161,23 @@ class TagChange(DeskPage):
         found = self._found(name, into)
         name, into = name.strip().lower(), into.lower()
         if not into:
-            title, words, text = f"Restore {name}", f"Offers whose gateway reports “{name}” have it again.", "Restore"
+            title, words, verb = f"Restore {name}", f"Offers whose gateway reports “{name}” have it again.", "Restore"
         elif tags.is_known(into):
-            title, text = f"Merge {name} into {into}", "Merge"
+            title, verb = f"Merge {name} into {into}", "Merge"
             words = f"Offers that have “{name}” are served with “{into}” instead, now and whenever they come."
         else:
-            title, text = f"Rename {name} to {into}", "Rename"
+            title, verb = f"Rename {name} to {into}", "Rename"
             words = f"“{name}” is served as “{into}”, which no offer has yet."
-        values = {
-            "title": title,
-            "words": words,
-            "tag": {"name": name, "href": renamed.address("tag", name=name)},
-            "into": into,
-            "expected": str(found.offers),
-            "verdict": renamed.verdict(found),
-            "examples": renamed.example_views(found),
-            "of": "The first of them." if found.offers > len(found.examples) else "",
-            "reason": {**renamed.REASON, "value": reason},
-            "error": error,
-            "button": f"{text}: change {figures.counted(found.offers, 'offer')}",
-        }
-        return self.show("desk/tag_change.html", values, status)
-
-
-class TagUndo(DeskPage):
-    address = "tag/undo/"
-    name = "tag_undo"
-    title = "Undo an action on a tag"
-    current = "tags"
-    changes = Action.TAGS
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self.go("tags")
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        def act(action: CurationAction, actor: Actor) -> Renamed:
-            return tags.undo(action, reason=f"Undo action {action.number}.", actor=actor, now=timezone.now())
-
-        action = renamed.undo(self, Kind.TAG, act, InvalidTag)
-        self.say(f"Action {action.number} is undone.")
-        return self.go_to(renamed.address("tag", name=action.items.all()[0].subject))
+        change = renamed.Change(
+            title=title,
+            words=words,
+            verb=verb,
+            name=name,
+            back=renamed.address("tag", name=name),
+            form={"name": name, "into": into},
+            preview=found,
+        )
+        return renamed.show_change(self, change, reason=reason, error=error, status=status)
 
 
 def _view(row: TagRow) -> Values:

@@ -67,16 +67,16 @@ def test_a_name_that_looks_like_a_tag_is_asked_about_before_it_is_taken(curator:
     assert "Rename vision to multimodel" in page
 
 
-def test_an_action_is_undone_by_its_number_and_only_one_on_names(curator: Client) -> None:
+def test_the_history_of_a_name_leads_to_the_undo_of_those_who_may(curator: Client) -> None:
     tags.merge("old", into="new", reason="x", actor=Actor("bob", 99), now=timezone.now())
-    operator = logged_in(Role.OPERATOR)
+    undo = "/admin/actions/1/undo/"
 
-    assert operator.post("/admin/tag/undo/", {"action": "1"}).status_code == 403
-    assert curator.post("/admin/maker/undo/", {"action": "1"}).status_code == 404
-    assert curator.post("/admin/tag/undo/", {"action": "x"}).status_code == 404
-    assert curator.post("/admin/tag/undo/", {"action": "1"}).status_code == 303
-    assert curator.post("/admin/tag/undo/", {"action": "1"}).status_code == 409
+    assert undo not in logged_in(Role.OPERATOR).get("/admin/tag/", {"name": "old"}).content.decode()
+    assert f'href="{undo}"' in curator.get("/admin/tag/", {"name": "old"}).content.decode()
+    assert curator.post(undo, {"reason": "wrong"}).status_code == 303
     assert served()["a/2"]["tags"] == ["old"]
+    assert undo not in curator.get("/admin/tag/", {"name": "old"}).content.decode()
+    assert curator.post(undo, {"reason": "wrong"}).status_code == 409
 
 
 def test_facts_of_a_maker_are_stated_only_where_they_differ_from_what_ships(curator: Client) -> None:
