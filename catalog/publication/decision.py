@@ -16,6 +16,7 @@ from catalog.publication.identity.identify import Decided
 from catalog.publication.listing import AcceptedListing, Outcome, Terms
 from catalog.publication.losses import lost_facts
 from catalog.publication.naming import Naming
+from catalog.publication.observed import Overlaid
 from catalog.publication.prices import following
 from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.following import Doubted, HoldChanges
@@ -158,6 +159,8 @@ def _draft(given: Input, offer_id: str, siblings: Siblings) -> Draft:
     state = given.states.get(offer_id) or OfferState(
         offer=Offer(gateway=given.gateway, model_id=offer_id, first_seen_at=given.now), naming=given.naming
     )
+    if state.observed is None and (stated := given.listing.availability.get(offer_id)):
+        state = replace(state, observed=Overlaid(stated, served=None))
     believed = _believed(given, state)
     offer = _accepted(state.offer, record, given.listing, fingerprint=given.effects.prints[offer_id])
     holds = following.follow(state.holds, record, rules=rules, is_evidence=given.is_evidence)

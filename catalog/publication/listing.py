@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.repeats import Rules
 from catalog.publication.prices.siblings import Middle
-from catalog.records import OfferRecord, ProviderRecord, Source
+from catalog.records import Availability, OfferRecord, ProviderRecord, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,9 @@ class AcceptedListing:
     source: Source
     recorded_on: date | None
     providers: Sequence[ProviderRecord] = ()
+    availability: Mapping[str, Availability] = field(default_factory=dict)
+    """What the listing states of the availability of its offers, by id, if availability is observed. An offer of which
+    nothing was observed so far begins with it."""
 
     @property
     def is_evidence(self) -> bool:
