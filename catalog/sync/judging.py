@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
+from types import MappingProxyType
 
 from django.conf import settings
 
@@ -10,7 +12,7 @@ from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.contract import Listing
 from catalog.models import Offer, SyncRun
 from catalog.publication.listing import AcceptedListing
-from catalog.records import Source
+from catalog.records import Availability, Source
 from catalog.sync.guard import Limits, StrictGuard
 from catalog.sync.rows import Sorted
 
@@ -21,8 +23,15 @@ def published_rows(run: SyncRun) -> dict[str, str]:
     return dict(active.values_list("row_print", "model_id"))
 
 
-def accepted_listing(adapter: Adapter, listing: Listing, found: Sorted, *, source: Source) -> AcceptedListing:
-    """Return the part of a listing that can be published."""
+def accepted_listing(
+    adapter: Adapter,
+    listing: Listing,
+    found: Sorted,
+    *,
+    source: Source,
+    availability: Mapping[str, Availability] = MappingProxyType({}),
+) -> AcceptedListing:
+    """Return the part of a listing that can be published. `availability` is what it states, if that is evidence."""
     return AcceptedListing(
         records=found.records,
         row_prints=found.row_prints,
@@ -33,6 +42,7 @@ def accepted_listing(adapter: Adapter, listing: Listing, found: Sorted, *, sourc
         source=source,
         recorded_on=adapter.bundled_on if source is Source.BUNDLED else None,
         providers=listing.providers,
+        availability=availability,
     )
 
 
