@@ -75,6 +75,8 @@ class Plan:
     seen: frozenset[str]
     listed: int
     """Number of offers in the listing."""
+    reread: Mapping[str, str] = field(default_factory=dict)
+    """The prints of rows that were read again and gave the stored record, by id."""
 
     @property
     def rendered(self) -> list[Rendered]:
@@ -120,6 +122,11 @@ def decide(given: Input, *, siblings: Siblings) -> Plan:
         missed=effects.missed,
         seen=effects.seen,
         listed=effects.listed,
+        reread={
+            offer_id: row_print
+            for offer_id, row_print in given.listing.row_prints.items()
+            if offer_id in effects.groups.unchanged
+        },
     )
 
 
