@@ -74,7 +74,7 @@ def _news(keys: Sequence[OfferKey], states: Mapping[OfferKey, ObservedState]) ->
             for pk, offer_id, availability, since, served in rows
             if (availability, since) != (states[gateway, offer_id].availability, states[gateway, offer_id].since)
         }
-        read = _read_availability([pk for pk, (_, served) in found.items() if served is None])
+        read = _read_availability([pk for pk, (_, served) in found.items() if not served])
         for pk, (state, served) in found.items():
             yield Observation(
                 offer_id=pk, availability=state.availability, since=state.since, served=served or read[pk]
