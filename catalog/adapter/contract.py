@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from catalog.adapter.errors import BadPayload, UnusableRow
 from catalog.identity.traits import Traits
 from catalog.normalize import text
-from catalog.records import OfferRecord, ProviderRecord
+from catalog.records import Availability, OfferRecord, ProviderRecord
 
 Json = Any
 """A decoded JSON value whose numbers with a fraction are Decimal."""
@@ -184,11 +184,25 @@ class Gateway(ABC):
         JSON."""
 
     def essence(self, row: Json) -> Json:
-        """Return all of a row that `record` reads, without the noise. Rows of equal essence must give equal records.
+        """Return all of a row that `record` reads, without the noise, and without what only `availability` reads.
 
-        It saves reading rows that did not change. It must accept any JSON; returning the whole row is always correct.
+        Rows of equal essence must give records that are equal but for their availability. It saves reading rows that
+        did not change. It must accept any JSON; returning the whole row is always correct.
         """
         return row
+
+    def availability(self, row: Json) -> Availability:
+        """Return what a row states of whether the model can be called now. `record` must have the same.
+
+        It is asked of every row at every reading, so it must be cheap. It must accept any JSON, and states what it
+        cannot read as unknown: no offer is rejected for it.
+        """
+        return Availability.UNKNOWN
+
+    @property
+    def states_availability(self) -> bool:
+        """Whether its rows state anything of availability."""
+        return type(self).availability is not Gateway.availability
 
     def row_id(self, row: Json) -> str | None:
         """Return the id of the row's offer, even if the rest of the row is unusable. Return None if it has no usable

@@ -113,6 +113,7 @@ def check_rows(gateway: Gateway, rows: Iterable[Json]) -> list[records.OfferReco
 def _checked(gateway: Gateway, row: Json, record: records.OfferRecord) -> records.OfferRecord:
     assert gateway.record(row) == record, f"{record.id}: a second reading differs"
     assert gateway.row_id(row) == record.id
+    assert gateway.availability(row) == record.availability, f"{record.id}: `availability` states something else"
     stored = records.dump(record)
     assert records.load(stored) == record, f"{record.id}: storing loses something"
     assert records.dump(records.load(stored)) == stored, f"{record.id}: storing is not canonical"
@@ -123,6 +124,7 @@ def _checked(gateway: Gateway, row: Json, record: records.OfferRecord) -> record
 def check_refuses(gateway: Gateway, row: Json) -> str:
     """Check that any JSON gives either a record or an UnusableRow with a reason, and nothing else."""
     gateway.row_id(row)
+    gateway.availability(row)
     try:
         record = gateway.record(row)
     except UnusableRow as refusal:

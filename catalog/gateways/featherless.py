@@ -49,7 +49,7 @@ from catalog.adapter.contract import (
 )
 from catalog.adapter.errors import BadPayload
 from catalog.identity.traits import Traits
-from catalog.normalize import dates, modalities, model_ids
+from catalog.normalize import dates, modalities, model_ids, text
 from catalog.pricing import meters, money, price_lists
 from catalog.records import Availability, ModelType, OfferRecord
 
@@ -110,10 +110,6 @@ class Features(_Facts):
     image_input: fields.Flag = None
 
 
-class Readiness(_Facts):
-    tier: fields.Word = None
-
-
 class Row(_Facts):
     id: fields.Id
     name: fields.Word = None
@@ -125,13 +121,9 @@ class Row(_Facts):
     input_modalities: fields.Modalities = None
     output_modalities: fields.Modalities = None
     pricing: Annotated[Pricing | fields.Unclear | None, fields.UnclearIfWrong] = None
-    status: fields.Word = None
-    """Whether it can be started. Unless a request asks for others, the list contains only models that are `active`."""
-    availability: Readiness | None = None
-    """Whether it is started."""
 
 
-_PARTS: dict[str, type[BaseModel]] = {"features": Features, "pricing": Pricing, "availability": Readiness}
+_PARTS: dict[str, type[BaseModel]] = {"features": Features, "pricing": Pricing}
 
 
 class Featherless(Gateway):
@@ -150,7 +142,7 @@ class Featherless(Gateway):
     # Featherless takes the ids of repositories in requests, so its spelling is preferred.
     traits = Traits(ids_are_repositories=True, repository_rank=10, id_rank=20)
     foreign_names = {"litellm": "featherless_ai"}
-    version = 2
+    version = 3
     bundled_on = date(2026, 4, 9)
     bundled_facts = "class, limits, tool use and whether they are gated"
     bundled_from = "Featherless' public list, `GET /v1/models`"
@@ -204,8 +196,18 @@ class Featherless(Gateway):
             context_length=listed.context_length,
             max_completion_tokens=listed.max_completion_tokens,
             supported_parameters=("tools",) if features.tool_use else None,
-            availability=_availability(listed.status, listed.availability or Readiness()),
+            availability=self.availability(row),
         )
+
+    def availability(self, row: Json) -> Availability:
+        """By `status`, whether it can be started: unless a request asks for others, the list contains only models that
+        are `active`. By `availability.tier`, whether it is started."""
+        facts = row if isinstance(row, dict) else {}
+        if _word(facts.get("status")) not in {None, "active"}:
+            return Availability.OFFLINE
+        readiness = facts.get("availability")
+        tier = _word(readiness.get("tier")) if isinstance(readiness, dict) else None
+        return _OF_TIER.get(tier, Availability.OFFLINE) if tier else Availability.UNKNOWN
 
 
 @dataclass(slots=True)
@@ -274,7 +276,8 @@ def _model_type(inputs: tuple[str, ...], outputs: tuple[str, ...]) -> ModelType:
     return next((kind for holds, kind in rules if holds), ModelType.OTHER)
 
 
-def _availability(status: str | None, readiness: Readiness) -> Availability:
-    if status not in {None, "active"}:
-        return Availability.OFFLINE
-    return _OF_TIER.get(readiness.tier, Availability.OFFLINE) if readiness.tier else Availability.UNKNOWN
+def _word(value: Json) -> str | None:
+    try:
+        return text.word(value)
+    except ValueError:
+        return None

@@ -8,6 +8,7 @@ from catalog.models.curation import CurationAction, CurationItem
 from catalog.models.gateway import Gateway
 from catalog.models.gateway_setting import GatewaySetting
 from catalog.models.naming import Maker, Tag
+from catalog.models.observation import Observation
 from catalog.models.offer import Offer, OfferVersion, Provider
 from catalog.models.operation import RunCount, TaskEnd
 from catalog.models.override import Override
@@ -27,6 +28,7 @@ __all__ = [
     "IdentityLink",
     "IdentityStatement",
     "Maker",
+    "Observation",
     "Offer",
     "OfferVersion",
     "Override",

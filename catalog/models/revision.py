@@ -39,6 +39,9 @@ class Revision(models.Model):
     is_rendered = models.BooleanField(
         "rendered again", default=False, help_text="Only the rendering changed, no reported fact."
     )
+    is_observed = models.BooleanField(
+        "observed", default=False, help_text="Only the observed availability changed, nothing that a gateway states."
+    )
     new = models.PositiveIntegerField(default=0)
     changed = models.PositiveIntegerField(default=0)
     withdrawn = models.PositiveIntegerField(default=0)
@@ -49,6 +52,7 @@ class Revision(models.Model):
         indexes = [
             models.Index(fields=["published_at"], name="revision_by_time"),
             models.Index(fields=["number"], condition=Q(is_forgotten=True), name="forgotten_revision"),
+            models.Index(fields=["number"], condition=Q(is_observed=True), name="observed_revision"),
         ]
 
     def __str__(self) -> str:

@@ -46,7 +46,13 @@ def publish_listing(run: SyncRun, *, listing: AcceptedListing, terms: Terms) -> 
         if terms.dry_run:
             before = after = revision.current().number
         else:
-            publication = Publication(now=now, gateway=gateway, author=terms.author, locked=newest)
+            publication = Publication(
+                now=now,
+                gateway=gateway,
+                author=terms.author,
+                locked=newest,
+                takes_observed=not terms.is_replay,
+            )
             before, after = write.execute(plan, publication, identity=identity, reported=listing.providers)
             if terms.decided:
                 audit.write(terms.decided, before=before, after=after, now=now)
@@ -137,7 +143,7 @@ def _given(
         listing=listing,
         terms=terms,
         effects=effects,
-        states=stored.states_of_ids(gateway, effects.stored, names=names),
+        states=stored.states_of_ids(gateway, effects.stored, names=names, takes_observed=not terms.is_replay),
         naming=names,
     )
 

@@ -14,7 +14,7 @@ from catalog.publication.prices.doubts import Doubt
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.repeats import Rules
 from catalog.publication.prices.siblings import Middle
-from catalog.records import OfferRecord, ProviderRecord, Source
+from catalog.records import Availability, OfferRecord, ProviderRecord, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,9 @@ class AcceptedListing:
     source: Source
     recorded_on: date | None
     providers: Sequence[ProviderRecord] = ()
+    availability: Mapping[str, Availability] | None = None
+    """If availability is observed: what the listing states of it, by id, as far as that is evidence. An offer of which
+    nothing was observed so far begins with it. None: availability is a part of the records."""
 
     @property
     def is_evidence(self) -> bool:

@@ -16,6 +16,11 @@ def lock_gateway(slug: str) -> Gateway:
     return Gateway.objects.select_for_update().get(slug=slug)
 
 
+def lock_gateways(slugs: Collection[str]) -> list[Gateway]:
+    """Lock these gateways in one fixed order, and return them."""
+    return list(Gateway.objects.select_for_update().filter(slug__in=slugs).order_by("slug"))
+
+
 def lock_offers(keys: Collection[int]) -> dict[int, Offer]:
     """Lock the gateways of these offers in one fixed order, and return the offers by primary key as they then are.
 
@@ -23,7 +28,7 @@ def lock_offers(keys: Collection[int]) -> dict[int, Offer]:
     """
     wanted = [Offer.objects.filter(pk__in=batch) for batch in batches(sorted(keys))]
     slugs = {slug for offers in wanted for slug in offers.values_list("gateway__slug", flat=True).distinct()}
-    list(Gateway.objects.select_for_update().filter(slug__in=slugs).order_by("slug"))
+    lock_gateways(slugs)
     return {offer.pk: offer for offers in wanted for offer in offers.select_related("gateway")}
 
 

@@ -32,6 +32,7 @@ def publish_next(
     counts: Mapping[str, int],
     is_curated: bool = False,
     is_rendered: bool = False,
+    is_observed: bool = False,
 ) -> Revision:
     """Create the revision after `newest`, which must be locked (`locks.lock_revision`)."""
     # Another publication may have been committed since this one read the clock.
@@ -43,6 +44,7 @@ def publish_next(
         author=author,
         is_curated=is_curated,
         is_rendered=is_rendered,
+        is_observed=is_observed,
         renderer=newest.renderer,
         **counts,
     )

@@ -1,4 +1,4 @@
-"""Offers as they are stored, and as they will be served: with holds and overrides applied, and rendered."""
+"""Offers as they are stored, and as they will be served: observation, holds and overrides applied, and rendered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from catalog.models import Offer, Override, PriceHold
 from catalog.providers import logo_path
 from catalog.publication.fields import FEATURED, FIELDS, HIDDEN, PRICES
 from catalog.publication.naming import Naming
-from catalog.publication.overlay import overlay
+from catalog.publication.observed import Overlaid
+from catalog.publication.overlay import overlay, with_observed
 from catalog.publication.prices.holds import Hold, PriceKey, held_keys, with_holds
 from catalog.publication.prices.intervals import OpenPrice, price_changes, wanted_prices
 from catalog.records import OfferRecord, Source
@@ -34,6 +35,8 @@ class OfferState:
     """The deciding holds: at most one for each price."""
     earlier_holds: Mapping[PriceKey, PriceHold] = field(default_factory=dict)
     """The last overtaken hold of each price."""
+    observed: Overlaid | None = None
+    """The availability that replaces the one of the record; None: nothing is observed."""
     document: str | None = None
     """The document that is served now; None for a new offer."""
     prices: Mapping[PriceKey, OpenPrice] = field(default_factory=dict)
@@ -80,7 +83,7 @@ class Rendered:
 
     state: OfferState
     record: OfferRecord
-    """With holds and overrides applied."""
+    """With what is observed, holds and overrides applied."""
     document: str
     prices: Mapping[PriceKey, tuple[str, str]]
     """Amount and origin of the billed prices."""
@@ -140,8 +143,9 @@ def rendered(state: OfferState, upstream: OfferRecord, *, is_withdrawal: bool = 
 
 
 def served_record(state: OfferState, upstream: OfferRecord) -> OfferRecord:
-    """Return the gateway's record with holds, names and overrides applied: what is served."""
-    believed = state.naming.record(with_holds(upstream, state.applied_holds))
+    """Return the gateway's record with what is observed, holds, names and overrides applied: what is served."""
+    observed = with_observed(upstream, state.observed.availability if state.observed else None)
+    believed = state.naming.record(with_holds(observed, state.applied_holds))
     return overlay(believed, state.naming.overrides(state.curated))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from catalog import records
 from catalog.models import Gateway, Offer, OfferVersion, Override, Price, PriceHold
-from catalog.publication import losses, naming
+from catalog.publication import losses, naming, observed
 from catalog.publication.batches import batches
 from catalog.publication.diff import Stored
 from catalog.publication.naming import Naming
+from catalog.publication.observed import Overlaid
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.intervals import OpenPrice
 from catalog.publication.states import OfferState
@@ -34,18 +35,30 @@ def summaries(gateway: Gateway, *, is_trusted: bool) -> dict[str, Stored]:
     }
 
 
-def states_of_ids(gateway: Gateway, ids: Collection[str], *, names: Naming | None = None) -> dict[str, OfferState]:
-    """Return the gateway's offers with these ids, by id."""
+def states_of_ids(
+    gateway: Gateway, ids: Collection[str], *, names: Naming | None = None, takes_observed: bool = False
+) -> dict[str, OfferState]:
+    """Return the gateway's offers with these ids, by id; `takes_observed` as in `states`."""
     offers = [
         offer
         for batch in batches(sorted(ids))
         for offer in Offer.objects.filter(gateway=gateway, model_id__in=batch).select_related("gateway", "canonical")
     ]
-    return {state.offer.model_id: state for state in states(offers, names=names)}
+    return {state.offer.model_id: state for state in states(offers, names=names, takes_observed=takes_observed)}
 
 
-def states(offers: Iterable[Offer], *, names: Naming | None = None) -> list[OfferState]:
-    """Return the states of these stored offers, in their order. `names` are those in force; default: they are read."""
+def observed_states(keys: Sequence[int]) -> Iterator[OfferState]:
+    """Yield the offers with these primary keys, in their order, with the newest observed availability."""
+    offers, names = Offer.objects.select_related("gateway").order_by("pk"), naming.current()
+    for batch in batches(keys):
+        yield from states(offers.filter(pk__in=batch), names=names, takes_observed=True)
+
+
+def states(offers: Iterable[Offer], *, names: Naming | None = None, takes_observed: bool = False) -> list[OfferState]:
+    """Return the states of these stored offers, in their order. `names` are those in force; default: they are read.
+
+    `takes_observed`: with the newest observed availability, even if it is not served yet.
+    """
     stored = list(offers)
     if not stored:
         return []
@@ -53,6 +66,7 @@ def states(offers: Iterable[Offer], *, names: Naming | None = None) -> list[Offe
     overrides: dict[int, dict[str, Override]] = defaultdict(dict)
     holds: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
     earlier: dict[int, dict[PriceKey, PriceHold]] = defaultdict(dict)
+    seen: dict[int, Overlaid] = {}
     documents: dict[int, str] = {}
     prices: dict[int, dict[PriceKey, OpenPrice]] = defaultdict(dict)
     for batch in batches([offer.pk for offer in stored]):
@@ -61,6 +75,7 @@ def states(offers: Iterable[Offer], *, names: Naming | None = None) -> list[Offe
         for hold in PriceHold.objects.filter(offer__in=batch).order_by("pk"):
             of_state = earlier if hold.state == PriceHold.State.OVERTAKEN else holds
             of_state[hold.offer_id][hold.meter, hold.conditions_key] = hold
+        seen |= observed.overlaid(batch, is_newest=takes_observed)
         documents.update(OfferVersion.objects.current().filter(offer__in=batch).values_list("offer", "document"))
         for price in Price.objects.open().filter(offer__in=batch):
             row = OpenPrice(pk=price.pk, amount=price.amount, origin=price.origin)
@@ -71,6 +86,7 @@ def states(offers: Iterable[Offer], *, names: Naming | None = None) -> list[Offe
             overrides=overrides[offer.pk],
             holds=holds[offer.pk],
             earlier_holds=earlier[offer.pk],
+            observed=seen.get(offer.pk),
             document=documents.get(offer.pk),
             prices=prices[offer.pk],
             naming=names,

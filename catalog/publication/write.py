@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,14 +12,14 @@ from django.db.models import F
 from catalog import records
 from catalog.models import Gateway, Offer, OfferVersion, Override, Price, PriceHold, Revision
 from catalog.normalize import model_ids
-from catalog.publication import locks, providers, revision
+from catalog.publication import locks, observed, providers, revision, stored
 from catalog.publication.batches import BATCH, batches
 from catalog.publication.decision import Draft, Plan, counts_of
 from catalog.publication.identity import identify
 from catalog.publication.identity.identify import Decided
 from catalog.publication.prices.holds import PriceKey
 from catalog.publication.prices.intervals import price_changes
-from catalog.publication.states import Rendered
+from catalog.publication.states import Rendered, rendered
 from catalog.records import ProviderRecord
 
 _ACCEPTED = (
@@ -40,6 +40,10 @@ class Publication:
     """A curator decided the change."""
     is_rendered: bool = False
     """Only our rendering changed."""
+    is_observed: bool = False
+    """Only the observed availability changed."""
+    takes_observed: bool = False
+    """If there is a revision, it has all newest observed states of the gateway, which must be locked."""
     locked: Revision | None = None
     """The newest revision, if this transaction has locked it already."""
 
@@ -62,6 +66,7 @@ def execute(
         pks = {(draft.offer.gateway.slug, draft.offer.model_id): draft.offer.pk for draft in plan.drafts}
         is_more = identify.write(identity, pks=pks) or is_more
     _count_misses(plan.gateway, missed=plan.missed, seen=plan.seen)
+    _note_prints(plan.gateway, plan.reread)
     return publish(plan.rendered, publication, is_more=is_more)
 
 
@@ -72,9 +77,13 @@ def publish(found: Sequence[Rendered], publication: Publication, *, is_more: boo
     """
     if not found and not is_more:
         return (number := revision.current().number), number
+    if publication.takes_observed and (is_more or any(offer.is_news for offer in found)):
+        found = [*found, *_observed_too(found, publication)]
     news = [offer for offer in found if offer.is_news]
     newest = publication.locked or locks.lock_revision()
     _write_prices(found, at=max(publication.now, newest.published_at), now=publication.now)
+    states = {offer.offer.pk: offer.state.observed for offer in found}
+    observed.note_served({pk: state for pk, state in states.items() if state}, now=publication.now)
     if not news and not is_more:
         return newest.number, newest.number
     after = revision.publish_next(
@@ -85,11 +94,21 @@ def publish(found: Sequence[Rendered], publication: Publication, *, is_more: boo
         counts=counts_of(news),
         is_curated=publication.is_curated,
         is_rendered=publication.is_rendered,
+        is_observed=publication.is_observed,
     )
     for batch in batches([offer.offer.pk for offer in news if offer.kind != "new"]):
         OfferVersion.objects.current().filter(offer__in=batch).update(to_revision=after.number)
     OfferVersion.objects.bulk_create([_version(offer, after.number) for offer in news], batch_size=BATCH)
     return newest.number, after.number
+
+
+def _observed_too(found: Sequence[Rendered], publication: Publication) -> Iterator[Rendered]:
+    """Yield the gateway's other offers whose newest observed availability is not served yet."""
+    others = {offer.offer.pk for offer in found}
+    gateways = [publication.gateway.slug] if publication.gateway else []
+    keys = [pk for pk in observed.unserved(gateways=gateways) if pk not in others]
+    for state in stored.observed_states(keys):
+        yield rendered(state, records.load(state.offer.upstream))
 
 
 def _save_offers(offers: Sequence[Offer], *, spellings: Sequence[str | None]) -> None:
@@ -131,6 +150,16 @@ def _count_misses(gateway: Gateway, *, missed: Collection[str], seen: Collection
         Offer.objects.filter(gateway=gateway, model_id__in=batch).update(missed_runs=F("missed_runs") + 1)
     for batch in batches(sorted(seen)):
         Offer.objects.filter(gateway=gateway, model_id__in=batch).update(missed_runs=0)
+
+
+def _note_prints(gateway: Gateway, prints: Mapping[str, str]) -> None:
+    """Store the prints of rows that were read in vain, once by a new reader, so that the next run skips them."""
+    for batch in batches(sorted(prints)):
+        offers = list(Offer.objects.filter(gateway=gateway, model_id__in=batch).only("pk", "model_id", "row_print"))
+        moved = [offer for offer in offers if offer.row_print != prints[offer.model_id]]
+        for offer in moved:
+            offer.row_print = prints[offer.model_id]
+        Offer.objects.bulk_update(moved, ["row_print"])
 
 
 def _write_prices(found: Iterable[Rendered], *, at: datetime, now: datetime) -> None:

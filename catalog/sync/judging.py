@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from catalog.adapter.contract import Gateway as Adapter
 from catalog.adapter.contract import Listing
 from catalog.models import Offer, SyncRun
 from catalog.publication.listing import AcceptedListing
-from catalog.records import Source
+from catalog.records import Availability, Source
 from catalog.sync.guard import Limits, StrictGuard
 from catalog.sync.rows import Sorted
 
@@ -21,8 +22,15 @@ def published_rows(run: SyncRun) -> dict[str, str]:
     return dict(active.values_list("row_print", "model_id"))
 
 
-def accepted_listing(adapter: Adapter, listing: Listing, found: Sorted, *, source: Source) -> AcceptedListing:
-    """Return the part of a listing that can be published."""
+def accepted_listing(
+    adapter: Adapter,
+    listing: Listing,
+    found: Sorted,
+    *,
+    source: Source,
+    availability: Mapping[str, Availability] | None,
+) -> AcceptedListing:
+    """Return the part of a listing that can be published; `availability` as in `AcceptedListing`."""
     return AcceptedListing(
         records=found.records,
         row_prints=found.row_prints,
@@ -33,6 +41,7 @@ def accepted_listing(adapter: Adapter, listing: Listing, found: Sorted, *, sourc
         source=source,
         recorded_on=adapter.bundled_on if source is Source.BUNDLED else None,
         providers=listing.providers,
+        availability=availability,
     )
 
 

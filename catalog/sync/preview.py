@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog import gateway_settings, registry
 from catalog.models import SyncRun
-from catalog.publication import apply
+from catalog.publication import apply, listeners
 from catalog.publication.decision import Plan
 from catalog.publication.listing import Terms
 from catalog.publication.prices import repeats
@@ -45,12 +45,16 @@ def preview_of(held: SyncRun, *, seconds: float, most_gone: int) -> Preview:
     if listing is None or not listing.rows:
         raise NoPreview("its listing is empty")
     _require_time(end, seconds)
-    found = rows.sort_rows(adapter, listing, reader=held.reader, accepted=judging.published_rows(held))
+    found = rows.sort_rows(
+        adapter, listing, reader=held.reader, accepted=judging.published_rows(held), is_observed=listeners.is_observed()
+    )
     _require_time(end, seconds)
     guard = ReleasingGuard(strict=judging.strict_guard(held))
     plan, gone = apply.plan_listing(
         held,
-        listing=judging.accepted_listing(adapter, listing, found, source=source),
+        listing=judging.accepted_listing(
+            adapter, listing, found, source=source, availability={} if listeners.is_observed() else None
+        ),
         terms=Terms(guard=guard, rules=repeats.rules(), withdraw_after=0, dry_run=True),
         most_gone=most_gone,
     )

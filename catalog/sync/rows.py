@@ -14,7 +14,7 @@ import orjson
 from catalog.adapter.contract import Gateway, Listing
 from catalog.adapter.errors import UnusableRow
 from catalog.normalize import text
-from catalog.records import OfferRecord
+from catalog.records import Availability, OfferRecord
 
 Json = Any
 _LONGEST_RAW = 20_000
@@ -48,21 +48,24 @@ class Sorted:
         return all(rejection.model_id is not None for rejection in self.rejections)
 
 
-def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, accepted: Mapping[str, str]) -> Sorted:
+def sort_rows(
+    gateway: Gateway, listing: Listing, *, reader: str, accepted: Mapping[str, str], is_observed: bool = False
+) -> Sorted:
     """Sort the listing's rows by what has to be done with them. If rows share an id, the first one is used.
 
     `accepted` maps prints of rows in the accepted listing to their ids: such a row need not be read again.
+    `is_observed`: what the rows state of availability belongs neither to their prints nor to their records.
     """
     found = Sorted(records={}, row_prints={}, same=frozenset(), partial=frozenset(), rejections=[])
     same: set[str] = set()
     for position, row in enumerate(listing.rows, start=1):
-        row_print = print_of(gateway, row, reader=reader)
+        row_print = print_of(gateway, row, reader=reader, is_observed=is_observed)
         accepted_id = accepted.get(row_print)
         if accepted_id is not None and accepted_id not in same and accepted_id not in found.records:
             same.add(accepted_id)
             continue
         try:
-            record = gateway.record(row)
+            record = _read(gateway, row, is_observed=is_observed)
             if record.id in found.records or record.id in same:
                 raise UnusableRow(f"id: {record.id} was already listed; the first row is kept")
             found.records[record.id] = record
@@ -73,13 +76,33 @@ def sort_rows(gateway: Gateway, listing: Listing, *, reader: str, accepted: Mapp
     return replace(found, same=frozenset(same), partial=partial)
 
 
-def print_of(gateway: Gateway, row: Json, *, reader: str) -> str:
-    """Hash the essence of a row together with its reader. Return "", which is no print, for a row without a hash."""
+def stated(gateway: Gateway, listing: Listing) -> dict[str, Availability]:
+    """Return what the listing's rows state of availability, by id. If rows share an id, the first one counts."""
+    found: dict[str, Availability] = {}
+    for row in listing.rows if gateway.states_availability else ():
+        offer_id = gateway.row_id(row)
+        if offer_id is not None:
+            found.setdefault(offer_id, gateway.availability(row))
+    return {offer_id: state for offer_id, state in found.items() if state is not Availability.UNKNOWN}
+
+
+def _read(gateway: Gateway, row: Json, *, is_observed: bool) -> OfferRecord:
+    record = gateway.record(row)
+    is_stripped = is_observed and record.availability is not Availability.UNKNOWN
+    return replace(record, availability=Availability.UNKNOWN) if is_stripped else record
+
+
+def print_of(gateway: Gateway, row: Json, *, reader: str, is_observed: bool = False) -> str:
+    """Hash the essence of a row together with its reader. Return "", which is no print, for a row without a hash.
+
+    Unless availability is observed, the hash covers what the row states of it.
+    """
     try:
         essence = orjson.dumps(gateway.essence(row), default=_number_text, option=orjson.OPT_SORT_KEYS)
     except (TypeError, ValueError):  # lone surrogates, or nested deeper than orjson supports
         return ""
-    return hashlib.sha256(reader.encode() + essence).hexdigest()
+    stated = b"" if is_observed or not gateway.states_availability else gateway.availability(row).encode()
+    return hashlib.sha256(reader.encode() + essence + stated).hexdigest()
 
 
 def _rejection(gateway: Gateway, row: Json, *, position: int, reason: str) -> Rejection:

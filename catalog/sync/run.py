@@ -19,14 +19,14 @@ from catalog.adapter.contract import Request
 from catalog.adapter.errors import GatewayError, RateLimited
 from catalog.models import Gateway, Offer, RejectedRow, RunCount, SyncRun
 from catalog.models.failures import FAILURES, line_of
-from catalog.publication import apply, confirmation, revision
+from catalog.publication import apply, confirmation, listeners, revision
 from catalog.publication.clock import ClockMoved
 from catalog.publication.listing import AcceptedListing, Guard, NotBelieved, Terms
 from catalog.publication.listing import Outcome as Published
 from catalog.publication.locks import LeaseLost
 from catalog.publication.prices import plausible, repeats
 from catalog.records import Source
-from catalog.sync import captures, collector, ending, fetch, judging, read, rows, schedule
+from catalog.sync import captures, collector, ending, fetch, judging, read, rows, schedule, stating
 from catalog.sync.guard import ReleasingGuard, TrustingGuard
 from catalog.sync.task import Report, Say, Task, silently
 
@@ -116,6 +116,7 @@ def perform(task: Task) -> Report:
 
 def _work(task: Task, report: Report) -> None:
     run, adapter = report.run, task.adapter
+    evidence = stating.Evidence.of(task)
     answers: list[captures.RawPage] = []
     try:
         reading = _read(task, run, answers)
@@ -128,6 +129,7 @@ def _work(task: Task, report: Report) -> None:
     if reading.listing is None:
         report.is_equal_to_accepted = True
         _copy_counts(run)
+        evidence.tell_of_equal(reading.pages)
         _count_reading(task, run, unread=_rejected_in(run.gateway.accepted_run))
         return
     listing = reading.listing
@@ -135,13 +137,23 @@ def _work(task: Task, report: Report) -> None:
     if not listing.rows:
         raise NotBelieved(["the listing is empty; an empty answer is never taken for an empty catalogue"])
     task.say(f"{adapter.name}: checking {len(listing.rows)} rows")
-    found = rows.sort_rows(adapter, listing, reader=run.reader, accepted=_accepted_rows(task, run))
+    found = rows.sort_rows(
+        adapter,
+        listing,
+        reader=run.reader,
+        accepted=_accepted_rows(task, run),
+        is_observed=listeners.is_observed(),
+    )
+    evidence.take(listing)
     report.rejections = found.rejections
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
     task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
-    accepted = judging.accepted_listing(adapter, listing, found, source=task.source)
+    accepted = judging.accepted_listing(
+        adapter, listing, found, source=task.source, availability=evidence.states if listeners.is_observed() else None
+    )
     outcome = _publish(task, run, accepted)
+    evidence.tell()
     if not listing.is_complete:
         run.error = "by its own count the listing is incomplete, so nothing was withdrawn"
     if accepted.postponed:
@@ -227,7 +239,8 @@ def _reader(task: Task) -> str:
     config = gateway_settings.settings_of(task.adapter.slug).config()
     # The options can be long, and the name of a reader must be short: so it contains their hash.
     options = hashlib.sha256(repr(sorted(config.options.items())).encode()).hexdigest()[:12] if config.options else ""
-    read_by = f"{task.adapter.version}.{plausible.RULES}.{registry.PROVIDERS.digest}"
+    observed = "o" if listeners.is_observed() and task.adapter.states_availability else ""
+    read_by = f"{task.adapter.version}{observed}.{plausible.RULES}.{registry.PROVIDERS.digest}"
     return f"{read_by}.{task.source}{day}.{int(config.has_key)}{options}"
 
 

@@ -42,10 +42,10 @@ from catalog.adapter.contract import (
 )
 from catalog.adapter.errors import BadPayload
 from catalog.gateways.chutes.pages import all_deployments, alone, is_public, joined, precedence, rows_under
-from catalog.gateways.chutes.records import joined_record, static_record
+from catalog.gateways.chutes.records import availability_of, joined_record, static_record
 from catalog.gateways.chutes.rows import Chute, JoinedRow, Llm, StaticRow
 from catalog.identity.traits import Traits
-from catalog.records import OfferRecord
+from catalog.records import Availability, OfferRecord
 
 
 class Chutes(Gateway):
@@ -66,7 +66,7 @@ class Chutes(Gateway):
     needs_key_for_auto = True
     traits = Traits(ids_may_be_repositories=True, is_run_by_hosts=True, repository_rank=20, id_rank=30)
     foreign_names = {"litellm": "chutes"}
-    version = 2
+    version = 3
     bundled_on = date(2025, 10, 8)
     bundled_facts = "type, hourly price and tags"
     bundled_from = "Chutes.ai's static catalogue"
@@ -107,8 +107,11 @@ class Chutes(Gateway):
 
     def record(self, row: Json) -> OfferRecord:
         if _is_joined(row):
-            return joined_record(validated(row, JoinedRow))
+            return joined_record(validated(row, JoinedRow), availability=self.availability(row))
         return static_record(validated(row, StaticRow))
+
+    def availability(self, row: Json) -> Availability:
+        return availability_of(row.get("chute")) if _is_joined(row) else Availability.UNKNOWN
 
     def essence(self, row: Json) -> Json:
         if not _is_joined(row):

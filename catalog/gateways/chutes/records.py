@@ -29,13 +29,18 @@ _OF_ROUTE = {
     "/v1/audio/transcriptions": ModelType.SPEECH_TO_TEXT,
 }
 
-_AVAILABILITY = {True: Availability.ONLINE, False: Availability.COLD, None: Availability.UNKNOWN}
 _CONFIDENTIAL_SUFFIX = "-TEE"
 
 
-def joined_record(row: JoinedRow) -> OfferRecord:
+def availability_of(chute: Json) -> Availability:
+    """Return what a row of the deployments states by `hot`: whether an instance of it is running now."""
+    hot = chute.get("hot") if isinstance(chute, dict) else None
+    return {True: Availability.ONLINE, False: Availability.COLD}[hot] if type(hot) is bool else Availability.UNKNOWN
+
+
+def joined_record(row: JoinedRow, *, availability: Availability) -> OfferRecord:
     """The facts of the language model replace those of its chute: the gateway bills and serves by them."""
-    chute = _chute_record(row.chute, cords=row.cords) if row.chute else None
+    chute = _chute_record(row.chute, cords=row.cords, availability=availability) if row.chute else None
     record = _llm_record(row.llm) if row.llm else chute
     if record is None:
         raise UnusableRow("has neither a chute nor a language model")
@@ -76,7 +81,7 @@ def _llm_record(llm: Llm) -> OfferRecord:
     )
 
 
-def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
+def _chute_record(chute: Chute, *, cords: Json, availability: Availability) -> OfferRecord:
     model_type = _OF_TEMPLATE.get(chute.standard_template or "") or _type_of_routes(cords)
     inputs, outputs = modalities.of_model_type(model_type)
     priced = price_lists.base_prices(chute.stated)
@@ -98,7 +103,7 @@ def _chute_record(chute: Chute, *, cords: Json) -> OfferRecord:
         hugging_face_id=model_ids.repository(chute.name) if is_repository else None,
         created=chute.created_at,
         is_confidential=chute.tee,
-        availability=_AVAILABILITY[chute.hot],
+        availability=availability,
     )
 
 

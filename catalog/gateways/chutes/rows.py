@@ -87,8 +87,6 @@ class Chute(_Facts):
     standard_template: fields.Word = None
     tagline: fields.Prose = None
     created_at: fields.UnixSeconds = None
-    hot: fields.Flag = None
-    """Whether an instance of it is running now."""
     tee: fields.Flag = None
 
     @property
