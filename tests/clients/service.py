@@ -104,8 +104,10 @@ class Answer:
 
 
 def ask(address: str, target: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-    """Send one request; in the names of headers, `_` is written for `-`."""
+    """Send one request; in the names of headers, `_` is written for `-`. Of a stream, only the beginning is read."""
     with closing(http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)) as connection:
         connection.request(method, target, body, {name.replace("_", "-"): value for name, value in headers.items()})
         response = connection.getresponse()
-        return Answer(status=response.status, headers=response.headers, body=response.read())
+        is_endless = response.headers.get_content_type() == "text/event-stream"
+        body_read = response.read1() if is_endless else response.read()
+        return Answer(status=response.status, headers=response.headers, body=body_read)

@@ -113,6 +113,10 @@ def lint(program: str, *options: str, at: Path, of: Json) -> Json:
     return json.loads(done.stdout)
 
 
+EMPTY_AT_FIRST = {"list_views", "list_popular_models"}
+"""A new catalogue has no saved filter yet, and nobody has asked for a model."""
+
+
 def test_try_it_out_runs_every_operation_that_needs_no_key(document: Json, address: str) -> None:
     failed = {}
     for operation in try_it_out.operations(document):
@@ -125,7 +129,7 @@ def test_try_it_out_runs_every_operation_that_needs_no_key(document: Json, addre
         answer = ask(address, operation.target, method=operation.method, body=operation.sent, **headers)
         if answer.status != 200:
             failed[operation.id] = f"{answer.status}: {answer.body[:300].decode()}"
-        elif finds_nothing(answer):
+        elif operation.id not in EMPTY_AT_FIRST and finds_nothing(answer):
             failed[operation.id] = "its examples find nothing"
 
     assert failed == {}
