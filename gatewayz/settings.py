@@ -178,6 +178,7 @@ INSTALLED_APPS = [
     "access",
     "catalog",
     "usage",  # can be left out: nothing is counted then
+    "routing",  # can be left out: the catalogue is served, and no request is sent to a gateway
 ]
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",

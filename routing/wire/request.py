@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from routing.choose.preferences import Preferences
+from routing.wire.preferences import Preferences
 
 
 class Kind(StrEnum):
