@@ -26,6 +26,8 @@ class Attempt(models.Model):
     """The process that sent it, as its spool files are named."""
     begun_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True, db_index=True)
+    day = models.BigIntegerField()
+    """The day of whose budgets it was reserved, as days since 1970; the sums by day count it there."""
     key = models.BigIntegerField()
     """The id of the key. No foreign key: the keys are in another database."""
     endpoint = models.CharField(max_length=30)

@@ -122,7 +122,7 @@ class InferenceOf(models.Model):
     """What sums of inference are about."""
 
     day = models.BigIntegerField()
-    """The day on which the attempts began."""
+    """The day on which the requests began."""
     key = models.BigIntegerField()
     """The id of the key that sent the request."""
     gateway = models.CharField(max_length=60)
