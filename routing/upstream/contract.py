@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from routing.wire.errors import Failure, classify
 from routing.wire.request import Kind
@@ -32,8 +32,8 @@ class Dialect:
         """Return the headers with which a key is sent."""
         return {"Authorization": f"Bearer {secret}"}
 
-    def weight(self, offer: Mapping[str, Any]) -> int:
-        """Return the units of `most_at_once` that a request to this offer takes; `offer` is its document."""
+    def weight(self, offer_id: str) -> int:
+        """Return the units of `most_at_once` that a request to this offer takes."""
         return 1
 
     def failure(self, status: int, body: bytes) -> Failure | None:

@@ -8,8 +8,6 @@ A model that is cold answers 400; that is no mistake of the client.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from routing.upstream.contract import Dialect
 from routing.wire.errors import Failure
@@ -24,9 +22,9 @@ class Featherless(Dialect):
     gateway = "featherless"
     most_at_once = 4
 
-    def weight(self, offer: Mapping[str, Any]) -> int:
+    def weight(self, offer_id: str) -> int:
         """Return 1, 2 or 4 by the number of parameters in the model's name; 4 if the name has none."""
-        sizes = [int(times or 1) * float(billions) for times, billions in _SIZE.findall(str(offer["id"]))]
+        sizes = [int(times or 1) * float(billions) for times, billions in _SIZE.findall(offer_id)]
         if not sizes:
             return _HEAVIEST
         size = max(sizes)
