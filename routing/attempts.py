@@ -172,7 +172,7 @@ class Attempt:
 
     def cost(self, tokens: Tokens | None) -> Cost:
         """Return the cost of these tokens at the prices that were in force when the attempt began."""
-        return cost_of(self.candidate.row, tokens, at=self.at)
+        return cost_of(self.candidate.row, tokens, at=self.at, is_subscription=self.dialect.is_subscription)
 
     def cost_text(self, tokens: Tokens) -> str:
         """Return the cost as clients read it: US dollars with all digits, or why it is not known."""
