@@ -26,14 +26,14 @@ def directly(running: Routed, model: str, **fields: object) -> bytes:
     client = Client(running.upstream.port)
     client.send(request_bytes("/v1/chat/completions", method="POST", body=body_of(model, stream=True, **fields)))
     try:
-        return client.answer().body
+        return client.head() and client.rest() if "Hclose" in model else client.answer().body
     finally:
         client.close()
 
 
 def parsed(body: bytes) -> list[dict[str, object]]:
     lines = [line.removeprefix(b"data: ") for line in body.split(b"\n") if line.startswith(b"data: {")]
-    return [orjson.loads(line) for line in lines]
+    return [orjson.loads(line) for line in lines if b"bro" not in line]
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_05_a_client_that_did_not_ask_for_usage_gets_the_bytes_of_a_direct_reque
     got = running.stream(f"chutes=any!{scenario}")
 
     assert COST.sub(b"", got.body) == directly(running, f"any!{scenario}")
-    assert COST.findall(got.body)[0] == str(running.books.ended[-1].cost).encode()
-    assert (running.books.ended[-1].tokens is not None) is True
+    (stated,) = COST.findall(got.body)
+    end = running.books.ended[-1]
+    assert end.tokens is not None
+    assert stated.decode() == f"{end.cost}{' (estimated)' if end.tokens.is_estimate else ''}"
     if "U" in scenario:
-        tokens = running.books.ended[-1].tokens
-        assert tokens is not None
-        assert (tokens.input, tokens.is_estimate) == (PROMPT_TOKENS, False)
+        assert (end.tokens.input, end.tokens.is_estimate) == (PROMPT_TOKENS, False)
 
 
 def test_05_a_client_that_asked_for_usage_gets_it_with_the_cost_and_all_other_bytes(running: Routed) -> None:
