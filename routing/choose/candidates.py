@@ -96,7 +96,8 @@ def choose(
     groups: list[tuple[Named, list[Priced]]] = []
     for name in request.models:
         meant = named(snapshot, name)
-        able = found.able(_considered(snapshot, meant, asked), meant, asked)
+        found.refuse(meant)
+        able = found.able(_considered(snapshot, meant, asked), asked)
         groups.append((meant, [_priced(each, meant, request, at, subscriptions) for each in able]))
     placed = list(_placed(groups, asked, health, chance))
     left = list(dict.fromkeys([*found.left_out, *_no_fallbacks(groups, placed)]))
@@ -115,14 +116,18 @@ class _Found:
     rests_until: float | None = None
     _able: set[tuple[str, str]] = field(default_factory=set)
 
-    def able(self, offers: Iterable[Offer], meant: Named, asked: Asked) -> Iterator[Offer]:
+    def refuse(self, meant: Named) -> None:
+        """Leave out what cannot run any request by this name."""
+        self.left_out += [_left_out(offer, reason) for offer, reason in meant.refused]
+
+    def able(self, offers: Iterable[Offer], asked: Asked) -> Iterator[Offer]:
         for offer in offers:
             key = offer.gateway, offer.id
             if key in self._able:
                 continue
-            reason = why_not(offer, meant, asked) or self._rest(offer)
+            reason = why_not(offer, asked) or self._rest(offer)
             if reason:
-                self.left_out.append(LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=f"Left out: {reason}."))
+                self.left_out.append(_left_out(offer, reason))
             else:
                 self._able.add(key)
                 yield offer
@@ -135,13 +140,17 @@ class _Found:
         return "it rests, because it failed or its gateway asked to wait"
 
 
+def _left_out(offer: Offer, reason: str) -> LeftOut:
+    return LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=f"Left out: {reason}.")
+
+
 def _considered(snapshot: Snapshot, meant: Named, asked: Asked) -> Sequence[Offer]:
     """Return the offers that a name means. Those of a saved filter, which may be thousands, are narrowed first."""
     if meant.members is None:
-        return meant.offers
+        return meant.able
     members = meant.members & snapshot.having("status", "active")
     members &= snapshot.having("execution_mode", billing.STANDARD)
-    members &= _having_any(snapshot, "gateway", asked.preferences.only or asked.gateways)
+    members &= _having_any(snapshot, "gateway", asked.request.preferences.only or asked.gateways)
     if asked.request.kind is Kind.EMBEDDINGS:
         return cheapest_of(snapshot, members & snapshot.having("model_type", ModelType.EMBEDDINGS.value))
     members &= snapshot.having("output_modalities", "text") | snapshot.having("model_type", ModelType.LLM.value)
@@ -180,7 +189,7 @@ def _placed(
     groups: Sequence[tuple[Named, list[Priced]]], asked: Asked, health: Health, chance: Callable[[], float]
 ) -> Iterator[Placed]:
     """Yield the offers of the first model in their order, then those of the next one; or all in one order."""
-    preferences = asked.preferences
+    preferences = asked.request.preferences
     if preferences.is_sorted_over_models:
         groups = [(groups[0][0], [each for _, offers in groups for each in offers])]
     for meant, offers in groups:

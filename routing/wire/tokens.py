@@ -94,10 +94,9 @@ class _Counts:
         if given is None or came is None:
             return
         caches = self.cached + self.written + self.written_1h
-        if _are_caches_beside(usage, given, came, caches, total):
-            self.input = given + caches
-        if self.reasoning and total is not None and total == self.input + came + self.reasoning:
-            self.output = came + self.reasoning
+        whole = given + caches if _are_caches_beside(usage, given, came, caches, total) else given
+        is_beside = total is not None and total == whole + came + self.reasoning
+        self.input, self.output = whole, came + self.reasoning if is_beside else came
 
 
 def _are_caches_beside(usage: Mapping[str, Any], given: int, came: int, caches: int, total: int | None) -> bool:

@@ -357,7 +357,7 @@ def fee(amount: str) -> PriceRecord:
 def test_16_max_price_compares_with_the_price_for_a_prompt_of_this_size() -> None:
     large = PriceRecord(meter=meters.INPUT_TEXT, amount=Decimal("0.000009"), conditions=(("prompt_tokens", ">=", 500),))
     rows = [sold("chutes", prices=(*THREE[0].tariff.prices, large))]
-    limited = {"provider": {"max_price": {"prompt": 3}}}
+    limited: Json = {"provider": {"max_price": {"prompt": 3}}}
 
     assert order(asked(**limited), rows) == ["chutes"]
     assert "above provider.max_price" in left_out(asked(messages=[{"content": "a" * 4_000}], **limited), rows)["chutes"]
