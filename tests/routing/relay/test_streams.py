@@ -1,4 +1,4 @@
-"""Streams pass as they are, except for the two documented changes, and a stream without an end is never shown as whole."""
+"""Streams pass as they are, but for two documented changes. One without an end is never shown as whole."""
 
 from __future__ import annotations
 
