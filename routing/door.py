@@ -51,8 +51,8 @@ class Switches:
 
 
 class Door:
-    paths = PATHS.keys()
-    most_bytes = MOST_BYTES
+    paths: Collection[str] = PATHS.keys()
+    most_bytes: int = MOST_BYTES
 
     def __init__(
         self,

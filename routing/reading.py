@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from routing.wire.errors import failure_of_event
 from routing.wire.sse import Event
 from routing.wire.tokens import Tokens, read_tokens
 
@@ -71,11 +72,6 @@ def has_content(chunk: Mapping[str, Any]) -> bool:
     return False
 
 
-def is_failure(chunk: Mapping[str, Any]) -> bool:
-    """Whether a chunk is an error, in the form of OpenAI or OpenRouter."""
-    return bool(chunk.get("error")) or any(each.get("finish_reason") == "error" for each in _choices(chunk))
-
-
 def note(event: Event, seen: Seen) -> None:
     """Read one event with more than content."""
     data = event.data
@@ -91,7 +87,7 @@ def note(event: Event, seen: Seen) -> None:
     chunk = parsed(event)
     if chunk is None:
         return
-    if is_failure(chunk):
+    if failure_of_event(data) is not None:
         seen.error = data
     if isinstance(usage := chunk.get("usage"), dict) and (tokens := read_tokens(usage)) is not None:
         seen.tokens = tokens  # counts are of the whole answer so far, so the last one is right

@@ -275,12 +275,12 @@ class _Run:
         answer = attempt.answer
         if answer is None:
             raise RuntimeError("the attempt has no answer")
-        failure = attempt.dialect.failure(answer.status, body)
+        if len(body) <= _LARGE_BYTES:
+            failure, parsed = _examined(attempt, answer.status, body)
+        else:
+            failure, parsed = await asyncio.to_thread(_examined, attempt, answer.status, body)
         if failure is not None:
             raise Failed(failure, status=answer.status, body=body)
-        parsed = await _parsed(body)
-        if parsed is None:
-            raise Failed(Failure.BROKEN, status=answer.status)
         tokens = _tokens(parsed) or attempt.estimated(characters=len(body))
         cost = attempt.cost_text(tokens)
         attempt.finish(tokens, finish_reason=_finish_reason(parsed))
@@ -341,13 +341,10 @@ def _forget(task: asyncio.Task[Any]) -> None:
         found.events.end(Failure.CANCELLED)
 
 
-async def _parsed(body: bytes) -> dict[str, Any] | None:
-    """Return the object of an answer; None if it has none."""
-    try:
-        found = orjson.loads(body) if len(body) <= _LARGE_BYTES else await asyncio.to_thread(orjson.loads, body)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
+def _examined(attempt: Attempt, status: int, body: bytes) -> tuple[Failure | None, Mapping[str, Any]]:
+    """Return the failure that an answer means, and the object that it has."""
+    failure = attempt.dialect.failure(status, body)
+    return (failure, {}) if failure is not None else (None, orjson.loads(body))
 
 
 def _tokens(parsed: Mapping[str, Any]) -> Tokens | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from routing import bookkeeping
+from routing.api.process import PROCESS
 from routing.choose.health import Observed
 from routing.door import Door, Switches
 from routing.parts import Deadlines, Parts
@@ -28,6 +29,8 @@ def make_door() -> Door:
         key_settings=[f"{slug.upper()}_INFERENCE_KEYS" for slug in settings.INFERENCE_KEYS],
         origins=frozenset(settings.INFERENCE_ORIGINS),
     )
+    PROCESS.health, PROCESS.runnable = HEALTH, DIALECTS.keys()
+    PROCESS.subscriptions = [slug for slug, dialect in DIALECTS.items() if dialect.is_subscription]
     return Door(Relay(_parts()), switches)
 
 

@@ -204,7 +204,7 @@ class Slots:
     async def _shared(self, slot: Slot, limit: int) -> bool:
         token = f"{self._process}:{next(self._numbers)}"
         slot.member = f"{slot.weight}:{token}"  # from now on, as the answer may be lost
-        arguments = [slot.weight, token, limit, self._process, ALIVE_SECONDS, self._seconds]
+        arguments: list[str | int] = [slot.weight, token, limit, self._process, ALIVE_SECONDS, self._seconds]
         try:
             keys = [_name(slot.credential), f"{PREFIX}:processes"]
             is_taken, processes = await self._script(keys=keys, args=arguments)

@@ -18,7 +18,6 @@ from routing.reading import (
     Seen,
     characters_of,
     has_content,
-    is_failure,
     is_special,
     is_usage_alone,
     note,
@@ -26,7 +25,7 @@ from routing.reading import (
     with_cost,
 )
 from routing.upstream.client import Answer, Cut
-from routing.wire.errors import Failure
+from routing.wire.errors import Failure, failure_of_event
 from routing.wire.sse import Event, Tap
 
 MOST_HELD_EVENTS, MOST_HELD_BYTES = 64, 262_144
@@ -59,10 +58,9 @@ async def until_content(attempt: Attempt, answer: Answer) -> tuple[Tap, list[Eve
         size += len(data)
         held += events
         for event in events:
+            if event.data is not None and (failure := failure_of_event(event.data)) is not None:
+                raise Failed(failure, status=answer.status, body=event.data)
             chunk = parsed(event)
-            if chunk is not None and is_failure(chunk):
-                failure = attempt.dialect.failure(200, event.data or b"") or Failure.BROKEN
-                raise Failed(failure, status=answer.status, body=event.data or b"")
             if chunk is not None and has_content(chunk):
                 return tap, held
         if not data or any(event.is_done for event in events):

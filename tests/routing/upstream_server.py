@@ -258,7 +258,7 @@ class _Connection(asyncio.Protocol):
             await asyncio.sleep(0)  # so that each piece is a write of its own
 
     def _whole(
-        self, seen: Seen, status: int, body: bytes, *, kind: str = "application/json", headers: str = ""
+        self, seen: Seen, status: int, body: bytes, kind: str = "application/json", *, headers: str = ""
     ) -> None:
         head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         self._raw(head.encode() + body)

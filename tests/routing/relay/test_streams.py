@@ -1,4 +1,4 @@
-"""Streams pass as they are, except for the two documented changes, and a stream without an end is never shown as whole."""
+"""Streams pass as they are, but for two documented changes. One without an end is never shown as whole."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def directly(running: Routed, model: str, **fields: object) -> bytes:
     client = Client(running.upstream.port)
     client.send(request_bytes("/v1/chat/completions", method="POST", body=body_of(model, stream=True, **fields)))
     try:
-        return client.head() and client.rest() if "Hclose" in model else client.answer().body
+        if "Hclose" not in model:
+            return client.answer().body
+        client.head()
+        return client.rest()
     finally:
         client.close()
 
