@@ -32,7 +32,7 @@ class Priced:
 class Placed:
     priced: Priced
     reason: str
-    """Why it stands at this place, in one sentence."""
+    """Why it is at this place, in one sentence."""
 
 
 def ordered(
