@@ -27,6 +27,8 @@ class Source(StrEnum):
     DJANGO = "django"
     """Django; it is not cached."""
     STREAM = "stream"
+    INFERENCE = "inference"
+    """A gateway that runs models, or the application that passes requests on to them."""
     PREFLIGHT = "preflight"
     REFUSED = "refused"
 

@@ -80,12 +80,20 @@ class Environment:
             return default
         return int(value)
 
+    def optional_whole_number(self, name: str, *, least: int, most: int) -> int | None:
+        """Return the number; None if there is no value."""
+        return self.whole_number(name, default=least, least=least, most=most) if self.text(name) else None
+
     def amount(self, name: str, *, default: str) -> Decimal:
         value = self.text(name, default=default)
         if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value, re.ASCII):
             self._refuse(name, value, "must be a decimal number such as 0.25")
             return Decimal(default)
         return Decimal(value)
+
+    def optional_amount(self, name: str) -> Decimal | None:
+        """Return the amount; None if there is no value."""
+        return self.amount(name, default="0") if self.text(name) else None
 
     def choice(self, name: str, *, default: str, choices: Collection[str]) -> str:
         value = self.text(name, default=default).lower()

@@ -124,6 +124,30 @@ TRUSTED_PROXY_HOPS = env.whole_number("TRUSTED_PROXY_HOPS", default=0, least=0, 
 FRONT_MISSES = env.flag("FRONT_MISSES", default=True)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
+# --- running models: the app `routing` -------------------------------------------------------------------------------
+INFERENCE = env.choice("INFERENCE", default="off", choices=("off", "on"))
+_runs = {slug: of_gateway.prefix(each) for slug, each in _gateways.items() if each.completions_url}
+# Never the keys with which catalogues are read: those cost nothing, and other processes have them.
+INFERENCE_KEYS = {slug: tuple(env.words(f"{prefix}INFERENCE_KEYS")) for slug, prefix in _runs.items()}
+INFERENCE_BASES = {
+    slug: env.web_address(f"{prefix}INFERENCE_BASE", default=_gateways[slug].completions_url)
+    for slug, prefix in _runs.items()
+}
+INFERENCE_SLOTS = {  # None: the dialect's default; 0: no limit
+    slug: env.optional_whole_number(f"{prefix}INFERENCE_SLOTS", least=0, most=100_000) for slug, prefix in _runs.items()
+}
+INFERENCE_ORIGINS = env.words("INFERENCE_ORIGINS")
+INFERENCE_DURABILITY = env.choice("INFERENCE_DURABILITY", default="fast", choices=("fast", "strict"))
+INFERENCE_SPOOL = env.path("INFERENCE_SPOOL", default=DATA_DIR / "spool")
+INFERENCE_CONNECT_SECONDS = env.whole_number("INFERENCE_CONNECT_SECONDS", default=5, least=1, most=60)
+INFERENCE_FIRST_CONTENT_SECONDS = env.whole_number("INFERENCE_FIRST_CONTENT_SECONDS", default=60, least=1, most=3_600)
+INFERENCE_UNARY_SECONDS = env.whole_number("INFERENCE_UNARY_SECONDS", default=300, least=1, most=3_600)
+INFERENCE_IDLE_SECONDS = env.whole_number("INFERENCE_IDLE_SECONDS", default=60, least=1, most=3_600)
+INFERENCE_TOTAL_SECONDS = env.whole_number("INFERENCE_TOTAL_SECONDS", default=600, least=1, most=86_400)
+INFERENCE_BUDGET_USD_PER_DAY = env.optional_amount("INFERENCE_BUDGET_USD_PER_DAY")
+INFERENCE_BUDGET_USD_PER_MONTH = env.optional_amount("INFERENCE_BUDGET_USD_PER_MONTH")
+SERVING_PROCESSES = env.whole_number("WEB_WORKERS", default=min(os.cpu_count() or 1, 2), least=1, most=64)
+
 # --- Celery ----------------------------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str | int]
@@ -353,7 +377,7 @@ SET_BY_ENVIRONMENT = frozenset(env.given)
 env.refuse_unknown(
     prefixes=map(of_gateway.prefix, _gateways.values()),
     read_elsewhere={
-        *("ENV_FILE", "BIND", "PORT", "WEB_WORKERS", "POSTGRES_PASSWORD"),
+        *("ENV_FILE", "BIND", "PORT", "POSTGRES_PASSWORD"),
         *("DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     },

@@ -30,7 +30,6 @@ READ_ELSEWHERE = {
     # explained in .env.example, but not read by gatewayz/settings.py
     "BIND": "gatewayz/run/supervisor.py",
     "PORT": "gatewayz/run/supervisor.py",
-    "WEB_WORKERS": "gatewayz/run/supervisor.py",
     "DJANGO_SUPERUSER_USERNAME": "gatewayz/run/supervisor.py",
     "DJANGO_SUPERUSER_EMAIL": "gatewayz/run/supervisor.py",
     "DJANGO_SUPERUSER_PASSWORD": "gatewayz/run/supervisor.py",
@@ -52,17 +51,27 @@ def settings_read() -> set[str]:
     """Return the names of the environment variables that gatewayz/settings.py reads."""
     tree = ast.parse((ROOT / "gatewayz/settings.py").read_text())
     of_gateways = {setting.name for gateway in GATEWAYS.values() for setting in of_gateway.all_of(gateway)}
-    return of_gateways | {
-        node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "env"
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
+    of_inference = {
+        f"{of_gateway.prefix(gateway)}INFERENCE_{part}"
+        for gateway in GATEWAYS.values()
+        if gateway.completions_url
+        for part in ("KEYS", "BASE", "SLOTS")
     }
+    return (
+        of_gateways
+        | of_inference
+        | {
+            node.args[0].value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "env"
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+            and isinstance(node.args[0].value, str)
+        }
+    )
 
 
 def settings_explained() -> set[str]:
@@ -130,9 +139,9 @@ def test_a_variable_of_the_shell_is_honoured_where_the_example_says_so(name: str
 def test_the_example_holds_no_secret() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
 
-    keys = {name for name in settings_explained() if name.endswith("_API_KEY")}
+    keys = {name for name in settings_explained() if name.endswith(("_API_KEY", "_INFERENCE_KEYS"))}
     secret = {"SECRET_KEY", "POSTGRES_PASSWORD", "# DJANGO_SUPERUSER_PASSWORD", *keys}
-    assert len(keys) == len(GATEWAYS)
+    assert len(keys) == len(GATEWAYS) + sum(bool(each.completions_url) for each in GATEWAYS.values())
     assert {f"{name}=" for name in secret} <= set(lines)
 
 

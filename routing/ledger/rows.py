@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 from routing.wire.tokens import Tokens
 
@@ -28,7 +29,9 @@ class Begun:
     is_stream: bool
     revision: int
     reserved: Decimal | None
-    """US dollars."""
+    """What was reserved for the whole request, in US dollars; None if its cost is not known."""
+    day: int | None = None
+    """The day, since 1970, of whose budgets it was reserved: `Reservation.day`. None: the day of `at`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +54,20 @@ class Ended:
     finish_reason: str
 
 
-class Ledger:
-    """Appends to the spool of this process; another thread makes it durable. Never waits."""
+class CannotRecord(Exception):
+    """The spool cannot be written, so nothing may be sent (503)."""
 
-    def begin(self, row: Begun) -> None: ...
 
-    def end(self, row: Ended) -> None: ...
+class Ledger(Protocol):
+    """Where attempts are recorded. `routing.ledger.spool.Spool` is the one of a serving process."""
+
+    def begin(self, row: Begun) -> None:
+        """Record an attempt before it is sent. What was recorded survives the end of this process. Raise CannotRecord
+        if that is not possible."""
+
+    def end(self, row: Ended) -> None:
+        """Record the end of an attempt, once. Never raises for a disk that is full: the row is written later."""
 
     async def durable(self) -> None:
-        """Wait until everything appended so far is on the disk (for `INFERENCE_DURABILITY=strict`)."""
+        """Wait until everything recorded so far is on the disk (for `INFERENCE_DURABILITY=strict`). Raise CannotRecord
+        if the disk refuses it."""
