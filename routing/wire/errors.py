@@ -109,7 +109,7 @@ _OF_WORD: Mapping[str, Failure] = {
 }
 """What the words of gateways mean, wherever an error has them: code, type, or OpenRouter's `error_type`."""
 _NEUTRAL = frozenset({"invalid_request_error", "bad_request", "validation_error"})
-"""The client's fault, unless a status or another word is more exact: gateways also use them for wrong keys and models."""
+"""The client's fault, unless a status or another word is more exact: some gateways use them for wrong keys too."""
 _ABOUT_SUPPORT = ("support", "requested parameters")
 """Words of a 404 that is about what the client asks of the model, not about the model itself."""
 
