@@ -283,7 +283,8 @@ class _Run:
             raise Failed(failure, status=answer.status, body=body)
         tokens = _tokens(parsed) or attempt.estimated(characters=len(body))
         cost = attempt.cost_text(tokens)
-        attempt.finish(tokens, finish_reason=_finish_reason(parsed))
+        left = Failure.CANCELLED if self._is_left else None
+        attempt.finish(tokens, finish_reason=_finish_reason(parsed), failure=left)
         self._settle()
         return Reply(200, [*self._described(attempt), ("Gatewayz-Cost", cost)], body, Source.INFERENCE)
 

@@ -30,7 +30,7 @@ MOST_NAMED = 5
 
 
 class NoCandidate(Exception):
-    """The model exists, and no offer of it may run the request. The message says why for each."""
+    """The model exists, and no offer of it may run the request. The message has the reason for each."""
 
     def __init__(self, message: str, *, left_out: tuple[LeftOut, ...], rests_until: float | None = None) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ class Candidate:
     row: Row
     """The offer with its tariff and document, of the snapshot in force when the request began."""
     reason: str
-    """Why it stands at this place, in one sentence."""
+    """Why it is at this place, in one sentence."""
     expected: Decimal | None
     """The expected cost in US dollars: the input as estimated, the output as limited, else 500 tokens."""
     why_no_cost: str
@@ -150,7 +150,8 @@ def _considered(snapshot: Snapshot, meant: Named, asked: Asked) -> Sequence[Offe
         return meant.able
     members = meant.members & snapshot.having("status", "active")
     members &= snapshot.having("execution_mode", billing.STANDARD)
-    members &= _having_any(snapshot, "gateway", asked.request.preferences.only or asked.gateways)
+    only = asked.request.preferences.only or asked.gateways
+    members &= _having_any(snapshot, "gateway", [slug for slug in only if slug in asked.gateways])
     if asked.request.kind is Kind.EMBEDDINGS:
         return cheapest_of(snapshot, members & snapshot.having("model_type", ModelType.EMBEDDINGS.value))
     members &= snapshot.having("output_modalities", "text") | snapshot.having("model_type", ModelType.LLM.value)

@@ -32,7 +32,7 @@ _SPECIAL = frozenset(variants.MEANINGS)
 
 
 class UnknownModel(Exception):
-    """No model has this name. The message says which names there are."""
+    """No model has this name. The message names what exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class Offer:
     inputs: frozenset[str] | None
     outputs: frozenset[str] | None
     parameters: frozenset[str]
-    """The request parameters that its gateway says it takes."""
+    """The request parameters that its gateway mentions."""
     has_all_parameters: bool
     """Whether a parameter that is not among them is known to be missing."""
     quantizations: frozenset[str]

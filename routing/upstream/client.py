@@ -124,12 +124,10 @@ class Client:
             self._session = None
 
     @property
-    def open_connections(self) -> int:
-        """How many connections are in use or kept."""
+    def busy_connections(self) -> int:
+        """How many connections have a request; those that are kept for the next one do not count."""
         connector = self._session.connector if self._session is not None else None
-        if connector is None:
-            return 0
-        return len(connector._acquired) + sum(len(kept) for kept in connector._conns.values())
+        return 0 if connector is None else len(connector._acquired)
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(

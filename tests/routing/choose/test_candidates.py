@@ -278,6 +278,20 @@ def test_16_order_comes_first_and_others_follow() -> None:
     assert order(asked(provider={"order": ["featherless"]})) == ["openrouter", "chutes", "portkey"]
 
 
+def test_16_each_gateway_of_the_order_has_its_turn() -> None:
+    rows = [*THREE, sold("portkey", "@zap/r1"), sold("portkey", "@hop/r1", prompt="1", completion="1")]
+
+    found = ids(asked(provider={"order": ["portkey", "openrouter"]}), rows)
+
+    assert found == [
+        ("portkey", "@zap/r1"),
+        ("openrouter", "deepseek/deepseek-r1"),
+        ("portkey", "@bolt/deepseek-r1"),
+        ("portkey", "@hop/r1"),
+        ("chutes", R1),
+    ]
+
+
 def test_16_only_and_ignore_choose_gateways() -> None:
     assert order(asked(provider={"only": ["portkey", "chutes"]})) == ["chutes", "portkey"]
     assert order(asked(provider={"ignore": ["openrouter"]})) == ["chutes", "portkey"]

@@ -88,7 +88,7 @@ def test_a_client_that_ended_its_side_is_sent_nothing(running: Routed) -> None:
     before = len(running.upstream.seen)
     client = running.connect()
     head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {HEADERS['authorization']}\r\n"
-    body = body_of("chutes=a!J")
+    body = body_of("chutes=a!stall")
     client.send(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
     client.end()
 
