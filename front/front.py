@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from django.conf import settings
 
@@ -51,8 +51,6 @@ from front.security import Security, host_of
 from front.streams import Revisions
 
 logger = logging.getLogger(__name__)
-
-_Sent = TypeVar("_Sent", Reply, Stream, Reply | Stream)
 
 CREDENTIALS = ("authorization", "cookie", "x-api-key", "proxy-authorization")
 PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage")
@@ -172,27 +170,29 @@ class Front:
         """Have the application answer that sends requests to models."""
         request, key = exchange.request, exchange.found
         if (refused := inference.refuse(request, key)) is not None:
-            return self._completed(exchange, refused)
+            self._complete(exchange, refused)
+            return refused
         if request.length is not None and request.length > inference.most_bytes:
             return self._refuse(exchange, refusals.too_large(inference.most_bytes))
 
         async def answer(body: bytes) -> Reply | Stream:
             try:
-                return self._completed(exchange, await inference.answer(request, key, body))
+                found = await inference.answer(request, key, body)
+                self._complete(exchange, found)
+                return found
             except Exception:
                 logger.exception("Request %s failed outside Django", request.id)
                 return self._refuse(exchange, refusals.BROKEN)
 
         return Awaited(answer, most_bytes=inference.most_bytes)
 
-    def _completed(self, exchange: Exchange, found: _Sent) -> _Sent:
+    def _complete(self, exchange: Exchange, found: Reply | Stream) -> None:
         """Add to an answer of the application what all answers have."""
         body = found.body if isinstance(found, Reply) and isinstance(found.body, bytes) else b""
         described = self._reply(
             exchange, found.status, found.headers, body, source=found.source, is_stream=isinstance(found, Stream)
         )
         found.headers = described.headers
-        return found
 
     def _read_at_least(self, exchange: Exchange, wanted: int) -> Decision:
         """Answer from this revision or a newer one. Such an answer is for this client at this moment."""

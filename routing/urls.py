@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from catalog.api.routing import CatalogRouter
+from routing.api.route import Route
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = CatalogRouter([Route]).urls
