@@ -113,7 +113,10 @@ def some_entries(chance: random.Random, *, count: int) -> list[list[Entry]]:
     found: list[list[Entry]] = [[] for _ in range(4)]
     for number in range(count):
         before = open_entry(
-            f"r{number // 2}", number % 2 + 1, key_id=chance.choice([1, 2]), gateway=chance.choice(["chutes", "portkey"])
+            f"r{number // 2}",
+            number % 2 + 1,
+            key_id=chance.choice([1, 2]),
+            gateway=chance.choice(["chutes", "portkey"]),
         )
         whole = whole_entry(
             before,
@@ -132,7 +135,7 @@ def some_entries(chance: random.Random, *, count: int) -> list[list[Entry]]:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_23_replaying_files_in_any_order_changes_nothing(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     contents = some_entries(chance, count=60)
     for number, entries in enumerate(contents):
         write_file(tmp_path, entries, name=f"{PROCESS}-{number}")
@@ -157,7 +160,7 @@ def test_23_replaying_files_in_any_order_changes_nothing(tmp_path: Path, seed: i
 @pytest.mark.django_db(databases="__all__", transaction=True)
 def test_23_two_ingesters_at_once_store_each_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ingesting, "PIECE_BYTES", 4_000)
-    contents = some_entries(random.Random(5), count=200)
+    contents = some_entries(random.Random(5), count=200)  # noqa: S311
     for number, entries in enumerate(contents):
         write_file(tmp_path, entries, name=f"{PROCESS}-{number}")
     total = sum(1 for entries in contents for entry in entries if entry["outcome"])
@@ -227,7 +230,7 @@ def test_28_no_column_can_have_a_prompt_an_answer_an_address_or_a_credential() -
 
 
 def test_29_the_sums_by_day_equal_the_ledger(tmp_path: Path) -> None:
-    for number, entries in enumerate(some_entries(random.Random(11), count=120)):
+    for number, entries in enumerate(some_entries(random.Random(11), count=120)):  # noqa: S311
         write_file(tmp_path, entries, name=f"{PROCESS}-{number}")
     ingest(tmp_path, now=LATER)
 

@@ -35,7 +35,7 @@ def test_22_killed_at_any_step_each_request_has_exactly_one_row_per_attempt(tmp_
     }
     if connection.vendor == "postgresql":
         environment["DATABASE_URL"] = database_url()
-    chance = random.Random(None if PROVE else 22)
+    chance = random.Random(None if PROVE else 22)  # noqa: S311
     with subprocess.Popen(
         [sys.executable, "-m", "tests.routing.ledger.dying", str(tmp_path / "spool")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd=ROOT, text=True,
