@@ -21,6 +21,8 @@ Json = Any
 
 MOST_BYTES = 10 * 1_024 * 1_024
 IDLE_SECONDS = 60.0
+STATES_USAGE = frozenset({"openrouter"})
+"""The gateways whose streams have their usage whether it was asked for or not, as the real ones do."""
 _DONE = b"data: [DONE]\n\n"
 _OVERLOADED = {"error": {"message": "This gateway of the demo is overloaded, as it is meant to be.", "code": 503}}
 _NOT_FOUND = {"error": {"message": "There is nothing at this address.", "code": 404}}
@@ -72,8 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
         found = rules.answer(request)
         head = {"id": f"chatcmpl-demo-{next(_numbers)}", "created": int(time.time()), "model": request.get("model")}
         if request.get("stream"):
-            is_usage_asked = bool((request.get("stream_options") or {}).get("include_usage"))
-            return self._stream(head, found, has_usage=is_usage_asked)
+            is_asked = bool((request.get("stream_options") or {}).get("include_usage"))
+            return self._stream(head, found, has_usage=is_asked or gateway in STATES_USAGE)
         return self._whole(200, completion(head, found))
 
     def log_message(self, format: str, *arguments: object) -> None:
