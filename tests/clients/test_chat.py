@@ -1,4 +1,4 @@
-"""OpenAI's SDK for Python, unmodified, sends requests to models through a running service. Others: test_more_chat.py."""
+"""OpenAI's SDK for Python, unmodified, sends requests to models through a running service."""
 
 from __future__ import annotations
 
