@@ -31,7 +31,6 @@ ROOT = Path(__file__).parents[2]
 PORT = "8100"
 PAUSE_SECONDS = 0.06
 """Between two tokens of a stream, so that they can be seen."""
-STOP_SECONDS = 45.0
 _KEY = re.compile(r"gwz_[A-Za-z0-9_-]{43}")
 _READY = "Ctrl-C stops everything"
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "BIND", "DJANGO_SUPERUSER_USERNAME", "INFERENCE_SPOOL")
@@ -48,6 +47,7 @@ def environment_of(folder: Path, upstream: Gateways, given: Mapping[str, str]) -
         "DATA_DIR": str(folder),
         "PORT": given.get("PORT") or PORT,
         "INFERENCE": "on",
+        "LOG_LEVEL": given.get("LOG_LEVEL") or "error",
     }
     for gateway in GATEWAYS.values():
         prefix = of_gateway.prefix(gateway)
@@ -62,13 +62,17 @@ def environment_of(folder: Path, upstream: Gateways, given: Mapping[str, str]) -
 class Demo:
     """The service as a child, whose output is passed on."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._url = f"http://localhost:{environment['PORT']}"
-        self._key = ""
+    def __init__(self) -> None:
+        self._service: subprocess.Popen[str] | None = None
+        self._url = self._key = ""
         self._is_stopping = False
         self._ready = threading.Event()
         """Set once the service answers or has ended."""
-        self._service = subprocess.Popen(
+
+    def run(self, environment: Mapping[str, str]) -> int:
+        """Start the service, show the tour, wait for the end of the service, and return the exit status."""
+        self._url = f"http://localhost:{environment['PORT']}"
+        self._service = service = subprocess.Popen(
             [sys.executable, "-m", "gatewayz.run.supervisor"],
             cwd=ROOT,
             env=environment,
@@ -79,26 +83,20 @@ class Demo:
             start_new_session=True,
             preexec_fn=end_with_parent(os.getpid(), signal.SIGTERM),
         )
-
-    def run(self) -> int:
-        """Show the tour, wait for the end of the service, and return the exit status."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: self.stop())
-        reading = threading.Thread(target=self._read, args=(self._service.stdout,))
+        if self._is_stopping:
+            service.terminate()
+        reading = threading.Thread(target=self._read, args=(service.stdout,))
         reading.start()
-        try:
-            self._ready.wait()
-            is_shown = self._service.poll() is not None or self._show()
-        finally:
-            if self._is_stopping:
-                self.stop()
-            status = self._service.wait()
-            reading.join()
+        self._ready.wait()
+        is_shown = service.poll() is not None or self._is_stopping or self._show()
+        status = service.wait()
+        reading.join()
         return status if is_shown else 1
 
-    def stop(self) -> None:
+    def stop(self, *_: object) -> None:
         self._is_stopping = True
-        self._service.terminate()
+        if self._service is not None:
+            self._service.terminate()
 
     def _read(self, output: IO[str] | None) -> None:
         for line in output or ():
@@ -142,11 +140,14 @@ def own_folder(parent: Path) -> Iterator[Path]:
 
 
 def main() -> int:
+    demo = Demo()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, demo.stop)
     with (
         own_folder(Path(os.environ.get("DATA_DIR") or ROOT / "var")) as folder,
         gateways(failing={FAILING}, pause=PAUSE_SECONDS) as upstream,
     ):
-        return Demo(environment_of(folder, upstream, os.environ)).run()
+        return demo.run(environment_of(folder, upstream, os.environ))
 
 
 if __name__ == "__main__":

@@ -140,7 +140,8 @@ class Tour:
 
 
 def _asking(**provider: Json) -> dict[str, Json]:
-    return {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}], "provider": provider}
+    messages = [{"role": "user", "content": QUESTION}]
+    return {"model": MODEL, "messages": messages, "max_tokens": 1_000, "provider": provider}
 
 
 def _lines(answer: http.client.HTTPResponse) -> Iterator[str]:

@@ -59,13 +59,11 @@ def work(folder: Path, deadly: int, answers: int) -> None:
     from usage.router import alias
 
     count = Steps(deadly)
-    append, unlink = files.OwnFile.append, Path.unlink
-    files.OwnFile.append = lambda *args: (count(), append(*args))  # type: ignore[method-assign,assignment,func-returns-value]
-    Path.unlink = lambda *args, **named: (count(), unlink(*args, **named))  # type: ignore[method-assign,assignment,func-returns-value]
-    connection = connections[alias()]
+    files.OwnFile.append = count.before(files.OwnFile.append)  # type: ignore[method-assign]
+    Path.unlink = count.before(Path.unlink)  # type: ignore[method-assign]
+    connection: Any = connections[alias()]
     connection.ensure_connection()
-    commit = connection._commit  # type: ignore[attr-defined]
-    connection._commit = lambda: (count(), commit(), count())  # type: ignore[attr-defined]
+    connection._commit = count.before(connection._commit)
     ledger = Spool(folder)
     ledger.start()
     now = datetime.now(UTC)
@@ -93,6 +91,17 @@ class Steps:
         self._left -= 1
         if not self._left:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def before(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function with a step before it and one after it, at which the process may end."""
+
+        def counted(*args: Any, **named: Any) -> Any:
+            self()
+            found = step(*args, **named)
+            self()
+            return found
+
+        return counted
 
     def execute(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         self()

@@ -18,7 +18,7 @@ from tests.catalog.syncing import database_url
 
 PROVE = bool(os.environ.get("PROVE"))
 KILLS = 200 if PROVE else 10
-STEPS = 170
+STEPS = 200
 """About as many steps has a process that is not killed."""
 ROOT = Path(__file__).parents[3]
 Json = Any

@@ -40,7 +40,12 @@ def test_durable_waits_for_the_disk_and_one_sync_serves_all_that_wait(
 ) -> None:
     syncs: list[int] = []
     sync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (syncs.append(descriptor), sync(descriptor)))
+
+    def counted(descriptor: int) -> None:
+        syncs.append(descriptor)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
 
     async def hundred() -> None:
         for number in range(100):

@@ -52,7 +52,9 @@ def test_24_requests_in_several_processes_never_hold_more_than_a_hard_budget(num
 
     def work(seed: int) -> tuple[int, list[str]]:
         chance, process = random.Random(seed), Process()  # noqa: S311
-        held, costs, refusals = [], [], []
+        held: list[Reservation] = []
+        costs: list[str] = []
+        refusals: list[int] = []
         for turn in range(60):
             if held and chance.random() < 0.5:
                 cost = str(Decimal(chance.randrange(0, CENT)) / 10**9)
