@@ -110,6 +110,10 @@ class Environment:
             return default
         return value
 
+    def optional_web_address(self, name: str, *, default: str = "") -> str:
+        """Return an address, or `default`, which may be empty."""
+        return self.web_address(name, default=default) if default or self.text(name) else ""
+
     def database(self, name: str, *, default: str) -> dict[str, Any]:
         """Return Django's DATABASES entry for a sqlite:/// or postgres:// address."""
         value = self.text(name, default=default)

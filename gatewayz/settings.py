@@ -137,6 +137,8 @@ INFERENCE_BASES = {
 INFERENCE_SLOTS = {  # None: the dialect's default; 0: no limit
     slug: env.optional_whole_number(f"{prefix}INFERENCE_SLOTS", least=0, most=100_000) for slug, prefix in _runs.items()
 }
+# What the pages of models show, which may be served by processes that run none.
+INFERENCE_URL = env.optional_web_address("INFERENCE_URL", default=f"{PUBLIC_URL}/v1" if INFERENCE == "on" else "")
 INFERENCE_ORIGINS = env.words("INFERENCE_ORIGINS")
 INFERENCE_DURABILITY = env.choice("INFERENCE_DURABILITY", default="fast", choices=("fast", "strict"))
 INFERENCE_SPOOL = env.path("INFERENCE_SPOOL", default=DATA_DIR / "spool")
@@ -378,7 +380,7 @@ SET_BY_ENVIRONMENT = frozenset(env.given)
 env.refuse_unknown(
     prefixes=map(of_gateway.prefix, _gateways.values()),
     read_elsewhere={
-        *("ENV_FILE", "BIND", "PORT", "POSTGRES_PASSWORD"),
+        *("ENV_FILE", "BIND", "PORT", "ROUTER_PORT", "POSTGRES_PASSWORD"),
         *("DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     },
