@@ -491,7 +491,7 @@ def test_an_error_without_a_rest_has_no_end() -> None:
     assert refused.value.rests_until is None
 
 
-@given(any_rows(), st.integers(0, 300_000), st.integers(0, 10_000), st.integers(0, 23))
+@given(any_rows(), st.integers(1, 300_000), st.integers(0, 10_000), st.integers(0, 23))
 def test_18_expected_costs_are_those_of_the_catalogues_bills(row: Row, given: int, came: int, hour: int) -> None:
     tariff: Tariff = row.tariff
     at = time(hour)
