@@ -45,6 +45,7 @@ class LeftOut:
     gateway: str
     offer_id: str
     reason: str
+    """What rules it out, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,16 @@ class _Found:
 
 
 def _left_out(offer: Offer, reason: str) -> LeftOut:
-    return LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=f"Left out: {reason}.")
+    return LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=_sentence(reason))
+
+
+def _sentence(reason: str) -> str:
+    """Return the reason as a sentence. The members of a request are spelled as they are sent."""
+    return f"{reason if reason.startswith('provider.') else reason[:1].upper() + reason[1:]}."
+
+
+def _clause(sentence: str) -> str:
+    return (sentence[:1].lower() + sentence[1:]).removesuffix(".")
 
 
 def _considered(snapshot: Snapshot, meant: Named, asked: Asked) -> Sequence[Offer]:
@@ -203,7 +213,7 @@ def _no_fallbacks(groups: Sequence[tuple[Named, list[Priced]]], placed: Sequence
     """Yield the offers that come after the first one, if the client wants no other."""
     kept = {id(each.priced) for each in placed}
     for each in (each for _, offers in groups for each in offers if id(each) not in kept):
-        reason = "Left out: provider.allow_fallbacks is false, and another offer comes first."
+        reason = "provider.allow_fallbacks is false, and another offer comes first."
         yield LeftOut(gateway=each.offer.gateway, offer_id=each.offer.id, reason=reason)
 
 
@@ -224,7 +234,7 @@ def _candidate(placed: Placed, request: InferenceRequest) -> Candidate:
 
 def _no_candidate(request: InferenceRequest, left: Sequence[LeftOut], rests_until: float | None) -> NoCandidate:
     names = " or ".join(request.models[:MOST_NAMED])
-    each = [f"{one.gateway} {one.offer_id}: {one.reason.removeprefix('Left out: ').rstrip('.')}" for one in left]
+    each = [f"{one.gateway} {one.offer_id}: {_clause(one.reason)}" for one in left]
     more = f"; and {len(each) - MOST_NAMED} more" if len(each) > MOST_NAMED else ""
     reasons = "; ".join(each[:MOST_NAMED]) + more if each else "none is sold at a gateway that may run it"
     return NoCandidate(

@@ -132,7 +132,8 @@ def _size(offer: Offer, request: InferenceRequest) -> str:
     limit, context = request.most_output or 0, offer.context_tokens
     per_choice = limit // request.choices
     if context is not None and request.expected_input + per_choice > context:
-        return f"its context of {context} tokens is too small for about {request.expected_input} and {per_choice} more"
+        needed = f"about {request.expected_input} tokens of input and {per_choice} of output"
+        return f"its context of {context} tokens is too small for {needed}"
     if offer.most_completion_tokens is not None and per_choice > offer.most_completion_tokens:
         return f"it puts out at most {offer.most_completion_tokens} tokens"
     return ""

@@ -25,7 +25,7 @@ class Expected:
 
 
 def expected_cost(tariff: Tariff, *, input_tokens: int, output_tokens: int, at: time) -> Expected:
-    """Return the cost of one request. `at` is the time of day in UTC."""
+    """Return the cost of one request, into which at least one token goes. `at` is the time of day in UTC."""
     plain = _plain(tariff)
     if plain is not None:
         of_input = EXACT.multiply(plain[0], Decimal(input_tokens))

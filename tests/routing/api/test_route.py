@@ -93,7 +93,7 @@ def test_while_inference_is_on_only_gateways_with_a_key_are_candidates(settings:
     found = posted({"model": R1})
 
     assert (found["inference"], set(gateways(found))) == ("on", {"chutes"})
-    assert "Left out: there is no key for openrouter." in [each["reason"] for each in found["left_out"]]
+    assert "There is no key for openrouter." in [each["reason"] for each in found["left_out"]]
 
 
 def test_the_answer_follows_the_health_and_the_subscriptions_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
