@@ -53,7 +53,7 @@ from front.streams import Revisions
 logger = logging.getLogger(__name__)
 
 CREDENTIALS = ("authorization", "cookie", "x-api-key", "proxy-authorization")
-PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage")
+PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage", "/v1/usage")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
 OPERATORS = ("/admin", "/metrics", "/static/")
 """Addresses that work while clients overload the others."""

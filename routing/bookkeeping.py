@@ -6,14 +6,26 @@ import atexit
 
 from django.conf import settings
 
+from front.counts import counts
 from routing.ledger import files
 from routing.ledger.ingesting import Ingester
+from routing.ledger.records import Entry
 from routing.ledger.spool import Spool
 from routing.money.budgets import Budgets
 
-LEDGER = Spool(settings.INFERENCE_SPOOL)
+
+def _count(entry: Entry) -> None:
+    """Count an attempt that has ended, for operators: without its model and its key, of which there are too many."""
+    counts.count(f"inference_attempts {entry['outcome']}")
+    if entry["cost_nano"] is None:
+        counts.count("inference_unpriced")
+
+
+LEDGER = Spool(
+    settings.INFERENCE_SPOOL, on_end=_count, on_failure=lambda: counts.count("inference_ledger_failures spool")
+)
 BUDGETS = Budgets()
-INGESTER = Ingester(settings.INFERENCE_SPOOL)
+INGESTER = Ingester(settings.INFERENCE_SPOOL, on_failure=lambda: counts.count("inference_ledger_failures database"))
 
 
 def start() -> None:

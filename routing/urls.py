@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from catalog.api.routing import CatalogRouter
 from routing.api.route import Route
+from routing.api.usage import InferenceUsage
 
-urlpatterns = CatalogRouter([Route]).urls
+urlpatterns = CatalogRouter([Route, InferenceUsage]).urls

@@ -58,3 +58,57 @@ class RouteSerializer(StampSerializer):
     left_out = RouteLeftOutSerializer(many=True, help_text="The other offers of the model, at most 100.")
     left_out_total = fields.count("All offers that are left out.")
     gateways = RouteGatewaySerializer(many=True, help_text="The gateways that inference can use.")
+
+
+class PercentilesSerializer(Serializer[object]):
+    p50 = fields.count("Half of the good answers took no longer, in milliseconds; null without any.", null=True)
+    p95 = fields.count("95 of 100 good answers took no longer, in milliseconds; null without any.", null=True)
+
+
+class InferenceSumsSerializer(Serializer[object]):
+    requests = fields.count("Requests that have ended.")
+    errors = fields.count("Requests without a good answer that neither the client nor its leaving caused.")
+    failures = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Requests without a good answer, by outcome."
+    )
+    attempts = fields.count("Attempts at offers.")
+    absorbed = fields.count("Attempts that failed before another offer answered: neither requests nor errors.")
+    input_tokens = fields.count("Tokens that went in, with cached ones.")
+    output_tokens = fields.count("Tokens that came out, with reasoning.")
+    cached_input_tokens = fields.count("Input tokens that were read from a cache.")
+    cache_write_tokens = fields.count("Input tokens that were written to a cache.")
+    reasoning_tokens = fields.count("Output tokens of reasoning.")
+    audio_input_tokens = fields.count("Tokens of audio that went in.")
+    audio_output_tokens = fields.count("Tokens of audio that came out.")
+    image_output_tokens = fields.count("Tokens of images that came out.")
+    estimated = fields.count("Attempts whose tokens are estimated, because the gateway stated none.")
+    cost_usd = fields.money("The known costs in US dollars, exact to a billionth of a dollar for each attempt.")
+    unpriced = fields.count("Attempts whose cost is not known. They add nothing to `cost_usd`.")
+    charged_usd = fields.money(
+        "What counts against budgets: the cost, or what was reserved if the cost of an answer is not known."
+    )
+    first_content_ms = PercentilesSerializer(help_text="The time until the first content.")
+    duration_ms = PercentilesSerializer(help_text="The time until the end.")
+
+
+class InferenceUsageRowSerializer(InferenceSumsSerializer):
+    day = serializers.DateField(required=False, help_text="The day in UTC on which requests began (`group=day`).")
+    canonical_model = serializers.CharField(
+        required=False, help_text="The slug of the model, or `gateway/id` of an offer without one (`group=model`)."
+    )
+    gateway = serializers.CharField(required=False, help_text="The gateway (`group=offer`).")
+    offer = serializers.CharField(required=False, help_text="The offer's id there (`group=offer`).")
+    key = serializers.IntegerField(required=False, help_text="The id of the key (`group=key`).")
+
+
+class InferenceUsageSerializer(Serializer[object]):
+    data = InferenceUsageRowSerializer(many=True)
+    returned = fields.count("Rows in `data`, at most 10,000.")
+    group = fields.choice("What requests are added up by.", ["day", "model", "offer", "key"])
+    to = serializers.DateField(help_text="The last day.")
+    total = InferenceSumsSerializer(help_text="The sums of all rows.")
+
+    def get_fields(self) -> dict[str, serializers.Field[object, object, object, object]]:
+        """Add `from`, which Python does not take as a name."""
+        first = serializers.DateField(help_text="The first day.")
+        return {**super().get_fields(), "from": first}

@@ -142,8 +142,15 @@ def _close(lease: Lease, *, now: datetime) -> bool:
 class Ingester:
     """A thread that stores the spool each second. A failure is logged once, and what failed is tried again."""
 
-    def __init__(self, folder: Path, *, pause: Callable[[], float] = lambda: LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        pause: Callable[[], float] = lambda: LOOK_SECONDS,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder = folder
+        self._on_failure = on_failure
         self.failures = 0
         self._pause = pause
         self._is_failing = False
@@ -173,6 +180,7 @@ class Ingester:
                 tidy(now=datetime.now(UTC))
         except Exception as error:
             self.failures += 1
+            self._on_failure()
             if not self._is_failing:
                 logger.warning("The ledger cannot be stored; it is kept in the spool: %s", type(error).__name__)
             self._is_failing = True

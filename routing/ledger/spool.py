@@ -14,6 +14,7 @@ import operator
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import compress
 from pathlib import Path
@@ -36,8 +37,16 @@ STOP_SECONDS = 5.0
 class Spool:
     """Implements `Ledger`. `begin`, `end` and `durable` are for the event loop; a thread does the rest."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_end: Callable[[Entry], None] = lambda entry: None,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_end` gets each row that has ended; `on_failure` is called when a write or a sync has failed."""
         self.folder = folder
+        self._on_end, self._on_failure = on_end, on_failure
         self.process = files.process_name()
         self._open: dict[tuple[str, int], Entry] = {}
         """The attempts that go on."""
@@ -69,10 +78,12 @@ class Spool:
         if before is None:
             logger.error("Attempt %s of %s ended twice, or never began", row.attempt, row.request_id)
             return
-        data = records.packed(records.ended(before, row))
+        entry = records.ended(before, row)
+        data = records.packed(entry)
         if self._unwritten or not self._append(data):
             self._unwritten.append(data)
             self._wake.set()
+        self._on_end(entry)
 
     async def durable(self) -> None:
         loop = asyncio.get_running_loop()
@@ -104,6 +115,7 @@ class Spool:
 
     def _failed(self, error: OSError) -> None:
         self.failures += 1
+        self._on_failure()
         if not self._unwritten:
             logger.error("The spool in %s cannot be written: %s", self.folder, error)
 

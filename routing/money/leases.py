@@ -20,6 +20,8 @@ from usage.flushing import add
 from usage.router import alias
 
 STATEMENT_SECONDS = 2
+SMALL_PART = 16
+"""The part of what is left that one process may lease ahead of need, as a divisor."""
 _WHERE = 'WHERE "key" = %s AND period = %s AND start = %s'
 _About = tuple[int, str, int]
 
@@ -48,11 +50,14 @@ def open_lease(holder: Holder, account: Account, *, expires_at: datetime) -> Non
 
 
 def take(holder: Holder, account: Account, *, need: int, more: int, limit: int, expires_at: datetime) -> Taken:
-    """Take `need` and, if there is so much, up to `more` for later."""
+    """Take `need`, and `more` for later while that is a small part of what is left.
+
+    Near the end of a budget processes hold nothing idle, so it is refused exactly.
+    """
     with _writing() as cursor:
         left = limit - _committed(account)
-        # A process takes a small part of what is left, so that it never keeps others from the rest.
-        for wanted in (need + max(0, min(more, (left - need) // 8)), need):
+        ahead = more if more <= (left - need) // SMALL_PART else 0
+        for wanted in dict.fromkeys((need + ahead, need)):
             table = Spending._meta.db_table
             cursor.execute(
                 f"UPDATE {table} SET leased_nano = leased_nano + %s {_WHERE} AND spent_nano + leased_nano + %s <= %s",  # noqa: S608  only our own names
