@@ -76,7 +76,7 @@ def test_06_a_gateway_that_cannot_be_reached_was_sent_nothing() -> None:
         running.settle()
 
         first, _ = running.books.ended
-        assert (first.outcome, first.cost, first.status) == ("unreachable", 0, None)
+        assert (first.outcome, first.cost, first.status) == ("unreachable", Decimal(0), None)
         assert code(running.ask("chutes=bad")) == "unreachable"
 
 
