@@ -150,9 +150,7 @@ def test_the_answer_is_what_the_openapi_document_says() -> None:
     schema = document["paths"]["/v1/usage"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     staff = logged_in(Role.VIEWER)
     for group in ("day", "offer"):
-        Draft202012Validator({**schema, "components": document["components"]}).validate(
-            asked(staff, f"group={group}")
-        )
+        Draft202012Validator({**schema, "components": document["components"]}).validate(asked(staff, f"group={group}"))
 
 
 # --- metrics ---------------------------------------------------------------------------------------------------------
