@@ -59,6 +59,8 @@ class Request:
     """The client's, by their names in lower case."""
     revision: int
     reserved: Decimal | None
+    day: int | None
+    """Of whose budgets it was reserved."""
     total_at: float
     """When it must be over, on the clock of the event loop."""
 
@@ -89,12 +91,6 @@ class Attempt:
     def offer(self) -> str:
         return f"{self.candidate.gateway}/{self.candidate.offer_id}"
 
-    @property
-    def asks_usage(self) -> bool:
-        """Whether we ask for the usage of the stream although the client did not."""
-        asked, dialect = self.request.asked, self.dialect
-        return asked.is_stream and not asked.wants_usage and dialect.streams_usage and not dialect.always_sends_usage
-
     # --- sending -----------------------------------------------------------------------------------------------------
     async def begin(self) -> None:
         """Book the attempt before anything is sent."""
@@ -112,6 +108,7 @@ class Attempt:
             is_stream=asked.is_stream,
             revision=self.request.revision,
             reserved=self.request.reserved,
+            day=self.request.day,
         )
         self.parts.ledger.begin(row)
         if self.parts.is_strict:
@@ -154,7 +151,7 @@ class Attempt:
         return Message(
             url=self.parts.bases[candidate.gateway] + dialect.path(asked.kind),
             headers=sent,
-            body=body_for(asked, candidate.offer_id, asks_usage=self.asks_usage),
+            body=body_for(asked, candidate.offer_id, asks_usage=dialect.streams_usage),
         )
 
     async def _refused(self, answer: Answer) -> Failed:
@@ -181,6 +178,11 @@ class Attempt:
             return f"unknown ({cost.reason})"
         amount = format(cost.amount, "f")
         return f"{amount} (estimated)" if tokens.is_estimate else amount
+
+    def unsend(self) -> None:
+        """End an attempt that could not be booked, and so was not sent. It leaves no row."""
+        self.slot.release()
+        self._report(Failure.CANCELLED)
 
     def fail(self, failed: Failed, *, is_last_key: bool = True) -> None:
         """End the attempt without an answer. The row is written by `book`, once it is known what the client gets."""

@@ -124,8 +124,9 @@ class Slots:
             else:
                 is_taken = self._used[credential] <= self._share(limit)
         finally:
-            if not is_taken:
-                slot.release()
+            if not is_taken:  # nothing became free, so no one is woken
+                slot.slots = None
+                self._uncount(slot)
         return slot if is_taken else None
 
     async def wait(self, credentials: Sequence[Credential], weight: int, *, key_id: int) -> Slot | None:
@@ -185,6 +186,11 @@ class Slots:
             self._first(gateway).event.set()
 
     def _released(self, slot: Slot) -> None:
+        self._uncount(slot)
+        if not slot.member:
+            self._wake(slot.credential.gateway)
+
+    def _uncount(self, slot: Slot) -> None:
         left = self._used[slot.credential] - slot.weight
         if left:
             self._used[slot.credential] = left
@@ -194,8 +200,6 @@ class Slots:
             task = asyncio.get_running_loop().create_task(self._give_back(slot))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        else:
-            self._wake(slot.credential.gateway)
 
     # --- the other processes -----------------------------------------------------------------------------------------
     def _share(self, limit: int) -> int:

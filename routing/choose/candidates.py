@@ -30,7 +30,7 @@ MOST_NAMED = 5
 
 
 class NoCandidate(Exception):
-    """The model exists, and no offer of it may run the request. The message says why for each."""
+    """The model exists, and no offer of it may run the request. The message has the reason for each."""
 
     def __init__(self, message: str, *, left_out: tuple[LeftOut, ...], rests_until: float | None = None) -> None:
         super().__init__(message)
@@ -45,6 +45,7 @@ class LeftOut:
     gateway: str
     offer_id: str
     reason: str
+    """What rules it out, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Candidate:
     row: Row
     """The offer with its tariff and document, of the snapshot in force when the request began."""
     reason: str
-    """Why it stands at this place, in one sentence."""
+    """Why it is at this place, in one sentence."""
     expected: Decimal | None
     """The expected cost in US dollars: the input as estimated, the output as limited, else 500 tokens."""
     why_no_cost: str
@@ -96,7 +97,8 @@ def choose(
     groups: list[tuple[Named, list[Priced]]] = []
     for name in request.models:
         meant = named(snapshot, name)
-        able = found.able(_considered(snapshot, meant, asked), meant, asked)
+        found.refuse(meant)
+        able = found.able(_considered(snapshot, meant, asked), asked)
         groups.append((meant, [_priced(each, meant, request, at, subscriptions) for each in able]))
     placed = list(_placed(groups, asked, health, chance))
     left = list(dict.fromkeys([*found.left_out, *_no_fallbacks(groups, placed)]))
@@ -115,14 +117,18 @@ class _Found:
     rests_until: float | None = None
     _able: set[tuple[str, str]] = field(default_factory=set)
 
-    def able(self, offers: Iterable[Offer], meant: Named, asked: Asked) -> Iterator[Offer]:
+    def refuse(self, meant: Named) -> None:
+        """Leave out what cannot run any request by this name."""
+        self.left_out += [_left_out(offer, reason) for offer, reason in meant.refused]
+
+    def able(self, offers: Iterable[Offer], asked: Asked) -> Iterator[Offer]:
         for offer in offers:
             key = offer.gateway, offer.id
             if key in self._able:
                 continue
-            reason = why_not(offer, meant, asked) or self._rest(offer)
+            reason = why_not(offer, asked) or self._rest(offer)
             if reason:
-                self.left_out.append(LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=f"Left out: {reason}."))
+                self.left_out.append(_left_out(offer, reason))
             else:
                 self._able.add(key)
                 yield offer
@@ -135,13 +141,27 @@ class _Found:
         return "it rests, because it failed or its gateway asked to wait"
 
 
+def _left_out(offer: Offer, reason: str) -> LeftOut:
+    return LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=_sentence(reason))
+
+
+def _sentence(reason: str) -> str:
+    """Return the reason as a sentence. The members of a request are spelled as they are sent."""
+    return f"{reason if reason.startswith('provider.') else reason[:1].upper() + reason[1:]}."
+
+
+def _clause(sentence: str) -> str:
+    return (sentence[:1].lower() + sentence[1:]).removesuffix(".")
+
+
 def _considered(snapshot: Snapshot, meant: Named, asked: Asked) -> Sequence[Offer]:
     """Return the offers that a name means. Those of a saved filter, which may be thousands, are narrowed first."""
     if meant.members is None:
-        return meant.offers
+        return meant.able
     members = meant.members & snapshot.having("status", "active")
     members &= snapshot.having("execution_mode", billing.STANDARD)
-    members &= _having_any(snapshot, "gateway", asked.preferences.only or asked.gateways)
+    only = asked.request.preferences.only or asked.gateways
+    members &= _having_any(snapshot, "gateway", [slug for slug in only if slug in asked.gateways])
     if asked.request.kind is Kind.EMBEDDINGS:
         return cheapest_of(snapshot, members & snapshot.having("model_type", ModelType.EMBEDDINGS.value))
     members &= snapshot.having("output_modalities", "text") | snapshot.having("model_type", ModelType.LLM.value)
@@ -180,7 +200,7 @@ def _placed(
     groups: Sequence[tuple[Named, list[Priced]]], asked: Asked, health: Health, chance: Callable[[], float]
 ) -> Iterator[Placed]:
     """Yield the offers of the first model in their order, then those of the next one; or all in one order."""
-    preferences = asked.preferences
+    preferences = asked.request.preferences
     if preferences.is_sorted_over_models:
         groups = [(groups[0][0], [each for _, offers in groups for each in offers])]
     for meant, offers in groups:
@@ -193,7 +213,7 @@ def _no_fallbacks(groups: Sequence[tuple[Named, list[Priced]]], placed: Sequence
     """Yield the offers that come after the first one, if the client wants no other."""
     kept = {id(each.priced) for each in placed}
     for each in (each for _, offers in groups for each in offers if id(each) not in kept):
-        reason = "Left out: provider.allow_fallbacks is false, and another offer comes first."
+        reason = "provider.allow_fallbacks is false, and another offer comes first."
         yield LeftOut(gateway=each.offer.gateway, offer_id=each.offer.id, reason=reason)
 
 
@@ -214,7 +234,7 @@ def _candidate(placed: Placed, request: InferenceRequest) -> Candidate:
 
 def _no_candidate(request: InferenceRequest, left: Sequence[LeftOut], rests_until: float | None) -> NoCandidate:
     names = " or ".join(request.models[:MOST_NAMED])
-    each = [f"{one.gateway} {one.offer_id}: {one.reason.removeprefix('Left out: ').rstrip('.')}" for one in left]
+    each = [f"{one.gateway} {one.offer_id}: {_clause(one.reason)}" for one in left]
     more = f"; and {len(each) - MOST_NAMED} more" if len(each) > MOST_NAMED else ""
     reasons = "; ".join(each[:MOST_NAMED]) + more if each else "none is sold at a gateway that may run it"
     return NoCandidate(

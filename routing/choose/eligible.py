@@ -9,9 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from catalog.records import ModelType
-from catalog.reports.comparison import WITHDRAWN
 from routing.choose import prices
-from routing.choose.named import Named
 from routing.choose.offers import Offer
 from routing.wire import inputs
 from routing.wire.preferences import UNKNOWN, Preferences
@@ -42,9 +40,15 @@ class Asked:
     """The parameters that any offer of the catalogue mentions. Others cannot be required."""
     at: time
 
-    @property
-    def preferences(self) -> Preferences:
-        return self.request.preferences
+    @cached_property
+    def output_words(self) -> frozenset[str]:
+        """The kinds of output that the request asks for besides text."""
+        prefix = inputs.OUTPUT_PREFIX
+        return frozenset(need.removeprefix(prefix) for need in self.request.needs if need.startswith(prefix))
+
+    @cached_property
+    def has_price_limit(self) -> bool:
+        return any(limit is not None for limit in _limits(self.request.preferences))
 
     @cached_property
     def required(self) -> Collection[str]:
@@ -54,37 +58,33 @@ class Asked:
         return sorted(given | (self.request.needs & known))
 
 
-def why_not(offer: Offer, named: Named, asked: Asked) -> str:
-    """Return why the offer cannot run the request, as the rest of a sentence about it; empty if it can."""
-    return next((reason for reason in _reasons(offer, named, asked) if reason), "")
+def why_not(offer: Offer, asked: Asked) -> str:
+    """Return what rules the offer out for this request, as the rest of a sentence about it; empty if nothing does.
+
+    Of several reasons it is the most fundamental one. What rules it out for every request is checked by `named`.
+    """
+    request = asked.request
+    preferences = request.preferences
+    return (
+        _kind(offer, asked)
+        or _preferred(offer, preferences)
+        or ("" if offer.gateway in asked.gateways else f"there is no key for {offer.gateway}")
+        or (_inputs(offer, request) if request.needs else "")
+        or (_parameters(offer, asked) if request.needs or preferences.require_parameters else "")
+        or (_quantization(offer, preferences) if preferences.quantizations else "")
+        or _size(offer, request)
+        or (_price(offer, asked) if asked.has_price_limit else "")
+    )
 
 
-def _reasons(offer: Offer, named: Named, asked: Asked) -> Iterator[str]:
-    """Yield the reasons, each maybe empty, the most fundamental ones first."""
-    yield WITHDRAWN if offer.row.is_withdrawn else ""
-    yield "" if offer.is_standard else "it does not answer at once: it is a batch offer, or of a mode that is not known"
-    yield named.variants.why_not(offer) if named.variants is not None else ""
-    yield _kind(offer, asked.request)
-    yield _preferred(offer, asked.preferences)
-    yield "" if offer.gateway in asked.gateways else f"there is no key for {offer.gateway}"
-    yield _inputs(offer, asked.request)
-    yield _parameters(offer, asked)
-    yield _quantization(offer, asked.preferences)
-    yield _size(offer, asked.request)
-    yield _price(offer, asked)
-
-
-def _kind(offer: Offer, request: InferenceRequest) -> str:
-    outputs = offer.outputs
-    if request.kind is Kind.EMBEDDINGS:
+def _kind(offer: Offer, asked: Asked) -> str:
+    outputs, wanted = offer.outputs, asked.output_words
+    if asked.request.kind is Kind.EMBEDDINGS:
         is_embedding = offer.model_type == ModelType.EMBEDDINGS.value or (outputs is not None and _EMBEDDING in outputs)
         is_unclear = offer.model_type == ModelType.OTHER.value and outputs is None
         return "" if is_embedding or is_unclear else "it makes no embeddings"
     if offer.model_type in _NEVER_CHAT:
         return f"its type is {offer.model_type}, which takes no chat"
-    wanted = {
-        need.removeprefix(inputs.OUTPUT_PREFIX) for need in request.needs if need.startswith(inputs.OUTPUT_PREFIX)
-    }
     if outputs is None:
         return ""
     if missing := sorted(wanted - outputs):
@@ -110,7 +110,7 @@ def _inputs(offer: Offer, request: InferenceRequest) -> str:
 
 
 def _parameters(offer: Offer, asked: Asked) -> str:
-    if asked.preferences.require_parameters:
+    if asked.request.preferences.require_parameters:
         missing = [name for name in asked.required if not _mentions(offer, name)]
         return f"its gateway does not mention {missing[0]}, and provider.require_parameters is true" if missing else ""
     needed = asked.request.needs & {inputs.TOOLS, inputs.RESPONSE_FORMAT, inputs.STRUCTURED_OUTPUTS}
@@ -124,8 +124,6 @@ def _mentions(offer: Offer, name: str) -> bool:
 
 def _quantization(offer: Offer, preferences: Preferences) -> str:
     wanted = preferences.quantizations
-    if not wanted:
-        return ""
     stated = offer.quantizations or (offer.words & set(wanted)) or {UNKNOWN}
     return "" if stated & set(wanted) else f"its quantization is {min(stated)}"
 
@@ -134,7 +132,8 @@ def _size(offer: Offer, request: InferenceRequest) -> str:
     limit, context = request.most_output or 0, offer.context_tokens
     per_choice = limit // request.choices
     if context is not None and request.expected_input + per_choice > context:
-        return f"its context of {context} tokens is too small for about {request.expected_input} and {per_choice} more"
+        needed = f"about {request.expected_input} tokens of input and {per_choice} of output"
+        return f"its context of {context} tokens is too small for {needed}"
     if offer.most_completion_tokens is not None and per_choice > offer.most_completion_tokens:
         return f"it puts out at most {offer.most_completion_tokens} tokens"
     return ""
@@ -142,19 +141,21 @@ def _size(offer: Offer, request: InferenceRequest) -> str:
 
 def _price(offer: Offer, asked: Asked) -> str:
     """A limit requires a known price: unlike other facts, an unknown one rules the offer out."""
-    preferences = asked.preferences
-    limits = (preferences.max_prompt_price, preferences.max_completion_price, preferences.max_request_price)
-    if limits == (None, None, None):
-        return ""
     stated = prices.in_force(offer.row.tariff, input_tokens=asked.request.expected_input, at=asked.at)
     is_embedding = asked.request.kind is Kind.EMBEDDINGS
     completion = Decimal(0) if is_embedding and stated.completion is None else stated.completion
-    for part, price, limit in _compared((stated.prompt, completion, stated.request), limits):
+    for part, price, limit in _compared(
+        (stated.prompt, completion, stated.request), _limits(asked.request.preferences)
+    ):
         if price is None:
             return f"its price for {part} is not known, and provider.max_price limits it"
         if price > limit:
             return f"its price for {part} is above provider.max_price"
     return ""
+
+
+def _limits(preferences: Preferences) -> tuple[Decimal | None, ...]:
+    return preferences.max_prompt_price, preferences.max_completion_price, preferences.max_request_price
 
 
 def _compared(

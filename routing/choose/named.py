@@ -17,6 +17,7 @@ from catalog.parameters import views
 from catalog.parameters.offer_filters import VIEW
 from catalog.pricing import variants
 from catalog.reports.canonical import models_of
+from catalog.reports.comparison import WITHDRAWN
 from routing.choose.offers import Offer, offer_of
 from routing.wire.preferences import Sort
 
@@ -31,7 +32,7 @@ _SPECIAL = frozenset(variants.MEANINGS)
 
 
 class UnknownModel(Exception):
-    """No model has this name. The message says which names there are."""
+    """No model has this name. The message names what exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,12 @@ class Named:
     asked: str
     """What resolved: the slug of a model, `gateway/id`, or `@name` of a saved filter."""
     offers: Sequence[Offer] = ()
+    able: Sequence[Offer] = ()
+    """The offers that can run requests, as long as this snapshot is served."""
+    refused: Sequence[tuple[Offer, str]] = ()
+    """The others, with what rules them out for every request by this name."""
     members: BitMap | None = None
-    """The positions of the offers of a saved filter; `offers` is empty then."""
+    """The positions of the offers of a saved filter; there are no `offers` then."""
     variants: Variants | None = None
     """None: the offers themselves are named, whichever variants they are."""
     gateway: str | None = None
@@ -93,10 +98,27 @@ def named(snapshot: Snapshot, asked: str) -> Named:
     remembered = _REMEMBERED(snapshot)
     found = remembered.names.get(asked)
     if found is None:
-        found = _with_shortcut(snapshot, asked)
+        found = _sorted_out(_with_shortcut(snapshot, asked))
         if len(remembered.names) < _MOST_REMEMBERED:
             remembered.names[asked] = found
     return found
+
+
+def _sorted_out(found: Named) -> Named:
+    reasons = [(offer, _lasting_reason(offer, found.variants)) for offer in found.offers]
+    return replace(
+        found,
+        able=[offer for offer, reason in reasons if not reason],
+        refused=[(offer, reason) for offer, reason in reasons if reason],
+    )
+
+
+def _lasting_reason(offer: Offer, wanted: Variants | None) -> str:
+    if offer.row.is_withdrawn:
+        return WITHDRAWN
+    if not offer.is_standard:
+        return "it does not answer at once: it is a batch offer, or of a mode that is not known"
+    return "" if wanted is None else wanted.why_not(offer)
 
 
 def offers_of(snapshot: Snapshot, rows: Iterable[Row]) -> list[Offer]:

@@ -20,40 +20,28 @@ class Offer:
     """None, and a missing word, mean unknown."""
 
     row: Row
+    gateway: str
+    id: str
+    model: str
+    """The slug of its model, or `gateway/id` if it belongs to none."""
     model_type: str
     inputs: frozenset[str] | None
     outputs: frozenset[str] | None
     parameters: frozenset[str]
-    """The request parameters that its gateway says it takes."""
+    """The request parameters that its gateway mentions."""
     has_all_parameters: bool
     """Whether a parameter that is not among them is known to be missing."""
     quantizations: frozenset[str]
     variant: str
     """Empty for a standard offer of its model."""
+    words: frozenset[str]
+    """The words of its variant: `fp8-tee` has two."""
     context_tokens: int | None
     most_completion_tokens: int | None
     is_standard: bool
     """Whether it answers at once; others are batch offers, or of an unknown mode."""
     is_free: bool
     is_offline: bool
-
-    @property
-    def gateway(self) -> str:
-        return self.row.gateway
-
-    @property
-    def id(self) -> str:
-        return self.row.id
-
-    @property
-    def words(self) -> frozenset[str]:
-        """The words of its variant: `fp8-tee` has two."""
-        return frozenset(self.variant.split("-")) - {""}
-
-    @property
-    def model(self) -> str:
-        """The slug of its model, or `gateway/id` if it belongs to none."""
-        return self.row.identity.model if self.row.identity is not None else f"{self.gateway}/{self.id}"
 
 
 def offer_of(row: Row) -> Offer:
@@ -64,6 +52,9 @@ def offer_of(row: Row) -> Offer:
     parameters = frozenset(facts["supported_parameters"])
     return Offer(
         row=row,
+        gateway=row.gateway,
+        id=row.id,
+        model=row.identity.model if row.identity is not None else f"{row.gateway}/{row.id}",
         model_type=next(iter(facts["model_type"]), ""),
         inputs=frozenset(facts["input_modalities"]) or None,
         outputs=frozenset(facts["output_modalities"]) or None,
@@ -71,6 +62,7 @@ def offer_of(row: Row) -> Offer:
         has_all_parameters=not parameters.isdisjoint(_SIGNS_OF_A_WHOLE_LIST),
         quantizations=frozenset(facts["quantization"]),
         variant=variant,
+        words=frozenset(variant.split("-")) - {""},
         context_tokens=_whole(row.sort_values[_PLACES["context_length"]]),
         most_completion_tokens=_whole(row.sort_values[_PLACES["max_completion_tokens"]]),
         is_standard=facts["execution_mode"] == {billing.STANDARD},

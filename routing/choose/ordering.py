@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 
 from routing.choose.health import Health
 from routing.choose.offers import Offer
@@ -32,7 +33,7 @@ class Priced:
 class Placed:
     priced: Priced
     reason: str
-    """Why it stands at this place, in one sentence."""
+    """Why it is at this place, in one sentence."""
 
 
 def ordered(
@@ -44,18 +45,28 @@ def ordered(
     chance: Callable[[], float],
 ) -> list[Placed]:
     """Return all offers, the first to be tried first. `sort` is that of the model's name, else of the preferences."""
-    first = [
-        Placed(each, f"provider.order names {gateway} at place {place}.")
-        for place, gateway in enumerate(preferences.order, start=1)
-        for each in sorted(offers, key=lambda each: each.cost_key)
-        if each.offer.gateway == gateway
-    ]
+    first = list(_in_turn(offers, preferences.order))
     others = [each for each in offers if each.offer.gateway not in preferences.order]
     if sort == "price":
         return [*first, *_by_price(others)]
     if sort is not None:
         return [*first, *_by_speed(others, sort, health)]
     return [*first, *_by_chance(others, health, chance)]
+
+
+def _in_turn(offers: Sequence[Priced], gateways: Sequence[str]) -> Iterator[Placed]:
+    """Yield the cheapest offer of each gateway, in their order, then the next one of each.
+
+    A gateway may sell a model many times, and a request has few attempts: the next gateway must have its turn.
+    """
+    of_gateway = [
+        sorted((each for each in offers if each.offer.gateway == slug), key=lambda each: each.cost_key)
+        for slug in gateways
+    ]
+    for turn in zip_longest(*of_gateway):
+        for place, each in enumerate(turn, start=1):
+            if each is not None:
+                yield Placed(each, f"provider.order names {each.offer.gateway} at place {place}.")
 
 
 def _by_price(offers: Iterable[Priced]) -> list[Placed]:

@@ -12,7 +12,7 @@ from catalog.pricing import billing, meters
 from catalog.pricing.quantities import EXACT
 from catalog.pricing.tariffs import Tariff
 from catalog.pricing.workloads import Workload
-from catalog.records import PriceRecord
+from catalog.records import PriceRecord, UnclearPrice
 
 UNKNOWN, BY_THE_HOUR, SUBSCRIPTION = "unknown price", "billed by the hour", "subscription"
 
@@ -25,7 +25,7 @@ class Expected:
 
 
 def expected_cost(tariff: Tariff, *, input_tokens: int, output_tokens: int, at: time) -> Expected:
-    """Return the cost of one request. `at` is the time of day in UTC."""
+    """Return the cost of one request, into which at least one token goes. `at` is the time of day in UTC."""
     plain = _plain(tariff)
     if plain is not None:
         of_input = EXACT.multiply(plain[0], Decimal(input_tokens))
@@ -54,8 +54,9 @@ def in_force(tariff: Tariff, *, input_tokens: int, at: time) -> InForce:
     if tariff.status == "dynamic" or tariff.basis == "hourly":
         return InForce(prompt=None, completion=None, request=None)
     circumstances = billing.Circumstances(prompt_tokens=Fraction(input_tokens), at=at)
+    prices: list[PriceRecord | UnclearPrice] = [*tariff.prices, *tariff.unclear]
     try:
-        found = billing.in_force((*tariff.prices, *tariff.unclear), circumstances)
+        found = billing.in_force(prices, circumstances)
     except ValueError:  # a condition that is not understood
         return InForce(prompt=None, completion=None, request=None)
     amounts = {meter: price.amount if isinstance(price, PriceRecord) else None for meter, price in found.items()}

@@ -1,4 +1,4 @@
-"""What can go wrong with an attempt, and what the client is told."""
+"""What can go wrong with an attempt, and which error the client gets."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _OF_WORD: Mapping[str, Failure] = {
 }
 """What the words of gateways mean, wherever an error has them: code, type, or OpenRouter's `error_type`."""
 _NEUTRAL = frozenset({"invalid_request_error", "bad_request", "validation_error"})
-"""The client's fault, unless a status or another word says more: gateways also use them for wrong keys and models."""
+"""The client's fault, unless a status or another word is more exact: some gateways use them for wrong keys too."""
 _ABOUT_SUPPORT = ("support", "requested parameters")
 """Words of a 404 that is about what the client asks of the model, not about the model itself."""
 
@@ -124,7 +124,7 @@ def classify(status: int, body: bytes) -> Failure | None:
         return _of_success(answer)
     error = _error_of(answer)
     if status in {404, 410} and answer is None:
-        return Failure.BROKEN  # a page of a proxy, which says nothing about the model
+        return Failure.BROKEN  # a page of a proxy, which is not about the model
     return _of_error(status, error if error is not None else {})
 
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _KEY = re.compile(rb"\s*(" + _STRING + rb")\s*:\s*", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb"|[^\s,\]}]+", re.DOTALL)
-_STRUCTURE = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+[\[\]{}]', re.DOTALL)
 _BLANK = re.compile(rb"\s*")
-_OPENING, _CLOSING = b"[{", b"]}"
+_OPENING = b"[{"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,12 @@ def _end_of_value(body: bytes, start: int) -> int:
     if body[start] not in _OPENING:
         scalar = _SCALAR.match(body, start)
         return scalar.end() if scalar is not None else start
-    depth = 0
-    for part in _STRUCTURE.finditer(body, start):
-        first = body[part.start()]
-        if first in _OPENING:
-            depth += 1
-        elif first in _CLOSING:
-            depth -= 1
-            if depth == 0:
-                return part.end()
+    depth, end = 0, start
+    while (part := _TO_BRACKET.match(body, end)) is not None:
+        end = part.end()
+        depth += 1 if body[end - 1] in _OPENING else -1
+        if depth == 0:
+            return end
     return len(body)
 
 

@@ -1,4 +1,4 @@
-"""Reads a stream of server-sent events beside its bytes, however they are cut."""
+"""Reads the events of a stream while its bytes pass, however they are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokens that a gateway says it used, in every dialect."""
+"""The tokens that a gateway reports, in every dialect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Tokens:
     audio_output: int = 0
     image_output: int = 0
     upstream_cost: Decimal | None = None
-    """What the gateway itself says it bills, in US dollars."""
+    """What the gateway itself reports that it bills, in US dollars."""
     is_estimate: bool = False
     """Estimated from the text, because the gateway stated nothing."""
 
@@ -39,7 +39,7 @@ def read_tokens(usage: Mapping[str, Any]) -> Tokens | None:
     """Return what a `usage` object states; None if it states no whole counts. An explicit 0 is a count.
 
     The names are those of OpenAI (`prompt_tokens`), of its responses and of Anthropic (`input_tokens`). Parts may be
-    counted in their whole or beside it: Anthropic counts caches beside the input, some gateways count reasoning beside
+    counted in their whole or in addition to it: Anthropic adds caches to the input, some gateways add reasoning to
     the output. `total_tokens` decides where the names do not.
     """
     counts = _Counts(usage)
@@ -94,10 +94,9 @@ class _Counts:
         if given is None or came is None:
             return
         caches = self.cached + self.written + self.written_1h
-        if _are_caches_beside(usage, given, came, caches, total):
-            self.input = given + caches
-        if self.reasoning and total is not None and total == self.input + came + self.reasoning:
-            self.output = came + self.reasoning
+        whole = given + caches if _are_caches_beside(usage, given, came, caches, total) else given
+        is_beside = total is not None and total == whole + came + self.reasoning
+        self.input, self.output = whole, came + self.reasoning if is_beside else came
 
 
 def _are_caches_beside(usage: Mapping[str, Any], given: int, came: int, caches: int, total: int | None) -> bool:

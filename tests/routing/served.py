@@ -90,16 +90,17 @@ class Books:
 
 def candidates_of(model: str) -> tuple[Candidate, ...]:
     offers = [offer.strip().partition("=") for offer in model.split("|")]
+    unknown = "unknown:"
     return tuple(
         Candidate(
-            gateway=gateway,
+            gateway=gateway.removeprefix(unknown),
             offer_id=offer_id,
             model="maker/model",
             asked="maker/model",
             row=ROW,
             reason="",
             expected=None,
-            why_no_cost="",
+            why_no_cost="unknown price" if gateway.startswith(unknown) else "",
             most_output=100,
         )
         for gateway, _, offer_id in offers

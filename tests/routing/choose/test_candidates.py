@@ -167,8 +167,8 @@ def test_batch_offers_and_withdrawn_ones_never_run() -> None:
 
     assert [each.gateway for each in found.candidates] == ["openrouter", "chutes"]
     assert {each.gateway: each.reason for each in found.left_out} == {
-        "featherless": "Left out: its gateway has withdrawn it.",
-        "portkey": "Left out: it does not answer at once: it is a batch offer, or of a mode that is not known.",
+        "featherless": "Its gateway has withdrawn it.",
+        "portkey": "It does not answer at once: it is a batch offer, or of a mode that is not known.",
     }
 
 
@@ -206,17 +206,17 @@ WHOLE = ("max_tokens", "temperature")
 @pytest.mark.parametrize(
     ("fields", "members", "reason"),
     [
-        ({"supported_parameters": WHOLE}, {"tools": [{}]}, "it does not take tools"),
+        ({"supported_parameters": WHOLE}, {"tools": [{}]}, "It does not take tools"),
         ({"supported_parameters": ("seed", *WHOLE)}, {"response_format": {"type": "json_object"}}, "response_format"),
         ({"supported_parameters": WHOLE}, {"response_format": {"type": "json_schema"}}, "structured_outputs"),
-        ({}, {"messages": [{"content": [{"type": "image_url"}]}]}, "it takes no image as input"),
-        ({"output_modalities": ("image",), "model_type": ModelType.IMAGE_GENERATION}, {}, "it puts out no text"),
-        ({}, {"modalities": ["text", "audio"]}, "it puts out no audio"),
+        ({}, {"messages": [{"content": [{"type": "image_url"}]}]}, "It takes no image as input"),
+        ({"output_modalities": ("image",), "model_type": ModelType.IMAGE_GENERATION}, {}, "It puts out no text"),
+        ({}, {"modalities": ["text", "audio"]}, "It puts out no audio"),
         ({"model_type": ModelType.EMBEDDINGS, "output_modalities": ("embedding",)}, {}, "takes no chat"),
         ({"model_type": ModelType.SPEECH_TO_TEXT}, {}, "takes no chat"),
-        ({"context_length": 8_000}, {"max_tokens": 8_000}, "its context of 8000 tokens is too small"),
-        ({"context_length": 8_000}, {"messages": [{"content": "a" * 40_000}]}, "its context of 8000 tokens"),
-        ({"max_completion_tokens": 1_000}, {"max_tokens": 1_001}, "it puts out at most 1000 tokens"),
+        ({"context_length": 8_000}, {"max_tokens": 8_000}, "Its context of 8000 tokens is too small"),
+        ({"context_length": 8_000}, {"messages": [{"content": "a" * 40_000}]}, "Its context of 8000 tokens"),
+        ({"max_completion_tokens": 1_000}, {"max_tokens": 1_001}, "It puts out at most 1000 tokens"),
     ],
 )
 def test_a_fact_that_a_request_needs_rules_an_offer_out(fields: Json, members: Json, reason: str) -> None:
@@ -253,12 +253,12 @@ def test_embeddings_are_made_by_models_for_embeddings() -> None:
     assert {each.gateway for each in found.candidates} == {"chutes", "portkey"}
     assert {each.most_output for each in found.candidates} == {0}
     assert found.candidates[0].expected is not None
-    assert left_out(asked(R1, kind=Kind.EMBEDDINGS), rows) == {"openrouter": "Left out: it makes no embeddings."}
+    assert left_out(asked(R1, kind=Kind.EMBEDDINGS), rows) == {"openrouter": "It makes no embeddings."}
 
 
 def test_a_gateway_without_a_key_is_left_out() -> None:
     assert order(asked(), gateways=["chutes"]) == ["chutes"]
-    assert left_out(asked(), gateways=["chutes"])["openrouter"] == "Left out: there is no key for openrouter."
+    assert left_out(asked(), gateways=["chutes"])["openrouter"] == "There is no key for openrouter."
 
 
 def test_what_may_come_out_is_the_limit_of_the_client_or_of_the_offer() -> None:
@@ -278,13 +278,27 @@ def test_16_order_comes_first_and_others_follow() -> None:
     assert order(asked(provider={"order": ["featherless"]})) == ["openrouter", "chutes", "portkey"]
 
 
+def test_16_each_gateway_of_the_order_has_its_turn() -> None:
+    rows = [*THREE, sold("portkey", "@zap/r1"), sold("portkey", "@hop/r1", prompt="1", completion="1")]
+
+    found = ids(asked(provider={"order": ["portkey", "openrouter"]}), rows)
+
+    assert found == [
+        ("portkey", "@zap/r1"),
+        ("openrouter", "deepseek/deepseek-r1"),
+        ("portkey", "@bolt/deepseek-r1"),
+        ("portkey", "@hop/r1"),
+        ("chutes", R1),
+    ]
+
+
 def test_16_only_and_ignore_choose_gateways() -> None:
     assert order(asked(provider={"only": ["portkey", "chutes"]})) == ["chutes", "portkey"]
     assert order(asked(provider={"ignore": ["openrouter"]})) == ["chutes", "portkey"]
     assert left_out(asked(provider={"only": ["chutes"], "ignore": ["chutes"]})) == {
-        "chutes": "Left out: provider.ignore names its gateway.",
-        "openrouter": "Left out: provider.only does not name its gateway.",
-        "portkey": "Left out: provider.only does not name its gateway.",
+        "chutes": "provider.ignore names its gateway.",
+        "openrouter": "provider.only does not name its gateway.",
+        "portkey": "provider.only does not name its gateway.",
     }
 
 
@@ -343,11 +357,11 @@ def test_16_a_limit_of_price_requires_a_known_price() -> None:
     ]
 
     assert left_out(asked(provider={"max_price": {"prompt": 9}}), rows) == {
-        "chutes": "Left out: its price for prompt is not known, and provider.max_price limits it.",
-        "portkey": "Left out: its price for prompt is not known, and provider.max_price limits it.",
+        "chutes": "Its price for prompt is not known, and provider.max_price limits it.",
+        "portkey": "Its price for prompt is not known, and provider.max_price limits it.",
     }
     found = left_out(asked(provider={"max_price": {"request": "0.4"}}), rows)
-    assert found["openrouter"] == "Left out: its price for request is above provider.max_price."
+    assert found["openrouter"] == "Its price for request is above provider.max_price."
 
 
 def fee(amount: str) -> PriceRecord:
@@ -357,7 +371,7 @@ def fee(amount: str) -> PriceRecord:
 def test_16_max_price_compares_with_the_price_for_a_prompt_of_this_size() -> None:
     large = PriceRecord(meter=meters.INPUT_TEXT, amount=Decimal("0.000009"), conditions=(("prompt_tokens", ">=", 500),))
     rows = [sold("chutes", prices=(*THREE[0].tariff.prices, large))]
-    limited = {"provider": {"max_price": {"prompt": 3}}}
+    limited: Json = {"provider": {"max_price": {"prompt": 3}}}
 
     assert order(asked(**limited), rows) == ["chutes"]
     assert "above provider.max_price" in left_out(asked(messages=[{"content": "a" * 4_000}], **limited), rows)["chutes"]
@@ -457,7 +471,7 @@ def test_an_offline_offer_and_one_that_may_be_too_small_come_after_others() -> N
 
 def test_12_offers_that_rest_are_left_out() -> None:
     assert order(asked(), health=Seen(rests={"openrouter": 105.0})) == ["chutes", "portkey"]
-    assert "it rests" in left_out(asked(), health=Seen(rests={"openrouter": 105.0}))["openrouter"]
+    assert "It rests" in left_out(asked(), health=Seen(rests={"openrouter": 105.0}))["openrouter"]
 
 
 def test_12_if_all_rest_the_error_has_the_earliest_end() -> None:
@@ -477,7 +491,7 @@ def test_an_error_without_a_rest_has_no_end() -> None:
     assert refused.value.rests_until is None
 
 
-@given(any_rows(), st.integers(0, 300_000), st.integers(0, 10_000), st.integers(0, 23))
+@given(any_rows(), st.integers(1, 300_000), st.integers(0, 10_000), st.integers(0, 23))
 def test_18_expected_costs_are_those_of_the_catalogues_bills(row: Row, given: int, came: int, hour: int) -> None:
     tariff: Tariff = row.tariff
     at = time(hour)

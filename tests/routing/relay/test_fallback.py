@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from routing.money.budgets import Exceeded, PriceUnknown, Unavailable
+from routing.ledger.rows import Begun, CannotRecord
+from routing.money.budgets import Exceeded, PriceUnknown, Reservation, Unavailable
 from tests.front.servers import Got
 from tests.routing.served import KEYS, Routed, routed
 
@@ -75,7 +76,7 @@ def test_06_a_gateway_that_cannot_be_reached_was_sent_nothing() -> None:
         running.settle()
 
         first, _ = running.books.ended
-        assert (first.outcome, first.cost, first.status) == ("unreachable", 0, None)
+        assert (first.outcome, first.cost, first.status) == ("unreachable", Decimal(0), None)
         assert code(running.ask("chutes=bad")) == "unreachable"
 
 
@@ -152,6 +153,41 @@ def test_budgets_refuse_before_anything_is_sent(running: Routed) -> None:
         got = running.ask(GOOD)
         assert (got.status, code(got), got.json["error"]["message"]) == (*expected, str(error))
     assert running.upstream.seen == []
+
+
+def test_under_a_hard_budget_offers_whose_cost_is_not_known_are_left_out(
+    running: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reserved(key_id: int, amount: Decimal | None) -> Reservation:
+        if amount is None:
+            raise PriceUnknown("The price is not known.")
+        return await plain(key_id, amount)
+
+    plain = running.books.reserved
+    monkeypatch.setattr(running.books, "reserved", reserved)
+
+    got = running.ask(f"unknown:chutes=a!J | {GOOD}")
+
+    assert (got.status, running.upstream.models()) == (200, ["good!J"])
+    assert code(running.ask("unknown:chutes=a!J")) == "price_unknown"
+
+
+def test_after_a_gateway_failed_as_a_whole_others_come_before_its_next_offer(running: Routed) -> None:
+    got = running.ask(f"portkey=a!S503 | portkey=b!J | portkey=c!J | {GOOD}")
+
+    assert dict(got.headers)["gatewayz-offer"] == "featherless/good!J"
+
+
+def test_nothing_is_sent_that_cannot_be_booked(running: Routed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(row: Begun) -> None:
+        raise CannotRecord("The ledger cannot be written, so no request is sent.")
+
+    monkeypatch.setattr(running.books, "begin", begin)
+
+    got = running.ask("featherless=a!J")
+
+    assert (got.status, code(got)) == (503, "ledger_unavailable")
+    assert (running.upstream.seen, running.is_settled) == ([], True)
 
 
 def test_28_gateways_get_listed_headers_alone(running: Routed) -> None:

@@ -76,7 +76,7 @@ Json = Any
                 "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200},
             },
             Tokens(input=2_350, output=9, cached_input=2_000, cache_write=100, cache_write_1h=200),
-            id="Anthropic: caches beside the input",
+            id="Anthropic: caches in addition to the input",
         ),
         pytest.param(
             {
@@ -87,7 +87,7 @@ Json = Any
                 "cache_creation_input_tokens": 300,
             },
             Tokens(input=2_350, output=9, cached_input=2_000, cache_write=300),
-            id="Anthropic's caches beside OpenAI's names, by the total",
+            id="Anthropic's caches in addition to OpenAI's names, by the total",
         ),
         pytest.param(
             {"prompt_tokens": 2_350, "completion_tokens": 9, "total_tokens": 2_359, "cache_read_input_tokens": 2_000},
@@ -107,7 +107,7 @@ Json = Any
                 "completion_tokens_details": {"reasoning_tokens": 100},
             },
             Tokens(input=10, output=105, reasoning=100),
-            id="reasoning beside the output, by the total",
+            id="reasoning in addition to the output, by the total",
         ),
     ],
 )
@@ -118,7 +118,7 @@ def test_19_tokens_are_read_in_each_dialect(usage: Json, expected: Tokens) -> No
 def test_19_caches_that_exceed_the_input_are_kept_as_stated() -> None:
     found = read_tokens({"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 9}})
 
-    assert found == Tokens(input=5, output=1, cached_input=9), "the bill says that this contradicts itself"
+    assert found == Tokens(input=5, output=1, cached_input=9), "the bill has the reason"
 
 
 @pytest.mark.parametrize(
