@@ -298,7 +298,7 @@ class _Run:
         stream = Relayed(attempt, answer, tap, held, on_end=self._ended, drain=self._drain)
         self._relay.open.add(stream)
         described = [*self._described(attempt), ("X-Accel-Buffering", "no")]
-        return Stream(described, stream, answer.status, Source.INFERENCE)
+        return Stream(described, stream, 200, Source.INFERENCE)
 
     async def _unary(self, attempt: Attempt, body: bytes) -> Reply:
         answer = attempt.answer

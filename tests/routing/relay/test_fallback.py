@@ -9,11 +9,13 @@ from decimal import Decimal
 
 import pytest
 
+from routing import slots
 from routing.ledger.rows import Begun, CannotRecord
 from routing.money.budgets import Exceeded, PriceUnknown, Reservation, Unavailable
-from tests.front.servers import Got
-from tests.routing.served import KEYS, Routed, routed
+from tests.front.servers import Got, request_bytes
+from tests.routing.served import HEADERS, KEYS, Routed, body_of, routed
 
+CHAT = "/v1/chat/completions"
 GOOD = "featherless=good!J"
 GOOD_STREAM = "featherless=good!H R D3 F X"
 
@@ -130,6 +132,37 @@ def test_13_the_client_never_sees_that_our_keys_are_refused() -> None:
             assert b"first" not in got.body
         sent = {each.headers["authorization"] for each in running.upstream.seen[:2]}
         assert sent == {"Bearer first", "Bearer second"}
+
+
+def test_15_a_full_gateway_is_skipped() -> None:
+    with routed(slots={"featherless": 4}) as running:
+        held = running.connect()
+        held.send(request_bytes(CHAT, method="POST", body=body_of("featherless=a-70B!stall"), **HEADERS))
+        running.upstream.wait_for(1)
+
+        got = running.ask("featherless=b-8B!J | chutes=c!J")
+
+        assert dict(got.headers)["gatewayz-offer"] == "chutes/c!J"
+        held.close()
+
+
+def test_15_a_full_gateway_is_waited_for_if_it_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with routed(slots={"featherless": 4}) as running:
+        held = running.connect()
+        held.send(request_bytes(CHAT, method="POST", body=body_of("featherless=a-70B!gate J"), **HEADERS))
+        running.upstream.wait_for(1)
+        waiting = running.connect()
+        waiting.send(request_bytes(CHAT, method="POST", body=body_of("featherless=b-8B!J"), **HEADERS))
+        running.served.ask_until(lambda: bool(running.relay.parts.slots._queues.get("featherless")))
+        running.upstream.open_gate()
+        assert (held.answer().status, waiting.answer().status) == (200, 200)
+
+        monkeypatch.setattr(slots, "WAIT_SECONDS", 0.05)
+        held.send(request_bytes(CHAT, method="POST", body=body_of("featherless=c-70B!stall"), **HEADERS))
+        running.upstream.wait_for(3)
+        got = running.ask("featherless=b-8B!J")
+        assert (got.status, code(got), dict(got.headers)["retry-after"]) == (503, "no_slot", "1")
+        held.close()
 
 
 def test_a_key_that_a_gateway_repeats_does_not_reach_the_client() -> None:
