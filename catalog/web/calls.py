@@ -85,7 +85,7 @@ def _own(url: str, slug: str, *, is_embedding: bool) -> Place:
         is_embedding=is_embedding,
         key=_OWN_KEY,
         scope=INFER,
-        docs="/docs/routing",
+        docs="/docs/api/chat",
         docs_words="How requests are routed",
         note=_OWN_NOTE,
     )
