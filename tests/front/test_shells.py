@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -57,8 +57,8 @@ def ours(configured: None) -> Iterator[Served]:
 class Running:
     """Implements `Inference`: answers when the test says so, or never."""
 
-    paths = frozenset({"/run"})
-    most_bytes = 200_000
+    paths: Collection[str] = frozenset({"/run"})
+    most_bytes: int = 200_000
 
     def __init__(self) -> None:
         self.began, self.left, self.closed = threading.Event(), threading.Event(), threading.Event()

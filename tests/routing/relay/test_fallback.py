@@ -205,6 +205,25 @@ def test_under_a_hard_budget_offers_whose_cost_is_not_known_are_left_out(
     assert code(running.ask("unknown:chutes=a!J")) == "price_unknown"
 
 
+def test_a_budget_that_the_dearest_offer_exceeds_is_spent_on_a_cheaper_one(
+    running: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reserved(key_id: int, amount: Decimal | None) -> Reservation:
+        if amount is None:
+            raise PriceUnknown("The price is not known.")
+        if amount > Decimal("0.01"):
+            raise Exceeded("The budget is used up.", limit_source="key", resets_at=None, left=Decimal("0.01"))
+        return await plain(key_id, amount)
+
+    plain = running.books.reserved
+    monkeypatch.setattr(running.books, "reserved", reserved)
+
+    got = running.ask(f"unknown:chutes=a!J | dear:portkey=b!J | {GOOD}")
+
+    assert (got.status, running.upstream.models()) == (200, ["good!J"])
+    assert code(running.ask("dear:portkey=b!J | unknown:chutes=a!J")) == "budget_exceeded"
+
+
 def test_after_a_gateway_failed_as_a_whole_others_come_before_its_next_offer(running: Routed) -> None:
     got = running.ask(f"portkey=a!S503 | portkey=b!J | portkey=c!J | {GOOD}")
 
