@@ -30,6 +30,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 ELSEWHERE = {
     "var/": "`make run` makes it",
     "gatewayz-42.csv": "the name of a download",
+    "opencode.json": "opencode reads it",
 }
 EXAMPLES = {"docs/adding-a-gateway.md", "docs/extending.md"}
 """Documents whose examples add files with `acme` or a date in their names."""
