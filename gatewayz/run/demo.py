@@ -65,7 +65,7 @@ class Demo:
     def __init__(self) -> None:
         self._service: subprocess.Popen[str] | None = None
         self._url = self._key = ""
-        self._is_stopping = False
+        self._is_stopping = self._does_answer = False
         self._ready = threading.Event()
         """Set once the service answers or has ended."""
 
@@ -88,7 +88,7 @@ class Demo:
         reading = threading.Thread(target=self._read, args=(service.stdout,))
         reading.start()
         self._ready.wait()
-        is_shown = service.poll() is not None or self._is_stopping or self._show()
+        is_shown = not self._does_answer or self._is_stopping or self._show()
         status = service.wait()
         reading.join()
         return status if is_shown else 1
@@ -104,6 +104,7 @@ class Demo:
             if found := _KEY.search(line):
                 self._key = found[0]
             if _READY in line:
+                self._does_answer = True
                 self._ready.set()
         self._ready.set()
 

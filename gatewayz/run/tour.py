@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -132,7 +132,7 @@ class Tour:
         ]
         self.write("  " + " \\\n    ".join(lines) + "\n\n")
 
-    def _shown(self, headers: Iterator[tuple[str, str]] | Any) -> None:
+    def _shown(self, headers: Iterable[tuple[str, str]]) -> None:
         found = {name.lower(): value for name, value in headers}
         for name in _HEADERS:
             if name.lower() in found:
@@ -141,7 +141,7 @@ class Tour:
 
 def _asking(**provider: Json) -> dict[str, Json]:
     messages = [{"role": "user", "content": QUESTION}]
-    return {"model": MODEL, "messages": messages, "max_tokens": 1_000, "provider": provider}
+    return {"model": MODEL, "messages": messages, "provider": provider}
 
 
 def _lines(answer: http.client.HTTPResponse) -> Iterator[str]:

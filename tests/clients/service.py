@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -39,6 +40,15 @@ class Service:
 
 
 @contextmanager
+def folder_on_disk() -> Iterator[Path]:
+    """Yield an empty folder that is not in memory, as the folder for temporary files may be: the spool refuses that."""
+    parent = ROOT / "var"
+    parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="test-", dir=parent) as name:
+        yield Path(name)
+
+
+@contextmanager
 def serving(folder: Path) -> Iterator[Service]:
     """Publish the bundled catalogues into a database in this empty folder, and yield a server of it.
 
@@ -46,11 +56,11 @@ def serving(folder: Path) -> Iterator[Service]:
     """
     address = free_address()
     inference = {}
-    with gateways(failing={"chutes"}) as demo:
+    with gateways(failing={"chutes"}) as demo, folder_on_disk() as spool:
         for slug in ("chutes", "openrouter", "portkey"):
             inference[f"{slug.upper()}_INFERENCE_BASE"] = demo.base(slug)
             inference[f"{slug.upper()}_INFERENCE_KEYS"] = "of-the-demo"
-        environment = environment_of(folder, address, INFERENCE="on", **inference)
+        environment = environment_of(folder, address, INFERENCE="on", INFERENCE_SPOOL=str(spool), **inference)
         manage(environment, "migrate", "--verbosity", "0")
         manage(environment, "sync", "--source", "bundled")
         key = manage(environment, "api_key", "create", "--scope", "read", "--scope", "infer", "clients")

@@ -17,7 +17,7 @@ from catalog.registry import GATEWAYS
 from gatewayz.run.demo import environment_of
 from routing.demo.server import gateways
 from tests import clock
-from tests.clients.service import ask
+from tests.clients.service import ask, folder_on_disk
 from tests.services import find_free_port
 
 SECONDS = 180.0
@@ -26,11 +26,8 @@ END = "Ctrl-C ends the demo."
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder on a disk: the spool refuses one in memory, which `tmp_path` may be."""
-    parent = settings.BASE_DIR / "var" / "test-demo"
-    parent.mkdir(parents=True, exist_ok=True)
-    yield parent
-    parent.rmdir()  # fails if the demo left anything
+    with folder_on_disk() as folder:
+        yield folder
 
 
 def test_the_demo_shows_a_stream_a_fallback_and_their_cost_and_leaves_nothing(folder: Path) -> None:
@@ -56,6 +53,7 @@ def test_the_demo_shows_a_stream_a_fallback_and_their_cost_and_leaves_nothing(fo
 
     output = "".join(shown)
     assert status == 0, output
+    assert not list(folder.iterdir())
     assert "Gatewayz-Attempts: 2\n" in output
     assert re.search(r": gatewayz-cost 0\.0000\d+ ", output)
     assert re.search(r"requests +2\n *attempts +3\n *absorbed +1\n", output)
