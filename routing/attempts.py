@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from routing.wire import headers
 from routing.wire.errors import Failure
 from routing.wire.request import InferenceRequest, body_for
 from routing.wire.tokens import Tokens, estimate_tokens
+
+logger = logging.getLogger(__name__)
 
 MOST_ERROR_BYTES = 262_144
 MOST_ANSWER_BYTES = 64 * 1_024 * 1_024
@@ -169,7 +172,10 @@ class Attempt:
 
     def cost(self, tokens: Tokens | None) -> Cost:
         """Return the cost of these tokens at the prices that were in force when the attempt began."""
-        return cost_of(self.candidate.row, tokens, at=self.at, is_subscription=self.dialect.is_subscription)
+        if self._costed is None or self._costed[0] != tokens:  # it is asked for twice: for the client, and the books
+            found = cost_of(self.candidate.row, tokens, at=self.at, is_subscription=self.dialect.is_subscription)
+            self._costed = tokens, found
+        return self._costed[1]
 
     def cost_text(self, tokens: Tokens) -> str:
         """Return the cost as clients read it: US dollars with all digits, or why it is not known."""
@@ -189,6 +195,8 @@ class Attempt:
         cost = Cost(Decimal(0), "") if failed.failure in NOTHING_BILLED else Cost(None, UNKNOWN_OUTCOME)
         if failed.failure is Failure.CREDENTIAL:
             self.parts.credentials.refused(self.credential)
+            place = self.credential.number + 1
+            logger.warning("%s refuses key %d of its setting (%s)", self.candidate.gateway, place, failed.status)
         reported = failed.failure if is_last_key else Failure.CANCELLED
         self._end(failed.failure.value, status=failed.status, tokens=None, cost=cost)
         self._report(reported, retry_after=failed.retry_after)
@@ -212,6 +220,7 @@ class Attempt:
             self.parts.ledger.end(replace(self.ended, is_final=is_final))
 
     _is_booked: bool = field(default=False, init=False)
+    _costed: tuple[Tokens | None, Cost] | None = field(default=None, init=False)
 
     def _end(
         self, outcome: str, *, status: int | None, tokens: Tokens | None, cost: Cost, finish_reason: str = ""

@@ -87,16 +87,24 @@ class Relay:
     ) -> tuple[Reservation, tuple[Candidate, ...]]:
         """Reserve the most that the request can cost, and return the candidates for which that is enough.
 
-        Under a hard budget those are left out whose cost is not known. Raise PriceUnknown if none is left.
+        Under a hard budget those are left out whose cost is not known, or is more than the budget has left. Raise
+        PriceUnknown or Exceeded if none remains, and Unavailable.
         """
-        budgets_, now = self.parts.budgets, self.parts.now()
-        try:
-            return await budgets_.reserved(key_id, most_of(asked, candidates, at=now).amount), candidates
-        except budgets.PriceUnknown:
-            known = tuple(each for each in candidates if most_of(asked, [each], at=now).amount is not None)
-            if not known:
-                raise
-        return await budgets_.reserved(key_id, most_of(asked, known, at=now).amount), known
+        at = self.parts.now()
+        while True:
+            try:
+                most = most_of(asked, candidates, at=at)
+                return await self.parts.budgets.reserved(key_id, most.amount), candidates
+            except budgets.PriceUnknown as error:
+                refusal: Exception = error
+                left = None
+            except budgets.Exceeded as error:
+                refusal, left = error, error.left
+            costs = [(each, most_of(asked, [each], at=at).amount) for each in candidates]
+            fitting = tuple(each for each, cost in costs if cost is not None and (left is None or cost <= left))
+            if len(fitting) in {0, len(candidates)}:
+                raise refusal
+            candidates = fitting
 
     def drain(self) -> None:
         """Let open streams end within ENDING_SECONDS."""
@@ -298,7 +306,7 @@ class _Run:
         stream = Relayed(attempt, answer, tap, held, on_end=self._ended, drain=self._drain)
         self._relay.open.add(stream)
         described = [*self._described(attempt), ("X-Accel-Buffering", "no")]
-        return Stream(described, stream, answer.status, Source.INFERENCE)
+        return Stream(described, stream, 200, Source.INFERENCE)
 
     async def _unary(self, attempt: Attempt, body: bytes) -> Reply:
         answer = attempt.answer

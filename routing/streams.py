@@ -180,17 +180,16 @@ class Relayed:
         raw = b"".join([event.raw for event in events])
         if not raw.startswith(b":"):
             self._content_at = self._loop.time()
+        self.seen.characters += characters_of(raw)
         if not is_special(raw):
-            self.seen.characters += characters_of(raw)
             return raw
-        return b"".join([self._one(event) for event in events])
+        return b"".join([self._one(event) if is_special(event.raw) else event.raw for event in events])
 
     def _one(self, event: Event) -> bytes:
         if event.is_done:
             self.seen.is_done = True
             return self._cost_line() + event.raw
         note(event, self.seen)
-        self.seen.characters += characters_of(event.raw)
         if self.seen.tokens is None or not is_usage_alone(event):
             return event.raw
         if not self.attempt.request.asked.wants_usage:
