@@ -86,7 +86,7 @@ def _own(url: str, slug: str, *, is_embedding: bool) -> Place:
         key=_OWN_KEY,
         scope=INFER,
         docs="/docs/api/chat",
-        docs_words="How requests are routed",
+        docs_words="Guide: requests to models",
         note=_OWN_NOTE,
     )
 
