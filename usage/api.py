@@ -35,8 +35,8 @@ Json = Any
 
 CACHE_CONTROL = "public, max-age=300, stale-if-error=86400"
 MOST_ROWS = 10_000
-_FIGURES = {"cost": "cost_usd"}
-"""The names of figures in answers, where they are not those of the parameter."""
+FIGURES = {ranking.ASKS: "asks", "requests": "requests", "tokens": "tokens", "cost": "cost_usd"}
+"""The figure of answers for each value of `by`; the others are null."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,7 +56,8 @@ def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
         {
             "rank": rank,
             "canonical_model": each.model,
-            _FIGURES.get(by, by): _figure(each.number, by),
+            **dict.fromkeys(FIGURES.values()),
+            FIGURES[by]: _figure(each.number, by),
             "trend": _figure(each.trend, by),
             "gateways": [*each.gateways],
         }
@@ -66,7 +67,7 @@ def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
         "gateway": values["gateway"],
         "window": values["window"],
         **_source(end),
-        "unit": _FIGURES.get(by, by),
+        "unit": FIGURES[by],
         "ranked_days": len(ranked_days(range(end - length, end))),
     }
     return answers.json_answer({"data": data, "returned": len(data), **more}, cache_control=CACHE_CONTROL)

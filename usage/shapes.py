@@ -17,14 +17,10 @@ class AnyFigure(serializers.JSONField):
 class PopularModelSerializer(Serializer[object]):
     rank = fields.count("The place in this answer, from 1.")
     canonical_model = fields.text("The slug of the model.")
-    asks = serializers.IntegerField(
-        required=False, help_text="How often it was asked for in the window, rounded to two digits (`by=asks`)."
-    )
-    requests = serializers.IntegerField(
-        required=False, help_text="The requests that were sent to it, rounded likewise (`by=requests`)."
-    )
-    tokens = serializers.IntegerField(required=False, help_text="Their tokens, rounded likewise (`by=tokens`).")
-    cost_usd = fields.money("What they cost in US dollars, rounded likewise (`by=cost`).", required=False)
+    asks = fields.count("With `by=asks`: how often it was asked for in the window, rounded to two digits.", null=True)
+    requests = fields.count("With `by=requests`: the requests that were sent to it, rounded likewise.", null=True)
+    tokens = fields.count("With `by=tokens`: the tokens of these requests, rounded likewise.", null=True)
+    cost_usd = fields.money("With `by=cost`: what they cost in US dollars, rounded likewise.", null=True)
     trend = AnyFigure(help_text="The figure minus the mean of the three windows before, rounded likewise.")
     gateways = fields.words("The gateways that sell it now.")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 
 from routing.ledger import files, records, storing
 from routing.ledger.records import Damaged, Entry
@@ -52,7 +52,10 @@ def ingest(folder: Path, *, now: datetime | None = None) -> Report:
     _make_commits_durable()
     report = Report()
     for path in files.found(folder):
-        _ingest_file(path, report)
+        try:
+            _ingest_file(path, report)
+        except (DataError, IntegrityError, LookupError, TypeError, ValueError) as error:
+            _refuse(path, report, f"a row cannot be stored ({type(error).__name__})")
     now = now or datetime.now(UTC)
     before = now - timedelta(seconds=settings.INFERENCE_TOTAL_SECONDS + LOST_AFTER_SECONDS)
     while found := storing.lose(before=before, now=now):
@@ -81,9 +84,7 @@ def _ingest_file(path: Path, report: Report) -> None:
                 return  # another process is at it
             offset += length
         if problem:
-            logger.error("%s is damaged after %s bytes and kept aside: %s", path.name, offset, problem)
-            files.set_aside(path)
-            report.damaged += 1
+            _refuse(path, report, problem)
             return
         if not length:
             break  # what is left is the beginning of a record
@@ -91,6 +92,14 @@ def _ingest_file(path: Path, report: Report) -> None:
         path.unlink(missing_ok=True)
         SpoolFile.objects.filter(name=path.name).delete()
         report.files += 1
+
+
+def _refuse(path: Path, report: Report, problem: str) -> None:
+    """Keep a file aside that would otherwise be tried for ever, and let the others be stored."""
+    if files.is_written(path):
+        logger.error("%s is kept aside as damaged: %s", path.name, problem)
+        files.set_aside(path)
+        report.damaged += 1
 
 
 def _read(data: bytes) -> tuple[list[Entry], int, str]:

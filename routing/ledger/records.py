@@ -47,15 +47,25 @@ class Damaged(ValueError):
     """The bytes are no record, and more than the beginning of one."""
 
 
+_DEFAULTS: Entry = {
+    **dict.fromkeys(("request_id", "process", "endpoint", "asked_model", "gateway", "offer", "model", "outcome"), ""),
+    **dict.fromkeys(("upstream_cost", "cost", "cost_reason", "finish_reason"), ""),
+    **dict.fromkeys(("attempt", "begun_at", "day", "key", "revision", "charged_nano"), 0),
+    **dict.fromkeys(("is_stream", "is_final", "is_estimate"), False),
+    **dict.fromkeys(("ended_at", "reserved_nano", "status", *TOKENS, "cost_nano", "first_content_ms", "duration_ms")),
+}
+"""All columns, with what they have before the end of an attempt."""
+
+
 # --- rows ------------------------------------------------------------------------------------------------------------
 def begun(row: Begun, *, process: str) -> Entry:
     """Return the row of an attempt that goes on."""
     return {
+        **_DEFAULTS,
         "request_id": row.request_id,
         "attempt": row.attempt,
         "process": process,
         "begun_at": _microseconds(row.at),
-        "ended_at": None,
         "day": row.day if row.day is not None else _microseconds(row.at) // _DAY,
         "key": row.key_id,
         "endpoint": row.endpoint,
@@ -66,19 +76,6 @@ def begun(row: Begun, *, process: str) -> Entry:
         "is_stream": row.is_stream,
         "revision": row.revision,
         "reserved_nano": None if row.reserved is None else nano_of(row.reserved),
-        "outcome": "",
-        "is_final": False,
-        "status": None,
-        **dict.fromkeys(TOKENS),
-        "is_estimate": False,
-        "upstream_cost": "",
-        "cost": "",
-        "cost_reason": "",
-        "cost_nano": None,
-        "charged_nano": 0,
-        "first_content_ms": None,
-        "duration_ms": None,
-        "finish_reason": "",
     }
 
 
@@ -133,6 +130,11 @@ def charged(cost_nano: int | None, reserved_nano: int | None, *, is_final: bool)
     return (reserved_nano or 0) if is_final else 0
 
 
+def completed(entry: Entry) -> Entry:
+    """Return a row of another version of the program with all columns of this one, and no others."""
+    return {name: entry.get(name, default) for name, default in _DEFAULTS.items()}
+
+
 def moment(microseconds: int) -> datetime:
     return _EPOCH + microseconds * _MICROSECOND
 
@@ -170,5 +172,5 @@ def unpacked(data: bytes) -> Iterator[tuple[Entry, int]]:
         payload = data[position + _HEAD.size : end]
         if zlib.crc32(payload) != checksum:
             raise Damaged("the checksum of a record is wrong")
-        yield orjson.loads(payload), end
+        yield completed(orjson.loads(payload)), end
         position = end

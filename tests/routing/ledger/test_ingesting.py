@@ -232,6 +232,25 @@ def test_damaged_bytes_are_kept_for_people_and_what_is_before_them_is_stored(tmp
     assert [each.name for each in tmp_path.glob("*.damaged")] == [path.with_suffix(".damaged").name]
 
 
+def test_a_file_that_cannot_be_stored_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    write_file(tmp_path, [open_entry("wrong") | {"begun_at": "noon"}], name="a-1-1-1")
+    write_file(tmp_path, [open_entry("right")], name="b-1-1-1")
+
+    report = ingest(tmp_path, now=NOON)
+
+    assert (report.damaged, report.files) == (1, 1)
+    assert [*Attempt.objects.values_list("request_id", flat=True)] == ["right"]
+
+
+def test_rows_of_another_version_of_the_program_are_stored(tmp_path: Path) -> None:
+    entry = whole_entry(open_entry()) | {"a_column_of_tomorrow": 1}
+    del entry["reasoning_tokens"]
+    write_file(tmp_path, [entry])
+
+    assert ingest(tmp_path, now=NOON).rows == 1
+    assert Attempt.objects.get().reasoning_tokens is None
+
+
 def test_28_no_column_can_have_a_prompt_an_answer_an_address_or_a_credential() -> None:
     names = {field.name for field in Attempt._meta.fields}
     assert not {name for name in names for word in ("prompt", "content", "body", "address", "agent", "secret", "user")
