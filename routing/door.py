@@ -156,7 +156,7 @@ class Door:
         try:
             refused = await asyncio.shield(claiming)
         except asyncio.CancelledError:  # nothing was sent, so the client may send it again
-            self.relay.in_background(self._unclaim(claiming, once, key_id=key.id, request_id=request.id))
+            self.relay.background.do(self._unclaim(claiming, once, key_id=key.id, request_id=request.id))
             raise
         if refused is not None:
             return refused
