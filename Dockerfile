@@ -1,5 +1,5 @@
-# The image of the service. The same image serves (the default command), syncs (worker) and schedules (beat):
-# docker-compose.yml sets the command of each.
+# The image of the service. The same image serves (the default command), runs models (router), syncs (worker) and
+# schedules (beat): docker-compose.yml sets the command of each.
 
 FROM python:3.11-slim-bookworm AS builder
 COPY requirements-uv.txt requirements.txt /build/
@@ -19,7 +19,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
 # A fixed number, so that a volume keeps its owner from one image to the next.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /app --shell /usr/sbin/nologin gatewayz \
- && install --directory --owner gatewayz --group gatewayz /app/var
+ && install --directory --owner gatewayz --group gatewayz /app/var /app/spool
 WORKDIR /app
 COPY --from=builder /venv /venv
 COPY manage.py ./
@@ -28,11 +28,12 @@ COPY access access
 COPY front front
 COPY catalog catalog
 COPY usage usage
+COPY routing routing
 COPY fixtures fixtures
 COPY docs docs
 RUN python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
- && python -m compileall -q gatewayz usage catalog front access
+ && python -m compileall -q gatewayz routing usage catalog front access
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \

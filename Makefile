@@ -21,7 +21,7 @@ PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_part
 CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in))
 NODE_CLIENTS = $(patsubst %/package.json,%,$(wildcard tests/clients/*/package.json))
 
-.PHONY: help run test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
+.PHONY: help run demo test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -29,6 +29,9 @@ help:  ## list the commands
 
 run: $(VENV)/runtime.stamp .env  ## set everything up, sync, and serve on http://localhost:8000 (PORT= changes it)
 	@$(BIN)/python -m gatewayz.run.supervisor
+
+demo: $(VENV)/runtime.stamp  ## try out requests to models without any key: two made-up gateways, one of them down (PORT=)
+	@$(BIN)/python -m gatewayz.run.demo
 
 test: test-code test-web  ## both of the following, one after the other
 

@@ -17,7 +17,7 @@ READ, SYNC, INFER = "read", "sync", "infer"
 SCOPES = {
     READ: "read: read the catalogue, with the key's own limit",
     SYNC: "sync: start runs, and read how they went",
-    INFER: "infer: send requests to models; reserved, nothing takes it yet",
+    INFER: "infer: send requests to models, within the budgets of the key",
 }
 """All scopes, with what each allows. A key may do nothing that none of its scopes allows."""
 MOST_PER_MINUTE = 999_999_999

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from front.counts import Cut, Unavailable
 from front.front import Front
 from front.minimum import WAIT_SECONDS
 from front.pool import Full, Overdue, Pool
-from front.replies import Decision, Headers, Later, Reply, Stream, Wait
+from front.replies import Awaited, Decision, Headers, Later, Reply, Stream, Wait
 from front.requests import Malformed, Request, of_scope
 from front.revisions import ServedRevisions
 
@@ -30,10 +30,13 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_SECONDS = 10.0
 """How long a client may take to send the body of its request."""
+LARGE_BODY_SECONDS = 19.0
+"""The same for requests to models, whose bodies may have pictures."""
 DECIDED = "gatewayz.decided"
 """The key of the scope under which a server passes a request that was decided already."""
 STREAMS = "gatewayz.streams"
-"""The key of the scope that is set while a stream is sent: the end of what the client sends is then its leaving."""
+"""The key of the scope that is set while a stream, or an answer of another service, is awaited: the end of what the
+client sends is then its leaving."""
 
 ENDED = "gatewayz.ended"
 """The key of the scope that is set once the client has ended its side of the connection."""
@@ -77,19 +80,31 @@ class AsgiShell:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if self.front.inference is not None:
+            await self.front.inference.close()
         await asyncio.to_thread(self._stop)
         self._pool.stop()
         await send({"type": "lifespan.shutdown.complete"})
+
+    def drain(self) -> None:
+        """Let streams end, because the process ends. Called on the loop, once for each connection."""
+        self.revisions.drain()
+        if self.front.inference is not None:
+            self.front.inference.drain()
 
     # --- requests ----------------------------------------------------------------------------------------------------
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
         request, decision = scope.get(DECIDED) or self._decide(scope)
         try:
-            found = await self._done(request, decision, receive)
+            if isinstance(decision, Awaited):
+                found = await self._awaited(scope, request, decision, receive)
+            else:
+                found = await self._done(request, decision, receive)
             if isinstance(found, Stream):
                 scope[STREAMS] = True
                 if ENDED in scope:  # it would never be seen to leave
-                    found.events = _pieces(())
+                    found.events, unsent = _pieces(()), found.events
+                    await _close(unsent)
                 await self._send_stream(request, found, receive, send)
             else:
                 await self._send(request, found, receive, send)
@@ -108,14 +123,13 @@ class AsgiShell:
         if isinstance(decision, Wait):
             newest = await self.revisions.wait_beyond(decision.revision - 1, WAIT_SECONDS)
             return await self._done(request, decision.then(newest is not None), receive)
+        if isinstance(decision, Awaited):
+            raise TypeError("only the first decision about a request may be an awaited one")
         if not isinstance(decision, Later):
             return decision
         work = decision.work
         try:
-            body = b""
-            if request.has_body:
-                body = await _body(receive, most_bytes=decision.most_bytes)
-                request.with_length(len(body))
+            body = await _body_of(request, receive, most_bytes=decision.most_bytes, seconds=BODY_SECONDS)
             return await self._pool.run(decision.lane, lambda: work(body), seconds=decision.seconds)
         except _Slow:
             self.front.counts.add_cut_connection(Cut.SLOW_BODY)
@@ -129,6 +143,21 @@ class AsgiShell:
             self.front.counts.add_unavailable(Unavailable.OVERDUE)
             return self.front.refuse(request, refusals.OVERDUE)
 
+    async def _awaited(self, scope: Any, request: Request, decision: Awaited, receive: Receive) -> Reply | Stream:
+        """Return an answer that other services make. Raise _Gone, and cancel the work, if the client leaves."""
+        try:
+            body = await _body_of(request, receive, most_bytes=decision.most_bytes, seconds=LARGE_BODY_SECONDS)
+        except _Slow:
+            self.front.counts.add_cut_connection(Cut.SLOW_BODY)
+            return self.front.refuse(request, refusals.SLOW_BODY)
+        except _TooLarge:
+            return self.front.refuse(request, refusals.too_large(decision.most_bytes))
+        scope[STREAMS] = True
+        if ENDED in scope:  # it would never be seen to leave, and its answer may cost money
+            return self.front.refuse(request, refusals.HALF_CLOSED)
+        async with _while_connected(receive):
+            return await decision.answer(body)
+
     async def _send(self, request: Request, reply: Reply, receive: Receive, send: Send) -> None:
         await send(_beginning(request, reply.status, reply.headers))
         body = b"" if request.method == "HEAD" else reply.body
@@ -139,12 +168,13 @@ class AsgiShell:
             self.front.sent(request, reply, length=await self._send_pieces(_pieces(body), receive, send))
 
     async def _send_stream(self, request: Request, stream: Stream, receive: Receive, send: Send) -> None:
-        await send(_beginning(request, stream.status, stream.headers))
         self.front.counts.stream_opened()
         try:
+            await send(_beginning(request, stream.status, stream.headers))
             length = await self._send_pieces(stream.events, receive, send)
         finally:
             self.front.counts.stream_closed()
+            await _close(stream.events)
         self.front.sent(request, stream, length=length)
 
     async def _send_pieces(self, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> int:
@@ -183,8 +213,13 @@ async def _closing(pieces: AsyncIterator[bytes]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
+        await _close(pieces)
+
+
+async def _close(pieces: AsyncIterator[bytes]) -> None:
+    """End what makes the pieces. A second call does nothing."""
+    if (aclose := getattr(pieces, "aclose", None)) is not None:
+        await aclose()
 
 
 @asynccontextmanager
@@ -214,12 +249,21 @@ async def _while_connected(receive: Receive) -> AsyncIterator[None]:
         watching.cancel()
 
 
-async def _body(receive: Receive, *, most_bytes: int) -> bytes:
+async def _body_of(request: Request, receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
+    """Return the whole body; empty if the request has none. Raise _Slow, _TooLarge or _Gone."""
+    if not request.has_body:
+        return b""
+    body = await _body(receive, most_bytes=most_bytes, seconds=seconds)
+    request.with_length(len(body))
+    return body
+
+
+async def _body(receive: Receive, *, most_bytes: int, seconds: float) -> bytes:
     """Return the whole body. Raise _Slow, _TooLarge or _Gone."""
     pieces: list[bytes] = []
     length = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":

@@ -27,6 +27,8 @@ class Source(StrEnum):
     DJANGO = "django"
     """Django; it is not cached."""
     STREAM = "stream"
+    INFERENCE = "inference"
+    """A gateway that runs models, or the application that passes requests on to them."""
     PREFLIGHT = "preflight"
     REFUSED = "refused"
 
@@ -80,6 +82,8 @@ class Counts:
         """The requests that are counted and not stored yet, as of the last flush."""
         self.cached_answers = 0
         self.cached_bytes = 0
+        self.of_apps: Counters = {}
+        """The counters of apps that the front does not know, by their name and labels."""
 
     def add(self, source: Source, status: str, seconds: float) -> None:
         with self._lock:
@@ -104,6 +108,11 @@ class Counts:
             self.usage_flush_failures += has_failed
             self.usage_unflushed = unflushed
 
+    def count(self, name: str, number: float = 1) -> None:
+        """Add to a counter of an app, by its name and labels as `Counters` has them."""
+        with self._lock:
+            self.of_apps[name] = self.of_apps.get(name, 0) + number
+
     def stream_opened(self) -> None:
         with self._lock:
             self.open_streams += 1
@@ -126,6 +135,7 @@ class Counts:
                 **{f"unavailable {reason}": number for reason, number in self.unavailable.items()},
                 **{f"cut_connections {reason}": number for reason, number in self.cut_connections.items()},
                 "usage_flush_failures": self.usage_flush_failures,
+                **self.of_apps,
             }
 
     def gauges(self) -> Gauges:

@@ -35,6 +35,7 @@ from front.replies import (
     COMPUTE_SECONDS,
     READ_SECONDS,
     WRITE_SECONDS,
+    Awaited,
     Decision,
     Headers,
     Lane,
@@ -45,14 +46,14 @@ from front.replies import (
 )
 from front.requests import Request
 from front.response_cache import CachedAnswer, CacheKey, CommonHeaders, Found, Head, RequestKey, ResponseCache, Variant
-from front.routes import Address, Limit, Question, Resource, Routes, Usage
+from front.routes import Address, Inference, Limit, Question, Resource, Routes, Usage
 from front.security import Security, host_of
 from front.streams import Revisions
 
 logger = logging.getLogger(__name__)
 
 CREDENTIALS = ("authorization", "cookie", "x-api-key", "proxy-authorization")
-PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage")
+PERSONAL = ("/admin", "/metrics", "/catalog/sync/", "/usage", "/v1/usage")
 """Addresses whose answers may depend on the client. Every other request loses its credentials, so no answer can."""
 OPERATORS = ("/admin", "/metrics", "/static/")
 """Addresses that work while clients overload the others."""
@@ -87,8 +88,10 @@ class Front:
         keys: Keys,
         revisions: Revisions | None = None,
         usage: Usage | None = None,
+        inference: Inference | None = None,
     ) -> None:
         """Read the settings once. Without `revisions` there are no streams; without `usage` no answer is counted."""
+        self.inference = inference
         self._django = django
         self._routes = routes
         self._revisions = revisions
@@ -141,7 +144,8 @@ class Front:
     # --- deciding ----------------------------------------------------------------------------------------------------
     def _decide(self, exchange: Exchange) -> Decision:
         request, address = exchange.request, exchange.address
-        if request.method == "OPTIONS" and cors.is_preflight(request):
+        runs = self.inference if self.inference is not None and address.path in self.inference.paths else None
+        if request.method == "OPTIONS" and cors.is_preflight(request) and runs is None:
             return Reply(204, [*cors.preflight_headers(address.path)], b"", Source.PREFLIGHT)
         if address.limit is not Limit.NONE and (refusal := self._limit(exchange)) is not None:
             return self._refuse(exchange, refusal)
@@ -150,6 +154,8 @@ class Front:
         if (location := self._security.location(request)) is not None:
             headers = [("Content-Type", "text/html; charset=utf-8"), ("Location", location)]
             return self._reply(exchange, 301, headers, b"", source=Source.REFUSED)
+        if runs is not None:
+            return self._infer(exchange, runs)
         if request.length is not None and request.length > (most := self._most_sent(request)):
             return self._refuse(exchange, refusals.too_large(most))
         if not request.is_read:
@@ -159,6 +165,34 @@ class Front:
         if isinstance(wanted, Refusal):
             return self._refuse(exchange, wanted)
         return self._read_at_least(exchange, wanted)
+
+    def _infer(self, exchange: Exchange, inference: Inference) -> Decision:
+        """Have the application answer that sends requests to models."""
+        request, key = exchange.request, exchange.found
+        if (refused := inference.refuse(request, key)) is not None:
+            self._complete(exchange, refused)
+            return refused
+        if request.length is not None and request.length > inference.most_bytes:
+            return self._refuse(exchange, refusals.too_large(inference.most_bytes))
+
+        async def answer(body: bytes) -> Reply | Stream:
+            try:
+                found = await inference.answer(request, key, body)
+                self._complete(exchange, found)
+                return found
+            except Exception:
+                logger.exception("Request %s failed outside Django", request.id)
+                return self._refuse(exchange, refusals.BROKEN)
+
+        return Awaited(answer, most_bytes=inference.most_bytes)
+
+    def _complete(self, exchange: Exchange, found: Reply | Stream) -> None:
+        """Add to an answer of the application what all answers have."""
+        body = found.body if isinstance(found, Reply) and isinstance(found.body, bytes) else b""
+        described = self._reply(
+            exchange, found.status, found.headers, body, source=found.source, is_stream=isinstance(found, Stream)
+        )
+        found.headers = described.headers
 
     def _read_at_least(self, exchange: Exchange, wanted: int) -> Decision:
         """Answer from this revision or a newer one. Such an answer is for this client at this moment."""
@@ -232,7 +266,7 @@ class Front:
         described = [("Content-Type", resource.media_type), ("Cache-Control", "no-store")]
         # nginx would otherwise collect events until a buffer is full.
         headers = [*described, *resource.headers, ("X-Accel-Buffering", "no")]
-        reply = self._reply(exchange, 200, headers, b"", source=Source.STREAM)
+        reply = self._reply(exchange, 200, headers, b"", source=Source.STREAM, is_stream=True)
         return Stream(reply.headers, events)
 
     # --- limits ------------------------------------------------------------------------------------------------------
@@ -249,7 +283,8 @@ class Front:
                     authorization=headers.get("authorization", ""), api_key=headers.get("x-api-key", "")
                 )
                 exchange.key = 0 if key is None else key.id
-                if key is not None and READ not in key.scopes and not exchange.address.path.startswith(PERSONAL):
+                exchange.found = key
+                if key is not None and READ not in key.scopes and not self._takes_any_scope(exchange.address.path):
                     wrong = refusals.MAY_NOT_READ
             except WrongKey as error:
                 wrong = refusals.wrong_key(str(error))
@@ -261,6 +296,10 @@ class Front:
         if key is not None or is_exceeded:
             exchange.quota = quota
         return refusals.too_many(quota) if quota is not None and is_exceeded else wrong
+
+    def _takes_any_scope(self, path: str) -> bool:
+        """Whether the address checks the scopes of keys itself."""
+        return path.startswith(PERSONAL) or (self.inference is not None and path in self.inference.paths)
 
     def _limit_pages(self, exchange: Exchange) -> Refusal | None:
         """Return why this page is refused, or None. Pages are the same for everybody, so keys mean nothing here."""
@@ -412,10 +451,19 @@ class Front:
             logger.exception("The page of an error could not be made")
             return None
 
-    def _reply(self, exchange: Exchange, status: int, headers: Headers, body: bytes, *, source: Source) -> Reply:
+    def _reply(
+        self,
+        exchange: Exchange,
+        status: int,
+        headers: Headers,
+        body: bytes,
+        *,
+        source: Source,
+        is_stream: bool = False,
+    ) -> Reply:
         """Return an answer with all that the front adds to it."""
         defaults = [*self._security.headers(is_secure=self._security.is_secure(exchange.request))]
-        if status not in _WITHOUT_BODY and source != Source.STREAM:
+        if status not in _WITHOUT_BODY and not is_stream:
             defaults.append(("Content-Length", str(len(body))))
         found = _with_defaults(headers, defaults)
         own = [*cors.answer_headers(exchange.address.path), *exchange.own_headers]
@@ -440,6 +488,8 @@ class Exchange:
     """The address of a client without a key; empty if nothing has needed it yet."""
     key: int = 0
     """The id of the client's key; 0 if it has none."""
+    found: Key | None = None
+    """The client's key, at addresses with a limit for programs."""
     ignored: str = ""
     """The names of the parameters that the answer does not depend on."""
 

@@ -132,7 +132,7 @@ class FrontProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Answer what is on its way, and close. Idle connections are closed a moment later."""
         self._is_draining = True
-        self._shell.revisions.drain()
+        self._shell.drain()
         if self._is_busy:
             self.cycle.keep_alive = False
         self.loop.call_later(DRAIN_SECONDS, self._close_idle)

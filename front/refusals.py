@@ -56,6 +56,14 @@ OVERDUE = Refusal(status=503, detail="The answer takes too long at this moment."
 FULL = Refusal(status=503, detail="Too many requests wait at this moment.", headers=(("Retry-After", "2"),))
 SLOW_BODY = Refusal(status=408, detail="The body of the request did not arrive in time.", headers=_CLOSE)
 SLOW_HEAD = Refusal(status=408, detail="The head of the request did not arrive in time.", headers=_CLOSE)
+NO_EVENT_LOOP = Refusal(
+    status=501, detail="This server cannot run models: it has no event loop. Start the service with `make run`."
+)
+HALF_CLOSED = Refusal(
+    status=400,
+    detail="The client ended its side of the connection, which means that it has left. Keep it open for the answer.",
+    headers=_CLOSE,
+)
 MAY_NOT_READ = Refusal(
     status=403, detail="This key lacks the scope read. Reading requires no key: send the request without one."
 )

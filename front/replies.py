@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -66,6 +66,16 @@ class Later:
 
 
 @dataclass(slots=True, eq=False)
+class Awaited:
+    """An answer that waits for other services: made on the event loop, and cancelled when the client leaves."""
+
+    answer: Callable[[bytes], Awaitable[Reply | Stream]]
+    """Gets the body of the request. Must not raise, except CancelledError."""
+    most_bytes: int = 0
+    """The largest body that is read, in bytes."""
+
+
+@dataclass(slots=True, eq=False)
 class Wait:
     """The client has seen a newer revision than this process."""
 
@@ -76,15 +86,16 @@ class Wait:
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """An answer without an end."""
+    """An answer that is sent piece by piece while it is made."""
 
     headers: Headers
     events: AsyncIterator[bytes]
+    """If it has `aclose`, that is awaited at the end, whatever happens, even if no piece was asked for."""
     status: int = 200
     source: Source = Source.STREAM
 
 
-Decision = Reply | Later | Wait | Stream
+Decision = Reply | Later | Awaited | Wait | Stream
 
 
 def head_of(status: int, headers: Iterable[tuple[str, str]]) -> bytes:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from access.keys import Key
 from front.answers import Answer
 from front.asked import Asked
 from front.large_bodies import LargeBody
+from front.replies import Reply, Stream
+from front.requests import Request
 from front.streams import Revisions
 
 
@@ -59,6 +62,27 @@ class Resource(Protocol):
 
     def stream(self, query: str, last_event_id: str, revisions: Revisions) -> AsyncIterator[bytes] | None:
         """Return the events of a stream, or None if the query is invalid, which Django explains."""
+
+
+class Inference(Protocol):
+    """An application whose answers depend on the client and come from other services. It works on the event loop."""
+
+    paths: Collection[str]
+    """The addresses whose requests it gets: all methods, with the client's credentials."""
+    most_bytes: int
+    """The largest body that is read for it."""
+
+    def refuse(self, request: Request, key: Key | None) -> Reply | None:
+        """Return the refusal of a request whose body has not been read; None if the body is needed. Never waits."""
+
+    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Stream:
+        """Return the answer. Cancelled when the client leaves."""
+
+    def drain(self) -> None:
+        """End what is being sent soon: the process ends. Called on the loop, perhaps more than once."""
+
+    async def close(self) -> None:
+        """End what is left after the last answer."""
 
 
 class Limit(Enum):

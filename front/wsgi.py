@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from front import refusals
 from front.django import Environ, StartResponse
 from front.front import Front
-from front.replies import Decision, Later, Reply, Stream, Wait, phrase
+from front.replies import Awaited, Decision, Later, Reply, Stream, Wait, phrase
 from front.requests import Request
 
 
@@ -19,7 +20,7 @@ class WsgiShell:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = request_of(environ)
-        reply = self._done(self._front.decide(request), environ)
+        reply = self._done(request, self._front.decide(request), environ)
         headers = [*reply.headers, ("X-Request-ID", request.id)]
         start_response(f"{reply.status} {phrase(reply.status)}", headers)
         is_empty = request.method == "HEAD"
@@ -28,11 +29,13 @@ class WsgiShell:
             return []
         return [reply.body] if isinstance(reply.body, bytes) else reply.body
 
-    def _done(self, decision: Decision, environ: Environ) -> Reply:
+    def _done(self, request: Request, decision: Decision, environ: Environ) -> Reply:
         if isinstance(decision, Wait):  # the thread cannot wait for another one that follows the revisions
-            return self._done(decision.then(False), environ)
+            return self._done(request, decision.then(False), environ)
         if isinstance(decision, Later):
             return decision.work(_body(environ, most_bytes=decision.most_bytes))
+        if isinstance(decision, Awaited):
+            return self._front.refuse(request, refusals.NO_EVENT_LOOP)
         if isinstance(decision, Stream):
             raise TypeError("a WSGI server has no streams")  # the front has none without `revisions`
         return decision

@@ -80,12 +80,20 @@ class Environment:
             return default
         return int(value)
 
+    def optional_whole_number(self, name: str, *, least: int, most: int) -> int | None:
+        """Return the number; None if there is no value."""
+        return self.whole_number(name, default=least, least=least, most=most) if self.text(name) else None
+
     def amount(self, name: str, *, default: str) -> Decimal:
         value = self.text(name, default=default)
         if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value, re.ASCII):
             self._refuse(name, value, "must be a decimal number such as 0.25")
             return Decimal(default)
         return Decimal(value)
+
+    def optional_amount(self, name: str) -> Decimal | None:
+        """Return the amount; None if there is no value."""
+        return self.amount(name, default="0") if self.text(name) else None
 
     def choice(self, name: str, *, default: str, choices: Collection[str]) -> str:
         value = self.text(name, default=default).lower()
@@ -101,6 +109,10 @@ class Environment:
             self._refuse(name, value, "must be an address such as https://catalogue.example.org")
             return default
         return value
+
+    def optional_web_address(self, name: str, *, default: str = "") -> str:
+        """Return an address, or `default`, which may be empty."""
+        return self.web_address(name, default=default) if default or self.text(name) else ""
 
     def database(self, name: str, *, default: str) -> dict[str, Any]:
         """Return Django's DATABASES entry for a sqlite:/// or postgres:// address."""

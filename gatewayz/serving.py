@@ -66,6 +66,8 @@ def start(front: Front) -> None:
     FOLLOWER.subscribe(make_ahead)
     if (usage := counting()) is not None:
         usage.start()
+    if (routing := running()) is not None:
+        routing.start()
     FOLLOWER.start()
     SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if settings.REDIS_URL:
@@ -77,6 +79,8 @@ def stop() -> None:
     FOLLOWER.stop()
     if (usage := counting()) is not None:
         usage.stop()
+    if (routing := running()) is not None:
+        routing.stop()
     SHARED_COUNTS.stop()
 
 
@@ -85,9 +89,14 @@ def counting() -> ModuleType | None:
     return import_module("usage.serving") if apps.is_installed("usage") else None
 
 
+def running() -> ModuleType | None:
+    """Return the module that runs models; None without that app."""
+    return import_module("routing.serving") if apps.is_installed("routing") else None
+
+
 def make_front(revisions: Revisions | None = None) -> Front:
     """Return the front of this process. Without `revisions` it has no streams."""
-    usage = counting()
+    usage, routing = counting(), running()
     return Front(
         WsgiDjango(django_application),
         counts=counts,
@@ -95,4 +104,5 @@ def make_front(revisions: Revisions | None = None) -> Front:
         keys=FOLLOWER.keys,
         revisions=revisions,
         usage=usage.TALLY if usage is not None else None,
+        inference=routing.make_door() if routing is not None else None,
     )

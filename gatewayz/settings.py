@@ -124,6 +124,34 @@ TRUSTED_PROXY_HOPS = env.whole_number("TRUSTED_PROXY_HOPS", default=0, least=0, 
 FRONT_MISSES = env.flag("FRONT_MISSES", default=True)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 
+# --- running models: the app `routing` -------------------------------------------------------------------------------
+INFERENCE = env.choice("INFERENCE", default="off", choices=("off", "on"))
+_runs = {slug: of_gateway.prefix(each) for slug, each in _gateways.items() if each.completions_url}
+# Never the keys with which catalogues are read: those cost nothing, and other processes have them.
+INFERENCE_KEYS = {slug: tuple(env.words(f"{prefix}INFERENCE_KEYS")) for slug, prefix in _runs.items()}
+INFERENCE_BASES = {
+    slug: env.web_address(f"{prefix}INFERENCE_BASE", default=_gateways[slug].completions_url)
+    for slug, prefix in _runs.items()
+}
+INFERENCE_SLOTS = {  # None: the dialect's default; 0: no limit
+    slug: env.optional_whole_number(f"{prefix}INFERENCE_SLOTS", least=0, most=100_000) for slug, prefix in _runs.items()
+}
+# What the pages of models show, which may be served by processes that run none.
+INFERENCE_URL = env.optional_web_address("INFERENCE_URL", default=f"{PUBLIC_URL}/v1" if INFERENCE == "on" else "")
+INFERENCE_ORIGINS = env.words("INFERENCE_ORIGINS")
+INFERENCE_DURABILITY = env.choice("INFERENCE_DURABILITY", default="fast", choices=("fast", "strict"))
+INFERENCE_SPOOL = env.path("INFERENCE_SPOOL", default=DATA_DIR / "spool")
+INFERENCE_CONNECT_SECONDS = env.whole_number("INFERENCE_CONNECT_SECONDS", default=5, least=1, most=60)
+INFERENCE_FIRST_CONTENT_SECONDS = env.whole_number("INFERENCE_FIRST_CONTENT_SECONDS", default=60, least=1, most=3_600)
+INFERENCE_UNARY_SECONDS = env.whole_number("INFERENCE_UNARY_SECONDS", default=300, least=1, most=3_600)
+INFERENCE_IDLE_SECONDS = env.whole_number("INFERENCE_IDLE_SECONDS", default=60, least=1, most=3_600)
+INFERENCE_TOTAL_SECONDS = env.whole_number("INFERENCE_TOTAL_SECONDS", default=600, least=1, most=86_400)
+INFERENCE_BUDGET_USD_PER_DAY = env.optional_amount("INFERENCE_BUDGET_USD_PER_DAY")
+INFERENCE_BUDGET_USD_PER_MONTH = env.optional_amount("INFERENCE_BUDGET_USD_PER_MONTH")
+# The supervisor, which starts them, reports a wrong value.
+_workers = env.text("WEB_WORKERS")
+SERVING_PROCESSES = max(1, int(_workers)) if _workers.isdecimal() else min(os.cpu_count() or 1, 2)
+
 # --- Celery ----------------------------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, str | int]
@@ -178,6 +206,7 @@ INSTALLED_APPS = [
     "access",
     "catalog",
     "usage",  # can be left out: nothing is counted then
+    "routing",  # can be left out: the catalogue is served, and no request is sent to a gateway
 ]
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
@@ -352,7 +381,7 @@ SET_BY_ENVIRONMENT = frozenset(env.given)
 env.refuse_unknown(
     prefixes=map(of_gateway.prefix, _gateways.values()),
     read_elsewhere={
-        *("ENV_FILE", "BIND", "PORT", "WEB_WORKERS", "POSTGRES_PASSWORD"),
+        *("ENV_FILE", "BIND", "PORT", "ROUTER_PORT", "POSTGRES_PASSWORD"),
         *("DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_EMAIL", "DJANGO_SUPERUSER_PASSWORD"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     },

@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", include("catalog.desk.urls")),
     path("admin/", admin.site.urls),
     *([path("", include("usage.urls"))] if apps.is_installed("usage") else []),
+    *([path("", include("routing.urls"))] if apps.is_installed("routing") else []),
     path("", include("catalog.urls")),
 ]
 

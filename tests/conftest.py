@@ -75,6 +75,8 @@ FIRST = (
     "tests/catalog/test_extending.py",
     "tests/catalog/test_tasks.py",
     "tests/test_deployment.py",
+    "tests/routing/books/test_service.py",
+    "tests/routing/ledger/test_kill.py",
     "tests/access/",
     "tests/front/",
     "tests/catalog/publication/",

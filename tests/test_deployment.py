@@ -22,19 +22,19 @@ from catalog.registry import GATEWAYS
 from gatewayz.run.supervisor import Address, choose_commands
 
 ROOT: Path = settings.BASE_DIR
-LONG_RUNNING = {"postgres", "redis", "web", "worker", "beat"}
-OURS = {"migrate", "web", "worker", "beat"}
+LONG_RUNNING = {"postgres", "redis", "web", "router", "worker", "beat"}
+OURS = {"migrate", "web", "router", "worker", "beat"}
 A_KEY = {"SECRET_KEY": secrets.token_urlsafe(64)}
 
 READ_ELSEWHERE = {
     # explained in .env.example, but not read by gatewayz/settings.py
     "BIND": "gatewayz/run/supervisor.py",
     "PORT": "gatewayz/run/supervisor.py",
-    "WEB_WORKERS": "gatewayz/run/supervisor.py",
     "DJANGO_SUPERUSER_USERNAME": "gatewayz/run/supervisor.py",
     "DJANGO_SUPERUSER_EMAIL": "gatewayz/run/supervisor.py",
     "DJANGO_SUPERUSER_PASSWORD": "gatewayz/run/supervisor.py",
     "POSTGRES_PASSWORD": "docker-compose.yml",
+    "ROUTER_PORT": "docker-compose.yml",
     "HTTPS_PROXY": "catalog/sync/fetch.py",
     "NO_PROXY": "catalog/sync/fetch.py",
 }
@@ -52,17 +52,22 @@ def settings_read() -> set[str]:
     """Return the names of the environment variables that gatewayz/settings.py reads."""
     tree = ast.parse((ROOT / "gatewayz/settings.py").read_text())
     of_gateways = {setting.name for gateway in GATEWAYS.values() for setting in of_gateway.all_of(gateway)}
-    return of_gateways | {
-        node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "env"
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    }
+    of_inference = {name for gateway in GATEWAYS.values() for name in of_gateway.inference(gateway)}
+    return (
+        of_gateways
+        | of_inference
+        | {
+            node.args[0].value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "env"
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+            and isinstance(node.args[0].value, str)
+        }
+    )
 
 
 def settings_explained() -> set[str]:
@@ -130,9 +135,9 @@ def test_a_variable_of_the_shell_is_honoured_where_the_example_says_so(name: str
 def test_the_example_holds_no_secret() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
 
-    keys = {name for name in settings_explained() if name.endswith("_API_KEY")}
+    keys = {name for name in settings_explained() if name.endswith(("_API_KEY", "_INFERENCE_KEYS"))}
     secret = {"SECRET_KEY", "POSTGRES_PASSWORD", "# DJANGO_SUPERUSER_PASSWORD", *keys}
-    assert len(keys) == len(GATEWAYS)
+    assert len(keys) == len(GATEWAYS) + sum(bool(each.completions_url) for each in GATEWAYS.values())
     assert {f"{name}=" for name in secret} <= set(lines)
 
 
@@ -253,6 +258,7 @@ def test_all_wrong_settings_are_named_at_once() -> None:
         "docs/operating.md",
         "docs/holds.md",
         "docs/reading.md",
+        "docs/routing.md",
         "SECURITY.md",
         "README.md",
     ],
@@ -307,7 +313,8 @@ def test_compose_and_the_image_ask_the_web_the_same_question() -> None:
     [image] = arguments_of("HEALTHCHECK")
     in_image = yaml.safe_load(image.partition(" CMD ")[2])
 
-    assert compose()["services"]["web"]["healthcheck"]["test"] == ["CMD", *in_image]
+    for name in ("web", "router"):
+        assert compose()["services"][name]["healthcheck"]["test"] == ["CMD", *in_image]
 
 
 def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
@@ -318,7 +325,7 @@ def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
     assert {services[name]["pull_policy"] for name in OURS - {"migrate"}} == {"never"}
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "router", "worker", "beat"])
 def test_nothing_starts_before_the_tables_are_there(name: str) -> None:
     conditions = {other: wait["condition"] for other, wait in compose()["services"][name]["depends_on"].items()}
 
@@ -360,12 +367,32 @@ def test_compose_asks_env_for_nothing_that_the_example_does_not_explain() -> Non
     assert asked <= settings_explained()
 
 
+SYNC_KEYS = {of_gateway.api_key(gateway).name for gateway in GATEWAYS.values()}
+FOR_ROUTERS = {"INFERENCE", "INFERENCE_SPOOL"} | {
+    name for gateway in GATEWAYS.values() for name in of_gateway.inference(gateway)
+}
+"""What runs models: the switch, and for each gateway its keys, its address and its slots."""
+GIVEN = {"migrate": SYNC_KEYS, "web": set(), "router": FOR_ROUTERS, "worker": SYNC_KEYS, "beat": set()}
+"""What each container gets besides the settings that all have."""
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
-def test_every_setting_reaches_every_container(name: str) -> None:
+def test_every_setting_reaches_every_container_but_keys_only_those_that_need_them(name: str) -> None:
     given = set(compose()["services"][name]["environment"])
 
-    assert given - {"WEB_WORKERS"} == settings_read() - set(NOT_FOR_CONTAINERS) | PROXIES
-    assert set(NOT_FOR_CONTAINERS) <= settings_read()
+    for_all = settings_read() - set(NOT_FOR_CONTAINERS) - SYNC_KEYS - FOR_ROUTERS | PROXIES
+    assert given | {"WEB_WORKERS"} == for_all | GIVEN[name]
+    assert set(NOT_FOR_CONTAINERS) | SYNC_KEYS | FOR_ROUTERS <= settings_read()
+
+
+def test_the_router_is_the_web_that_runs_models_and_only_if_it_is_asked_for() -> None:
+    web, router = compose()["services"]["web"], compose()["services"]["router"]
+
+    assert "command" not in web.keys() | router.keys()
+    assert router["environment"]["INFERENCE"] == "on"
+    assert router["profiles"] == ["inference"]
+    assert router["volumes"] == [f"spool:{router['environment']['INFERENCE_SPOOL']}"]
+    assert any(router["environment"]["INFERENCE_SPOOL"] in line for line in arguments_of("RUN"))  # its owner is ours
 
 
 def test_containers_start_what_make_run_starts() -> None:
@@ -378,10 +405,13 @@ def test_containers_start_what_make_run_starts() -> None:
     assert options_of(compose()["services"]["beat"]["command"]) == options_of(started["beat"])
 
 
-def test_only_the_web_is_published_and_only_to_this_machine() -> None:
+def test_only_web_and_router_are_published_and_only_to_this_machine() -> None:
     published = {name: service["ports"] for name, service in compose()["services"].items() if "ports" in service}
 
-    assert published == {"web": ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"]}
+    assert published == {
+        "web": ["${BIND:-127.0.0.1}:${PORT:-8000}:8000"],
+        "router": ["${BIND:-127.0.0.1}:${ROUTER_PORT:-8001}:8000"],
+    }
 
 
 def test_the_data_of_postgres_and_redis_outlives_their_containers() -> None:
@@ -390,7 +420,7 @@ def test_the_data_of_postgres_and_redis_outlives_their_containers() -> None:
         volume.partition(":")[0] for service in described["services"].values() for volume in service.get("volumes", [])
     }
 
-    assert kept == set(described["volumes"]) == {"postgres", "redis"}
+    assert kept == set(described["volumes"]) == {"postgres", "redis", "spool"}
 
 
 # --- Dockerfile ------------------------------------------------------------------------------------------------------

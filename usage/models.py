@@ -3,12 +3,10 @@
 Hours and days are numbers since 1970 in UTC, so windows are plain ranges and no time zone can be confused. All texts
 are ids of the catalogue, names of endpoints, or `other`.
 
-How inference joins, without a second system: a request to a model is a row of a table `event`, written before its
-answer ends, with a unique id, the key, the offer, the price rows and the revision by which it is billed, its tokens and
-its cost as a whole number of nano-dollars. `Hour` and `Day` get the columns `requests`, `tokens_in`, `tokens_out` and
-`nano_usd`, default 0, and `KeyDay` the same: they have the same dimensions (endpoint, gateway, offer, model). A batch
-then also names the last event that it contains. These columns are sums of events, made when hours are added up, and
-never counted next to them: `reads` may lose the last minute of a killed process, money may not.
+How inference joins: `routing/` stores one row for each attempt in a ledger of its own, and adds up the rows to
+`InferenceDay` and `LatencyDay` in the same transaction. So these sums are exact, while `reads` may lose the last minute
+of a killed process. They are here, and not in `routing/`, so that popular models can be ordered by requests, tokens or
+cost without importing it. Without that app they stay empty.
 """
 
 from __future__ import annotations
@@ -118,6 +116,81 @@ class Clients(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} addresses on day {self.day}"
+
+
+class InferenceOf(models.Model):
+    """What sums of inference are about."""
+
+    day = models.BigIntegerField()
+    """The day on which the requests began."""
+    key = models.BigIntegerField()
+    """The id of the key that sent the request."""
+    gateway = models.CharField(max_length=60)
+    offer = models.TextField()
+    model = models.TextField()
+
+    class Meta:
+        abstract = True
+
+
+class InferenceDay(InferenceOf):
+    """Requests that were sent to models, added up from the ledger, by outcome."""
+
+    outcome = models.CharField(max_length=12)
+    """`ok`, `lost`, or the failure."""
+    attempts = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    """The attempts whose answer the client got; the others were absorbed, because another offer answered."""
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    cached_input_tokens = models.BigIntegerField()
+    cache_write_tokens = models.BigIntegerField()
+    reasoning_tokens = models.BigIntegerField()
+    audio_input_tokens = models.BigIntegerField()
+    audio_output_tokens = models.BigIntegerField()
+    image_output_tokens = models.BigIntegerField()
+    estimated = models.BigIntegerField()
+    """The attempts whose tokens are estimated."""
+    cost_nano = models.BigIntegerField()
+    """The known costs, in nano-dollars."""
+    unpriced = models.BigIntegerField()
+    """The attempts whose cost is not known. They add nothing to `cost_nano`."""
+    charged_nano = models.BigIntegerField()
+    """What counted against budgets: for answers without a known cost, what was reserved."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "key", "gateway", "offer", "model", "outcome"], name="usage_inference_day_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} by key {self.key} on day {self.day}"
+
+
+class LatencyDay(InferenceOf):
+    """How long answers took: the attempts in each bucket of a histogram. Only good ones count."""
+
+    class Measure(models.TextChoices):
+        FIRST_CONTENT = "first_content", "until the first content"
+        DURATION = "duration", "until the end"
+
+    measure = models.CharField(max_length=13, choices=Measure)
+    bucket_ms = models.BigIntegerField()
+    """The upper bound of the bucket in milliseconds, included."""
+    number = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "key", "gateway", "offer", "model", "measure", "bucket_ms"],
+                name="usage_latency_day_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} by key {self.key} on day {self.day}: {self.measure}"
 
 
 class RankedDay(models.Model):

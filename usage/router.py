@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db.models import Model
 
 ALIAS = "usage"
-APP = "usage"
+APPS = frozenset({"usage", "routing"})
+"""The apps whose tables are there: the ledger of inference is written as often as the counts."""
 
 
 def alias() -> str:
@@ -21,19 +22,19 @@ def alias() -> str:
 
 
 class UsageRouter:
-    """Keeps the tables of this app in its database, and all others out of it. No query may join both."""
+    """Keeps the tables of these apps in their database, and all others out of it. No query may join both."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
-        return alias() if model._meta.app_label == APP else None
+        return alias() if model._meta.app_label in APPS else None
 
     def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
         return self.db_for_read(model)
 
     def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool | None:
-        labels = {one._meta.app_label, other._meta.app_label}
-        return None if APP not in labels else len(labels) == 1
+        are_ours = {each._meta.app_label in APPS for each in (one, other)}
+        return None if True not in are_ours else len(are_ours) == 1
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        if app_label == APP:
+        if app_label in APPS:
             return db == alias()
         return False if db == ALIAS else None

@@ -67,3 +67,9 @@ def options(gateway: Gateway) -> Iterator[Setting]:
 def all_of(gateway: Gateway) -> list[Setting]:
     """Return the settings in the order in which they are documented."""
     return [enabled(gateway), source(gateway), api_key(gateway), *bases(gateway), *options(gateway)]
+
+
+def inference(gateway: Gateway) -> list[str]:
+    """Return the names of the settings with which models are run there; none if it runs no models."""
+    parts = ("KEYS", "BASE", "SLOTS") if gateway.completions_url else ()
+    return [f"{prefix(gateway)}INFERENCE_{part}" for part in parts]

@@ -50,17 +50,23 @@ REFUSALS = (Unmeasured, TooLarge, NotJson)
 
 def read(request: Request, shape: type[_Body]) -> _Body:
     """Read the body. Raise REFUSALS, or InvalidParameters, which names each problem by its place: `workload.images`."""
+    body = raw(request)
+    try:
+        return shape.model_validate(_parsed(body))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = [_problem(each, shape) for each in found[:MOST_PROBLEMS]]
+        raise InvalidParameters(problems, unlisted=len(found) - len(problems)) from None
+
+
+def raw(request: Request) -> bytes:
+    """Return the bytes of the body, maybe none. Raise REFUSALS."""
     length = length_of(request)
     if length > LARGEST_BYTES:
         raise TooLarge
     if length and not _is_json(request.META.get("CONTENT_TYPE", "")):
         raise NotJson
-    try:
-        return shape.model_validate(_parsed(request.body if length else b""))
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        problems = [_problem(each, shape) for each in found[:MOST_PROBLEMS]]
-        raise InvalidParameters(problems, unlisted=len(found) - len(problems)) from None
+    return request.body if length else b""
 
 
 def length_of(request: Request) -> int:

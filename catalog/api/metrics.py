@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +41,12 @@ FIGURES_SECONDS = 10.0
 """Cache the figures of the database and the broker this long, so that scraping stays cheap."""
 WAIT_SECONDS = 2.0
 """The longest time for database and broker together, well below the deadline of a request."""
+
+
+OF_APPS: list[Callable[[Totals], Iterator[Metric]]] = []
+"""What other apps show, by the counts of all processes."""
+GAUGES_OF_APPS: list[Callable[[], Gauges]] = []
+"""Numbers of this process that other apps share with the other processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class CatalogueCollector(Collector):
         yield from _of_requests(totals)
         yield from _of_connections(totals)
         yield from _of_usage(totals)
+        for of_app in OF_APPS:
+            yield from of_app(totals)
         yield from _of_snapshot(totals)
         yield from _of_tables(totals, wait_seconds=max(0.0, end - time.monotonic()))
         yield from _of_queue(wait_seconds=max(0.0, end - time.monotonic()))
@@ -103,11 +111,12 @@ def _of_processes(totals: Totals) -> Iterator[Metric]:
 
 
 def _of_requests(totals: Totals) -> Iterator[Metric]:
-    yield _counter(
+    yield counter(
         totals,
         "requests",
         "Requests by what answered them: kept: the response cache; made: a new cached answer; django: Django alone; "
-        "preflight: a CORS preflight; refused: over the limit, too large or with a wrong key.",
+        "inference: a model, or the refusal of a request to one; preflight: a CORS preflight; refused: over the limit, "
+        "too large or with a wrong key.",
         labels=["from", "status"],
     )
     took = HistogramMetricFamily(
@@ -124,30 +133,30 @@ def _of_requests(totals: Totals) -> Iterator[Metric]:
 
 
 def _of_connections(totals: Totals) -> Iterator[Metric]:
-    yield _counter(
+    yield counter(
         totals,
         "failed_logins",
         "Failed logins to the admin: wrong: a wrong password; address, pair, account: refused by the limit of the "
         "address, of the account at this address, or of the account; busy: refused while another one was checked.",
     )
-    yield _counter(
+    yield counter(
         totals,
         "unavailable",
         "Requests answered with 503: full: no thread was free; overdue: the answer was not ready at the deadline.",
     )
-    yield _counter(totals, "cut_connections", "Connections that were closed because the client was too slow.")
+    yield counter(totals, "cut_connections", "Connections that were closed because the client was too slow.")
     streams = sum(totals.gauge("open_streams"))
     yield GaugeMetricFamily("gatewayz_open_streams", "Streams that are open.", streams)
 
 
 def _of_usage(totals: Totals) -> Iterator[Metric]:
-    yield _counter(totals, "usage_flush_failures", "Attempts to store the counts of requests that failed.", labels=[])
+    yield counter(totals, "usage_flush_failures", "Attempts to store the counts of requests that failed.", labels=[])
     unflushed = sum(totals.gauge("usage_unflushed"))
     words = "Requests that are counted and were not stored by the last attempt."
     yield GaugeMetricFamily("gatewayz_usage_unflushed", words, unflushed)
 
 
-def _counter(totals: Totals, name: str, documentation: str, *, labels: Sequence[str] = ("reason",)) -> Metric:
+def counter(totals: Totals, name: str, documentation: str, *, labels: Sequence[str] = ("reason",)) -> Metric:
     family = CounterMetricFamily(f"gatewayz_{name}", documentation, labels=labels)
     for values, number in totals.counter(name):
         family.add_metric(values, number)
@@ -171,6 +180,13 @@ def _of_snapshot(totals: Totals) -> Iterator[Metric]:
     yield GaugeMetricFamily("gatewayz_snapshot_build_seconds", "Seconds to read the revision.", build)
 
 
+def _gauges() -> Gauges:
+    gauges = snapshot_gauges()
+    for of_app in GAUGES_OF_APPS:
+        gauges.update(of_app())
+    return gauges
+
+
 def snapshot_gauges() -> Gauges:
     """Return what this process serves, for the totals of all processes."""
     failing = float(following.FOLLOWER.is_failing)
@@ -187,7 +203,7 @@ def snapshot_gauges() -> Gauges:
     }
 
 
-SHARED_COUNTS = SharedCounts(counts, gauges=snapshot_gauges)
+SHARED_COUNTS = SharedCounts(counts, gauges=_gauges)
 """The counts of all serving processes. Each of these starts it with the folder `counts` of DATA_DIR, and stops it."""
 
 

@@ -64,6 +64,7 @@ MORE = (
     Item("Saved filters", "views"),
     Item("API keys", "keys"),
     Item("Usage", "usage"),
+    Item("Inference", "inference"),
     Item("Failed logins", "logins"),
     Item("All tables", "tables", "desk:tables", "catalog.desk_see"),
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from access.models import INFER
 from catalog import registry
 from catalog.adapter.contract import Gateway
 from catalog.memory.rows import Row
@@ -17,67 +19,119 @@ from catalog.web import offers
 View = dict[str, Any]
 
 
-def call_views(query: Query, sold: Sequence[Row], compared: Sequence[Compared]) -> View | None:
-    """Return the call at the chosen gateway, by default the one with the cheapest offer; None if none has an API for
-    this kind of model."""
-    callable_ = [offer.row for offer in compared if not offer.row.is_withdrawn and _is_callable(offer.row)]
-    by_gateway: dict[str, Row] = {}
-    for row in callable_:
-        by_gateway.setdefault(row.gateway, row)
-    if not by_gateway:
+HERE = "here"
+"""The value of the parameter `call` that stands for this service."""
+_OWN_KEY = "GATEWAYZ_API_KEY"
+_OWN_NOTE = "Requests go to a gateway that sells the model, to cheaper ones more often."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a model can be called."""
+
+    words: str
+    base_url: str
+    model: str
+    """What `model` is in a request there."""
+    is_embedding: bool
+    key: str
+    """The usual name of the variable that has the key."""
+    header: str = "Authorization"
+    scheme: str = "Bearer "
+    scope: str = ""
+    """The scope that the key must have; empty if its keys have none."""
+    docs: str
+    docs_words: str = "The gateway's own docs"
+    note: str = ""
+
+
+def call_views(query: Query, compared: Sequence[Compared], *, slug: str, own_url: str) -> View | None:
+    """Return the call at the chosen place, by default the first: this service if it runs models, then the gateway with
+    the cheapest offer. None if no gateway has an API for this kind of model. `own_url`: empty, or this service's."""
+    places: dict[str, Place] = {}
+    for row in (offer.row for offer in compared if not offer.row.is_withdrawn and _is_callable(offer.row)):
+        if own_url:
+            places.setdefault(HERE, _own(own_url, slug, is_embedding=_is_embedding(row)))
+        places.setdefault(row.gateway, _of_gateway(registry.GATEWAYS[row.gateway], row))
+    if not places:
         return None
-    asked = query.values["call"]
-    chosen = by_gateway.get(asked) or next(iter(by_gateway.values()))
-    gateway = registry.GATEWAYS[chosen.gateway]
+    chosen = query.values["call"] if query.values["call"] in places else next(iter(places))
+    place = places[chosen]
     return {
         "switch": [
             {
-                "words": offers.gateway_name(slug),
-                "href": f"{query.path}?{query.filters.canonical(call=slug)}#call",
-                "is_current": slug == chosen.gateway,
+                "words": each.words,
+                "href": f"{query.path}?{query.filters.canonical(call=name)}#call",
+                "is_current": name == chosen,
             }
-            for slug in by_gateway
+            for name, each in places.items()
         ],
-        "key": key_variable(gateway),
-        "docs": gateway.docs_url,
-        "curl": curl(gateway, chosen),
-        "python": python(gateway, chosen),
+        "key": place.key,
+        "scope": place.scope,
+        "note": place.note,
+        "docs": place.docs,
+        "docs_words": place.docs_words,
+        "is_own": chosen == HERE,
+        "curl": curl(place),
+        "python": python(place),
     }
 
 
-def key_variable(gateway: Gateway) -> str:
-    """Return the usual name of the variable that has the key."""
-    return f"{gateway.slug.upper().replace('-', '_')}_API_KEY"
+def _own(url: str, slug: str, *, is_embedding: bool) -> Place:
+    return Place(
+        words="Gatewayz",
+        base_url=url,
+        model=slug,
+        is_embedding=is_embedding,
+        key=_OWN_KEY,
+        scope=INFER,
+        docs="/docs/api/chat",
+        docs_words="Guide: requests to models",
+        note=_OWN_NOTE,
+    )
 
 
-def curl(gateway: Gateway, row: Row) -> str:
-    path, body = _request(row)
+def _of_gateway(gateway: Gateway, row: Row) -> Place:
+    return Place(
+        words=offers.gateway_name(gateway.slug),
+        base_url=gateway.completions_url,
+        model=row.id,
+        is_embedding=_is_embedding(row),
+        key=f"{gateway.slug.upper().replace('-', '_')}_API_KEY",
+        header=gateway.auth.header,
+        scheme=gateway.auth.scheme,
+        docs=gateway.docs_url,
+    )
+
+
+def curl(place: Place) -> str:
+    path, body = _request(place)
     given = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in body.items()]
-    data = "{" + ",\n       ".join([f'"model": {json.dumps(row.id, ensure_ascii=False)}', *given]) + "}"
+    data = "{" + ",\n       ".join([f'"model": {json.dumps(place.model, ensure_ascii=False)}', *given]) + "}"
     data = data.replace("'", "'\\''")
     return (
-        f"curl {gateway.completions_url}{path} \\\n"
-        f'  -H "{gateway.auth.header}: {gateway.auth.scheme}${key_variable(gateway)}" \\\n'
+        f"curl {place.base_url}{path} \\\n"
+        f'  -H "{place.header}: {place.scheme}${place.key}" \\\n'
         f'  -H "Content-Type: application/json" \\\n'
         f"  -d '{data}'"
     )
 
 
-def python(gateway: Gateway, row: Row) -> str:
-    is_bearer = gateway.auth.header == "Authorization"
-    key = f'os.environ["{key_variable(gateway)}"]'
-    given = f"api_key={key}" if is_bearer else f'api_key="-", default_headers={{"{gateway.auth.header}": {key}}}'
-    call = "client.embeddings.create(\n" if _is_embedding(row) else "client.chat.completions.create(\n"
-    last = '    input="Hello",\n' if _is_embedding(row) else '    messages=[{"role": "user", "content": "Hello"}],\n'
+def python(place: Place) -> str:
+    is_bearer = place.header == "Authorization"
+    key = f'os.environ["{place.key}"]'
+    given = f"api_key={key}" if is_bearer else f'api_key="-", default_headers={{"{place.header}": {key}}}'
+    call = "client.embeddings.create(\n" if place.is_embedding else "client.chat.completions.create(\n"
+    last = '    input="Hello",\n' if place.is_embedding else '    messages=[{"role": "user", "content": "Hello"}],\n'
     return (
         "import os\nfrom openai import OpenAI\n\n"
-        f'client = OpenAI(\n    base_url="{gateway.completions_url}",\n    {given},\n)\n'
-        f"{call}    model={json.dumps(row.id, ensure_ascii=False)},\n{last})"
+        f'client = OpenAI(\n    base_url="{place.base_url}",\n    {given},\n)\n'
+        f"{call}    model={json.dumps(place.model, ensure_ascii=False)},\n{last})"
     )
 
 
-def _request(row: Row) -> tuple[str, dict[str, Any]]:
-    if _is_embedding(row):
+def _request(place: Place) -> tuple[str, dict[str, Any]]:
+    if place.is_embedding:
         return "/embeddings", {"input": "Hello"}
     return "/chat/completions", {"messages": [{"role": "user", "content": "Hello"}]}
 

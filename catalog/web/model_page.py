@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.utils.encoding import iri_to_uri
 from rapidfuzz import fuzz, process
 
@@ -162,7 +163,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         if is_complete
         else None,
         "matrix": model_abilities.matrix_view(sold or rows),
-        "call": calls.call_views(query, sold, compared),
+        "call": calls.call_views(query, compared, slug=slug, own_url=settings.INFERENCE_URL),
         "changes": model_history.change_views(history, rows, name=name, slug=slug),
         "about": _description(document),
         "compare": f"/compare?{urlencode({'ids': slug}, safe='/:@')}",

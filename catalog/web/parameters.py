@@ -153,7 +153,9 @@ class ModelFilterSet(PageFilterSet, filters.WorkloadFilterSet):
     """The parameters of a model's page: the workload, and which price its chart shows."""
 
     chart = OneOf("The price that the chart shows.", choices=("input", "output", "hourly"), default="input")
-    call = OneOf("The gateway whose call is shown.", choices=("", *registry.GATEWAYS), default="")
+    call = OneOf(
+        "The gateway whose call is shown; `here` is this service.", choices=("", "here", *registry.GATEWAYS), default=""
+    )
 
 
 class ComparePageFilterSet(PageFilterSet):

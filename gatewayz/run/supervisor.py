@@ -21,6 +21,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import django
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
@@ -29,6 +30,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management import CommandError, call_command
 from django.db import Error as DatabaseError
 from django.db import connection, connections
+from django.utils import timezone
 
 from gatewayz.run.children import Children, Command, KeepsFailing
 from gatewayz.run.probe import answers_ok
@@ -172,6 +174,21 @@ def create_superuser(name: str, *, password: str, email: str) -> None:
     user.save()
 
 
+def prepare_inference() -> None:
+    """Make the first key that may send requests to models, and show it: only its hash is stored."""
+    if settings.INFERENCE != "on" or not apps.is_installed("routing"):
+        return
+    from routing.first_key import BUDGET_USD_A_DAY, make_first_key  # its tables exist only after django.setup()
+
+    try:
+        secret = make_first_key(now=timezone.now())
+    except DatabaseError as error:
+        raise Refusal(f"no key for INFERENCE=on can be made: {one_line(error)}") from error
+    if secret is not None:
+        say(f"A key for requests to models, for at most {BUDGET_USD_A_DAY} USD a day; it is shown this once:")
+        say(f"  {secret}")
+
+
 def sync_once() -> None:
     """Publish the bundled catalogues, so that data is served within seconds even offline: the worker asks the APIs."""
     say("Publishing the bundled catalogue of each gateway without published offers")
@@ -280,6 +297,7 @@ def supervise(stop: StopRequest) -> None:
             raise Refusal(*problems)
         prepare_database()
         prepare_superuser()
+        prepare_inference()
         sync_once()
         connections.close_all()  # each child opens its own
         say(f"Starting web ({web_workers} workers), worker and beat")

@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before a connection is shut down: one that was just accepted is not among them yet.
-        self._shell.revisions.drain()
+        self._shell.drain()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -44,19 +44,20 @@ def environment_of(client: str, make: Callable[[str], Path]) -> Path:
         pytest.skip(f"NOT RUN: the client {error}")
 
 
-def run_python(client: str, *, address: str, folder: Path, **variables: str) -> Outcomes:
-    """Run the steps of `client.py` with the client's interpreter, and these environment variables."""
+def run_python(client: str, *, address: str, folder: Path, script: str = "client.py", **variables: str) -> Outcomes:
+    """Run the steps of the script with the client's interpreter, and these environment variables."""
     interpreter = environment_of(client, environments.python)
-    command: Command = [interpreter, "-P", CLIENTS / "steps.py", CLIENTS / client / "client.py", address, folder]
+    command: Command = [interpreter, "-P", CLIENTS / "steps.py", CLIENTS / client / script, address, folder]
     return _outcomes(command, folder=folder, **variables)
 
 
-def run_node(client: str, *, address: str, folder: Path) -> Outcomes:
-    """Run the steps of `client.mjs` with the client's packages."""
+def run_node(client: str, *, address: str, folder: Path, **variables: str) -> Outcomes:
+    """Run the steps of `client.mjs` with the client's packages, and these environment variables."""
     packages = environment_of(client, environments.node)
     for file in (CLIENTS / client).iterdir():
         shutil.copy(file, packages)  # Node looks for packages next to the script
-    return _outcomes(["node", CLIENTS / "steps.mjs", packages / "client.mjs", address, folder], folder=folder)
+    command: Command = ["node", CLIENTS / "steps.mjs", packages / "client.mjs", address, folder]
+    return _outcomes(command, folder=folder, **variables)
 
 
 def started(command: Command, *, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

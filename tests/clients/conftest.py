@@ -4,11 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.clients.service import serving
+from tests.clients.service import Service, serving
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running service with the bundled catalogues, without a slash at its end."""
-    with serving(tmp_path_factory.mktemp("service")) as address:
-        yield address
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service with the bundled catalogues, which sends requests to gateways of the demo."""
+    with serving(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def address(service: Service) -> str:
+    """The address of that service, without a slash at its end."""
+    return service.url

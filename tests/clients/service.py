@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ from typing import Any
 from gatewayz.run.children import end_with_parent
 from gatewayz.run.probe import answers_ok
 from gatewayz.run.supervisor import Address, choose_commands
+from routing.demo.server import gateways
 from tests import clock
 from tests.services import find_free_port
 
@@ -29,15 +31,41 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    url: str
+    """Without a slash at its end."""
+    infer_key: str
+    """A key that may read, and send requests to models."""
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Publish the bundled catalogues into a database in this empty folder, and yield the address of a server of it."""
+def folder_on_disk() -> Iterator[Path]:
+    """Yield an empty folder that is not in memory, as the folder for temporary files may be: the spool refuses that."""
+    parent = ROOT / "var"
+    parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="test-", dir=parent) as name:
+        yield Path(name)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Service]:
+    """Publish the bundled catalogues into a database in this empty folder, and yield a server of it.
+
+    It sends requests to gateways of the demo: that of Chutes is down, the other two answer.
+    """
     address = free_address()
-    environment = environment_of(folder, address)
-    manage(environment, "migrate", "--verbosity", "0")
-    manage(environment, "sync", "--source", "bundled")
-    with running(environment, address) as url:
-        yield url
+    inference = {}
+    with gateways(failing={"chutes"}) as demo, folder_on_disk() as spool:
+        for slug in ("chutes", "openrouter", "portkey"):
+            inference[f"{slug.upper()}_INFERENCE_BASE"] = demo.base(slug)
+            inference[f"{slug.upper()}_INFERENCE_KEYS"] = "of-the-demo"
+        environment = environment_of(folder, address, INFERENCE="on", INFERENCE_SPOOL=str(spool), **inference)
+        manage(environment, "migrate", "--verbosity", "0")
+        manage(environment, "sync", "--source", "bundled")
+        key = manage(environment, "api_key", "create", "--scope", "read", "--scope", "infer", "clients")
+        with running(environment, address) as url:
+            yield Service(url, key.strip())
 
 
 def free_address() -> Address:
@@ -60,10 +88,11 @@ def environment_of(folder: Path, address: Address, **variables: str) -> dict[str
     }
 
 
-def manage(environment: Mapping[str, str], *command: str) -> None:
-    """Run `manage.py` to its end, which must succeed."""
+def manage(environment: Mapping[str, str], *command: str) -> str:
+    """Run `manage.py` to its end, which must succeed, and return what it prints."""
     done = subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
 
 
 @contextmanager

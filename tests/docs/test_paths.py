@@ -13,7 +13,7 @@ from django.conf import settings
 from catalog.web import markdown
 
 ROOT: Path = settings.BASE_DIR
-PRODUCT = ("usage", "catalog", "front", "access", "gatewayz")
+PRODUCT = ("routing", "usage", "catalog", "front", "access", "gatewayz")
 FOLDERS = (*PRODUCT, "tests", "benchmarks", "docs", "fixtures")
 # The changelog names what a version had.
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted(
@@ -30,6 +30,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 ELSEWHERE = {
     "var/": "`make run` makes it",
     "gatewayz-42.csv": "the name of a download",
+    "opencode.json": "opencode reads it",
 }
 EXAMPLES = {"docs/adding-a-gateway.md", "docs/extending.md"}
 """Documents whose examples add files with `acme` or a date in their names."""

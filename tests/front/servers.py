@@ -27,7 +27,7 @@ from front.protocol import FrontProtocol
 from front.replies import Headers
 from front.requests import Request
 from front.revisions import ServedRevisions
-from front.routes import Address, Limit, Resource
+from front.routes import Address, Inference, Limit, Resource
 from front.streams import Revisions
 from front.wsgi import WsgiShell
 
@@ -194,11 +194,11 @@ class _Server(uvicorn.Server):
 class Served:
     """A server on a port of 127.0.0.1, in a thread with a loop of its own."""
 
-    def __init__(self, shell: str) -> None:
+    def __init__(self, shell: str, *, inference: Inference | None = None, keys: Keys | None = None) -> None:
         self.behind, self.counts = Behind(), Counts()
         self.pool = Pool()
         self.revisions = ServedRevisions(self.behind.revision, pool=self.pool)
-        self.front = front_of(self.behind, counts=self.counts, revisions=self.revisions)
+        self.front = front_of(self.behind, counts=self.counts, revisions=self.revisions, inference=inference, keys=keys)
         self.application = AsgiShell(self.front, pool=self.pool, revisions=self.revisions)
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=2_048)
         self.port: int = self._listening.getsockname()[1]
@@ -278,13 +278,20 @@ class Served:
         self._listening.close()
 
 
-def front_of(behind: Behind, *, counts: Counts, revisions: Revisions | None = None) -> Front:
-    return Front(behind, counts=counts, routes=behind, keys=Keys(), revisions=revisions)
+def front_of(
+    behind: Behind,
+    *,
+    counts: Counts,
+    revisions: Revisions | None = None,
+    inference: Inference | None = None,
+    keys: Keys | None = None,
+) -> Front:
+    return Front(behind, counts=counts, routes=behind, keys=keys or Keys(), revisions=revisions, inference=inference)
 
 
 @contextmanager
-def serving(shell: str) -> Iterator[Served]:
-    served = Served(shell)
+def serving(shell: str, *, inference: Inference | None = None, keys: Keys | None = None) -> Iterator[Served]:
+    served = Served(shell, inference=inference, keys=keys)
     try:
         yield served
     finally:

@@ -45,7 +45,9 @@ def writer(*, fixtures: Path) -> Writer:
     bundled = [Bundled(gateway=each, rows=_sorted(each, fixtures=fixtures)) for each in gateways]
     parts: Mapping[str, Callable[[], str]] = {
         "environment": lambda: "\n\n".join(map(_environment, gateways)),
-        "compose": lambda: "\n".join(f"  {setting.name}:" for each in gateways for setting in settings.all_of(each)),
+        "compose": lambda: _passed_on(name for each in gateways for name in _names(each)),
+        "keys": lambda: _passed_on(settings.api_key(each).name for each in gateways),
+        "inference": lambda: _passed_on(name for each in gateways for name in settings.inference(each)),
         "overview": lambda: _overview(bundled),
         "requests": lambda: _requests(bundled),
         "counts": lambda: counts({each.gateway.name: each.rows for each in bundled}),
@@ -63,6 +65,17 @@ def writer(*, fixtures: Path) -> Writer:
 def _sorted(gateway: Gateway, *, fixtures: Path) -> Sorted:
     listing = Listing(rows=bundle.bundled_rows(gateway, fixtures=fixtures), is_complete=True)
     return sort_rows(gateway, listing, reader="", accepted={})
+
+
+def _names(gateway: Gateway) -> Iterator[str]:
+    """Yield the names of the settings that every container gets: its key is none of them."""
+    key = settings.api_key(gateway).name
+    return (setting.name for setting in settings.all_of(gateway) if setting.name != key)
+
+
+def _passed_on(names: Iterable[str]) -> str:
+    """Return the lines of `docker-compose.yml` that pass on the values of settings."""
+    return "\n".join(f"  {name}:" for name in names)
 
 
 def _environment(gateway: Gateway) -> str:

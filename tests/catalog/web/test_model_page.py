@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from catalog.memory.snapshot import Snapshot
 from catalog.web import model_history
@@ -105,3 +106,31 @@ def test_a_page_is_the_same_for_htmx_and_has_the_headers_of_a_page(
     assert "unsafe" not in policy
     assert "Set-Cookie" not in plain.headers
     assert "Vary" not in plain.headers or plain["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("slug", MODELS)
+def test_a_service_that_runs_models_is_the_first_place_to_call(
+    client: Client, bundled: Snapshot, settings: Settings, slug: str
+) -> None:
+    places, html = call_of(client, f"/models/{slug}")
+    assert "Gatewayz" not in places
+
+    settings.INFERENCE_URL = "https://models.example.org/v1"
+    own_places, own = call_of(client, f"/models/{slug}")
+    _, other = call_of(client, f"/models/{slug}?call=chutes")
+
+    assert own_places == ["Gatewayz", *places]
+    assert "curl https://models.example.org/v1/chat/completions" in own
+    assert f'"model": "{slug}"' in own
+    assert 'os.environ["GATEWAYZ_API_KEY"]' in own
+    assert "<dt>Its scope</dt><dd>infer</dd>" in own
+    assert "models.example.org" not in html + other
+    assert "<dd>infer</dd>" not in html + other
+
+
+def call_of(client: Client, address: str) -> tuple[list[str], str]:
+    """Return the names of the places where the model can be called, and what the page shows of the chosen one."""
+    html = unescape(client.get(address).content.decode())
+    [shown] = re.findall(r'<section class="band" aria-labelledby="calling".*?</section>', html, re.DOTALL)
+    [switch] = re.findall(r'aria-label="Gateway">(.*?)</div>', shown)
+    return re.findall(r"<a [^>]*>(.*?)</a>", switch), shown

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 
-from usage.router import alias
+from usage.router import APPS, alias
 
 
 class Command(migrate.Command):
@@ -18,6 +18,6 @@ class Command(migrate.Command):
     def execute(self, *args: Any, **options: Any) -> str | None:
         named = options["database"]
         output = super().execute(*args, **options | {"database": named or "default"})
-        if named is None and alias() != "default" and options["app_label"] in {None, "usage"}:
+        if named is None and alias() != "default" and options["app_label"] in {None, *APPS}:
             super().execute(*args, **options | {"database": alias()})
         return output

@@ -1,0 +1,1 @@
+"""Gateways that answer by rules, on a port of this machine: for `make demo`, and for the tests of clients."""

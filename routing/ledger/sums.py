@@ -1,0 +1,82 @@
+"""What a row of the ledger adds to the sums by day. Pure.
+
+A row adds something once it has ended. If its end is recorded after it was taken for lost, its sums change by the
+difference.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import NamedTuple
+
+from routing.ledger.records import TOKENS, Entry
+from routing.models import OK, OPEN
+from usage.models import LatencyDay
+
+BOUNDS_MS = (
+    50, 100, 150, 200, 300, 400, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000,
+    60_000, 120_000, 300_000, 600_000,
+)  # fmt: skip
+"""The upper bounds of the histograms. Longer times are in the last bucket."""
+COUNTED = (
+    "attempts",
+    "requests",
+    *TOKENS,
+    "estimated",
+    "cost_nano",
+    "unpriced",
+    "charged_nano",
+)
+"""The numbers of `InferenceDay`, in the order of its columns."""
+
+
+class Charge(NamedTuple):
+    """What is spent of the budgets of a key on a day, by one process."""
+
+    process: str
+    key: int
+    day: int
+
+
+class Sums:
+    """What several rows add, in the order in which it is written."""
+
+    def __init__(self) -> None:
+        self.days: dict[tuple[int, int, str, str, str, str], Counter[str]] = {}
+        self.latencies: Counter[tuple[int, int, str, str, str, str, int]] = Counter()
+        self.charges: Counter[Charge] = Counter()
+
+    def add(self, entry: Entry, *, sign: int = 1) -> None:
+        """Add a row, or with `sign=-1` take it out. A row that goes on adds nothing."""
+        if entry["outcome"] == OPEN:
+            return
+        about = (entry["day"], entry["key"], entry["gateway"], entry["offer"], entry["model"])
+        sums = self.days.setdefault((*about, entry["outcome"]), Counter())
+        for name, number in _numbers(entry).items():
+            sums[name] += sign * number
+        if entry["outcome"] == OK:
+            for measure, column in (
+                (LatencyDay.Measure.FIRST_CONTENT, "first_content_ms"),
+                (LatencyDay.Measure.DURATION, "duration_ms"),
+            ):
+                if entry[column] is not None:
+                    self.latencies[*about, measure.value, bucket_of(entry[column])] += sign
+        if entry["charged_nano"]:
+            self.charges[Charge(entry["process"], entry["key"], entry["day"])] += sign * entry["charged_nano"]
+
+
+def bucket_of(milliseconds: int) -> int:
+    return BOUNDS_MS[min(bisect_left(BOUNDS_MS, milliseconds), len(BOUNDS_MS) - 1)]
+
+
+def _numbers(entry: Entry) -> dict[str, int]:
+    return {
+        "attempts": 1,
+        "requests": int(entry["is_final"]),
+        **{name: entry[name] or 0 for name in TOKENS},
+        "estimated": int(entry["is_estimate"]),
+        "cost_nano": entry["cost_nano"] or 0,
+        "unpriced": int(entry["cost_nano"] is None),
+        "charged_nano": entry["charged_nano"],
+    }

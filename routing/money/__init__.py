@@ -1,0 +1,1 @@
+"""What requests cost and what they may cost: bills, reservations and budgets."""

@@ -1,0 +1,1 @@
+"""What is sent and received: requests, streams, tokens, errors and headers. Pure."""
