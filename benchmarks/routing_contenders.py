@@ -53,11 +53,16 @@ class NotRun(Exception):
 class Running:
     """A process with all that it has started."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    @classmethod
+    def of_this_program(cls) -> Running:
+        return cls(os.getpid())
 
     def processor_seconds(self) -> float:
-        return sum(int(stat[11]) + int(stat[12]) for stat in self._stats()) / _TICKS
+        """Return how long they have computed, with those that have ended and were waited for."""
+        return sum(sum(map(int, stat[11:15])) for stat in self._stats()) / _TICKS
 
     def kilobytes(self) -> int:
         """Return the resident memory of all its processes."""
@@ -77,7 +82,7 @@ class Running:
                 found[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
             except OSError:  # it has ended
                 continue
-        mine = [self.process.pid]
+        mine = [self.pid]
         for pid in mine:
             mine += [child for child, stat in found.items() if int(stat[1]) == pid]
         return [found[pid] for pid in mine if pid in found]
@@ -124,7 +129,7 @@ class Place:
             process = subprocess.Popen(command, env=clean, cwd=cwd, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
             wait_for(ready)
-            yield Running(process)
+            yield Running(process.pid)
         finally:
             process.terminate()
             try:

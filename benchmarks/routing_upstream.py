@@ -1,10 +1,10 @@
 """The gateway behind all contenders of `benchmarks.routing`: canned bytes, and counts of what it has sent.
 
 `python -m benchmarks.routing_upstream --port 18700` serves until SIGTERM. What is sent is written in the content of the
-message, so it passes every contender unchanged: `@unary-0000-0000-00000017` asks for one answer, `@burst-…` for a stream
-of 36 writes, `@paced-0050-0100-00000017` for a stream of 100 events, one each 50 ms. The last number comes back as the
-id of the answer, so an answer that reaches another client is noticed. Counts are kept by the credential that came with
-a request: each contender has its own. `GET /counts` returns them.
+message, so it passes every contender unchanged: `@unary-0000-0000-00000017` asks for one answer, `@burst-…` for a
+stream of 36 writes, `@paced-0050-0100-00000017` for a stream of 100 events, one each 50 ms. The last number comes back
+as the id of the answer, so an answer that reaches another client is noticed. Counts are kept by the credential that
+came with a request: each contender has its own. `GET /counts` returns them.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def stream_body(number: int, *, events: int = EVENTS) -> bytes:
     return b"".join(_events(events, False)).replace(_ID, b"%08d" % number)
 
 
-_STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
+_STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def _as_chunk(data: bytes) -> bytes:
