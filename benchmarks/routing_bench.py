@@ -259,6 +259,8 @@ class RoutingBench:
         self.figures[f"left open, {contender.name}"].append(counts["open"])
         self.figures[f"aborted upstream, {contender.name}"].append(counts["aborted"] - aborted)
         say(f"{number} open streams, {contender.name}: {more:,} KB more, {counts['open']} left open")
+        body_and_tag(f"{self.place.upstream}/abort")  # what is left would go on during all other measurements
+        contender.running.wait_until_idle()
 
     def _counts(self, contender: Contender) -> dict[str, int]:
         found = json.loads(body_and_tag(f"{self.place.upstream}/counts")[0])

@@ -1,4 +1,4 @@
-"""Failures that every contender goes through: `python -m benchmarks.routing_failures [--only ours]`.
+"""Failures that every contender goes through: `make bench-routing-failures`.
 
 Each contender routes to two gateways: the first one fails in the way that the name of its model states, and the second
 one answers well, unless stated otherwise. The steps are those of `tests/routing/upstream_server.py`. What the client
@@ -330,6 +330,8 @@ def second_model(number: int) -> str:
 
 
 NUMBERS = range(len(SCENARIOS))
+PORTKEY_STATUSES = [401, 403, 404, 408, 429, 500, 502, 503, 504]
+"""After these it tries the next one. By default it does so after every error, also of the client."""
 GOOD = "bench/good"
 
 
@@ -385,7 +387,8 @@ def portkey_router(place: Place, first: UpstreamServer, second: UpstreamServer) 
             }
             for base, model in zip((first.base, second.base), models, strict=True)
         ]
-        return {"x-portkey-config": json.dumps({"strategy": {"mode": "fallback"}, "targets": targets})}
+        strategy = {"mode": "fallback", "on_status_codes": PORTKEY_STATUSES}
+        return {"x-portkey-config": json.dumps({"strategy": strategy, "targets": targets})}
 
     with portkey(place) as contender:
         yield Router(replace(contender, headers={}), lambda number: {"model": "bench"}, configured)
@@ -459,10 +462,15 @@ def judged(router: Router, number: int, first: UpstreamServer, second: UpstreamS
         got = Got()
     else:
         got = ask(router, number, is_stream=scenario.is_stream, members=scenario.members)
-    seen = Asked(list(first.seen), list(second.seen))
+    seen = Asked(_chats(first), _chats(second))
     if not seen.first:
         return f"the first was not asked; {_shown(got)} (a good request before: {healthy.status})"
     return scenario.judge(got, seen)
+
+
+def _chats(gateway: UpstreamServer) -> list[Seen]:
+    """Return the requests to run a model: LiteLLM also asks gateways for other things, at moments of its own."""
+    return [seen for seen in gateway.seen if seen.path.endswith("/chat/completions")]
 
 
 # --- the program -----------------------------------------------------------------------------------------------------
@@ -494,12 +502,13 @@ def report(results: Mapping[str, Sequence[str]], missing: Mapping[str, str], *, 
     return measured.write(
         "routing-failures",
         title="Failures, and what routers do",
-        command="python -m benchmarks.routing_failures",
+        command="make bench-routing-failures",
         conditions={
             "deadline for the first content and between events": f"{DEADLINE_SECONDS} s",
             "steps": "explained in `tests/routing/upstream_server.py`",
             "LiteLLM": "`fallbacks` in the configuration, no retries, `timeout` and `stream_timeout` as the deadline",
-            "Portkey": "`strategy.mode` fallback, `request_timeout` as the deadline, with the preload `mutable.mjs`",
+            "Portkey": "`strategy.mode` fallback on 401, 403, 404, 408, 429, 5xx; `request_timeout` as the deadline, "
+            "with the preload `mutable.mjs`",
         }
         | {f"**{name} was not run**": why for name, why in missing.items()},
         tables=[measured.Table(head, [*rows, ("passed", "", "", *passed)])],

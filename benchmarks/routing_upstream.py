@@ -4,7 +4,7 @@
 message, so it passes every contender unchanged: `@unary-0000-0000-00000017` asks for one answer, `@burst-…` for a
 stream of 36 writes, `@paced-0050-0100-00000017` for a stream of 100 events, one each 50 ms. The last number comes back
 as the id of the answer, so an answer that reaches another client is noticed. Counts are kept by the credential that
-came with a request: each contender has its own. `GET /counts` returns them.
+came with a request: each contender has its own. `GET /counts` returns them; `GET /abort` also ends all open streams.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def _json_answer(body: bytes) -> bytes:
 class _Connection(asyncio.Protocol):
     transport: Any
 
-    def __init__(self, counts: defaultdict[str, Counts]) -> None:
-        self._counts = counts
+    def __init__(self, counts: defaultdict[str, Counts], streaming: set[_Connection]) -> None:
+        self._counts, self._all_streaming = counts, streaming
         self._received = b""
         self._handle: asyncio.Handle | None = None
         self._streaming: Counts | None = None
@@ -134,6 +134,7 @@ class _Connection(asyncio.Protocol):
             self._streaming.open -= 1
             self._streaming.aborted += 1
             self._streaming = None
+            self._all_streaming.discard(self)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -155,6 +156,9 @@ class _Connection(asyncio.Protocol):
         if head.startswith(b"GET "):
             shown = {name: asdict(counts) for name, counts in self._counts.items()}
             self.transport.write(_json_answer(json.dumps(shown).encode()))
+            if head.startswith(b"GET /abort "):
+                for connection in list(self._all_streaming):
+                    connection.transport.abort()
         else:
             self._answer(head, body)
 
@@ -172,6 +176,7 @@ class _Connection(asyncio.Protocol):
             return
         asks_usage = _ASKS_USAGE.search(body) is not None
         self._streaming = counts
+        self._all_streaming.add(self)
         counts.open += 1
         self.transport.write(_STREAM_HEAD)
         if kind == b"burst":
@@ -191,6 +196,7 @@ class _Connection(asyncio.Protocol):
         assert counts is not None
         self.transport.write(b"0\r\n\r\n")
         self._streaming, self._handle = None, None
+        self._all_streaming.discard(self)
         counts.open -= 1
         self._finished(counts, tokens)
         self._next()
@@ -222,10 +228,11 @@ class _Connection(asyncio.Protocol):
 
 async def _serve(port: int) -> None:
     counts: defaultdict[str, Counts] = defaultdict(Counts)
+    streaming: set[_Connection] = set()
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    server = await loop.create_server(lambda: _Connection(counts), "127.0.0.1", port, backlog=BACKLOG)
+    server = await loop.create_server(lambda: _Connection(counts, streaming), "127.0.0.1", port, backlog=BACKLOG)
     await ended.wait()
     server.close()
 
