@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -145,9 +144,11 @@ INFERENCE_FIRST_CONTENT_SECONDS = env.whole_number("INFERENCE_FIRST_CONTENT_SECO
 INFERENCE_UNARY_SECONDS = env.whole_number("INFERENCE_UNARY_SECONDS", default=300, least=1, most=3_600)
 INFERENCE_IDLE_SECONDS = env.whole_number("INFERENCE_IDLE_SECONDS", default=60, least=1, most=3_600)
 INFERENCE_TOTAL_SECONDS = env.whole_number("INFERENCE_TOTAL_SECONDS", default=600, least=1, most=86_400)
-INFERENCE_BUDGET_USD_PER_DAY: Decimal | None = env.optional_amount("INFERENCE_BUDGET_USD_PER_DAY")
-INFERENCE_BUDGET_USD_PER_MONTH: Decimal | None = env.optional_amount("INFERENCE_BUDGET_USD_PER_MONTH")
-SERVING_PROCESSES = env.whole_number("WEB_WORKERS", default=min(os.cpu_count() or 1, 2), least=1, most=64)
+INFERENCE_BUDGET_USD_PER_DAY = env.optional_amount("INFERENCE_BUDGET_USD_PER_DAY")
+INFERENCE_BUDGET_USD_PER_MONTH = env.optional_amount("INFERENCE_BUDGET_USD_PER_MONTH")
+# The supervisor, which starts them, reports a wrong value.
+_workers = env.text("WEB_WORKERS")
+SERVING_PROCESSES = max(1, int(_workers)) if _workers.isdecimal() else min(os.cpu_count() or 1, 2)
 
 # --- Celery ----------------------------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from routing.wire import headers
 from routing.wire.errors import Failure
 from routing.wire.request import InferenceRequest, body_for
 from routing.wire.tokens import Tokens, estimate_tokens
+
+logger = logging.getLogger(__name__)
 
 MOST_ERROR_BYTES = 262_144
 MOST_ANSWER_BYTES = 64 * 1_024 * 1_024
@@ -59,6 +62,8 @@ class Request:
     """The client's, by their names in lower case."""
     revision: int
     reserved: Decimal | None
+    day: int | None
+    """Of whose budgets it was reserved."""
     total_at: float
     """When it must be over, on the clock of the event loop."""
 
@@ -89,12 +94,6 @@ class Attempt:
     def offer(self) -> str:
         return f"{self.candidate.gateway}/{self.candidate.offer_id}"
 
-    @property
-    def asks_usage(self) -> bool:
-        """Whether we ask for the usage of the stream although the client did not."""
-        asked, dialect = self.request.asked, self.dialect
-        return asked.is_stream and not asked.wants_usage and dialect.streams_usage and not dialect.always_sends_usage
-
     # --- sending -----------------------------------------------------------------------------------------------------
     async def begin(self) -> None:
         """Book the attempt before anything is sent."""
@@ -112,6 +111,7 @@ class Attempt:
             is_stream=asked.is_stream,
             revision=self.request.revision,
             reserved=self.request.reserved,
+            day=self.request.day,
         )
         self.parts.ledger.begin(row)
         if self.parts.is_strict:
@@ -154,7 +154,7 @@ class Attempt:
         return Message(
             url=self.parts.bases[candidate.gateway] + dialect.path(asked.kind),
             headers=sent,
-            body=body_for(asked, candidate.offer_id, asks_usage=self.asks_usage),
+            body=body_for(asked, candidate.offer_id, asks_usage=dialect.streams_usage),
         )
 
     async def _refused(self, answer: Answer) -> Failed:
@@ -172,7 +172,10 @@ class Attempt:
 
     def cost(self, tokens: Tokens | None) -> Cost:
         """Return the cost of these tokens at the prices that were in force when the attempt began."""
-        return cost_of(self.candidate.row, tokens, at=self.at, is_subscription=self.dialect.is_subscription)
+        if self._costed is None or self._costed[0] != tokens:  # it is asked for twice: for the client, and the books
+            found = cost_of(self.candidate.row, tokens, at=self.at, is_subscription=self.dialect.is_subscription)
+            self._costed = tokens, found
+        return self._costed[1]
 
     def cost_text(self, tokens: Tokens) -> str:
         """Return the cost as clients read it: US dollars with all digits, or why it is not known."""
@@ -182,11 +185,18 @@ class Attempt:
         amount = format(cost.amount, "f")
         return f"{amount} (estimated)" if tokens.is_estimate else amount
 
+    def unsend(self) -> None:
+        """End an attempt that could not be booked, and so was not sent. It leaves no row."""
+        self.slot.release()
+        self._report(Failure.CANCELLED)
+
     def fail(self, failed: Failed, *, is_last_key: bool = True) -> None:
         """End the attempt without an answer. The row is written by `book`, once it is known what the client gets."""
         cost = Cost(Decimal(0), "") if failed.failure in NOTHING_BILLED else Cost(None, UNKNOWN_OUTCOME)
         if failed.failure is Failure.CREDENTIAL:
             self.parts.credentials.refused(self.credential)
+            place = self.credential.number + 1
+            logger.warning("%s refuses key %d of its setting (%s)", self.candidate.gateway, place, failed.status)
         reported = failed.failure if is_last_key else Failure.CANCELLED
         self._end(failed.failure.value, status=failed.status, tokens=None, cost=cost)
         self._report(reported, retry_after=failed.retry_after)
@@ -210,6 +220,7 @@ class Attempt:
             self.parts.ledger.end(replace(self.ended, is_final=is_final))
 
     _is_booked: bool = field(default=False, init=False)
+    _costed: tuple[Tokens | None, Cost] | None = field(default=None, init=False)
 
     def _end(
         self, outcome: str, *, status: int | None, tokens: Tokens | None, cost: Cost, finish_reason: str = ""

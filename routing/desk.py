@@ -30,7 +30,7 @@ MOST_KEYS = 500
 _EPOCH = date(1970, 1, 1)
 _SCALES = ((10, 1, "US dollars"), (Decimal("0.1"), 100, "US cents"), (0, 1_000_000, "millionths of a US dollar"))
 """From which highest cost of a day on the chart counts in which unit, of which a dollar has so many."""
-_HEAD = ("Requests", "Errors", "Tokens in", "Tokens out", "Cost", "First content")
+_HEAD = ("Requests", "Errors", "Tokens in", "Tokens out", "Cost in USD", "First content")
 _UNITS = {Period.DAY: "a day", Period.MONTH: "a month"}
 
 
@@ -78,7 +78,7 @@ def _counts(total: Total) -> list[Values]:
     return [
         {"name": f"requests in {DAYS} days", "number": f"{numbers['requests']:,}"},
         {"name": "errors", "number": _share(total.errors, numbers["requests"]), "is_caution": total.errors > 0},
-        {"name": "cost", "number": figures.dollars(dollars_of(numbers["cost_nano"]))},
+        {"name": "cost in USD", "number": figures.dollars(dollars_of(numbers["cost_nano"]))},
         {"name": "without a known cost", "number": f"{numbers['unpriced']:,}", "is_caution": numbers["unpriced"] > 0},
     ]
 
@@ -222,9 +222,7 @@ def _form(sent: QueryDict | None, error: str) -> Values:
     return {
         "key": _choice("key", "For", [(str(ALL_KEYS), ALL_NAME), *((str(key.pk), str(key)) for key in keys)], value),
         "period": _choice("period", "In each", [(Period.DAY, "day"), (Period.MONTH, "month")], value),
-        "kind": _choice(
-            "kind", "What it does", [("hard", "hard: reserves the most"), ("soft", "soft: refuses once spent")], value
-        ),
+        "kind": _choice("kind", "Kind", [("hard", "hard"), ("soft", "soft")], value),
         "amount": {
             "name": "amount",
             "label": "US dollars",

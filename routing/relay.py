@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -18,9 +19,11 @@ import orjson
 
 from front.counts import Source
 from front.replies import Headers, Reply, Stream
+from routing import refusals
 from routing.attempts import Attempt, Failed, Request
 from routing.choose.candidates import Candidate, Choice
 from routing.exhausted import as_client_error, exhausted, refused_budget
+from routing.ledger.rows import CannotRecord
 from routing.money import budgets
 from routing.money.budgets import Reservation
 from routing.money.costs import most_of
@@ -43,6 +46,8 @@ DRAINED_SECONDS = 120.0
 """How long the rest of an answer is read after its client left."""
 ENDING_SECONDS = 18.0
 """How long streams may go on once the process ends; the web server gives them a little more."""
+_OF_GATEWAY = frozenset({Failure.UNREACHABLE, Failure.CREDENTIAL, Failure.OVERLOADED, Failure.SILENT})
+"""After these the offers of other gateways come first: the gateway's own would probably fail in the same way."""
 _LARGE_BYTES = 262_144
 """Larger answers are parsed in a thread."""
 
@@ -61,9 +66,8 @@ class Relay:
     ) -> Reply | Stream:
         """Return the answer of the first candidate that has one, or an error. `sent`: the client's headers."""
         parts = self.parts
-        most = most_of(asked, choice.candidates, at=parts.now())
         try:
-            reservation = await parts.budgets.reserved(key_id, most.amount)
+            reservation, candidates = await self._reserved(asked, choice.candidates, key_id)
         except (budgets.Exceeded, budgets.PriceUnknown, budgets.Unavailable) as error:
             return refused_budget(error, now=parts.now())
         request = Request(
@@ -73,9 +77,34 @@ class Relay:
             headers=sent,
             revision=choice.revision,
             reserved=reservation.amount,
+            day=reservation.day,
             total_at=asyncio.get_running_loop().time() + parts.deadlines.total,
         )
-        return await _Run(self, request, reservation).answer(choice.candidates)
+        return await _Run(self, request, reservation).answer(candidates)
+
+    async def _reserved(
+        self, asked: InferenceRequest, candidates: tuple[Candidate, ...], key_id: int
+    ) -> tuple[Reservation, tuple[Candidate, ...]]:
+        """Reserve the most that the request can cost, and return the candidates for which that is enough.
+
+        Under a hard budget those are left out whose cost is not known, or is more than the budget has left. Raise
+        PriceUnknown or Exceeded if none remains, and Unavailable.
+        """
+        at = self.parts.now()
+        while True:
+            try:
+                most = most_of(asked, candidates, at=at)
+                return await self.parts.budgets.reserved(key_id, most.amount), candidates
+            except budgets.PriceUnknown as error:
+                refusal: Exception = error
+                left = None
+            except budgets.Exceeded as error:
+                refusal, left = error, error.left
+            costs = [(each, most_of(asked, [each], at=at).amount) for each in candidates]
+            fitting = tuple(each for each, cost in costs if cost is not None and (left is None or cost <= left))
+            if len(fitting) in {0, len(candidates)}:
+                raise refusal
+            candidates = fitting
 
     def drain(self) -> None:
         """Let open streams end within ENDING_SECONDS."""
@@ -134,9 +163,12 @@ class _Run:
     async def answer(self, candidates: tuple[Candidate, ...]) -> Reply | Stream:
         try:
             found: Reply | Stream | None = None
-            for candidate in candidates:
-                if found is None and not self._is_over:
-                    found = await self._try(candidate)
+            waiting = deque(candidates)
+            while waiting and found is None and not self._is_over:
+                candidate = waiting.popleft()
+                found = await self._try(candidate)
+                if self._failures and self._failures[-1].failure in _OF_GATEWAY:
+                    waiting = deque(sorted(waiting, key=lambda each: each.gateway == candidate.gateway))
             if found is None and not self._attempts and self._full:
                 found = await self._try_when_free(self._full[0])
             if found is None:
@@ -200,6 +232,11 @@ class _Run:
         try:
             await attempt.begin()
             return await self._unless_left(attempt, self._answered(attempt))
+        except CannotRecord as error:
+            attempt.unsend()
+            self._attempts.pop()
+            self._settle()
+            return refusals.error(503, str(error), type=refusals.SERVER, code="ledger_unavailable", retry_after=1.0)
         except Failed as failed:
             self._failed(attempt, failed, is_last_key=is_last_key)
         if self._failures[-1].failure is Failure.CLIENT:
@@ -269,7 +306,7 @@ class _Run:
         stream = Relayed(attempt, answer, tap, held, on_end=self._ended, drain=self._drain)
         self._relay.open.add(stream)
         described = [*self._described(attempt), ("X-Accel-Buffering", "no")]
-        return Stream(described, stream, answer.status, Source.INFERENCE)
+        return Stream(described, stream, 200, Source.INFERENCE)
 
     async def _unary(self, attempt: Attempt, body: bytes) -> Reply:
         answer = attempt.answer

@@ -1,7 +1,7 @@
 """A stream on its way to the client: its bytes as the gateway sends them, and what is done at its end.
 
-Two things are changed. Where we asked for the usage and the client did not, its chunk is taken out; where the client
-did, `cost` is added. One comment with the cost comes before the end. It has no empty line of its own: after an `id:`
+Two things are changed. Where the client did not ask for the usage, its chunk is taken out; where it did, `cost` is
+added. One comment with the cost comes before the end. It has no empty line of its own: after an `id:`
 line, some clients take a comment with one for an event.
 """
 
@@ -95,7 +95,7 @@ class Relayed:
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Failure | None = None
         """Why we closed the connection to the gateway."""
-        self._is_ended = False
+        self._is_ended = self._is_closed = False
         self._unsent = held
         self._pieces = self._all()
 
@@ -107,8 +107,9 @@ class Relayed:
 
     async def aclose(self) -> None:
         """End the stream, whether or not it has begun. If the gateway bills all of it anyway, the rest is read."""
-        if self._is_ended:
+        if self._is_ended or self._is_closed:
             return
+        self._is_closed = True
         await self._pieces.aclose()
         if self.seen.is_whole:  # the client did not wait for the end of the connection
             self.end(None)
@@ -179,23 +180,22 @@ class Relayed:
         raw = b"".join([event.raw for event in events])
         if not raw.startswith(b":"):
             self._content_at = self._loop.time()
+        self.seen.characters += characters_of(raw)
         if not is_special(raw):
-            self.seen.characters += characters_of(raw)
             return raw
-        return b"".join([self._one(event) for event in events])
+        return b"".join([self._one(event) if is_special(event.raw) else event.raw for event in events])
 
     def _one(self, event: Event) -> bytes:
         if event.is_done:
             self.seen.is_done = True
             return self._cost_line() + event.raw
         note(event, self.seen)
-        self.seen.characters += characters_of(event.raw)
         if self.seen.tokens is None or not is_usage_alone(event):
             return event.raw
-        if self.attempt.asks_usage:
+        if not self.attempt.request.asked.wants_usage:
             return b""
-        cost = self.attempt.cost(self.seen.tokens) if self.attempt.request.asked.wants_usage else None
-        return event.raw if cost is None or cost.amount is None else with_cost(event, cost.amount)
+        cost = self.attempt.cost(self.seen.tokens)
+        return event.raw if cost.amount is None else with_cost(event, cost.amount)
 
     def _last(self, received: bytes) -> bytes:
         """Return what came at once with the end of the connection."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -23,7 +24,7 @@ from catalog.normalize import dates
 from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
 from catalog.web.standing import standing_of
 from front.answers import Answer
-from usage import ranking
+from usage import inference, ranking
 from usage.days import today
 from usage.models import KeyDay
 from usage.parameters import KeyUsageFilterSet, PopularFilterSet, SeriesFilterSet
@@ -34,25 +35,29 @@ Json = Any
 
 CACHE_CONTROL = "public, max-age=300, stale-if-error=86400"
 MOST_ROWS = 10_000
+_FIGURES = {"cost": "cost_usd"}
+"""The names of figures in answers, where they are not those of the parameter."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
     values = query.values
-    length = WINDOWS[values["window"]]
+    length, by = WINDOWS[values["window"]], values["by"]
     models = ranking.popular(
         snapshot,
         sold_by=_sold_by(snapshot, gateway=values["gateway"]),
         length=length,
         is_trending=values["order"] == "trending",
+        by=by,
     )[: values["limit"]]
     end = ranking.present_day()
+    ranked_days = ranking.ranked_days if by == ranking.ASKS else inference.ranked_days
     data = [
         {
             "rank": rank,
             "canonical_model": each.model,
-            "asks": each.asks,
-            "trend": each.trend,
+            _FIGURES.get(by, by): _figure(each.number, by),
+            "trend": _figure(each.trend, by),
             "gateways": [*each.gateways],
         }
         for rank, each in enumerate(models, start=1)
@@ -61,7 +66,8 @@ def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
         "gateway": values["gateway"],
         "window": values["window"],
         **_source(end),
-        "ranked_days": len(ranking.ranked_days(range(end - length, end))),
+        "unit": _FIGURES.get(by, by),
+        "ranked_days": len(ranked_days(range(end - length, end))),
     }
     return answers.json_answer({"data": data, "returned": len(data), **more}, cache_control=CACHE_CONTROL)
 
@@ -92,7 +98,8 @@ class PopularModels(CatalogViewSet):
         description="Counts requests to this service that name a model, of each client at most 30 an hour for one "
         "model. It says nothing about how much a model is used elsewhere. `gateway` keeps models that it sells. Days "
         "with fewer than 20 different clients and figures below 5 are left out, so a small installation may show "
-        "nothing.",
+        "nothing. `by` orders by what was sent to models instead; there the clients are keys, and models with fewer "
+        "than 5 requests are left out.",
         responses=PopularListSerializer,
     )
     retrieve = read(
@@ -154,6 +161,11 @@ def _sold_by(snapshot: Snapshot, *, gateway: str) -> Mapping[str, tuple[str, ...
         for model in standing_of(snapshot).models
     }
     return found if gateway == "all" else {slug: sellers for slug, sellers in found.items() if gateway in sellers}
+
+
+def _figure(number: int, by: str) -> int | str:
+    """Return a figure as answers have it: costs are US dollars as text."""
+    return f"{Decimal(number).scaleb(-9).normalize():f}" if by == "cost" else number
 
 
 def _source(end: int) -> Json:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from catalog.parameters.filterset import SelectionFilterSet
 from catalog.parameters.kinds import OneOf, WholeNumber
 from catalog.parameters.offer_filters import gateway_parameter
-from usage.ranking import WINDOWS
+from usage.inference import MEASURES
+from usage.ranking import ASKS, WINDOWS
 
 MOST_POPULAR = 100
 MOST_DAYS = 90
@@ -16,9 +17,16 @@ class PopularFilterSet(SelectionFilterSet):
 
     gateway = gateway_parameter()
     window = OneOf("How many complete days, in UTC, are added up.", choices=[*WINDOWS], default="7d", example="30d")
+    by = OneOf(
+        "`asks`: requests to this service that name the model. `requests`, `tokens`, `cost`: what was sent to it "
+        "through this service; of costs, the known ones.",
+        choices=(ASKS, *MEASURES),
+        default=ASKS,
+        example="tokens",
+    )
     order = OneOf(
-        "`popular`: the most asks first. `trending`: first what has risen most, compared with the mean of the three "
-        "windows before; only models with 20 asks or more that have risen.",
+        "`popular`: the highest figure first. `trending`: first what has risen most, compared with the mean of the "
+        "three windows before; only models with 20 asks or requests that have risen.",
         choices=("popular", "trending"),
         default="popular",
         example="trending",

@@ -17,6 +17,7 @@ from django.db import connections, transaction
 from django.db.models import F, Max, Sum
 
 from catalog.memory.snapshot import Snapshot
+from usage import inference
 from usage.days import DAY_HOURS
 from usage.models import OTHER, Clients, Day, Hour, RankedDay
 from usage.router import alias
@@ -27,6 +28,8 @@ LEAST_CLIENTS = 20
 LEAST_ASKS = 5
 """Smaller figures are not shown."""
 LEAST_TRENDING = 20
+ASKS = "asks"
+"""Requests to this service that name a model; other measures are those of `inference.MEASURES`."""
 WINDOWS = {"1d": 1, "7d": 7, "30d": 30}
 COMPARED_WINDOWS = 3
 """A trend is a window minus the mean of this many before it."""
@@ -71,11 +74,11 @@ def daily(days: range, *, model: str | None = None) -> Iterator[tuple[int, str, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Popular:
-    """A model that is asked for."""
+    """A model that is asked for, or that requests are sent to."""
 
     model: str
-    asks: int
-    """In the window, rounded to two digits."""
+    number: int
+    """What it had in the window, rounded to two digits."""
     trend: int
     """The window minus the mean of those before it; rounded likewise."""
     gateways: tuple[str, ...]
@@ -83,25 +86,32 @@ class Popular:
 
 
 def popular(
-    snapshot: Snapshot, *, sold_by: Mapping[str, tuple[str, ...]], length: int, is_trending: bool
+    snapshot: Snapshot, *, sold_by: Mapping[str, tuple[str, ...]], length: int, is_trending: bool, by: str = ASKS
 ) -> list[Popular]:
-    """Return the models of the snapshot that were asked for in the last `length` days, the first first.
+    """Return the models of the snapshot that had most in the last `length` days, the first first.
 
-    `sold_by` has the gateways of each model that is listed; all others are left out.
+    `sold_by` has the gateways of each model that is listed; all others are left out. `by` is ASKS, or a measure of
+    requests that were sent to models.
     """
-    sums, before = _windows(present_day(), length, int(time.time() // REFRESH_SECONDS))
-    sums, before = _under_current_slugs(sums, snapshot), _under_current_slugs(before, snapshot)
+    end, moment = present_day(), int(time.time() // REFRESH_SECONDS)
+    if by == ASKS:
+        sums, before = _windows(end, length, moment)
+        counts = sums
+    else:
+        sums, before, counts = inference.windows(by, end, length, COMPARED_WINDOWS, moment)
+    sums, before, counts = (_under_current_slugs(each, snapshot) for each in (sums, before, counts))
+    least = LEAST_TRENDING if is_trending else LEAST_ASKS
     found = [
-        (slug, asks, asks - before.get(slug, 0) / COMPARED_WINDOWS)
-        for slug, asks in sums.items()
-        if asks >= LEAST_ASKS and slug in sold_by
+        (slug, number, number - before.get(slug, 0) / COMPARED_WINDOWS)
+        for slug, number in sums.items()
+        if counts[slug] >= least and slug in sold_by
     ]
     if is_trending:
-        found = [each for each in found if each[1] >= LEAST_TRENDING and each[2] > 0]
+        found = [each for each in found if each[2] > 0]
     found.sort(key=lambda each: (-(each[2] if is_trending else each[1]), each[0]))
     return [
-        Popular(model=slug, asks=rounded(asks), trend=rounded(round(trend)), gateways=sold_by[slug])
-        for slug, asks, trend in found
+        Popular(model=slug, number=rounded(number), trend=rounded(round(trend)), gateways=sold_by[slug])
+        for slug, number, trend in found
     ]
 
 

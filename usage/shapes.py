@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog.api.shapes import fields
 
 
+@extend_schema_field({"type": ["integer", "string"]})
+class AnyFigure(serializers.JSONField):
+    """A whole number, or US dollars as text."""
+
+
 class PopularModelSerializer(Serializer[object]):
     rank = fields.count("The place in this answer, from 1.")
     canonical_model = fields.text("The slug of the model.")
-    asks = fields.count("How often it was asked for in the window, rounded to two digits.")
-    trend = fields.count("The asks minus the mean of the three windows before, rounded to two digits.")
+    asks = serializers.IntegerField(
+        required=False, help_text="How often it was asked for in the window, rounded to two digits (`by=asks`)."
+    )
+    requests = serializers.IntegerField(
+        required=False, help_text="The requests that were sent to it, rounded likewise (`by=requests`)."
+    )
+    tokens = serializers.IntegerField(required=False, help_text="Their tokens, rounded likewise (`by=tokens`).")
+    cost_usd = fields.money("What they cost in US dollars, rounded likewise (`by=cost`).", required=False)
+    trend = AnyFigure(help_text="The figure minus the mean of the three windows before, rounded likewise.")
     gateways = fields.words("The gateways that sell it now.")
 
 
@@ -22,7 +35,7 @@ class PopularListSerializer(Serializer[object]):
     gateway = fields.text("The gateway that sells all of them, or `all`.")
     window = fields.text("The window.")
     source = fields.text("Who counted: `gatewayz` for requests to this service.")
-    unit = fields.text("What is counted: `asks`.")
+    unit = fields.text("What is counted: `asks`, `requests`, `tokens` or `cost_usd`.")
     as_of = fields.moment("The end of the window: the beginning of today in UTC.")
     ranked_days = fields.count("The days of the window with enough different clients; the others are left out.")
 

@@ -115,7 +115,8 @@ def _of_requests(totals: Totals) -> Iterator[Metric]:
         totals,
         "requests",
         "Requests by what answered them: kept: the response cache; made: a new cached answer; django: Django alone; "
-        "preflight: a CORS preflight; refused: over the limit, too large or with a wrong key.",
+        "inference: a model, or the refusal of a request to one; preflight: a CORS preflight; refused: over the limit, "
+        "too large or with a wrong key.",
         labels=["from", "status"],
     )
     took = HistogramMetricFamily(

@@ -14,10 +14,14 @@ EXACT = Context(prec=3 * money.MAX_DIGITS, traps=[Inexact])
 
 MAX_DIGITS = 18
 """The maximum number of digits in plain notation."""
+_BEYOND = 10**MAX_DIGITS
+"""The least whole number with more digits."""
 
 
 def problem_of_quantity(value: object) -> str | None:
     """Return the problem with a quantity, worded to follow its name, or None if it is valid."""
+    if type(value) is int and 0 <= value < _BEYOND:  # nearly all are; each workload has two dozen
+        return None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return f"must be an int or a Decimal, not {type(value).__name__}"
     quantity = Decimal(value)

@@ -1,5 +1,6 @@
 """The folder of the spool: which files are in it, and whether their processes still write to them.
 
+    <folder>/lock                        held by the process that stores the files at this moment
     <folder>/id                          a name of this folder, by which leases know where their process wrote
     <folder>/<host>-<pid>-<n>.log        records; `n` is the time of its start in nanoseconds, so no name comes twice
     <folder>/<host>-<pid>-<n>.new        the same before it is locked
@@ -21,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 END = ".log"
+LOCK = "lock"
 _NEW, _DAMAGED, _ID = ".new", ".damaged", "id"
 _MOST_HOST = 60
 
@@ -81,6 +83,19 @@ def _opened_folder(folder: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Yield whether no other process reads the folder now. Nothing depends on it: to read twice only costs time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

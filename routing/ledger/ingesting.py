@@ -174,7 +174,9 @@ class Ingester:
     def try_ingest(self) -> bool:
         """Store what is there, and return whether that worked. Never raises."""
         try:
-            ingest(self.folder)
+            with files.alone(self.folder) as is_alone:
+                if is_alone:
+                    ingest(self.folder)
             if time.monotonic() >= self._tidy_at:
                 self._tidy_at = time.monotonic() + TIDY_SECONDS
                 tidy(now=datetime.now(UTC))

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from routing.models import ALL_KEYS, Period
-from routing.nano import text_of
+from routing.nano import dollars_of, text_of
 from routing.periods import end_of
 
 LEAST_WANTED = 1_000
@@ -17,9 +17,13 @@ LEAST_WANTED = 1_000
 class Exceeded(Exception):
     """A budget refuses the request. The message names the limit, its period and when that ends."""
 
-    def __init__(self, message: str, *, limit_source: str, resets_at: datetime | None) -> None:
+    def __init__(
+        self, message: str, *, limit_source: str, resets_at: datetime | None, left: Decimal = Decimal(0)
+    ) -> None:
         super().__init__(message)
         self.limit_source, self.resets_at = limit_source, resets_at
+        self.left = left
+        """What the budget still has, in US dollars: a cheaper request may be accepted."""
 
 
 class PriceUnknown(Exception):
@@ -87,6 +91,7 @@ class Account:
             f"The next {unit} begins at {end:%Y-%m-%dT%H:%M:%SZ}.",
             limit_source=self.source,
             resets_at=end,
+            left=dollars_of(max(0, self.left)),
         )
 
 

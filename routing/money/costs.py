@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Protocol
 
 from catalog.memory.rows import Row
+from catalog.pricing import meters
 from catalog.pricing.tariffs import Tariff
 from catalog.pricing.workloads import Workload
 from routing.choose.candidates import Candidate
@@ -87,8 +89,14 @@ def _most_at(request: InferenceRequest, candidate: Candidate, *, at: datetime) -
     output = 0 if request.kind is Kind.EMBEDDINGS else candidate.most_output
     if output is None:
         return Cost(None, "the length of its output has no limit; max_tokens sets one")
+    return _most_at_prices(tariff, _rounded(request.most_input), output, _time(at).replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=8_192)
+def _most_at_prices(tariff: Tariff, input_tokens: int, output_tokens: int, at: time) -> Cost:
+    """Cached, because a bill takes longer than anything else that is done for a request, and each offer needs some."""
     most = Decimal(0)
-    for used in _dearest(request.most_input, output, at=at):
+    for used in _dearest(tariff, input_tokens, output_tokens, at):
         cost = _priced(tariff, used)
         if cost.amount is None:
             return cost
@@ -96,18 +104,31 @@ def _most_at(request: InferenceRequest, candidate: Candidate, *, at: datetime) -
     return Cost(most, "")
 
 
-def _dearest(input_tokens: int, output_tokens: int, *, at: datetime) -> Iterator[Workload]:
+def _rounded(tokens: int) -> int:
+    """Return the number, rounded up by at most a sixteenth (below 1,024: to the next 64), so that bills repeat."""
+    step = max(64, 1 << max(0, tokens.bit_length() - 5))
+    return -(-tokens // step) * step
+
+
+def _dearest(tariff: Tariff, input_tokens: int, output_tokens: int, at: time) -> Iterator[Workload]:
     """Yield the ways in which tokens may be billed: those written to a cache, or of reasoning, can cost more."""
-    for cache_write in (0, input_tokens):
-        for reasoning in (0, output_tokens):
+    priced = {price.meter for price in tariff.prices} | {price.meter for price in tariff.unclear}
+    written = [name for name, meter in _WRITTEN.items() if meter in priced]
+    reasoning = (0, output_tokens) if meters.OUTPUT_REASONING in priced else (0,)
+    for name in ("", *written):
+        for reasoning_tokens in reasoning:
             yield Workload(
                 input_tokens=input_tokens,
-                cache_write_tokens=cache_write,
+                cache_write_tokens=input_tokens if name == "cache_write" else 0,
+                cache_write_1h_tokens=input_tokens if name == "cache_write_1h" else 0,
                 output_tokens=output_tokens,
-                reasoning_tokens=reasoning,
+                reasoning_tokens=reasoning_tokens,
                 requests=1,
-                at=_time(at),
+                at=at,
             )
+
+
+_WRITTEN = {"cache_write": meters.INPUT_TEXT_CACHE_WRITE, "cache_write_1h": meters.INPUT_TEXT_CACHE_WRITE_1H}
 
 
 def _workload(tokens: Counted, *, at: datetime) -> Workload:

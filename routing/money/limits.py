@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from django.conf import settings
 
@@ -10,6 +11,7 @@ from routing.models import ALL_KEYS, Budget, Period
 from routing.money.accounts import Limit
 from routing.nano import nano_of
 
+SETTINGS = {Period.DAY: "INFERENCE_BUDGET_USD_PER_DAY", Period.MONTH: "INFERENCE_BUDGET_USD_PER_MONTH"}
 Limits = Mapping[tuple[int, str], Limit]
 """Limits by key and period."""
 
@@ -17,10 +19,8 @@ Limits = Mapping[tuple[int, str], Limit]
 def read_limits() -> Limits:
     """Return the limits in force. Raise DatabaseError."""
     found = {(key, period): Limit(nano, is_hard) for key, period, nano, is_hard in _stored()}
-    for period, amount in (
-        (Period.DAY, settings.INFERENCE_BUDGET_USD_PER_DAY),
-        (Period.MONTH, settings.INFERENCE_BUDGET_USD_PER_MONTH),
-    ):
+    for period, name in SETTINGS.items():
+        amount: Decimal | None = getattr(settings, name)
         if amount is not None:
             about = (ALL_KEYS, period.value)
             found[about] = _smaller(found.get(about), Limit(nano_of(amount), is_hard=True))

@@ -16,8 +16,6 @@ class Dialect:
     """The slug of the gateway in the catalogue."""
     streams_usage: ClassVar[bool] = True
     """Whether it understands `stream_options.include_usage`."""
-    always_sends_usage: ClassVar[bool] = False
-    """Whether every stream has its usage. It is then not asked for, and clients get it as the gateway's own do."""
     cancel_stops_billing: ClassVar[bool] = False
     """Whether it stops billing when the connection closes. If not, the rest of an answer is read for its usage."""
     is_subscription: ClassVar[bool] = False

@@ -12,5 +12,4 @@ from routing.upstream.contract import Dialect
 
 class OpenRouter(Dialect):
     gateway = "openrouter"
-    always_sends_usage = True
     cancel_stops_billing = True

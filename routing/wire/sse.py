@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-MOST_EVENT_BYTES = 1_048_576
+MOST_EVENT_BYTES = 8 * 1_024 * 1_024
+"""Some models send whole pictures in one event."""
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\r|\n")

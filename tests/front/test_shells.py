@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ import uvicorn
 from pytest_django.fixtures import Settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from access.keys import Key
 from front import asgi, front, pool, protocol
-from front.counts import Counts, Cut, Unavailable
-from front.replies import Lane
+from front.counts import Counts, Cut, Source, Unavailable
+from front.replies import Lane, Reply, Stream
+from front.requests import Request
 from front.wsgi import WsgiShell
 from tests.front.servers import (
     PATIENCE_SECONDS,
@@ -48,6 +51,75 @@ def ours(configured: None) -> Iterator[Served]:
     """A server with our protocol, for what uvicorn's own does not do."""
     with serving("protocol") as found:
         yield found
+
+
+# --- answers of other services ---------------------------------------------------------------------------------------
+class Running:
+    """Implements `Inference`: answers when the test says so, or never."""
+
+    paths: Collection[str] = frozenset({"/run"})
+    most_bytes: int = 200_000
+
+    def __init__(self) -> None:
+        self.began, self.left, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+    def refuse(self, request: Request, key: Key | None) -> Reply | None:
+        return None if request.method == "POST" else Reply(405, [("Allow", "POST")], b"no", Source.INFERENCE)
+
+    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Stream:
+        if body == b"stream":
+            return Stream([("Content-Type", "text/plain")], self.pieces(), 200, Source.INFERENCE)
+        if body != b"wait":
+            return Reply(200, [("X-Cookie", request.headers.get("cookie", ""))], body, Source.INFERENCE)
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+        raise AssertionError
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        try:
+            yield b"piece"
+            await asyncio.Event().wait()
+        finally:
+            self.left.set()
+
+    def drain(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("shell", sorted(PROTOCOLS))
+def test_an_application_gets_requests_with_their_credentials_and_refuses_before_the_body(shell: str) -> None:
+    running = Running()
+    with serving(shell, inference=running) as served:
+        client = served.connect()
+        got = client.ask("/run", method="POST", body=b"x" * 150_000, cookie="a=1")
+        assert (got.status, got.body, got["x-cookie"]) == (200, b"x" * 150_000, "a=1")
+        assert got["x-content-type-options"] == "nosniff"
+        assert client.ask("/run", method="PUT", body=b"wait").status == 405
+        assert client.ask("/run", method="POST", content_length="200001").status == 413
+        assert served.connect().ask("/quick").status == 200
+    assert running.closed.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("body", [b"wait", b"stream"])
+@pytest.mark.parametrize("shell", sorted(PROTOCOLS))
+def test_a_client_that_leaves_ends_what_an_application_does_for_it(shell: str, body: bytes) -> None:
+    running = Running()
+    with serving(shell, inference=running) as served:
+        client = served.connect()
+        client.send(request_bytes("/run", method="POST", body=body))
+        if body == b"stream":
+            client.head()
+            assert client.chunk() == b"piece"
+        else:
+            assert running.began.wait(PATIENCE_SECONDS)
+        client.close()
+        assert running.left.wait(PATIENCE_SECONDS)
 
 
 # --- the same answers ------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ Ask = Callable[[Request], bytes]
 """Sends a request and returns the body of the answer."""
 
 COMBINATIONS = 220
-COUNTS = frozenset({"/usage"})
+COUNTS = frozenset({"/usage", "/v1/usage"})
 """The addresses that show how often others were asked."""
 IDS = 24
 """How many offers are requested at their own addresses."""

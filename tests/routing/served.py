@@ -30,7 +30,7 @@ from routing.upstream.client import Client
 from routing.upstream.credentials import Credentials
 from routing.upstream.registry import DIALECTS
 from routing.wire.request import InferenceRequest
-from tests.factories import served_row, token_priced_record
+from tests.factories import per_token, served_row, token_priced_record
 from tests.front.servers import Client as Browser
 from tests.front.servers import Got, Served, serving
 from tests.routing.upstream_server import PATIENCE_SECONDS, UpstreamServer, upstream_server
@@ -39,6 +39,9 @@ SECRET, READER = "gwz_" + "a" * 43, "gwz_" + "b" * 43
 KEYS = {slug: (f"key-of-{slug}",) for slug in DIALECTS}
 DEADLINES = Deadlines(first_content=5.0, unary=5.0, idle=5.0, total=20.0)
 ROW = served_row(token_priced_record())
+DEAR_ROW = served_row(token_priced_record(prices=per_token(prompt="0.001", completion="0.01")))
+UNKNOWN, DEAR = "unknown:", "dear:"
+"""Before a gateway in the name of a model: an offer without a price, and one that is dear."""
 
 
 class SomeKeys(Keys):
@@ -92,14 +95,14 @@ def candidates_of(model: str) -> tuple[Candidate, ...]:
     offers = [offer.strip().partition("=") for offer in model.split("|")]
     return tuple(
         Candidate(
-            gateway=gateway,
+            gateway=gateway.removeprefix(UNKNOWN).removeprefix(DEAR),
             offer_id=offer_id,
             model="maker/model",
             asked="maker/model",
-            row=ROW,
+            row=DEAR_ROW if gateway.startswith(DEAR) else ROW,
             reason="",
             expected=None,
-            why_no_cost="",
+            why_no_cost="unknown price" if gateway.startswith(UNKNOWN) else "",
             most_output=100,
         )
         for gateway, _, offer_id in offers

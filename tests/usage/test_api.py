@@ -20,9 +20,9 @@ from catalog.memory.snapshot import Snapshot
 from tests.catalog.desk.people import logged_in
 from tests.front.web import Web
 from tests.usage.stored import QWEN, R1, V3, store
-from usage import ranking
+from usage import inference, ranking
 from usage.days import today
-from usage.models import OTHER, Clients, KeyDay
+from usage.models import OTHER, Clients, InferenceDay, KeyDay
 
 Json = Any
 pytestmark = [
@@ -52,6 +52,33 @@ def test_23_popular_models_are_ordered_by_asks_and_name_their_source() -> None:
     assert (found["source"], found["unit"], found["window"], found["ranked_days"]) == ("gatewayz", "asks", "7d", 2)
     assert found["as_of"].endswith("T00:00:00Z")
     assert popular() == found
+
+
+def sent(model: str, *, ago: int, keys: int = 20, **numbers: int) -> None:
+    """Requests that were sent to a model, the same of each key."""
+    about = {"day": today() - ago, "gateway": "chutes", "offer": model, "model": model, "outcome": "ok"}
+    counted = {field.name: 0 for field in InferenceDay._meta.fields if field.name not in {"id", "key", *about}}
+    for key in range(1, keys + 1):
+        InferenceDay.objects.create(key=key, **about, **(counted | {"attempts": 1, "requests": 1} | numbers))
+
+
+def test_models_are_ordered_by_what_was_sent_to_them_if_that_is_wanted() -> None:
+    inference.windows.cache_clear()
+    store({V3: 900}, ago=1)
+    sent(R1, ago=1, input_tokens=1_000, output_tokens=234, cost_nano=1_000_000)
+    sent(QWEN, ago=1, requests=3, input_tokens=7, cost_nano=0)
+    sent(R1, ago=9, requests=1_000)
+    sent(QWEN, ago=2, keys=19, requests=1_000)
+
+    found = {by: popular(f"by={by}") for by in ("requests", "tokens", "cost")}
+
+    rows = {by: [(row["canonical_model"], row[each["unit"]]) for row in each["data"]] for by, each in found.items()}
+    assert rows["requests"] == [(QWEN, 60), (R1, 20)]
+    assert rows["tokens"] == [(R1, 25_000), (QWEN, 140)]
+    assert rows["cost"] == [(R1, "0.02"), (QWEN, "0")]
+    assert found["cost"]["ranked_days"] == 1
+    assert found["cost"]["data"][0]["trend"] == "0.02"
+    inference.windows.cache_clear()
 
 
 def test_23_figures_below_five_are_hidden_and_others_rounded() -> None:
@@ -135,7 +162,7 @@ def test_a_model_has_a_daily_series() -> None:
     assert Client().get("/catalog/popular/no/model").status_code == 404
 
 
-@pytest.mark.parametrize("query", ["window=2d", "order=asks", "limit=0", "limit=101", "by=tokens", "gateway=acme"])
+@pytest.mark.parametrize("query", ["window=2d", "order=asks", "limit=0", "limit=101", "by=words", "gateway=acme"])
 def test_wrong_parameters_are_named(query: str) -> None:
     answer = Client().get(f"/catalog/popular?{query}")
 

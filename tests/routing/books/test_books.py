@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry, generate_latest
 
 from access.keys import Keys
-from access.models import INFER, READ, ApiKey
+from access.models import INFER, READ, ApiKey, digest_of
 from catalog.api import metrics
 from catalog.desk.roles import Role
 from catalog.memory import following
@@ -26,6 +26,7 @@ from catalog.memory.following import Follower
 from catalog.models import CurationAction, CurationItem
 from catalog.publication.audit import verify
 from front.counts import Counts
+from gatewayz.run import supervisor
 from routing import bookkeeping, checks, first_key
 from routing.ledger import storing
 from routing.models import Attempt, Budget, Period
@@ -146,13 +147,11 @@ def test_the_days_are_a_range_in_utc_and_wrong_ones_are_named() -> None:
 
 def test_the_answer_is_what_the_openapi_document_says() -> None:
     some_requests(1)
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    document: Json = SchemaGenerator(urlconf="routing.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]  # drf-spectacular types it partly
     schema = document["paths"]["/v1/usage"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     staff = logged_in(Role.VIEWER)
     for group in ("day", "offer"):
-        Draft202012Validator({**schema, "components": document["components"]}).validate(
-            asked(staff, f"group={group}")
-        )
+        Draft202012Validator({**schema, "components": document["components"]}).validate(asked(staff, f"group={group}"))
 
 
 # --- metrics ---------------------------------------------------------------------------------------------------------
@@ -255,6 +254,21 @@ def test_make_run_makes_one_key_with_a_budget_and_never_another() -> None:
     assert (budget.key, budget.period, budget.nano, budget.is_hard) == (key.pk, Period.DAY, 10**9, True)
     ApiKey.objects.all().revoke(now=now)
     assert first_key.make_first_key(now=now) is None, "a revoked key does not come back"
+
+
+def test_make_run_prints_the_key_once_and_only_while_inference_is_on(
+    settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervisor.prepare_inference()
+    assert (capsys.readouterr().out, ApiKey.objects.count()) == ("", 0)
+    settings.INFERENCE = "on"
+    supervisor.prepare_inference()
+    announced, secret = capsys.readouterr().out.splitlines()
+    supervisor.prepare_inference()
+
+    assert "at most 1 USD a day" in announced
+    assert ApiKey.objects.get().digest == digest_of(secret.strip())
+    assert capsys.readouterr().out == ""
 
 
 def test_a_spool_in_memory_is_refused_while_inference_is_on(tmp_path: Path, settings: Any) -> None:

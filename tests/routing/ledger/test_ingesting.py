@@ -211,6 +211,16 @@ def test_23_a_commit_that_failed_or_whose_answer_was_lost_is_repeated_without_ef
     assert ingester.failures == 1
 
 
+def test_processes_of_one_folder_take_turns(tmp_path: Path) -> None:
+    write_file(tmp_path, [open_entry()])
+    with files.alone(tmp_path) as is_alone:
+        assert is_alone
+        assert Ingester(tmp_path).try_ingest()
+        assert not Attempt.objects.exists()
+    assert Ingester(tmp_path).try_ingest()
+    assert Attempt.objects.count() == 1
+
+
 # --- 28 and 29 -------------------------------------------------------------------------------------------------------
 def test_damaged_bytes_are_kept_for_people_and_what_is_before_them_is_stored(tmp_path: Path) -> None:
     before = open_entry()

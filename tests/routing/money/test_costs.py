@@ -137,8 +137,9 @@ def test_the_most_is_that_of_the_dearest_candidate_written_to_a_cache_and_all_re
     cheap = candidate(row(*per_token(prompt="1E-9", completion="1E-9")))
     dear = candidate(row(), most_output=500)
 
-    assert most_of(request(), [cheap, dear], at=NOON) == Cost(Decimal("0.00125") + Decimal("0.0015"), "")
-    assert most_of(request(kind=Kind.EMBEDDINGS), [dear], at=NOON).amount == Decimal("0.00125")
+    # 1,000 tokens count as 1,024.
+    assert most_of(request(), [cheap, dear], at=NOON) == Cost(Decimal("0.00128") + Decimal("0.0015"), "")
+    assert most_of(request(kind=Kind.EMBEDDINGS), [dear], at=NOON).amount == Decimal("0.00128")
     without = most_of(request(), [cheap, candidate(row(), most_output=None)], at=NOON)
     assert without == Cost(None, "chutes/m: the length of its output has no limit; max_tokens sets one")
 

@@ -14,6 +14,7 @@ from tests.front.servers import Behind, Got, ask_wsgi, front_of
 from tests.routing.served import HEADERS, READER, Routed, SomeKeys, body_of, routed
 
 PATH = "/v1/chat/completions"
+SENT: dict[str, Any] = dict(HEADERS)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def running() -> Iterator[Routed]:
         yield found
 
 
-def ask(running: Routed, *, method: str = "POST", body: bytes | None = None, **headers: str) -> Got:
+def ask(running: Routed, *, method: str = "POST", body: bytes | None = None, **headers: Any) -> Got:
     sent = body_of("chutes=a!J") if body is None else body
     return running.connect().ask(PATH, method=method, body=sent, **headers)
 
@@ -46,7 +47,7 @@ def test_what_may_not_run_is_refused_in_the_form_of_openai(running: Routed, name
     given, status, code = REFUSED[name]
     before = len(running.upstream.seen)
 
-    got = ask(running, **{**HEADERS, **given})
+    got = ask(running, **{**SENT, **given})
 
     assert (got.status, got.json["error"]["code"]) == (status, code)
     assert set(got.json["error"]) >= {"message", "type", "param", "code"}
@@ -55,24 +56,24 @@ def test_what_may_not_run_is_refused_in_the_form_of_openai(running: Routed, name
 
 
 def test_a_wrong_key_is_refused_as_everywhere(running: Routed) -> None:
-    got = ask(running, **{**HEADERS, "authorization": "Bearer gwz_wrong"})
+    got = ask(running, **{**SENT, "authorization": "Bearer gwz_wrong"})
 
     assert (got.status, got.json["error"]["code"]) == (401, 401)
 
 
 def test_an_error_names_the_member_that_is_wrong(running: Routed) -> None:
-    got = ask(running, body=body_of("chutes=a!J", provider={"zdr": True}), **HEADERS)
+    got = ask(running, body=body_of("chutes=a!J", provider={"zdr": True}), **SENT)
 
     assert (got.status, got.json["error"]["param"]) == (400, "provider.zdr")
 
 
 def test_a_site_that_is_allowed_may_ask(running: Routed) -> None:
-    origin = {"origin": "https://chat.example"}
+    origin: dict[str, Any] = {"origin": "https://chat.example"}
     preflight = ask(running, method="OPTIONS", body=b"", access_control_request_method="POST", **origin)
 
     assert preflight.status == 204
     assert "POST" in dict(preflight.headers)["access-control-allow-methods"]
-    assert ask(running, **HEADERS, **origin).status == 200
+    assert ask(running, **SENT, **origin).status == 200
 
 
 def test_bodies_have_at_most_ten_mebibytes(running: Routed) -> None:
@@ -80,14 +81,14 @@ def test_bodies_have_at_most_ten_mebibytes(running: Routed) -> None:
     body = body_of("chutes=a!J", padding="")
     filled = body_of("chutes=a!J", padding="x" * (largest - len(body)))
 
-    assert ask(running, body=filled, **HEADERS).status == 200
-    assert ask(running, body=filled + b" ", **HEADERS).status == 413
+    assert ask(running, body=filled, **SENT).status == 200
+    assert ask(running, body=filled + b" ", **SENT).status == 413
 
 
 def test_a_client_that_ended_its_side_is_sent_nothing(running: Routed) -> None:
     before = len(running.upstream.seen)
     client = running.connect()
-    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {HEADERS['authorization']}\r\n"
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {SENT['authorization']}\r\n"
     body = body_of("chutes=a!stall")
     client.send(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
     client.end()
@@ -99,7 +100,7 @@ def test_a_client_that_ended_its_side_is_sent_nothing(running: Routed) -> None:
 
 def test_off_is_a_404_that_explains_how_to_switch_it_on() -> None:
     with routed(is_on=False) as running:
-        got = ask(running, **HEADERS)
+        got = ask(running, **SENT)
 
     assert got.status == 404
     assert "INFERENCE=on" in got.json["error"]["message"]
@@ -107,7 +108,7 @@ def test_off_is_a_404_that_explains_how_to_switch_it_on() -> None:
 
 def test_without_keys_of_gateways_the_settings_are_named() -> None:
     with routed(keys={}) as running:
-        got = ask(running, **HEADERS)
+        got = ask(running, **SENT)
 
     assert got.status == 503
     assert "CHUTES_INFERENCE_KEYS" in got.json["error"]["message"]
@@ -116,7 +117,7 @@ def test_without_keys_of_gateways_the_settings_are_named() -> None:
 def test_a_server_without_an_event_loop_says_so(running: Routed) -> None:
     front = front_of(Behind(), counts=Counts(), inference=running.served.front.inference, keys=SomeKeys())
 
-    got = ask_wsgi(WsgiShell(front), PATH, method="POST", body=body_of("a"), **HEADERS)
+    got = ask_wsgi(WsgiShell(front), PATH, method="POST", body=body_of("a"), **SENT)
 
     assert got.status == 501
     assert orjson.loads(got.body)["error"]["message"].startswith("This server cannot run models")

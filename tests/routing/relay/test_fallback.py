@@ -9,10 +9,13 @@ from decimal import Decimal
 
 import pytest
 
-from routing.money.budgets import Exceeded, PriceUnknown, Unavailable
-from tests.front.servers import Got
-from tests.routing.served import KEYS, Routed, routed
+from routing import slots
+from routing.ledger.rows import Begun, CannotRecord
+from routing.money.budgets import Exceeded, PriceUnknown, Reservation, Unavailable
+from tests.front.servers import Got, request_bytes
+from tests.routing.served import HEADERS, KEYS, Routed, body_of, routed
 
+CHAT = "/v1/chat/completions"
 GOOD = "featherless=good!J"
 GOOD_STREAM = "featherless=good!H R D3 F X"
 
@@ -75,7 +78,7 @@ def test_06_a_gateway_that_cannot_be_reached_was_sent_nothing() -> None:
         running.settle()
 
         first, _ = running.books.ended
-        assert (first.outcome, first.cost, first.status) == ("unreachable", 0, None)
+        assert (first.outcome, first.cost, first.status) == ("unreachable", Decimal(0), None)
         assert code(running.ask("chutes=bad")) == "unreachable"
 
 
@@ -131,6 +134,37 @@ def test_13_the_client_never_sees_that_our_keys_are_refused() -> None:
         assert sent == {"Bearer first", "Bearer second"}
 
 
+def test_15_a_full_gateway_is_skipped() -> None:
+    with routed(slots={"featherless": 4}) as running:
+        held = running.connect()
+        held.send(request_bytes(CHAT, method="POST", body=body_of("featherless=a-70B!stall"), **HEADERS))
+        running.upstream.wait_for(1)
+
+        got = running.ask("featherless=b-8B!J | chutes=c!J")
+
+        assert dict(got.headers)["gatewayz-offer"] == "chutes/c!J"
+        held.close()
+
+
+def test_15_a_full_gateway_is_waited_for_if_it_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with routed(slots={"featherless": 4}) as running:
+        held = running.connect()
+        held.send(request_bytes(CHAT, method="POST", body=body_of("featherless=a-70B!gate J"), **HEADERS))
+        running.upstream.wait_for(1)
+        waiting = running.connect()
+        waiting.send(request_bytes(CHAT, method="POST", body=body_of("featherless=b-8B!J"), **HEADERS))
+        running.served.ask_until(lambda: bool(running.relay.parts.slots._queues.get("featherless")))
+        running.upstream.open_gate()
+        assert (held.answer().status, waiting.answer().status) == (200, 200)
+
+        monkeypatch.setattr(slots, "WAIT_SECONDS", 0.05)
+        held.send(request_bytes(CHAT, method="POST", body=body_of("featherless=c-70B!stall"), **HEADERS))
+        running.upstream.wait_for(3)
+        got = running.ask("featherless=b-8B!J")
+        assert (got.status, code(got), dict(got.headers)["retry-after"]) == (503, "no_slot", "1")
+        held.close()
+
+
 def test_a_key_that_a_gateway_repeats_does_not_reach_the_client() -> None:
     with routed(keys={"chutes": ("status",)}) as running:
         got = running.ask("chutes=a!S400")
@@ -152,6 +186,60 @@ def test_budgets_refuse_before_anything_is_sent(running: Routed) -> None:
         got = running.ask(GOOD)
         assert (got.status, code(got), got.json["error"]["message"]) == (*expected, str(error))
     assert running.upstream.seen == []
+
+
+def test_under_a_hard_budget_offers_whose_cost_is_not_known_are_left_out(
+    running: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reserved(key_id: int, amount: Decimal | None) -> Reservation:
+        if amount is None:
+            raise PriceUnknown("The price is not known.")
+        return await plain(key_id, amount)
+
+    plain = running.books.reserved
+    monkeypatch.setattr(running.books, "reserved", reserved)
+
+    got = running.ask(f"unknown:chutes=a!J | {GOOD}")
+
+    assert (got.status, running.upstream.models()) == (200, ["good!J"])
+    assert code(running.ask("unknown:chutes=a!J")) == "price_unknown"
+
+
+def test_a_budget_that_the_dearest_offer_exceeds_is_spent_on_a_cheaper_one(
+    running: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reserved(key_id: int, amount: Decimal | None) -> Reservation:
+        if amount is None:
+            raise PriceUnknown("The price is not known.")
+        if amount > Decimal("0.01"):
+            raise Exceeded("The budget is used up.", limit_source="key", resets_at=None, left=Decimal("0.01"))
+        return await plain(key_id, amount)
+
+    plain = running.books.reserved
+    monkeypatch.setattr(running.books, "reserved", reserved)
+
+    got = running.ask(f"unknown:chutes=a!J | dear:portkey=b!J | {GOOD}")
+
+    assert (got.status, running.upstream.models()) == (200, ["good!J"])
+    assert code(running.ask("dear:portkey=b!J | unknown:chutes=a!J")) == "budget_exceeded"
+
+
+def test_after_a_gateway_failed_as_a_whole_others_come_before_its_next_offer(running: Routed) -> None:
+    got = running.ask(f"portkey=a!S503 | portkey=b!J | portkey=c!J | {GOOD}")
+
+    assert dict(got.headers)["gatewayz-offer"] == "featherless/good!J"
+
+
+def test_nothing_is_sent_that_cannot_be_booked(running: Routed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(row: Begun) -> None:
+        raise CannotRecord("The ledger cannot be written, so no request is sent.")
+
+    monkeypatch.setattr(running.books, "begin", begin)
+
+    got = running.ask("featherless=a!J")
+
+    assert (got.status, code(got)) == (503, "ledger_unavailable")
+    assert (running.upstream.seen, running.is_settled) == ([], True)
 
 
 def test_28_gateways_get_listed_headers_alone(running: Routed) -> None:

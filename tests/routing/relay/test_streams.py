@@ -80,11 +80,16 @@ def test_05_a_client_that_asked_for_usage_gets_it_with_the_cost_and_all_other_by
     assert plain == directly(running, "any!H R D4 F U X", **asked)
 
 
-def test_a_gateway_that_always_sends_usage_is_passed_on_as_it_is(running: Routed) -> None:
+def test_05_a_client_that_did_not_ask_gets_no_usage_from_a_gateway_that_always_sends_it(running: Routed) -> None:
     got = running.stream("openrouter=any!H R D4 F UU X")
 
-    assert COST.sub(b"", got.body) == directly(running, "any!H R D4 F UU X")
-    assert "stream_options" not in running.upstream.seen[-2].json
+    assert COST.sub(b"", got.body) == directly(running, "any!H R D4 F U X").replace(b" F U X", b" F UU X")
+
+
+def test_05_usage_is_asked_for_in_the_way_of_every_gateway(running: Routed) -> None:
+    got = running.stream("chutes=any!H R D4 F U X", usage={"include": True})
+
+    assert parsed(got.body)[-1]["usage"]
 
 
 @pytest.mark.parametrize("scenario", ["H R D40 cut", "H D3 fin", "H D3 bad fin", "Hclose R D3 fin"])
