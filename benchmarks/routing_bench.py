@@ -202,7 +202,12 @@ class RoutingBench:
 
     def _work(self, contender: Contender, **work: Any) -> Work:
         self._number()
-        own = {"path": PATH, "port": contender.port, "headers": dict(contender.headers), "model": contender.model}
+        own: dict[str, Any] = {
+            "path": PATH,
+            "port": contender.port,
+            "headers": dict(contender.headers),
+            "model": contender.model,
+        }
         return Work(**(own | {"start": self._numbers} | work))
 
     def _number(self) -> None:

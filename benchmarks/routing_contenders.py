@@ -257,7 +257,7 @@ def litellm(place: Place, configuration: Mapping[str, Any] | None = None) -> Ite
         "LITELLM_MODE": "PRODUCTION",
         "LITELLM_LOG": "ERROR",
     }
-    arguments = ["--config", file, "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    arguments = ["--config", str(file), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     command = place.command(python.with_name("litellm"), *arguments, "--telemetry", "False")
     ready = f"http://127.0.0.1:{port}/health/liveliness"
     with place.running("litellm", command, environment, ready=ready, cwd=place.folder) as running:

@@ -79,7 +79,7 @@ class Work:
         content = upstream.wanted(self.kind, number, interval_ms=self.interval_ms, events=self.events)
         body = json.dumps(body_of(self.model, content, is_stream=self.kind != "unary")).encode()
         lines = [f"POST {self.path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in ({"Content-Type": "application/json"} | self.headers).items()]
+        lines += [f"{name}: {value}" for name, value in {"Content-Type": "application/json", **self.headers}.items()]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def expected(self, number: int) -> bytes:

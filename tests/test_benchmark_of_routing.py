@@ -46,8 +46,8 @@ def upstream() -> Iterator[int]:
 
 
 def load(port: int, **work: Any) -> Found:
-    own = {"path": PATH, "headers": {"Authorization": "Bearer me"}, "model": "x", "connections": 4, "check_every": 1}
-    wanted = Work(port=port, **(own | work))
+    headers = {"Authorization": "Bearer me"}
+    wanted = Work(port=port, path=PATH, headers=headers, model="x", connections=4, check_every=1, **work)
     command = [sys.executable, "-m", "benchmarks.routing_load", json.dumps(asdict(wanted))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return Found(**json.loads(done.stdout))
