@@ -2,7 +2,7 @@
 
 The contenders run one after the other on one core, with one worker each; the upstream and the clients have another
 core. They take turns within each round, and the results are medians. While they run, other programs may use at most a
-twentieth of a core: otherwise the run is void, and says so. What arrives is checked in the same run, and so is our
+twentieth of a core: otherwise the run is void. What arrives is checked in the same run, and so is our
 ledger. The figures of a whole run are written to docs/measured/routing.md.
 """
 

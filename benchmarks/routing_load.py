@@ -284,7 +284,7 @@ def _milliseconds(seconds: Sequence[float], percentile: int) -> float | None:
 
 # --- open streams ----------------------------------------------------------------------------------------------------
 class _Held(asyncio.Protocol):
-    """A stream of which only the beginning matters."""
+    """A stream that is only opened."""
 
     def __init__(self, request: bytes, opened: asyncio.Queue[bool]) -> None:
         self._request, self._opened = request, opened
