@@ -17,11 +17,11 @@ PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_part
          tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
          tests/catalog/api/test_made_up_requests.py tests/clients
 
-# Other people's clients, each with pins of its own: those that pip installs, and those that npm installs.
-CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in))
-NODE_CLIENTS = $(patsubst %/package.json,%,$(wildcard tests/clients/*/package.json))
+# Other people's programs, each with pins of its own: those that pip installs, and those that npm installs.
+CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in benchmarks/contenders/*/requirements.in))
+NODE_CLIENTS = $(patsubst %/package.json,%,$(wildcard tests/clients/*/package.json benchmarks/contenders/*/package.json))
 
-.PHONY: help run demo test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync docs logos env lint format types architecture admin lock
+.PHONY: help run demo test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync bench-routing bench-routing-failures docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -81,6 +81,12 @@ bench-reads: $(VENV)/dev.stamp $(VENV)/bench.stamp  ## how fast reads are, again
 
 bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DATABASE_URL= for PostgreSQL)
 	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)
+
+bench-routing: $(VENV)/dev.stamp  ## what the router costs, against LiteLLM, Portkey and nginx (needs wrk, nginx, node)
+	@$(BIN)/python -m benchmarks.routing $(BENCH_OPTIONS)
+
+bench-routing-failures: $(VENV)/dev.stamp  ## what the router, LiteLLM and Portkey do when gateways fail (needs node)
+	@$(BIN)/python -m benchmarks.routing_failures $(BENCH_OPTIONS)
 
 env: $(VENV)/dev.stamp .env  ## the virtual environment with everything a developer needs
 

@@ -71,7 +71,8 @@ class Load:
     rate: float
     """Requests per second."""
     p99: float
-    """The 99th percentile of the latency, in milliseconds."""
+    """The 99th percentile of the latency, in milliseconds; p50 likewise."""
+    p50: float = 0.0
 
 
 @dataclass
@@ -165,12 +166,16 @@ class Bench:
 def read_load(output: str) -> Load:
     """Read what wrk has written."""
     requests, rate = re.search(r"(\d+) requests in", output), re.search(r"Requests/sec:\s+([\d.]+)", output)
-    slowest = re.search(r"99%\s+([\d.]+)(us|ms|s)", output)
     assert requests
     assert rate
-    assert slowest
-    unit = {"us": 0.001, "ms": 1.0, "s": 1_000.0}[slowest[2]]
-    return Load(int(requests[1]), float(rate[1]), float(slowest[1]) * unit)
+    return Load(int(requests[1]), float(rate[1]), p99=_latency(output, 99), p50=_latency(output, 50))
+
+
+def _latency(output: str, percentile: int) -> float:
+    """Return the latency of wrk's table in milliseconds."""
+    found = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s|m)\b", output)
+    assert found
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0}[found[2]]
 
 
 def wait_for(address: str) -> None:

@@ -30,22 +30,32 @@ class Unavailable(Exception):
 
 def python(client: str) -> Path:
     """Return the interpreter of the client's virtual environment, which is made if necessary. Raises Unavailable."""
-    return _kept(client, "requirements.txt", _make_python) / "bin" / "python"
+    return python_of(CLIENTS / client / "requirements.txt", kept_in=KEPT)
 
 
 def node(client: str) -> Path:
     """Return the folder that has the client's `node_modules`, which is made if necessary. Raises Unavailable."""
-    return _kept(client, "package-lock.json", _make_node)
+    return node_of(CLIENTS / client / "package-lock.json", kept_in=KEPT)
 
 
-def _kept(client: str, lock_name: str, make: Callable[[Path, Path], None]) -> Path:
-    lock = CLIENTS / client / lock_name
+def python_of(lock: Path, *, kept_in: Path) -> Path:
+    """Like `python`, for a lock file anywhere. The environment has the name of the lock file's folder."""
+    return _kept(lock, kept_in, _make_python) / "bin" / "python"
+
+
+def node_of(lock: Path, *, kept_in: Path) -> Path:
+    """Like `node`, for a lock file anywhere. The environment has the name of the lock file's folder."""
+    return _kept(lock, kept_in, _make_node)
+
+
+def _kept(lock: Path, kept_in: Path, make: Callable[[Path, Path], None]) -> Path:
+    client = lock.parent.name
     version = f"{sys.version_info.major}.{sys.version_info.minor}".encode()
-    folder = KEPT / f"{client}-{hashlib.sha256(version + lock.read_bytes()).hexdigest()[:16]}"
+    folder = kept_in / f"{client}-{hashlib.sha256(version + lock.read_bytes()).hexdigest()[:16]}"
     finished = folder / "finished"
-    with _locked(client):
+    with _locked(client, kept_in):
         if not finished.exists():
-            for old in KEPT.glob(f"{client}-*/"):
+            for old in kept_in.glob(f"{client}-*/"):
                 shutil.rmtree(old)
             folder.mkdir()
             make(lock, folder)
@@ -54,10 +64,10 @@ def _kept(client: str, lock_name: str, make: Callable[[Path, Path], None]) -> Pa
 
 
 @contextmanager
-def _locked(client: str) -> Iterator[None]:
+def _locked(client: str, kept_in: Path) -> Iterator[None]:
     """Wait until no other test process makes an environment of this client."""
-    KEPT.mkdir(parents=True, exist_ok=True)
-    with (KEPT / f"{client}.lock").open("w") as file:
+    kept_in.mkdir(parents=True, exist_ok=True)
+    with (kept_in / f"{client}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
