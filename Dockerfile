@@ -28,11 +28,12 @@ COPY access access
 COPY front front
 COPY catalog catalog
 COPY usage usage
+COPY monitoring monitoring
 COPY fixtures fixtures
 COPY docs docs
 RUN python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
- && python -m compileall -q gatewayz usage catalog front access
+ && python -m compileall -q gatewayz usage monitoring catalog front access
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \

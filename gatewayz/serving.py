@@ -66,6 +66,8 @@ def start(front: Front) -> None:
     FOLLOWER.subscribe(make_ahead)
     if (usage := counting()) is not None:
         usage.start()
+    if (monitoring := watching()) is not None:
+        monitoring.start()
     FOLLOWER.start()
     SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if settings.REDIS_URL:
@@ -77,12 +79,19 @@ def stop() -> None:
     FOLLOWER.stop()
     if (usage := counting()) is not None:
         usage.stop()
+    if (monitoring := watching()) is not None:
+        monitoring.stop()
     SHARED_COUNTS.stop()
 
 
 def counting() -> ModuleType | None:
     """Return the module that counts requests; None without that app."""
     return import_module("usage.serving") if apps.is_installed("usage") else None
+
+
+def watching() -> ModuleType | None:
+    """Return the module that follows the availability of offers; None without that app."""
+    return import_module("monitoring.serving") if apps.is_installed("monitoring") else None
 
 
 def make_front(revisions: Revisions | None = None) -> Front:

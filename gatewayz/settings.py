@@ -90,6 +90,9 @@ FETCH_MAX_RATIO = env.whole_number("FETCH_MAX_RATIO", default=100, least=2, most
 FETCH_ATTEMPTS = env.whole_number("FETCH_ATTEMPTS", default=3, least=1, most=20)
 FETCH_LONGEST_WAIT_SECONDS = env.whole_number("FETCH_LONGEST_WAIT_SECONDS", default=30, least=0, most=600)
 
+# --- watching whether offers can be used -----------------------------------------------------------------------------
+MONITORING = env.choice("MONITORING", default="basic", choices=("off", "basic", "on"))
+
 # --- the guard: the limits beyond which an answer is held instead of published ---------------------------------------
 GUARD_MISSING_PERCENT = env.whole_number("GUARD_MISSING_PERCENT", default=30, least=0, most=100)
 GUARD_REJECTED_PERCENT = env.whole_number("GUARD_REJECTED_PERCENT", default=20, least=0, most=100)
@@ -178,7 +181,13 @@ INSTALLED_APPS = [
     "access",
     "catalog",
     "usage",  # can be left out: nothing is counted then
+    "monitoring",  # can be left out: the availability of offers is then what their gateways list
 ]
+if "monitoring" in INSTALLED_APPS:
+    CELERY_BEAT_SCHEDULE |= {
+        "observe": {"task": "monitoring.observe", "schedule": 60.0, "options": {"expires": 55}},
+        "tidy": {"task": "monitoring.tidy", "schedule": crontab(minute="37"), "options": {"expires": 1_800}},
+    }
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "catalog.api.errors.static_files_are_read",  # WhiteNoise would refuse other methods with an empty body

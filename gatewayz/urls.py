@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", include("catalog.desk.urls")),
     path("admin/", admin.site.urls),
     *([path("", include("usage.urls"))] if apps.is_installed("usage") else []),
+    *([path("", include("monitoring.urls"))] if apps.is_installed("monitoring") else []),
     path("", include("catalog.urls")),
 ]
 
