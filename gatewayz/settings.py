@@ -13,6 +13,7 @@ from celery.schedules import crontab
 from access.redaction import hide_keys
 from catalog import registry
 from catalog.adapter import settings as of_gateway
+from catalog.records import Availability
 from gatewayz.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -186,7 +187,7 @@ INSTALLED_APPS = [
 if "monitoring" in INSTALLED_APPS:
     CELERY_BEAT_SCHEDULE |= {
         "observe": {"task": "monitoring.observe", "schedule": 60.0, "options": {"expires": 55}},
-        "tidy": {"task": "monitoring.tidy", "schedule": crontab(minute="37"), "options": {"expires": 1_800}},
+        "tidy": {"task": "monitoring.tidy", "schedule": 900.0, "options": {"expires": 600}},
     }
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
@@ -288,6 +289,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DISABLE_ERRORS_AND_WARNINGS": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {"AvailabilityEnum": [state.value for state in Availability]},
 }
 
 # --- logs ------------------------------------------------------------------------------------------------------------

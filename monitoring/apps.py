@@ -13,9 +13,11 @@ class MonitoringConfig(AppConfig):
         from django.conf import settings
 
         from catalog.publication import listeners
-        from catalog.web import templates
-        from monitoring import asking
+        from catalog.web import sections, templates
+        from monitoring import listing, section
 
         templates.FOLDERS["monitoring/"] = Path(self.path) / "html"
-        if settings.MONITORING != "off" and asking.take_listing not in listeners.LISTENERS:
-            listeners.LISTENERS.append(asking.take_listing)
+        if section.section not in sections.SECTIONS:
+            sections.SECTIONS.append(section.section)
+        if settings.MONITORING != "off" and listing.take_listing not in listeners.LISTENERS:
+            listeners.LISTENERS.append(listing.take_listing)

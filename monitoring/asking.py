@@ -15,12 +15,11 @@ from catalog import gateway_settings, registry
 from catalog.adapter.contract import Request
 from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Unreachable
 from catalog.models import Offer
-from catalog.publication.listeners import Statement
 from catalog.records import Availability
 from catalog.sync import fetch, read
 from monitoring import evidence
 from monitoring.evidence import News
-from monitoring.machine import Evidence, Verdict
+from monitoring.machine import Evidence
 from monitoring.models import Signal, Watched
 from monitoring.signals import chutes, openrouter
 from monitoring.signals.contract import Reading
@@ -38,11 +37,6 @@ LASTS = 3
 MODEL_LASTS = timedelta(hours=18)
 """How long the answer about one model is valid: with a request a minute, 1,000 models take 17 hours."""
 DOUBT_INTERVAL = timedelta(minutes=5)
-_OF_STATE = {
-    Availability.ONLINE: (Verdict.UP, "listed as online"),
-    Availability.COLD: (Verdict.COLD, "listed as not loaded"),
-    Availability.OFFLINE: (Verdict.DOWN, "listed as inactive"),
-}
 
 
 def claim(name: str, *, interval: timedelta, now: datetime) -> bool:
@@ -99,17 +93,6 @@ def next_model(*, now: datetime) -> str | None:
         if doubtful is not None:
             return doubtful
     return ordered.first()
-
-
-def take_listing(statement: Statement) -> None:
-    """Take what a listing states of its offers as evidence; the catalogue calls this after each listing."""
-    lasts = LASTS * gateway_settings.settings_of(statement.gateway).interval
-    found = {
-        offer_id: [Evidence(verdict=verdict, reason=reason, at=statement.at, lasts=lasts)]
-        for offer_id, state in statement.states.items()
-        for verdict, reason in [_OF_STATE[state]]
-    }
-    evidence.take(News(gateway=statement.gateway, evidence=found, is_reached=True), now=timezone.now())
 
 
 def _read_chutes(payload: Any) -> Reading:

@@ -64,7 +64,7 @@ class AvailabilitySerializer(Serializer[object]):
         "and not at least four times within an hour.",
     )
     checked_at = fields.moment("The time of the newest evidence.", null=True)
-    origin = fields.choice(
+    evidence = fields.choice(
         "Where the evidence comes from: the gateway says so, a request of ours, or requests of clients.",
         ["statement", "probe", "traffic"],
         null=True,
@@ -105,7 +105,7 @@ class GatewayFiguresSerializer(Serializer[object]):
     total_instance_count = serializers.IntegerField(required=False, help_text="Chutes: instances, also starting ones.")
 
 
-class HeldPriceSerializer(Serializer[object]):
+class HeldPriceCheckSerializer(Serializer[object]):
     pricing_key = fields.text("The key in `pricing`.")
     reported = fields.money("What the gateway reports.", null=False)
     served = fields.money("What is served instead.", null=True)
@@ -119,7 +119,7 @@ class HeldPriceSerializer(Serializer[object]):
 
 class OfferAvailabilitySerializer(AvailabilitySerializer):
     gateway_figures = GatewayFiguresSerializer(allow_null=True, help_text="The gateway's own figures, if it has any.")
-    held_prices = HeldPriceSerializer(many=True, help_text="Prices that are not believed yet, and what hosts ask.")
+    held_prices = HeldPriceCheckSerializer(many=True, help_text="Prices that are not believed yet, and what hosts ask.")
 
 
 class _AnswerSerializer(Serializer[object]):

@@ -34,7 +34,7 @@ def observe() -> None:
 
 @shared_task(name="monitoring.tidy", soft_time_limit=600, time_limit=660)
 def tidy() -> None:
-    """Add up the requests of clients and delete what is old; beat calls this each hour."""
+    """Add up the requests of clients and delete what is old; beat calls this each quarter of an hour."""
     with _failures_in_one_line("what was observed was not tidied"):
         traffic.roll(now=timezone.now())
         retention.prune(now=timezone.now())

@@ -8,14 +8,14 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from catalog.models import Offer
+from catalog.models import Observation, Offer, TaskEnd
 from catalog.publication.listeners import Statement
 from catalog.records import Availability
-from monitoring import asking
+from monitoring import asking, listing, settling, tasks
 from monitoring.models import Signal, Watched, WatchedGateway
 from tests.factories import offer_record, publish
 from tests.monitoring.answers import chute, endpoints, host
@@ -155,7 +155,7 @@ def test_the_listing_states_what_is_loaded_and_what_is_not(upstream: Upstream) -
     told = {"maker/hot": Availability.ONLINE, "maker/cold": Availability.COLD, "maker/off": Availability.OFFLINE}
     statement = Statement(gateway="featherless", at=timezone.now(), states={**told, "no/offer": Availability.ONLINE})
 
-    asking.take_listing(statement)
+    listing.take_listing(statement)
 
     found = {offer: state for (gateway, offer), state in states().items() if gateway == "featherless"}
     assert found == {"maker/hot": "online", "maker/cold": "cold", "maker/off": "unknown"}, "one strike is no outage"
@@ -189,3 +189,36 @@ def test_14_a_time_that_a_wrong_clock_stored_does_not_stop_requests(upstream: Up
     Signal.objects.create(name=asking.CHUTES, next_at=NOW + timedelta(days=400))
 
     assert asking.claim(asking.CHUTES, interval=MINUTE, now=NOW)
+
+
+# --- the tasks -------------------------------------------------------------------------------------------------------
+def test_a_minute_asks_ages_and_settles(upstream: Upstream) -> None:
+    tasks.observe()
+
+    assert paths(upstream) == [UTILIZATION]
+    assert Observation.objects.get(offer__gateway__slug="chutes").served == "online"
+    assert TaskEnd.objects.filter(task="monitoring.observe").exists()
+    tasks.tidy()
+    assert TaskEnd.objects.filter(task="monitoring.tidy").exists()
+
+
+def test_nothing_is_done_if_it_is_switched_off(upstream: Upstream, settings: Settings) -> None:
+    settings.MONITORING = "off"
+
+    tasks.observe()
+
+    assert (paths(upstream), Watched.objects.count(), TaskEnd.objects.count()) == ([], 0, 0)
+
+
+def test_a_failing_database_is_one_line(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def locked(**_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(settling, "settle", locked)
+    tasks.observe()
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "availability was not observed: the database failed (database is locked)"
+    ]
