@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from catalog.admin.readonly import ReadOnlyAdmin, ReadOnlyInline, pretty_changes, pretty_json
 from catalog.documents.differences import Difference, difference
 from catalog.history.versions import with_document_before
-from catalog.models import Offer, OfferVersion, Override, Provider
+from catalog.models import Observation, Offer, OfferVersion, Override, Provider
 
 
 class OverrideInline(ReadOnlyInline):
@@ -143,3 +143,16 @@ class ProviderAdmin(ReadOnlyAdmin):
     list_display = ("slug", "key", "name", "headquarters", "status_page_url")
     search_fields = ("slug", "key", "name")
     ordering = ("key",)
+
+
+@admin.register(Observation)
+class ObservationAdmin(ReadOnlyAdmin):
+    list_display = ("offer", "gateway", "availability", "since", "served")
+    list_filter = ("availability", "served", "offer__gateway")
+    list_select_related = ("offer__gateway",)
+    search_fields = ("offer__model_id",)
+    ordering = ("-since",)
+
+    @admin.display(ordering="offer__gateway")
+    def gateway(self, observation: Observation) -> str:
+        return observation.offer.gateway.slug

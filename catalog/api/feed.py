@@ -39,6 +39,7 @@ WORDS = {
     Kind.RETURNED: "listed again",
     Kind.REPRICED: "another price",
     Kind.DESCRIBED: "another description",
+    Kind.AVAILABILITY: "another availability",
     Kind.CHANGED: "changed",
     Kind.RENDERED: "shown in another way",
 }
@@ -48,7 +49,10 @@ def read_change_feed(snapshot: Snapshot, query: Query) -> Answer:
     founded_at = feed.founded_at()
     chosen = wanted(query)
     # A new rendering of all offers would push everything else out of a feed of the newest changes.
-    chosen = replace(chosen, has_rendered=Kind.RENDERED in chosen.kinds)
+    # Models start and stop by the hour, so availability would too.
+    chosen = replace(
+        chosen, has_rendered=Kind.RENDERED in chosen.kinds, has_availability=Kind.AVAILABILITY in chosen.kinds
+    )
     changes = feed.newest_changes(until=snapshot.revision, wanted=chosen, limit=query.values["limit"])
     atom = Feed(query.address().rstrip("?"), founded_at=founded_at)
     for change in changes:
@@ -68,7 +72,8 @@ class ChangeFeed(CatalogViewSet):
         media_type=MEDIA_TYPE,
         reads_tables=True,
         summary="The newest changes as an Atom feed",
-        description="For feed readers and chat rooms. Filters such as `kind=repriced` choose what to subscribe to.",
+        description="For feed readers and chat rooms. Filters such as `kind=repriced` choose what to subscribe to. "
+        "Changes of availability alone are left out, unless `kind=availability` asks for them.",
         responses=OpenApiTypes.STR,
     )
 

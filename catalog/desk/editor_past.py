@@ -91,7 +91,9 @@ def _version(version: Any, revision: Revision) -> Values:
 def _publisher(revision: Revision) -> str:
     if revision.is_curated:
         return str(revision.author) if revision.author else "the program"
-    return gateway_name(revision.gateway.slug) if revision.gateway else "the program"
+    if revision.is_observed or not revision.gateway:
+        return "the program"
+    return gateway_name(revision.gateway.slug)
 
 
 # --- the audit trail -------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     """The gateway lists it again."""
     REPRICED = "repriced"
     DESCRIBED = "described"
+    AVAILABILITY = "availability"
     CHANGED = "changed"
     """Any other change."""
     RENDERED = "rendered"
@@ -33,7 +34,7 @@ UNREPORTED = frozenset({"canonical_model", "variant"})
 """Fields that no change reports, because an offer's model can be decided again without a new version of the offer."""
 PRICED = frozenset({"pricing", "price_status", "price_basis", "price_tier", "price_per_million"})
 DESCRIBING = frozenset({"name", "description"})
-_OF_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at"}
+_OF_OTHER_KINDS = PRICED | DESCRIBING | {"withdrawn_at", "availability"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ def _kinds(before: Document, after: Document, changed: frozenset[str]) -> tuple[
         Kind.RETURNED: was_gone and not is_gone,
         Kind.REPRICED: bool(changed & PRICED),
         Kind.DESCRIBED: "name" in changed or ("description" in changed and _is_described(before, after)),
+        Kind.AVAILABILITY: "availability" in changed,
     }
     kinds = [kind for kind, is_so in is_of_kind.items() if is_so]
     return (*kinds, Kind.CHANGED) if changed - _OF_OTHER_KINDS or not kinds else tuple(kinds)

@@ -46,7 +46,9 @@ def blocks_before(
     older ones."""
     with one_moment():
         found: list[Block] = []
-        revisions = Revision.objects.filter(number__lt=revision, number__gt=kept_since(), is_rendered=False)
+        revisions = Revision.objects.filter(
+            number__lt=revision, number__gt=kept_since(), is_rendered=False, is_observed=False
+        )
         if gateways:
             revisions = revisions.filter(gateway__slug__in=gateways)
         examined = list(revisions.select_related("gateway").order_by("-number")[: MOST_EXAMINED_REVISIONS + 1])

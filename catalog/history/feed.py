@@ -18,6 +18,7 @@ from catalog.models.moment import one_moment
 
 MOST_EXAMINED = 1_000
 """The number of changes that are examined for one page if only some kinds are wanted."""
+_STEP = 100
 
 
 class Forgotten(Exception):
@@ -65,7 +66,7 @@ def changes_after(start: Position | None, *, until: int, wanted: Wanted, limit: 
             _check_published(start.revision - 1)
         of_pages_before = Q(from_revision=start.revision, offer__lte=start.offer)
         versions = versions_of(wanted).filter(from_revision__gte=start.revision, from_revision__lte=until)
-        examined = MOST_EXAMINED if wanted.kinds else limit
+        examined = MOST_EXAMINED if wanted.is_partial else limit
         rows = list(versions.exclude(of_pages_before).order_by("from_revision", "offer")[: examined + 1])
         found, seen = _some(changes_in(rows[:examined]), wanted=wanted, limit=limit)
     has_more = seen < len(rows)
@@ -77,9 +78,15 @@ def newest_changes(*, until: int, wanted: Wanted, limit: int) -> Sequence[Change
     """Return the last changes up to revision `until`, newest first. Kinds are filtered in the last MOST_EXAMINED."""
     with one_moment():
         versions = versions_of(wanted).filter(from_revision__gt=kept_since(), from_revision__lte=until)
-        examined = MOST_EXAMINED if wanted.kinds else limit
-        rows = list(versions.order_by("-from_revision", "-offer")[:examined])
-        found, _ = _some(changes_in(rows), wanted=wanted, limit=limit)
+        newest = versions.order_by("-from_revision", "-offer")
+        step = max(limit, _STEP) if wanted.is_partial else limit
+        found: list[Change] = []
+        # In steps: most often the first few have enough, and each comes with two documents.
+        for start in range(0, MOST_EXAMINED if wanted.is_partial else limit, step):
+            rows = list(newest[start : start + step])
+            found += _some(changes_in(rows), wanted=wanted, limit=limit - len(found))[0]
+            if len(found) == limit or len(rows) < step:
+                break
     return found
 
 
@@ -106,7 +113,7 @@ def _some(changes: Iterable[Change], *, wanted: Wanted, limit: int) -> tuple[lis
     seen = 0
     for change in changes:
         seen += 1
-        if not wanted.kinds or not set(wanted.kinds).isdisjoint(change.difference.kinds):
+        if wanted.takes(change):
             found.append(change)
         if len(found) == limit:
             break

@@ -50,7 +50,7 @@ def history_of_offers(
             .exclude(valid_to=F("valid_from"))  # replaced at the moment when it began, so it was never in force
             .order_by("-valid_from", "-pk")[:MOST_INTERVALS]
         )
-        versions = versions_of(Wanted(has_rendered=False)).filter(
+        versions = versions_of(Wanted(has_rendered=False, has_availability=False)).filter(
             offer__in=keys, from_revision__gt=kept_since(), from_revision__lte=revision
         )
         rows = list(versions.order_by("-from_revision", "-offer")[:most_changes])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from catalog.documents.differences import Difference, difference
+from catalog.documents.differences import Difference, Kind, difference
 from catalog.models import Offer, OfferVersion, Revision
 
 
@@ -36,6 +36,20 @@ class Wanted:
     """Any of these kinds; empty means every kind."""
     has_rendered: bool = True
     """Whether to include changes of our rendering."""
+    has_availability: bool = True
+    """Whether to include changes of nothing but availability."""
+
+    def takes(self, change: Change) -> bool:
+        """Whether a change is of the wanted kinds, as far as `versions_of` cannot decide that."""
+        kinds = set(change.difference.kinds)
+        if not self.has_availability and kinds == {Kind.AVAILABILITY}:
+            return False
+        return not self.kinds or not kinds.isdisjoint(self.kinds)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether `takes` may refuse a change."""
+        return bool(self.kinds) or not self.has_availability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +82,8 @@ def versions_of(wanted: Wanted) -> QuerySet[OfferVersion, _Row]:
         )
     if not wanted.has_rendered:
         versions = versions.exclude(from_revision__in=Revision.objects.filter(is_rendered=True).values("number"))
+    if not wanted.has_availability:
+        versions = versions.exclude(from_revision__in=Revision.objects.filter(is_observed=True).values("number"))
     if wanted.gateway is not None:
         versions = versions.filter(offer__gateway__slug=wanted.gateway)
     return versions.values_list(

@@ -23,7 +23,7 @@ from catalog.publication.prices.following import Doubted, HoldChanges
 from catalog.publication.prices.holds import PriceKey, with_holds
 from catalog.publication.prices.siblings import Listed, Siblings
 from catalog.publication.states import OfferState, Rendered, rendered
-from catalog.records import OfferRecord
+from catalog.records import Availability, OfferRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,8 @@ class Plan:
     seen: frozenset[str]
     listed: int
     """Number of offers in the listing."""
+    reread: Mapping[str, str] = field(default_factory=dict)
+    """The prints of rows that were read again and gave the stored record, by id."""
 
     @property
     def rendered(self) -> list[Rendered]:
@@ -120,6 +122,11 @@ def decide(given: Input, *, siblings: Siblings) -> Plan:
         missed=effects.missed,
         seen=effects.seen,
         listed=effects.listed,
+        reread={
+            offer_id: row_print
+            for offer_id, row_print in given.listing.row_prints.items()
+            if offer_id in effects.groups.unchanged
+        },
     )
 
 
@@ -159,8 +166,7 @@ def _draft(given: Input, offer_id: str, siblings: Siblings) -> Draft:
     state = given.states.get(offer_id) or OfferState(
         offer=Offer(gateway=given.gateway, model_id=offer_id, first_seen_at=given.now), naming=given.naming
     )
-    if state.observed is None and (stated := given.listing.availability.get(offer_id)):
-        state = replace(state, observed=Overlaid(stated, served=None))
+    state = replace(state, observed=state.observed or _first_observed(given, state, offer_id))
     believed = _believed(given, state)
     offer = _accepted(state.offer, record, given.listing, fingerprint=given.effects.prints[offer_id])
     holds = following.follow(state.holds, record, rules=rules, is_evidence=given.is_evidence)
@@ -186,6 +192,17 @@ def _believed(given: Input, state: OfferState) -> OfferRecord | None:
     if state.offer.source != given.listing.source:
         return None
     return with_holds(records.load(state.offer.upstream), state.applied_holds)
+
+
+def _first_observed(given: Input, state: OfferState, offer_id: str) -> Overlaid | None:
+    """Return the availability with which an offer begins of which nothing was observed so far."""
+    if given.listing.availability is None:
+        return None
+    stated = given.listing.availability.get(offer_id)
+    if stated is None and state.document is not None:
+        # Published while nobody observed: its record has what the adapter read.
+        stated = records.load(state.offer.upstream).availability
+    return None if stated in {None, Availability.UNKNOWN} else Overlaid(stated, served=None)
 
 
 def _doubts(

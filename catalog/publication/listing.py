@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -34,9 +34,9 @@ class AcceptedListing:
     source: Source
     recorded_on: date | None
     providers: Sequence[ProviderRecord] = ()
-    availability: Mapping[str, Availability] = field(default_factory=dict)
-    """What the listing states of the availability of its offers, by id, if availability is observed. An offer of which
-    nothing was observed so far begins with it."""
+    availability: Mapping[str, Availability] | None = None
+    """If availability is observed: what the listing states of it, by id, as far as that is evidence. An offer of which
+    nothing was observed so far begins with it. None: availability is a part of the records."""
 
     @property
     def is_evidence(self) -> bool:

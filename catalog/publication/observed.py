@@ -67,18 +67,24 @@ def _news(keys: Sequence[OfferKey], states: Mapping[OfferKey, ObservedState]) ->
     for gateway, of_gateway in ids.items():
         offers = Offer.objects.filter(gateway__slug=gateway, model_id__in=of_gateway).order_by("pk")
         rows = offers.values_list(
-            "pk", "model_id", "upstream", "observation__availability", "observation__since", "observation__served"
+            "pk", "model_id", "observation__availability", "observation__since", "observation__served"
         )
-        for pk, offer_id, upstream, availability, since, served in rows:
-            state = states[gateway, offer_id]
-            if (availability, since) != (state.availability, state.since):
-                yield Observation(
-                    offer_id=pk,
-                    availability=state.availability,
-                    since=state.since,
-                    # Without an observation, the document has what the adapter read.
-                    served=served or orjson.loads(upstream)["availability"],
-                )
+        found = {
+            pk: (states[gateway, offer_id], served)
+            for pk, offer_id, availability, since, served in rows
+            if (availability, since) != (states[gateway, offer_id].availability, states[gateway, offer_id].since)
+        }
+        read = _read_availability([pk for pk, (_, served) in found.items() if not served])
+        for pk, (state, served) in found.items():
+            yield Observation(
+                offer_id=pk, availability=state.availability, since=state.since, served=served or read[pk]
+            )
+
+
+def _read_availability(keys: Sequence[int]) -> dict[int, str]:
+    """Return what documents have of which nothing was observed so far: what the adapter read."""
+    records = Offer.objects.filter(pk__in=keys).values_list("pk", "upstream")
+    return {pk: orjson.loads(upstream)["availability"] for pk, upstream in records}
 
 
 def overlaid(offers: Collection[int], *, is_newest: bool) -> dict[int, Overlaid]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,6 +66,7 @@ def execute(
         pks = {(draft.offer.gateway.slug, draft.offer.model_id): draft.offer.pk for draft in plan.drafts}
         is_more = identify.write(identity, pks=pks) or is_more
     _count_misses(plan.gateway, missed=plan.missed, seen=plan.seen)
+    _note_prints(plan.gateway, plan.reread)
     return publish(plan.rendered, publication, is_more=is_more)
 
 
@@ -149,6 +150,16 @@ def _count_misses(gateway: Gateway, *, missed: Collection[str], seen: Collection
         Offer.objects.filter(gateway=gateway, model_id__in=batch).update(missed_runs=F("missed_runs") + 1)
     for batch in batches(sorted(seen)):
         Offer.objects.filter(gateway=gateway, model_id__in=batch).update(missed_runs=0)
+
+
+def _note_prints(gateway: Gateway, prints: Mapping[str, str]) -> None:
+    """Store the prints of rows that were read in vain, once by a new reader, so that the next run skips them."""
+    for batch in batches(sorted(prints)):
+        offers = list(Offer.objects.filter(gateway=gateway, model_id__in=batch).only("pk", "model_id", "row_print"))
+        moved = [offer for offer in offers if offer.row_print != prints[offer.model_id]]
+        for offer in moved:
+            offer.row_print = prints[offer.model_id]
+        Offer.objects.bulk_update(moved, ["row_print"])
 
 
 def _write_prices(found: Iterable[Rendered], *, at: datetime, now: datetime) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from types import MappingProxyType
 
 from django.conf import settings
 
@@ -29,9 +28,9 @@ def accepted_listing(
     found: Sorted,
     *,
     source: Source,
-    availability: Mapping[str, Availability] = MappingProxyType({}),
+    availability: Mapping[str, Availability] | None,
 ) -> AcceptedListing:
-    """Return the part of a listing that can be published. `availability` is what it states, if that is evidence."""
+    """Return the part of a listing that can be published; `availability` as in `AcceptedListing`."""
     return AcceptedListing(
         records=found.records,
         row_prints=found.row_prints,

@@ -52,7 +52,9 @@ def preview_of(held: SyncRun, *, seconds: float, most_gone: int) -> Preview:
     guard = ReleasingGuard(strict=judging.strict_guard(held))
     plan, gone = apply.plan_listing(
         held,
-        listing=judging.accepted_listing(adapter, listing, found, source=source),
+        listing=judging.accepted_listing(
+            adapter, listing, found, source=source, availability={} if listeners.is_observed() else None
+        ),
         terms=Terms(guard=guard, rules=repeats.rules(), withdraw_after=0, dry_run=True),
         most_gone=most_gone,
     )

@@ -149,7 +149,9 @@ def _work(task: Task, report: Report) -> None:
     run.seen, run.rejected = len(listing.rows), len(found.rejections)
     _renew_lease(run)
     task.say(f"{adapter.name}: comparing" + ("" if task.dry_run else " and publishing"))
-    accepted = judging.accepted_listing(adapter, listing, found, source=task.source, availability=evidence.states)
+    accepted = judging.accepted_listing(
+        adapter, listing, found, source=task.source, availability=evidence.states if listeners.is_observed() else None
+    )
     outcome = _publish(task, run, accepted)
     evidence.tell()
     if not listing.is_complete:

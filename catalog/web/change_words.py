@@ -19,6 +19,7 @@ KINDS = {
     Kind.RETURNED: "back",
     Kind.REPRICED: "price",
     Kind.DESCRIBED: "text",
+    Kind.AVAILABILITY: "availability",
     Kind.CHANGED: "facts",
     Kind.RENDERED: "shown in another way",
 }

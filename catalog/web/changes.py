@@ -107,7 +107,10 @@ def _wanted(show: str) -> Any:
         return lambda change: show in change_words.direction(change)
     if show in kinds:
         return lambda change: bool(kinds[show] & set(change.difference.kinds))
-    return lambda change: Kind.RENDERED not in change.difference.kinds
+    # Availability has its own place on the model's page, and would fill this one.
+    return lambda change: (
+        Kind.RENDERED not in change.difference.kinds and set(change.difference.kinds) != {Kind.AVAILABILITY}
+    )
 
 
 def _block(snapshot: Snapshot, block: Block) -> View:

@@ -6,6 +6,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from catalog import registry
+from catalog.publication import listeners
+from catalog.publication.listeners import Statement
 from catalog.sync import fetch
 from tests.catalog.syncing import Network, Shop
 
@@ -49,6 +51,20 @@ def shop_api(shop: Shop, network: Network, settings: Settings) -> Network:
     """The shop, read from its API, which gives the answers that the test sets."""
     settings.GATEWAY_SOURCES = {**settings.GATEWAY_SOURCES, shop.slug: "api"}
     return network
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
+    """Somebody watches availability: what runs state of it, in their order."""
+    heard: list[Statement] = []
+    monkeypatch.setattr(listeners, "LISTENERS", [heard.append])
+    return heard
+
+
+@pytest.fixture
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody watches availability, whichever applications are installed."""
+    monkeypatch.setattr(listeners, "LISTENERS", [])
 
 
 @pytest.fixture

@@ -43,8 +43,8 @@ class ChangeSerializer(Serializer[object]):
         child=serializers.ChoiceField([kind.value for kind in Kind]),
         min_length=1,
         help_text="`removed`: the gateway no longer lists it. `returned`: the gateway lists it again. `described`: "
-        "another name or description. `changed`: any other field. `rendered`: this service shows the same facts in "
-        "another way.",
+        "another name or description. `availability`: whether it can be called now. `changed`: any other field. "
+        "`rendered`: this service shows the same facts in another way.",
     )
     origin = fields.choice("Who caused the change.", ["gateway", "curator"])
     before = _fields("The changed fields before the change; empty for an added offer.")

@@ -21,6 +21,7 @@ from catalog.models import (
     GatewaySetting,
     IdentityCandidate,
     Maker,
+    Observation,
     Offer,
     OfferVersion,
     Override,
@@ -88,6 +89,7 @@ def test_every_table_is_listed_searched_and_shown_row_by_row(curator: Client, ta
     TaskEnd.objects.store("catalog.prune", now=now)
     Tag.objects.create(name="cheap")
     Maker.objects.create(key="acme", slug="acme")
+    Observation.objects.create(offer=_offer(), availability="cold", served="online", since=now)
     model = apps.get_model("catalog", table)
     row = model._default_manager.order_by("pk").last()
 

@@ -22,6 +22,10 @@ from pytest_django.fixtures import Settings
 
 from catalog.memory import following, loading
 from catalog.models import OfferVersion, Revision
+from catalog.publication import availability, observed
+from catalog.publication.listeners import Statement
+from catalog.publication.observed import ObservedState
+from catalog.records import Availability
 from catalog.sync import retention
 from tests.catalog.api.reading import problem_of, read
 from tests.catalog.syncing import clear_price, say_price, sync_rows
@@ -206,12 +210,19 @@ def versions() -> list[tuple[int, str, str]]:
 
 IDS = ("a/1", "a/2", "b/1")
 Listing = tuple[str, dict[str, tuple[str, str]]]
+Observed = dict[str, Availability]
+"""What is observed of Chutes' offers."""
 
 
 def listings() -> st.SearchStrategy[Listing]:
     """A gateway, and name and price of each of its offers."""
     facts = st.tuples(st.sampled_from(["One", "Two"]), st.sampled_from(["0.000001", "0.000002"]))
     return st.tuples(st.sampled_from(["chutes", "openrouter"]), st.dictionaries(st.sampled_from(IDS), facts))
+
+
+def observe_offers(states: Observed) -> None:
+    observed.observe({("chutes", key): ObservedState(availability=state, since=START) for key, state in states.items()})
+    availability.publish_observed(at_once={"chutes"})
 
 
 def list_offers(listing: Listing) -> None:
@@ -221,12 +232,20 @@ def list_offers(listing: Listing) -> None:
 
 
 @pytest.mark.django_db
-@given(steps=st.lists(listings() | st.integers(1, 3) | st.none(), max_size=14))
+@given(
+    steps=st.lists(
+        listings()
+        | st.dictionaries(st.sampled_from(IDS), st.sampled_from(Availability), min_size=1)
+        | st.integers(1, 3)
+        | st.none(),
+        max_size=14,
+    )
+)
 @examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_reader_that_polls_while_things_are_published_knows_exactly_what_is_served(
-    client: Client, steps: list[Listing | int | None]
+    client: Client, statements: list[Statement], steps: list[Listing | Observed | int | None]
 ) -> None:
-    """A listing is published, a number is a poll with that limit, and None refreshes the snapshot of the process."""
+    """A listing or a state is published, a number is a poll with that limit, and None refreshes the snapshot."""
     with transaction.atomic():
         following.FOLLOWER.refresh()
         reader = Reader(client)
@@ -235,6 +254,8 @@ def test_a_reader_that_polls_while_things_are_published_knows_exactly_what_is_se
                 following.FOLLOWER.refresh()
             elif isinstance(step, int):
                 reader.poll(limit=step)
+            elif isinstance(step, dict):
+                observe_offers(step)
             else:
                 list_offers(step)
         following.FOLLOWER.refresh()

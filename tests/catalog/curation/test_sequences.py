@@ -1,4 +1,4 @@
-"""What is served is the gateway's last record under the standing overrides, whatever happened in which order."""
+"""What is served is the last record under what is observed and the standing overrides, whatever happened before."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from catalog.curation.overrides import Order
 from catalog.curation.sheets import Entry, Line
 from catalog.curation.steps import Clear, Scale, Set, Step, Tag, checked_steps
 from catalog.curation.wishes import CLEAR, Wish
-from catalog.models import CurationAction, Offer, OfferVersion, Override
-from catalog.publication import audit
+from catalog.models import CurationAction, Observation, Offer, OfferVersion, Override
+from catalog.publication import audit, availability, observed
 from catalog.publication.audit import Actor
 from catalog.publication.fields import FIELDS, HIDDEN
-from catalog.publication.overlay import overlay
+from catalog.publication.listeners import Statement
+from catalog.publication.observed import ObservedState, Overlaid
+from catalog.publication.overlay import overlay, with_observed
 from catalog.publication.states import OfferState, rendered
+from catalog.records import Availability
 from catalog.sync import decisions
-from tests.catalog.syncing import sync_rows
+from tests.catalog.syncing import published, sync_rows
 from tests.factories import chutes_row
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +67,8 @@ class World:
         self.rows: dict[str, Json] = {}
         """What the gateway reported last of each offer."""
         self.standing: dict[tuple[str, str], Json] = {}
+        self.settled: dict[str, Availability] = {}
+        """What was observed last of each offer."""
         self.before: dict[int, tuple[Values, Values]] = {}
         """The standing overrides before and after each action."""
         self.sync()
@@ -85,9 +90,13 @@ class World:
             )
         report = sync_rows(self._folder, [self.rows[model_id] for model_id in sorted(listed)])
         assert not report.has_failed
+        if report.run.revision_after != report.run.revision_before:
+            assert observed.gateways_unserved() == frozenset()
 
     def rebuild(self) -> None:
+        before = published()
         assert not decisions.rebuild("chutes").has_failed
+        assert published() == before
 
     def override(self) -> None:
         field = self._draw(st.sampled_from([*VALUES]))
@@ -178,6 +187,19 @@ class World:
             )
         self._note(undone.action, after)
 
+    def observe(self) -> None:
+        states = self._draw(st.dictionaries(st.sampled_from(IDS), st.sampled_from(Availability), min_size=1))
+        observed.observe(
+            {("chutes", key): ObservedState(availability=state, since=self.now) for key, state in states.items()}
+        )
+        self.settled |= states
+
+    def publish_observed(self) -> None:
+        before = OfferVersion.objects.count()
+        done = availability.publish_observed(at_once={"chutes"})
+        assert OfferVersion.objects.count() - before == done.offers
+        assert observed.gateways_unserved() == frozenset()
+
     # --- what must hold -----------------------------------------------------------------------------------------------
     def check(self) -> None:
         stored = {
@@ -185,21 +207,25 @@ class World:
             for row in Override.objects.select_related("offer")
         }
         assert stored == self.standing
+        seen = {row.offer.model_id: row for row in Observation.objects.select_related("offer")}
+        assert {key: row.availability for key, row in seen.items()} == self.settled
         for version in OfferVersion.objects.current().select_related("offer__gateway"):
             offer, upstream = version.offer, records.load(version.offer.upstream)
             row = self.rows[offer.model_id]
             assert (upstream.name, [*upstream.tags]) == (row["name"], row["tags"])
             standing = {field: value for (key, field), (value, _) in self.standing.items() if key == offer.model_id}
+            served = Availability(seen[offer.model_id].served) if offer.model_id in seen else None
             made = {row.field: row.made_at for row in Override.objects.filter(offer=offer)}
             state = OfferState(
                 offer=offer,
+                observed=Overlaid(served, served) if served else None,
                 overrides={
                     field: Override(offer=offer, field=field, value=value, made_at=made[field])
                     for field, value in standing.items()
                 },
             )
             found = rendered(state, upstream)
-            assert found.record == overlay(upstream, standing)
+            assert found.record == overlay(with_observed(upstream, served), standing)
             assert version.document == found.document
 
     def served(self) -> Mapping[str, records.OfferRecord]:
@@ -266,6 +292,9 @@ EVENTS: Sequence[Callable[[World], None]] = (
     World.bulk,
     World.csv,
     World.undo,
+    World.observe,
+    World.observe,
+    World.publish_observed,
 )
 
 
@@ -275,7 +304,7 @@ EVENTS: Sequence[Callable[[World], None]] = (
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_any_sequence_serves_the_last_record_under_the_standing_overrides(
-    data: st.DataObject, fixtures_dir: Path
+    data: st.DataObject, statements: list[Statement], fixtures_dir: Path
 ) -> None:
     with transaction.atomic():
         world = World(data, fixtures_dir)

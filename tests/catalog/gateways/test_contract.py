@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.adapter import testing
-from catalog.adapter.contract import Config, Gateway
+from catalog.adapter.contract import Config, Gateway, Listing
+from catalog.records import Availability
 from catalog.registry import GATEWAYS
 from catalog.sync.rows import print_of, sort_rows
 from tests.catalog.gateways.cases import CASES, Case, bundled, expected_text
@@ -114,6 +115,24 @@ def test_a_row_with_one_thing_changed_is_a_record_or_an_unusable_row(gateway: Ga
     if print_of(gateway, changed, reader="") == print_of(gateway, row, reader="") != "":
         assert testing.check_refuses(gateway, row) == reason
         assert reason or gateway.record(changed) == gateway.record(row)
+
+
+@every_gateway
+@given(data=st.data())
+def test_where_availability_is_observed_it_belongs_to_no_print_and_no_record(
+    gateway: Gateway, data: st.DataObject
+) -> None:
+    row = data.draw(st.sampled_from(_rows(gateway.slug)))
+    changed = data.draw(broken(row))
+
+    found = [
+        sort_rows(gateway, Listing(rows=[each], is_complete=True), reader="", accepted={}, is_observed=True)
+        for each in (row, changed)
+    ]
+
+    if print_of(gateway, changed, reader="", is_observed=True) == print_of(gateway, row, reader="", is_observed=True):
+        assert found[0].records == found[1].records
+    assert {each.availability for sorted_ in found for each in sorted_.records.values()} <= {Availability.UNKNOWN}
 
 
 @every_gateway

@@ -392,7 +392,7 @@ def test_many_prices_are_written_in_as_few_statements_as_one(django_assert_max_n
 
     publish(*records(200, "1E-6"))
 
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(38):
         publish(*records(200, "2E-6"))
 
     assert Price.objects.open().count() == 400

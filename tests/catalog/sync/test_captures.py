@@ -203,6 +203,22 @@ def test_equal_bytes_are_read_again_once_they_may_mean_something_else(
     assert len(read) == len(ROWS)
 
 
+def test_a_new_reader_reads_each_unchanged_row_once(
+    shop_api: Network, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    shop_api.list_shop(ROWS)
+    sync("shop")
+    raise_version(monkeypatch, settings)
+    sync("shop")
+    read = count_readings(monkeypatch)
+
+    shop_api.list_shop([ROWS[0] | {"name": "renamed"}, *ROWS[1:]])
+    report = sync("shop")
+
+    assert (report.run.changed, report.run.unchanged) == (1, len(ROWS) - 1)
+    assert len(read) == 1
+
+
 def test_a_corrected_adapter_corrects_the_catalogue_at_the_next_run_with_equal_bytes(
     fixtures_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
