@@ -55,26 +55,31 @@ def take(news: News, *, now: datetime) -> int:
             if before.unreachable_since is None:
                 logger.warning("No gateway can be reached; no state of an offer changes until one can")
             return 0
-        offers = _offers_of(news)
-        stored = {each.offer_id: each for each in Watched.objects.filter(offer__gateway__slug=news.gateway)}
-        known = {pk: offer_state(each) for pk, each in stored.items()}
-        states = known | _first_states(offers.values(), known, now=now)
-        found = {offers[name]: each for name, each in news.evidence.items() if name in offers}
-        after = circuit.advance(states, found, gateway=gateway, now=now)
-        if after.is_newly_suspected or (after.gateway.is_suspected(now=now) and not before.is_suspected(now=now)):
-            logger.warning("%s seems to be down as a whole; its offers keep their states for now", news.gateway)
-        row.generation += 1
-        row.changed_at = now
-        changed = {pk: state for pk, state in after.states.items() if known.get(pk) != state}
-        rows = {pk: _row(stored.get(pk), pk, state) for pk, state in changed.items()}
-        for name in {*news.figures, *news.asked} & offers.keys():
-            pk = offers[name]
-            _add_figures(rows.setdefault(pk, _row(stored.get(pk), pk, after.states[pk])), name, news, now=now)
+        return _judge(row, gateway, news, was_suspected=before.is_suspected(now=now), now=now)
+
+
+def _judge(row: WatchedGateway, gateway: GatewayState, news: News, *, was_suspected: bool, now: datetime) -> int:
+    """Step the states of the gateway's offers, store what changed, and return how many changed their state."""
+    offers = _offers_of(news)
+    stored = {each.offer_id: each for each in Watched.objects.filter(offer__gateway__slug=news.gateway)}
+    known = {pk: offer_state(each) for pk, each in stored.items()}
+    states = known | _first_states(offers.values(), known, now=now)
+    evidence = {offers[name]: each for name, each in news.evidence.items() if name in offers}
+    after = circuit.advance(states, evidence, gateway=gateway, now=now)
+    if after.gateway.is_suspected(now=now) and (after.is_newly_suspected or not was_suspected):
+        logger.warning("%s seems to be down as a whole; its offers keep their states for now", news.gateway)
+    changed = {pk: state for pk, state in after.states.items() if known.get(pk) != state}
+    rows = {pk: _row(stored.get(pk), pk, state) for pk, state in changed.items()}
+    for name in {*news.figures, *news.asked} & offers.keys():
+        pk = offers[name]
+        _add_figures(rows.setdefault(pk, _row(stored.get(pk), pk, after.states[pk])), name, news, now=now)
+    if rows:
+        row.generation, row.changed_at = row.generation + 1, now
         _write(rows.values(), generation=row.generation)
-        moved = {pk: state for pk, state in changed.items() if pk not in known or known[pk].state is not state.state}
-        _write_intervals(moved)
-        store_gateway(row, after.gateway)
-        return len(moved)
+    moved = {pk: state for pk, state in changed.items() if pk not in known or known[pk].state is not state.state}
+    _write_intervals(moved)
+    store_gateway(row, after.gateway)
+    return len(moved)
 
 
 def age(gateway: str, *, now: datetime) -> int:

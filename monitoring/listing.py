@@ -22,6 +22,8 @@ _OF_STATE = {
 
 def take_listing(statement: Statement) -> None:
     """Take what a listing states of its offers as evidence; the catalogue calls this after each listing."""
+    if not statement.states:
+        return
     lasts = LASTS * gateway_settings.settings_of(statement.gateway).interval
     found = {
         offer_id: [Evidence(verdict=verdict, reason=reason, at=statement.at, lasts=lasts)]
