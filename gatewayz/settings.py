@@ -184,6 +184,12 @@ INSTALLED_APPS = [
     "usage",  # can be left out: nothing is counted then
     "monitoring",  # can be left out: the availability of offers is then what their gateways list
 ]
+if "usage" in INSTALLED_APPS:
+    CELERY_BEAT_SCHEDULE["ask-gateways"] = {
+        "task": "usage.ask_gateways",
+        "schedule": 900.0,
+        "options": {"expires": 600},
+    }
 if "monitoring" in INSTALLED_APPS:
     CELERY_BEAT_SCHEDULE |= {
         "observe": {"task": "monitoring.observe", "schedule": 60.0, "options": {"expires": 55}},

@@ -76,7 +76,7 @@ def read_availability_history(snapshot: Snapshot, query: Query) -> Answer:
 
 class AvailabilityOfOffers(CatalogViewSet):
     prefix = "catalog/availability"
-    tag = Tag.HEALTH
+    tag = Tag.MODELS
 
     list = read(
         list_availability,
@@ -100,7 +100,7 @@ class AvailabilityOfOffers(CatalogViewSet):
 
 class AvailabilityOfModels(CatalogViewSet):
     prefix = "catalog/models"
-    tag = Tag.HEALTH
+    tag = Tag.MODELS
     lookup_url_kwarg, lookup_value_converter = "model_id", "path"
     variable = PathVariable("The gateway's id of the offer, case-sensitive; it may have slashes.", EXAMPLE_ID)
 

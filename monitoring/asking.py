@@ -11,12 +11,11 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from catalog import gateway_settings, registry
 from catalog.adapter.contract import Request
 from catalog.adapter.errors import BadPayload, GatewayError, RateLimited, Unreachable
 from catalog.models import Offer
 from catalog.records import Availability
-from catalog.sync import fetch, read
+from catalog.sync import read, single
 from monitoring import evidence
 from monitoring.evidence import News
 from monitoring.machine import Evidence
@@ -27,9 +26,6 @@ from monitoring.signals.contract import Reading
 logger = logging.getLogger(__name__)
 
 CHUTES, ZDR, MODELS = "chutes.utilization", "openrouter.zdr", "openrouter.endpoints"
-SECONDS = 20
-"""The longest time for one request."""
-LONGEST_BODY_MEBIBYTES = 16
 LONGEST_PAUSE = timedelta(hours=6)
 """The longest pause after a rate limit."""
 LASTS = 3
@@ -69,11 +65,7 @@ def ask_due(*, now: datetime) -> None:
 
 
 def may_ask(gateway: str) -> bool:
-    """Return whether signals of a gateway are asked for: not if the operator disabled it or reads it from a file."""
-    if settings.MONITORING == "off":
-        return False
-    applying = gateway_settings.settings_of(gateway)
-    return applying.is_enabled and applying.source.value != "bundled"
+    return settings.MONITORING != "off" and single.may_ask(gateway)
 
 
 def next_model(*, now: datetime) -> str | None:
@@ -111,7 +103,7 @@ def _ask(
 ) -> None:
     asked = [about] if about is not None else []
     try:
-        body = _fetched(gateway, request)
+        body = single.fetched(gateway, request)
         found = reading(read.decoded(body))
     except Unreachable as error:
         _store_end(name, error=str(error))
@@ -141,24 +133,6 @@ def _news(gateway: str, found: Reading, *, lasts: timedelta, asked: list[str], n
     }
     figures: Mapping[str, Mapping[str, Any]] = {name: heard.figures for name, heard in found.items() if heard.figures}
     return News(gateway=gateway, evidence=told, figures=figures, asked=asked, is_reached=True)
-
-
-def _fetched(gateway: str, request: Request) -> bytes:
-    limits = fetch.Limits(
-        connect_seconds=min(settings.FETCH_CONNECT_SECONDS, SECONDS),
-        idle_seconds=min(settings.FETCH_IDLE_SECONDS, SECONDS),
-        total_seconds=SECONDS,
-        max_bytes=LONGEST_BODY_MEBIBYTES * 2**20,
-        attempts=1,
-    )
-    with fetch.Fetcher(
-        registry.GATEWAYS[gateway],
-        bases=settings.GATEWAY_BASES[gateway],
-        key=None,  # none of these answers depends on a key
-        limits=limits,
-        user_agent=settings.USER_AGENT,
-    ) as fetcher:
-        return fetcher.get(request)
 
 
 def _pause(error: GatewayError) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +24,7 @@ from catalog.normalize import dates
 from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
 from catalog.web.standing import standing_of
 from front.answers import Answer
-from usage import ranking
+from usage import elsewhere, ranking
 from usage.days import today
 from usage.models import KeyDay
 from usage.parameters import KeyUsageFilterSet, PopularFilterSet, SeriesFilterSet
@@ -39,6 +40,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
     values = query.values
+    if values["by"] == "gateway":
+        return _counted_elsewhere(snapshot, values)
     length = WINDOWS[values["window"]]
     models = ranking.popular(
         snapshot,
@@ -53,6 +56,7 @@ def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
             "canonical_model": each.model,
             "asks": each.asks,
             "trend": each.trend,
+            "requests": None,
             "gateways": [*each.gateways],
         }
         for rank, each in enumerate(models, start=1)
@@ -62,6 +66,38 @@ def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
         "window": values["window"],
         **_source(end),
         "ranked_days": len(ranking.ranked_days(range(end - length, end))),
+    }
+    return answers.json_answer({"data": data, "returned": len(data), **more}, cache_control=CACHE_CONTROL)
+
+
+def _counted_elsewhere(snapshot: Snapshot, values: Mapping[str, Any]) -> Answer:
+    """Answer with what a gateway counts itself. Its figures are exact, and not mixed with ours."""
+    end, length = ranking.present_day(), WINDOWS[values["window"]]
+    sums, days = elsewhere.window(end, length) if values["gateway"] in {"all", elsewhere.GATEWAY} else ({}, 0)
+    slugs = {row.id: row.identity.model for row in snapshot.rows if row.gateway == elsewhere.GATEWAY and row.identity}
+    of_model: dict[str, int] = defaultdict(int)
+    for offer, requests in sums.items():
+        if offer in slugs:
+            of_model[slugs[offer]] += requests
+    ordered = sorted(of_model.items(), key=lambda each: (-each[1], each[0]))[: values["limit"]]
+    data = [
+        {
+            "rank": rank,
+            "canonical_model": model,
+            "asks": None,
+            "trend": None,
+            "requests": requests,
+            "gateways": [elsewhere.GATEWAY],
+        }
+        for rank, (model, requests) in enumerate(ordered, start=1)
+    ]
+    more = {
+        "gateway": values["gateway"],
+        "window": values["window"],
+        "source": elsewhere.GATEWAY,
+        "unit": "requests",
+        "as_of": dates.iso(_EPOCH + timedelta(days=end)),
+        "ranked_days": days,
     }
     return answers.json_answer({"data": data, "returned": len(data), **more}, cache_control=CACHE_CONTROL)
 
@@ -92,7 +128,7 @@ class PopularModels(CatalogViewSet):
         description="Counts requests to this service that name a model, of each client at most 30 an hour for one "
         "model. It says nothing about how much a model is used elsewhere. `gateway` keeps models that it sells. Days "
         "with fewer than 20 different clients and figures below 5 are left out, so a small installation may show "
-        "nothing.",
+        "nothing. `by=gateway` shows what Chutes counts itself, of all its clients, if this service reads that.",
         responses=PopularListSerializer,
     )
     retrieve = read(

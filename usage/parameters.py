@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.parameters.filterset import SelectionFilterSet
+from collections.abc import Iterator
+
+from catalog.parameters.filterset import ParameterProblem, SelectionFilterSet
 from catalog.parameters.kinds import OneOf, WholeNumber
 from catalog.parameters.offer_filters import gateway_parameter
 from usage.ranking import WINDOWS
@@ -13,6 +15,14 @@ MOST_DAYS = 90
 
 class PopularFilterSet(SelectionFilterSet):
     """The parameters of `/catalog/popular`."""
+
+    by = OneOf(
+        "`asks`: the requests to this service. `gateway`: the requests to models that a gateway counts itself; only "
+        "Chutes publishes them, and its windows end with the last day that it has counted.",
+        choices=("asks", "gateway"),
+        default="asks",
+        example="asks",
+    )
 
     gateway = gateway_parameter()
     window = OneOf("How many complete days, in UTC, are added up.", choices=[*WINDOWS], default="7d", example="30d")
@@ -26,6 +36,11 @@ class PopularFilterSet(SelectionFilterSet):
     limit = WholeNumber(
         "The maximum number of models in the answer.", least=1, most=MOST_POPULAR, default=20, example=10
     )
+
+    def contradictions(self) -> Iterator[ParameterProblem]:
+        yield from super().contradictions()
+        if (self.values["by"], self.values["order"]) == ("gateway", "trending"):
+            yield ParameterProblem("order", "trending", "must be `popular` if `by` is `gateway`")
 
 
 def days_parameter() -> WholeNumber:

@@ -11,8 +11,9 @@ from catalog.api.shapes import fields
 class PopularModelSerializer(Serializer[object]):
     rank = fields.count("The place in this answer, from 1.")
     canonical_model = fields.text("The slug of the model.")
-    asks = fields.count("How often it was asked for in the window, rounded to two digits.")
-    trend = fields.count("The asks minus the mean of the three windows before, rounded to two digits.")
+    asks = fields.count("How often it was asked for in the window, rounded to two digits.", null=True)
+    trend = fields.count("The asks minus the mean of the three windows before, rounded to two digits.", null=True)
+    requests = fields.count("How often it was used by its gateway's count; null unless `by` is `gateway`.", null=True)
     gateways = fields.words("The gateways that sell it now.")
 
 
@@ -21,10 +22,10 @@ class PopularListSerializer(Serializer[object]):
     returned = fields.count("Models in `data`.")
     gateway = fields.text("The gateway that sells all of them, or `all`.")
     window = fields.text("The window.")
-    source = fields.text("Who counted: `gatewayz` for requests to this service.")
-    unit = fields.text("What is counted: `asks`.")
-    as_of = fields.moment("The end of the window: the beginning of today in UTC.")
-    ranked_days = fields.count("The days of the window with enough different clients; the others are left out.")
+    source = fields.text("Who counted: `gatewayz` for requests to this service, or the gateway.")
+    unit = fields.text("What is counted: `asks`, or `requests` by a gateway.")
+    as_of = fields.moment("The end of the window: the beginning of today in UTC, or of the day after the last one.")
+    ranked_days = fields.count("The days of the window that have figures; the others are left out.")
 
 
 class AskedDaySerializer(Serializer[object]):
