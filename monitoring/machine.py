@@ -99,8 +99,7 @@ class OfferState:
     valid_until: datetime | None = None
     """When the state becomes unknown, unless there is new evidence."""
     origin: Origin | None = None
-    """The most trusted origin of recent evidence, with its time in `origin_at`."""
-    origin_at: datetime | None = None
+    """Where that evidence came from."""
     halves: int = 0
     """Halves of strikes in a row."""
     struck_at: datetime | None = None
@@ -160,11 +159,12 @@ def _counts(state: OfferState, evidence: Evidence, now: datetime) -> bool:
     if evidence.at > now + MOST_AHEAD or now - evidence.at > _lasts(evidence):
         return False
     known = state.checked_at
-    if known is not None and evidence.at < known - MOST_AHEAD and known <= now + MOST_AHEAD:
-        return False  # unless our own clock was ahead when it was stored
-    if state.origin is None or state.origin_at is None or evidence.origin >= state.origin:
+    if known is None or known > now + MOST_AHEAD:  # our own clock was ahead when it was stored
         return True
-    return evidence.at - state.origin_at >= PRECEDENCE
+    if evidence.at < known - MOST_AHEAD:
+        return False
+    is_trusted = state.origin is None or evidence.origin >= state.origin
+    return is_trusted or evidence.at - known >= PRECEDENCE
 
 
 def _heard(state: OfferState, evidence: Evidence, now: datetime) -> OfferState:
@@ -179,10 +179,9 @@ def _heard(state: OfferState, evidence: Evidence, now: datetime) -> OfferState:
     until = evidence.at + _lasts(evidence)
     return replace(
         state,
-        checked_at=_later(state.checked_at, evidence.at),
-        valid_until=_later(state.valid_until, until),
+        checked_at=evidence.at,
+        valid_until=until if state.valid_until is None else max(state.valid_until, until),
         origin=evidence.origin,
-        origin_at=evidence.at,
     )
 
 
@@ -237,14 +236,8 @@ def _flipped(state: OfferState, *, is_up: bool, at: datetime) -> OfferState:
 
 def _forgotten(state: OfferState) -> OfferState:
     """Return the state without what was counted: after a silence, old strikes mean nothing."""
-    return replace(
-        state, valid_until=None, origin=None, origin_at=None, halves=0, struck_at=None, ups=0, up_at=None, colds=0
-    )
+    return replace(state, valid_until=None, origin=None, halves=0, struck_at=None, ups=0, up_at=None, colds=0)
 
 
 def _lasts(evidence: Evidence) -> timedelta:
     return LASTS[evidence.origin] if evidence.lasts is None else evidence.lasts
-
-
-def _later(one: datetime | None, other: datetime) -> datetime:
-    return other if one is None else max(one, other)

@@ -58,7 +58,6 @@ def _memory(state: OfferState) -> dict[str, Any]:
     """Return the counters that are not empty: most offers have none."""
     facts = {
         "origin": state.origin,
-        "origin_at": state.origin_at and state.origin_at.timestamp(),
         "halves": state.halves,
         "struck_at": state.struck_at and state.struck_at.timestamp(),
         "ups": state.ups,
@@ -74,7 +73,7 @@ def _remembered(memory: Mapping[str, Any]) -> dict[str, Any]:
     origin = memory.get("origin")
     return {
         "origin": None if origin is None else Origin(origin),
-        **{name: _moment(memory[name]) for name in ("origin_at", "struck_at", "up_at") if name in memory},
+        **{name: _moment(memory[name]) for name in ("struck_at", "up_at") if name in memory},
         **{name: memory[name] for name in ("halves", "ups", "colds", "was_up") if name in memory},
         "flips": tuple(_moment(at) for at in memory.get("flips", ())),
     }
