@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from django.test import Client
 
 from access.keys import Keys
-from catalog.memory import following
+from catalog.memory import following, loading
 from catalog.memory.following import Follower
 from catalog.memory.snapshot import Snapshot
 from catalog.memory.watching import Watch
@@ -20,6 +21,7 @@ from monitoring.follow import WatchedOffer, watch_of
 from monitoring.machine import OfferState
 from monitoring.signals import openrouter
 from monitoring.uptime import DAY, Period
+from tests.factories import publish, token_priced_record
 from tests.monitoring.answers import endpoints, host
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
@@ -94,3 +96,33 @@ def test_the_gateways_own_figures_are_under_its_name(monkeypatch: pytest.MonkeyP
     load = {"active_instance_count": 2, "total_instance_count": 4, "utilization_5m": 0.384, "rate_limit_ratio_5m": 0.6}
     html = page(monkeypatch, bundled, replace(watched(), figures=load, figures_at=NOW))
     assert "2 of 4 instances run, their load over five minutes is 38%, 60% of the requests were refused." in html
+
+
+def test_lists_are_filtered_by_what_is_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(
+        token_priced_record("maker/up", name="Runs", availability=Availability.ONLINE),
+        token_priced_record("maker/down", name="Rests", availability=Availability.OFFLINE),
+    )
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys(), snapshot=loading.load()))
+
+    every, down = (Client().get(address).content.decode() for address in ("/", "/?availability=offline"))
+
+    assert re.findall(r'name="availability" value="(\w+)"', every) == ["online", "offline"]
+    assert ("Runs" in down, "Rests" in down) == (False, True)
+    assert re.findall(r'name="availability" value="(\w+)" checked', down) == ["offline"]
+    kept = Client().get("/?availability=unknown").content.decode()
+    assert re.findall(r'name="availability" value="(\w+)" checked', kept) == ["unknown"], "it stays in the form"
+
+
+def test_the_format_of_openrouter_has_the_uptime_of_a_day_where_it_is_known(
+    monkeypatch: pytest.MonkeyPatch, bundled: Snapshot
+) -> None:
+    row = next(row for row in bundled.rows if row.gateway == "openrouter" and b'"token"' in row.document)
+    watches = {(row.gateway, row.id): Watch(uptime_1d=99.31)}
+    monkeypatch.setattr(following, "FOLLOWER", Follower(keys=Keys(), snapshot=bundled.with_watches(watches)))
+
+    found = Client().get(f"/api/v1/models/{row.id}/endpoints").json()["data"]["endpoints"]
+
+    ours = [each for each in found if (each["source_gateway"], each["model_id"]) == (row.gateway, row.id)]
+    assert [(each["uptime_last_1d"], each["uptime_last_5m"]) for each in ours] == [(99.31, None)]
+    assert all(each["uptime_last_1d"] is None for each in found if each not in ours)
