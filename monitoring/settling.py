@@ -23,7 +23,8 @@ def settle(*, now: datetime) -> int:
     The catalogue publishes them with a listing, or alone at most once an hour; an outage of a whole gateway at once.
     """
     observed.observe(settled(now=now))
-    out = frozenset(WatchedGateway.objects.filter(is_out=True).values_list("slug", flat=True))
+    # Only while the outage is young: later, single changes of the gateway can wait like all others.
+    out = frozenset(WatchedGateway.objects.filter(is_out=True, believed_until__gt=now).values_list("slug", flat=True))
     return availability.publish_observed(at_once=out).offers
 
 
