@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -183,3 +184,21 @@ def test_a_new_offer_begins_with_what_is_served() -> None:
     learn({IDS[0]: Verdict.NOTHING}, at=NOW)
 
     assert states() == {IDS[0]: "cold"}
+
+
+def test_18_evidence_that_changes_nothing_adds_no_rows() -> None:
+    for hours in range(24):
+        learn(dict.fromkeys(IDS, Verdict.UP), at=NOW + timedelta(hours=hours))
+
+    assert (Watched.objects.count(), Interval.objects.count()) == (len(IDS), len(IDS))
+    last = NOW + timedelta(hours=23)
+    assert set(Watched.objects.values_list("checked_at", "valid_until")) == {(last, last + timedelta(hours=3))}
+
+
+def test_18_a_listing_of_thousands_is_a_few_statements(django_assert_max_num_queries: Any) -> None:
+    publish(*(offer_record(f"maker/{number}") for number in range(1_200)), gateway="featherless")
+    names = [f"maker/{number}" for number in range(1_200)]
+    learn(dict.fromkeys(names, Verdict.UP), at=NOW, gateway="featherless")
+
+    with django_assert_max_num_queries(25):
+        learn(dict.fromkeys(names, Verdict.UP), at=NOW + timedelta(hours=1), gateway="featherless")
