@@ -29,11 +29,12 @@ COPY front front
 COPY catalog catalog
 COPY usage usage
 COPY routing routing
+COPY monitoring monitoring
 COPY fixtures fixtures
 COPY docs docs
 RUN python manage.py collectstatic --noinput --verbosity 0 \
  && python -m whitenoise.compress --quiet staticfiles \
- && python -m compileall -q gatewayz routing usage catalog front access
+ && python -m compileall -q gatewayz routing usage monitoring catalog front access
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \

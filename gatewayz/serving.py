@@ -68,6 +68,8 @@ def start(front: Front) -> None:
         usage.start()
     if (routing := running()) is not None:
         routing.start()
+    if (monitoring := watching()) is not None:
+        monitoring.start()
     FOLLOWER.start()
     SHARED_COUNTS.start(settings.DATA_DIR / "counts")
     if settings.REDIS_URL:
@@ -81,6 +83,8 @@ def stop() -> None:
         usage.stop()
     if (routing := running()) is not None:
         routing.stop()
+    if (monitoring := watching()) is not None:
+        monitoring.stop()
     SHARED_COUNTS.stop()
 
 
@@ -92,6 +96,11 @@ def counting() -> ModuleType | None:
 def running() -> ModuleType | None:
     """Return the module that runs models; None without that app."""
     return import_module("routing.serving") if apps.is_installed("routing") else None
+
+
+def watching() -> ModuleType | None:
+    """Return the module that follows the availability of offers; None without that app."""
+    return import_module("monitoring.serving") if apps.is_installed("monitoring") else None
 
 
 def make_front(revisions: Revisions | None = None) -> Front:

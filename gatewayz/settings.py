@@ -13,6 +13,7 @@ from celery.schedules import crontab
 from access.redaction import hide_keys
 from catalog import registry
 from catalog.adapter import settings as of_gateway
+from catalog.records import Availability
 from gatewayz.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -89,6 +90,9 @@ FETCH_MAX_MEBIBYTES = env.whole_number("FETCH_MAX_MEBIBYTES", default=64, least=
 FETCH_MAX_RATIO = env.whole_number("FETCH_MAX_RATIO", default=100, least=2, most=10_000)
 FETCH_ATTEMPTS = env.whole_number("FETCH_ATTEMPTS", default=3, least=1, most=20)
 FETCH_LONGEST_WAIT_SECONDS = env.whole_number("FETCH_LONGEST_WAIT_SECONDS", default=30, least=0, most=600)
+
+# --- watching whether offers can be used -----------------------------------------------------------------------------
+MONITORING = env.choice("MONITORING", default="basic", choices=("off", "basic", "on"))
 
 # --- the guard: the limits beyond which an answer is held instead of published ---------------------------------------
 GUARD_MISSING_PERCENT = env.whole_number("GUARD_MISSING_PERCENT", default=30, least=0, most=100)
@@ -207,7 +211,19 @@ INSTALLED_APPS = [
     "catalog",
     "usage",  # can be left out: nothing is counted then
     "routing",  # can be left out: the catalogue is served, and no request is sent to a gateway
+    "monitoring",  # can be left out: the availability of offers is then what their gateways list
 ]
+if "usage" in INSTALLED_APPS:
+    CELERY_BEAT_SCHEDULE["ask-gateways"] = {
+        "task": "usage.ask_gateways",
+        "schedule": 900.0,
+        "options": {"expires": 600},
+    }
+if "monitoring" in INSTALLED_APPS:
+    CELERY_BEAT_SCHEDULE |= {
+        "observe": {"task": "monitoring.observe", "schedule": 60.0, "options": {"expires": 55}},
+        "tidy": {"task": "monitoring.tidy", "schedule": 900.0, "options": {"expires": 600}},
+    }
 MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "catalog.api.errors.static_files_are_read",  # WhiteNoise would refuse other methods with an empty body
@@ -308,6 +324,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DISABLE_ERRORS_AND_WARNINGS": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {"AvailabilityEnum": [state.value for state in Availability]},
 }
 
 # --- logs ------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *([path("", include("usage.urls"))] if apps.is_installed("usage") else []),
     *([path("", include("routing.urls"))] if apps.is_installed("routing") else []),
+    *([path("", include("monitoring.urls"))] if apps.is_installed("monitoring") else []),
     path("", include("catalog.urls")),
 ]
 

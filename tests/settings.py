@@ -16,7 +16,7 @@ os.environ["SECRET_KEY"] = "tests-" + "0123456789" * 5
 os.environ["DATA_DIR"] = str(_scratch)
 os.environ["DEBUG"] = "false"
 os.environ["LOG_LEVEL"] = "warning"
-_OURS = (*map(of_gateway.prefix, GATEWAYS.values()), "SYNC_", "FETCH_", "GUARD_", "KEEP_", "INFERENCE")
+_OURS = (*map(of_gateway.prefix, GATEWAYS.values()), "SYNC_", "FETCH_", "GUARD_", "KEEP_", "INFERENCE", "MONITORING")
 for _name in list(os.environ):
     if _name in {"REDIS_URL", "PUBLIC_URL", "ALLOWED_HOSTS", "FIXTURES_DIR"} or _name.startswith(_OURS):
         del os.environ[_name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +25,7 @@ from catalog.normalize import dates
 from catalog.parameters.endpoints import EXAMPLE_ID, NotFound, PathVariable, Query
 from catalog.web.standing import standing_of
 from front.answers import Answer
-from usage import inference, ranking
+from usage import elsewhere, inference, ranking
 from usage.days import today
 from usage.models import KeyDay
 from usage.parameters import KeyUsageFilterSet, PopularFilterSet, SeriesFilterSet
@@ -42,6 +43,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
     values = query.values
+    if values["by"] == "gateway":
+        return _counted_elsewhere(snapshot, values)
     length, by = WINDOWS[values["window"]], values["by"]
     models = ranking.popular(
         snapshot,
@@ -73,6 +76,38 @@ def list_popular_models(snapshot: Snapshot, query: Query) -> Answer:
     return answers.json_answer({"data": data, "returned": len(data), **more}, cache_control=CACHE_CONTROL)
 
 
+def _counted_elsewhere(snapshot: Snapshot, values: Mapping[str, Any]) -> Answer:
+    """Answer with what a gateway counts itself. Its figures are exact, and not mixed with ours."""
+    end, length = ranking.present_day(), WINDOWS[values["window"]]
+    sums, days = elsewhere.window(end, length) if values["gateway"] in {"all", elsewhere.GATEWAY} else ({}, 0)
+    slugs = {row.id: row.identity.model for row in snapshot.rows if row.gateway == elsewhere.GATEWAY and row.identity}
+    of_model: dict[str, int] = defaultdict(int)
+    for offer, requests in sums.items():
+        if offer in slugs:
+            of_model[slugs[offer]] += requests
+    ordered = sorted(of_model.items(), key=lambda each: (-each[1], each[0]))[: values["limit"]]
+    data = [
+        {
+            "rank": rank,
+            "canonical_model": model,
+            **dict.fromkeys(FIGURES.values()),
+            "requests": requests,
+            "trend": None,
+            "gateways": [elsewhere.GATEWAY],
+        }
+        for rank, (model, requests) in enumerate(ordered, start=1)
+    ]
+    more = {
+        "gateway": values["gateway"],
+        "window": values["window"],
+        "source": elsewhere.GATEWAY,
+        "unit": "requests",
+        "as_of": dates.iso(_EPOCH + timedelta(days=end)),
+        "ranked_days": days,
+    }
+    return answers.json_answer({"data": data, "returned": len(data), **more}, cache_control=CACHE_CONTROL)
+
+
 def read_popular_model(snapshot: Snapshot, query: Query) -> Answer:
     slug = snapshot.redirects.get(query.id.casefold(), query.id)
     known = {each.casefold(): each for each in _sold_by(snapshot, gateway="all")}
@@ -100,7 +135,8 @@ class PopularModels(CatalogViewSet):
         "model. It says nothing about how much a model is used elsewhere. `gateway` keeps models that it sells. Days "
         "with fewer than 20 different clients and figures below 5 are left out, so a small installation may show "
         "nothing. `by` orders by what was sent to models instead; there the clients are keys, and models with fewer "
-        "than 5 requests are left out.",
+        "than 5 requests are left out. `by=gateway` shows what Chutes counts itself, of all its clients, if this "
+        "service reads that.",
         responses=PopularListSerializer,
     )
     retrieve = read(

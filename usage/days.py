@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connections, models, transaction
 
-from usage.models import Batch, Clients, Day, Hour, InferenceDay, KeyDay, LatencyDay, RankedDay
+from usage.models import Batch, Clients, Day, GatewayDay, Hour, InferenceDay, KeyDay, LatencyDay, RankedDay
 from usage.router import alias
 
 DAY_HOURS = 24
@@ -76,7 +76,7 @@ def prune(hour: int) -> None:
     """Delete what is older than is kept, a few thousand rows at a time."""
     day = hour // DAY_HOURS - KEEP_DAYS
     _delete(Batch, "hour", hour - KEEP_BATCHES_HOURS)
-    for table in (Day, KeyDay, Clients, RankedDay, InferenceDay, LatencyDay):
+    for table in (Day, KeyDay, Clients, RankedDay, InferenceDay, LatencyDay, GatewayDay):
         _delete(table, "day", day)
 
 

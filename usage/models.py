@@ -204,6 +204,31 @@ class RankedDay(models.Model):
         return f"day {self.day}"
 
 
+class GatewayDay(models.Model):
+    """How often an offer was used on one day, as its gateway counts it: all its clients, not ours."""
+
+    gateway = models.CharField(max_length=60)
+    day = models.BigIntegerField()
+    offer = models.TextField()
+    requests = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["gateway", "day", "offer"], name="usage_gateway_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.gateway} {self.offer} on day {self.day}"
+
+
+class GatewayAsked(models.Model):
+    """When a gateway may be asked for its counts again. Whoever moves `next_at` first may ask."""
+
+    gateway = models.CharField(max_length=60, unique=True)
+    next_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.gateway
+
+
 def names_of(model: type[models.Model]) -> list[str]:
     """Return the columns of a table without its id, in their order."""
     fields: Any = model._meta.concrete_fields

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.parameters.filterset import SelectionFilterSet
+from collections.abc import Iterator
+
+from catalog.parameters.filterset import ParameterProblem, SelectionFilterSet
 from catalog.parameters.kinds import OneOf, WholeNumber
 from catalog.parameters.offer_filters import gateway_parameter
 from usage.inference import MEASURES
@@ -19,8 +21,9 @@ class PopularFilterSet(SelectionFilterSet):
     window = OneOf("How many complete days, in UTC, are added up.", choices=[*WINDOWS], default="7d", example="30d")
     by = OneOf(
         "`asks`: requests to this service that name the model. `requests`, `tokens`, `cost`: what was sent to it "
-        "through this service; of costs, the known ones.",
-        choices=(ASKS, *MEASURES),
+        "through this service; of costs, the known ones. `gateway`: the requests that a gateway counts itself; only "
+        "Chutes publishes them, and its windows end with the last day that it has counted.",
+        choices=(ASKS, *MEASURES, "gateway"),
         default=ASKS,
         example="tokens",
     )
@@ -34,6 +37,11 @@ class PopularFilterSet(SelectionFilterSet):
     limit = WholeNumber(
         "The maximum number of models in the answer.", least=1, most=MOST_POPULAR, default=20, example=10
     )
+
+    def contradictions(self) -> Iterator[ParameterProblem]:
+        yield from super().contradictions()
+        if (self.values["by"], self.values["order"]) == ("gateway", "trending"):
+            yield ParameterProblem("order", "trending", "must be `popular` if `by` is `gateway`")
 
 
 def days_parameter() -> WholeNumber:

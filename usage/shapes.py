@@ -18,7 +18,10 @@ class PopularModelSerializer(Serializer[object]):
     rank = fields.count("The place in this answer, from 1.")
     canonical_model = fields.text("The slug of the model.")
     asks = fields.count("With `by=asks`: how often it was asked for in the window, rounded to two digits.", null=True)
-    requests = fields.count("With `by=requests`: the requests that were sent to it, rounded likewise.", null=True)
+    requests = fields.count(
+        "With `by=requests`: the requests that were sent to it, rounded likewise. With `by=gateway`: those that its gateway counts.",
+        null=True,
+    )
     tokens = fields.count("With `by=tokens`: the tokens of these requests, rounded likewise.", null=True)
     cost_usd = fields.money("With `by=cost`: what they cost in US dollars, rounded likewise.", null=True)
     trend = AnyFigure(help_text="The figure minus the mean of the three windows before, rounded likewise.")
@@ -30,10 +33,10 @@ class PopularListSerializer(Serializer[object]):
     returned = fields.count("Models in `data`.")
     gateway = fields.text("The gateway that sells all of them, or `all`.")
     window = fields.text("The window.")
-    source = fields.text("Who counted: `gatewayz` for requests to this service.")
+    source = fields.text("Who counted: `gatewayz` for requests to this service, or the gateway.")
     unit = fields.text("What is counted: `asks`, `requests`, `tokens` or `cost_usd`.")
-    as_of = fields.moment("The end of the window: the beginning of today in UTC.")
-    ranked_days = fields.count("The days of the window with enough different clients; the others are left out.")
+    as_of = fields.moment("The end of the window: the beginning of today in UTC, or of the day after the last one.")
+    ranked_days = fields.count("The days of the window that have figures; the others are left out.")
 
 
 class AskedDaySerializer(Serializer[object]):

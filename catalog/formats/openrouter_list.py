@@ -202,7 +202,8 @@ def endpoints_body(snapshot: Snapshot, query: Query) -> bytes | None:
     if found is None:
         return None
     rows = _offers_of(snapshot, found)
-    endpoints = map(endpoint_of, comparison.compared(rows, comparison.usual_workload(rows)))
+    compared = comparison.compared(rows, comparison.usual_workload(rows))
+    endpoints = [endpoint_of(offer, snapshot.watches.get((offer.row.gateway, offer.row.id))) for offer in compared]
     row = orjson.loads(found.body)
     shown = {name: row[name] for name in _OF_MODEL} | {
         "architecture": {"tokenizer": None} | row["architecture"],

@@ -17,6 +17,7 @@ import orjson
 from catalog import registry
 from catalog.documents.encoding import stored_json
 from catalog.memory.rows import Row
+from catalog.memory.watching import Watch
 from catalog.normalize import modalities
 from catalog.pricing import money
 from catalog.records import ModelType
@@ -114,8 +115,11 @@ def model_of(row: Row) -> Model | None:
     )
 
 
-def endpoint_of(offer: Compared) -> Json | None:
-    """Return one gateway's offer as an endpoint; None if it lacks a fact that the shape requires."""
+def endpoint_of(offer: Compared, watch: Watch | None = None) -> Json | None:
+    """Return one gateway's offer as an endpoint; None if it lacks a fact that the shape requires.
+
+    `watch` is what is observed of it. It is up to an hour old, so only the figure of a whole day is shown.
+    """
     document, pricing = offer.document, _complete_pricing(offer.document)
     if pricing is None or document["context_length"] is None or document["supported_parameters"] is None:
         return None
@@ -139,7 +143,7 @@ def endpoint_of(offer: Compared) -> Json | None:
         },
         "uptime_last_5m": None,
         "uptime_last_30m": None,
-        "uptime_last_1d": None,
+        "uptime_last_1d": watch.uptime_1d if watch is not None else None,
         "latency_last_30m": None,
         "throughput_last_30m": None,
     }

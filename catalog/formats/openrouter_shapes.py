@@ -56,7 +56,13 @@ _ENDPOINT = record(
         ),
         "uptime_last_5m": _NOT_MEASURED,
         "uptime_last_30m": _NOT_MEASURED,
-        "uptime_last_1d": _NOT_MEASURED,
+        "uptime_last_1d": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "maximum": 100,
+            "description": "The percentage of the last day in which we observed that the offer can be used; null if "
+            "its state was unknown for more than half of it.",
+        },
         "latency_last_30m": _NOT_MEASURED,
         "throughput_last_30m": _NOT_MEASURED,
     },

@@ -23,6 +23,7 @@ from access.keys import Keys
 from catalog.memory import derived, loading, unhurried
 from catalog.memory.popularity import Scores
 from catalog.memory.snapshot import Snapshot
+from catalog.memory.watching import Watches
 from catalog.models import Revision
 from front.deadlines import limit_this_thread, watched
 
@@ -68,6 +69,8 @@ class Follower:
         self.read_scores: Callable[[], Scores] = dict
         """Returns the scores of models by which lists are ordered, the same object until they change. It is called in
         the thread that follows, every few seconds, and must not raise. By default no model has a score."""
+        self.read_watches: Callable[[], Watches] = dict
+        """Returns what is observed of offers, under the same rules. By default nothing is."""
         self._published = snapshot.revision if snapshot else None
         self._listeners: list[Callable[[int], None]] = []
         self._is_stopped = threading.Event()
@@ -121,10 +124,12 @@ class Follower:
         self.snapshot = self._ranked(current)
 
     def _ranked(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot with the present scores of models; the same if they did not change."""
-        scores = self.read_scores()
-        known = snapshot.popularity.scores
-        return snapshot if scores is known or not (scores or known) else snapshot.with_popularity(scores)
+        """Return the snapshot with the present scores of models and what is observed; the same if neither changed."""
+        scores, known = self.read_scores(), snapshot.popularity.scores
+        if scores is not known and (scores or known):
+            snapshot = snapshot.with_popularity(scores)
+        watches, seen = self.read_watches(), snapshot.watches
+        return snapshot if watches is seen or not (watches or seen) else snapshot.with_watches(watches)
 
     def _announce(self) -> None:
         for listener in self._listeners:

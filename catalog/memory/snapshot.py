@@ -16,6 +16,7 @@ from catalog.memory.popularity import Popularity, Scores
 from catalog.memory.rows import Row
 from catalog.memory.saved import Saved
 from catalog.memory.sellers import Seller
+from catalog.memory.watching import Watches
 from catalog.providers import KnownProviders
 
 
@@ -53,6 +54,8 @@ class Snapshot:
     """The filters that curators saved, by name in the order of the names."""
     popularity: Popularity = field(default_factory=Popularity)
     """How often the models are asked for. It changes without a new revision, once a day."""
+    watches: Watches = field(default_factory=dict)
+    """What is observed of offers. It changes without a new revision, once an hour."""
     build_seconds: float = 0.0
     identity: object = field(default_factory=object)
     """A key for values derived from this snapshot, which must neither outlive it nor keep it in memory."""
@@ -68,6 +71,12 @@ class Snapshot:
     def with_popularity(self, scores: Scores) -> Self:
         """Return the same revision with these scores of models. What was derived from the offers stays."""
         after = replace(self, popularity=Popularity.of(self.index, scores), identity=object())
+        after.derived.update(self.derived)
+        return after
+
+    def with_watches(self, watches: Watches) -> Self:
+        """Return the same revision with what is observed now. What was derived from the offers stays."""
+        after = replace(self, watches=watches, identity=object())
         after.derived.update(self.derived)
         return after
 

@@ -78,6 +78,7 @@ FACETS = (
     Facet("model_type", "Kind"),
     Facet("input_modalities", "Takes"),
     Facet("supported_parameters", "Can", values=words.FILTERED_ABILITIES, narrows_itself=True),
+    Facet("availability", "State", values=("online", "cold", "offline")),
     Facet("provider", "Maker"),
 )
 
@@ -226,7 +227,7 @@ def _facet(asked: Asked, facet: Facet, beside: Selection) -> View:
 
 def _values(beside: Selection, facet: Facet, chosen: Sequence[str]) -> list[str]:
     if facet.values:
-        return list(facet.values)
+        return list(dict.fromkeys([*facet.values, *chosen]))
     frequent = sorted(beside.counts(facet.name).items(), key=lambda pair: -pair[1])
     most = MOST_CHOICES if facet.name == "provider" else MOST_CHOICES + 4
     values = [value for value, _ in frequent[:most]]

@@ -20,7 +20,18 @@ from catalog.pricing import money
 from catalog.reports import asked, comparison
 from catalog.reports.canonical import models_of
 from catalog.reports.comparison import Compared
-from catalog.web import calls, figures, model_abilities, model_history, model_offers, model_words, offers, pages, words
+from catalog.web import (
+    calls,
+    figures,
+    model_abilities,
+    model_history,
+    model_offers,
+    model_words,
+    offers,
+    pages,
+    sections,
+    words,
+)
 from catalog.web.layout import page_answer
 from catalog.web.parameters import ModelFilterSet
 from catalog.web.standing import head_of, since_of, slug_of, standing_of
@@ -162,6 +173,7 @@ def _page(snapshot: Snapshot, query: Query, slug: str, rows: Sequence[Row]) -> A
         "history": model_history.history_view(query, history, compared, until=snapshot.published_at)
         if is_complete
         else None,
+        "sections": sections.sections_of(snapshot, sold or rows),
         "matrix": model_abilities.matrix_view(sold or rows),
         "call": calls.call_views(query, compared, slug=slug, own_url=settings.INFERENCE_URL),
         "changes": model_history.change_views(history, rows, name=name, slug=slug),

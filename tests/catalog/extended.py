@@ -22,7 +22,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 Json = Any
 
-PACKAGES = ("routing", "usage", "catalog", "front", "access", "gatewayz")
+PACKAGES = ("routing", "usage", "monitoring", "catalog", "front", "access", "gatewayz")
 LONGEST_SECONDS = 120
 ROOT = Path(__file__).resolve().parents[2]
 

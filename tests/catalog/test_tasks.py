@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,7 @@ def test_a_run_is_ended_gently_first_and_killed_when_that_does_not_help() -> Non
 
 @pytest.mark.parametrize("entry", settings.CELERY_BEAT_SCHEDULE.values(), ids=settings.CELERY_BEAT_SCHEDULE)
 def test_beat_sends_a_task_that_exists_in_a_message_that_expires_before_the_next_one(entry: Json) -> None:
+    import_module(f"{entry['task'].partition('.')[0]}.tasks")  # as the worker does
     assert entry["task"] in current_app.tasks
     assert entry["options"]["expires"] < seconds_between(entry["schedule"])
 
@@ -166,7 +168,8 @@ def test_beat_looks_for_what_is_due_each_minute_and_prunes_each_day() -> None:
 
     seconds = {entry["task"]: seconds_between(entry["schedule"]) for entry in entries}
 
-    assert seconds == {"catalog.dispatch_due": 60, "catalog.end_overrides": 60, "catalog.prune": 86_400}
+    ours = {task: every for task, every in seconds.items() if task.startswith("catalog.")}
+    assert ours == {"catalog.dispatch_due": 60, "catalog.end_overrides": 60, "catalog.prune": 86_400}
 
 
 def test_nothing_but_json_is_taken() -> None:

@@ -13,7 +13,7 @@ from django.conf import settings
 from catalog.web import markdown
 
 ROOT: Path = settings.BASE_DIR
-PRODUCT = ("routing", "usage", "catalog", "front", "access", "gatewayz")
+PRODUCT = ("routing", "usage", "monitoring", "catalog", "front", "access", "gatewayz")
 FOLDERS = (*PRODUCT, "tests", "benchmarks", "docs", "fixtures")
 # The changelog names what a version had.
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted(

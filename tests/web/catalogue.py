@@ -32,6 +32,35 @@ LONG = "gatewayz-tests/" + "long-name-" * 20
 MARKUP = '<script>alert(1)</script>"><img src=x onerror=alert(2)></script>\u202egnp.exe'
 """What a page must show as text: tags, the end of an attribute, the end of a script, and a mark that turns text."""
 
+OBSERVED = (
+    ("openrouter", MOVING, (("up", 70), ("down", 41.2), ("up", 41), ("cold", 12), ("up", 11.5), ("down", 0.1))),
+    ("chutes", MOVING_SLUG, (("up", 24), ("down", 9.9), ("up", 8.2))),
+)
+"""By gateway and offer: what was observed, and how many days ago."""
+REASONS = {"up": "answered", "cold": "loading", "down": "0 of 3 hosts"}
+FIGURES: dict[str, Json] = {
+    "openrouter": {
+        "hosts": [
+            {
+                "name": f"Host {name}",
+                "tag": name,
+                "status": status,
+                "uptime_last_30m": 99.5,
+                "uptime_last_1d": 98.123,
+                "pricing": {"prompt": "0.00000055", "completion": "0.00000219"},
+            }
+            | extra
+            for name, status, extra in (("a", 0, {"quantization": "fp8"}), ("b", -2, {}), ("c", 0, {"pricing": {}}))
+        ]
+    },
+    "chutes": {
+        "active_instance_count": 3,
+        "total_instance_count": 4,
+        "utilization_5m": 0.41,
+        "rate_limit_ratio_5m": 0.02,
+    },
+}
+"""What gateways say of their offers themselves."""
 AGO = (120, 60, 20, 0)
 """How many days ago each edition was read."""
 VARIABLES = {

@@ -33,6 +33,7 @@ def main(*, with_hostile_rows: bool) -> None:
             upstream.serve(MODELS, {"data": rows, "total_count": len(rows)})
             with time_machine.travel(began - timedelta(days=days)):
                 _publish(number)
+    _observe(began)
 
 
 def _publish(number: int) -> None:
@@ -61,6 +62,23 @@ def _curate() -> None:
         is_confirmed=True,
         now=timezone.now(),
     )
+
+
+def _observe(now: datetime) -> None:
+    """Let two gateways be watched for some weeks, with outages, and publish their own figures."""
+    from monitoring import evidence
+    from monitoring.evidence import News
+    from monitoring.machine import Evidence, Verdict
+
+    lasting = timedelta(days=200)
+    for gateway, offer, history in catalogue.OBSERVED:
+        for verdict, days_ago in history:
+            for minutes in (0, 4, 8) if verdict == "down" else (0, 2):
+                at = now - timedelta(days=days_ago) + timedelta(minutes=minutes)
+                found = [Evidence(verdict=Verdict(verdict), at=at, lasts=lasting, reason=catalogue.REASONS[verdict])]
+                evidence.take(News(gateway=gateway, evidence={offer: found}, is_reached=True), now=at)
+        figures = {offer: catalogue.FIGURES[gateway]}
+        evidence.take(News(gateway=gateway, figures=figures, is_reached=True), now=now)
 
 
 if __name__ == "__main__":
