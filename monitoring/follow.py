@@ -31,6 +31,8 @@ from monitoring.uptime import Period
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 15.0
+START_SECONDS = 15.0
+"""How long a process waits for what is observed before it serves without it."""
 SHOWN = timedelta(days=90)
 """How much of the past is in memory."""
 HANDED_SECONDS = 3_600
@@ -185,15 +187,17 @@ class Follower:
         return self._handed[1]
 
     def start(self) -> None:
-        """Read once, and follow in a thread from now on."""
-        self.try_refresh()
-        connection.close()
-        threading.Thread(target=self._run, name="availability", daemon=True).start()
+        """Follow in a thread. Return when it has read once, or tried to."""
+        has_tried = threading.Event()  # not read here: the caller may be an event loop, which must not query
+        threading.Thread(target=self._run, args=(has_tried,), name="availability", daemon=True).start()
+        has_tried.wait(START_SECONDS)
 
     def stop(self) -> None:
         self._is_stopped.set()
 
-    def _run(self) -> None:
+    def _run(self, has_tried: threading.Event) -> None:
+        self.try_refresh()
+        has_tried.set()
         while not self._is_stopped.wait(REFRESH_SECONDS):
             self.try_refresh()
         connection.close()
