@@ -83,8 +83,8 @@ def test_05_a_client_that_asked_for_usage_gets_it_with_the_cost_and_all_other_by
     assert isinstance(usage, dict)
     cost = plain(running.books.ended[-1].cost)
     assert b'"cost":' + cost.encode() + b"}}" in got.body
-    plain = COST.sub(b"", got.body).replace(b',"cost":' + cost.encode(), b"")
-    assert plain == directly(running, "any!H R D4 F U X", **asked)
+    unpriced = COST.sub(b"", got.body).replace(b',"cost":' + cost.encode(), b"")
+    assert unpriced == directly(running, "any!H R D4 F U X", **asked)
 
 
 def test_05_a_client_that_did_not_ask_gets_no_usage_from_a_gateway_that_always_sends_it(running: Routed) -> None:
