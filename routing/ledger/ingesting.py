@@ -180,11 +180,14 @@ class Ingester:
             self._thread.join(STOP_SECONDS)
             self._thread = None
 
-    def try_ingest(self) -> bool:
-        """Store what is there, and return whether that worked. Never raises."""
+    def try_ingest(self, *, is_last: bool = False) -> bool:
+        """Store what is there, and return whether that worked. Never raises.
+
+        While another process is at it, that is left to it, except for the last time.
+        """
         try:
             with files.alone(self.folder) as is_alone:
-                if is_alone:
+                if is_alone or is_last:
                     ingest(self.folder)
             if time.monotonic() >= self._tidy_at:
                 self._tidy_at = time.monotonic() + TIDY_SECONDS
@@ -205,7 +208,7 @@ class Ingester:
     def _run(self) -> None:
         while not self._stopped.wait(self._pause()):
             self.try_ingest()
-        self.try_ingest()
+        self.try_ingest(is_last=True)
         with suppress(Exception):
             connections[alias()].close()
 

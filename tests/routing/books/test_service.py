@@ -32,7 +32,7 @@ from tests.clients.service import (
     free_address,
     manage,
 )
-from tests.routing.upstream_server import PATIENCE_SECONDS, UpstreamServer, upstream_server
+from tests.routing.upstream_server import UpstreamServer, upstream_server
 
 MODEL = "openrouter/openai/gpt-4o-mini"
 CANARY = "canary-0815"
@@ -113,7 +113,7 @@ def test_22_24_28_a_killed_worker_loses_no_row_and_the_budget_holds(service: Ser
     statuses = Counter(answer.status if answer is not None else 0 for answer in answers)
     refused = service.send(max_tokens=16_000)
     assert refused is not None
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    give_up_at = time.monotonic() + START_SECONDS
     while service.stored("SELECT count(*) FROM routing_attempt WHERE outcome = 'ok'")[0][0] < statuses[200]:
         assert time.monotonic() < give_up_at, "the rows are not stored"
     service.stop()
@@ -128,8 +128,8 @@ def test_22_24_28_a_killed_worker_loses_no_row_and_the_budget_holds(service: Ser
     spent = sum(cost or 0 for *_, cost, _ in rows)
     in_flight = sum(reserved for _, _, outcome, _, reserved in rows if not outcome)
     assert spent + in_flight <= 5_000_000
-    assert statuses.keys() <= {0, 200}
-    assert killed < 30
+    assert statuses.keys() <= {0, 200}, statuses
+    assert killed < 30, statuses
     assert refused.status == 402
     assert orjson.loads(refused.body)["error"]["metadata"]["limit_source"] == "all_day"
     [(total,)] = service.stored("SELECT spent_nano FROM routing_spending WHERE \"key\" = 0 AND period = 'day'")
