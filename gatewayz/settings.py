@@ -219,6 +219,8 @@ if "usage" in INSTALLED_APPS:
         "schedule": 900.0,
         "options": {"expires": 600},
     }
+if {"routing", "monitoring"} <= set(INSTALLED_APPS):  # whether INFERENCE is on or not: the router may run elsewhere
+    CELERY_BEAT_SCHEDULE["tell"] = {"task": "routing.tell", "schedule": 30.0, "options": {"expires": 25}}
 if "monitoring" in INSTALLED_APPS:
     CELERY_BEAT_SCHEDULE |= {
         "observe": {"task": "monitoring.observe", "schedule": 60.0, "options": {"expires": 55}},

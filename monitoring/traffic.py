@@ -1,7 +1,7 @@
 """The requests of clients to offers: added up by five minutes, hours and days. Sums of sums, never means of means.
 
-Nothing calls `add` before requests are routed. Each closed slot is added to the next table once: through which slot
-that was done is stored in the same transaction.
+Each closed slot is added to the next table once: through which slot that was done is stored in the same transaction.
+Until then it may be counted again, so rows of the ledger that are stored late are not lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from monitoring.models import (
 COUNTED = ("ok", "error", "limited", "tokens_in", "tokens_out", "stream_ms", *TTFT_COLUMNS)
 SLOT_SECONDS, HOUR_SECONDS, DAY_SECONDS = 300, 3_600, 86_400
 LATE_SECONDS = 600
-"""A slot is added up this long after its end, when the counts of all processes have arrived."""
+"""A slot is added up this long after its end. Until then it may be put again."""
 BATCH = 500
 
 
@@ -74,17 +74,20 @@ def ttft_column(milliseconds: float) -> int:
     return bisect_left(TTFT_BOUNDS_MS, milliseconds)
 
 
-def add(counts: Mapping[tuple[int, int], Counts]) -> None:
-    """Add counts by slot of five minutes and offer. Counts of slots that were added up go to the first open slot."""
+def put(slot: int, counts: Mapping[int, Counts]) -> None:
+    """Store the counts of one slot of five minutes, by offer, in place of those that it has.
+
+    A slot that was added up already stays as it is.
+    """
     with transaction.atomic():
-        through = _through(STEPS[0])
-        rows: dict[tuple[int, int], list[int]] = {}
-        for (slot, offer), each in counts.items():
-            sums = rows.setdefault((max(slot, through), offer), [0] * len(COUNTED))
-            for place, number in enumerate(each.values()):
-                sums[place] += number
-        # In one order: no two processes can wait for each other.
-        _insert(TrafficFiveMinutes, [(*key, *sums) for key, sums in sorted(rows.items())])
+        if slot < _through(STEPS[0]):
+            return
+        TrafficFiveMinutes.objects.filter(slot=slot).delete()
+        rows = [
+            TrafficFiveMinutes(slot=slot, offer_id=offer, **dict(zip(COUNTED, each.values(), strict=True)))
+            for offer, each in sorted(counts.items())
+        ]
+        TrafficFiveMinutes.objects.bulk_create(rows, batch_size=BATCH)
 
 
 def roll(*, now: datetime) -> None:
@@ -128,20 +131,6 @@ def _through(step: Step) -> int:
     """Return through which slot the table was added up, and lock that number."""
     Rolled.objects.get_or_create(name=step.name, defaults={"through": 0})
     return Rolled.objects.select_for_update().get(name=step.name).through
-
-
-def _insert(table: type[Traffic], rows: list[tuple[int, ...]]) -> None:
-    name, columns = table._meta.db_table, ("slot", "offer_id", *COUNTED)
-    added = ", ".join(f"{column} = {name}.{column} + excluded.{column}" for column in COUNTED)
-    with connection.cursor() as cursor:
-        for at in range(0, len(rows), BATCH):
-            batch = rows[at : at + BATCH]
-            places = ", ".join(f"({', '.join(['%s'] * len(columns))})" for _ in batch)
-            cursor.execute(
-                f"INSERT INTO {name} ({', '.join(columns)}) VALUES {places} "  # noqa: S608  only our own names
-                f"ON CONFLICT (slot, offer_id) DO UPDATE SET {added}",
-                [number for row in batch for number in row],
-            )
 
 
 def totals(*, now: datetime) -> dict[str, dict[int, dict[str, int]]]:

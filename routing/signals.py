@@ -11,6 +11,18 @@ from routing.wire.errors import Failure
 SILENT = frozenset({Failure.CLIENT, Failure.CREDENTIAL, Failure.CANCELLED, LOST})
 """Outcomes that say nothing about an offer: they are the fault of the client, or our own."""
 
+_COLUMNS = (
+    "gateway",
+    "offer",
+    "outcome",
+    "is_stream",
+    "first_content_ms",
+    "duration_ms",
+    "input_tokens",
+    "output_tokens",
+    "is_estimate",
+)
+
 
 @dataclass(slots=True)
 class Signal:
@@ -24,8 +36,11 @@ class Signal:
     """Refused by a limit of the gateway, which is no failure of the offer."""
     first_content_ms: list[int]
     """Of good streams and answers, in the order of their ends."""
+    input_tokens: int
     output_tokens: int
     """Of good answers whose tokens the gateway stated."""
+    stream_ms: int
+    """From the first content to the end, of good streams."""
 
 
 def signals_between(begin: datetime, end: datetime) -> list[Signal]:
@@ -36,17 +51,24 @@ def signals_between(begin: datetime, end: datetime) -> list[Signal]:
     """
     found: dict[tuple[str, str], Signal] = {}
     rows = Attempt.objects.filter(ended_at__gte=begin, ended_at__lt=end).exclude(outcome__in=SILENT)
-    columns = ("gateway", "offer", "outcome", "first_content_ms", "output_tokens", "is_estimate")
-    for gateway, offer, outcome, first_content, output, is_estimate in rows.order_by("ended_at", "pk").values_list(
-        *columns
-    ):
-        signal = found.setdefault((gateway, offer), Signal(gateway, offer, 0, 0, 0, [], 0))
-        if outcome == Failure.LIMITED:
-            signal.limited += 1
-        elif outcome != OK:
-            signal.error += 1
-        else:
-            signal.ok += 1
-            signal.output_tokens += 0 if is_estimate else output or 0
-            signal.first_content_ms += [] if first_content is None else [first_content]
+    for row in rows.order_by("ended_at", "pk").only(*_COLUMNS):
+        name = row.gateway, row.offer
+        _add(found.setdefault(name, Signal(*name, 0, 0, 0, [], 0, 0, 0)), row)
     return [found[name] for name in sorted(found)]
+
+
+def _add(signal: Signal, row: Attempt) -> None:
+    if row.outcome == Failure.LIMITED:
+        signal.limited += 1
+        return
+    if row.outcome != OK:
+        signal.error += 1
+        return
+    signal.ok += 1
+    if not row.is_estimate:
+        signal.input_tokens += row.input_tokens or 0
+        signal.output_tokens += row.output_tokens or 0
+    if row.first_content_ms is not None:
+        signal.first_content_ms.append(row.first_content_ms)
+        if row.is_stream:
+            signal.stream_ms += max(0, (row.duration_ms or 0) - row.first_content_ms)
