@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 ROUND_SECONDS = 1.0
 LEASE_SECONDS = 120.0
 """How long leases serve on while the database does not answer."""
-WAIT_SECONDS = 2.0
-"""How long a request waits for a lease."""
+WAIT_SECONDS = 5.0
+"""How long a request waits for a lease: as long as SQLite lets one writer wait for another."""
 STOP_SECONDS = 5.0
 MOST_DAYS = 32
 """Leases older than any period are of no use."""
