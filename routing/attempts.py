@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from catalog.pricing import money
 from routing.choose.candidates import Candidate
 from routing.ledger.rows import Begun, Ended
 from routing.money.costs import Cost, cost_of
@@ -182,7 +183,7 @@ class Attempt:
         cost = self.cost(tokens)
         if cost.amount is None:
             return f"unknown ({cost.reason})"
-        amount = format(cost.amount, "f")
+        amount = money.plain(cost.amount)
         return f"{amount} (estimated)" if tokens.is_estimate else amount
 
     def unsend(self) -> None:

@@ -19,6 +19,8 @@ from front.replies import Reply, Stream
 from front.requests import Request
 from routing import refusals
 from routing.choose.candidates import Choice, NoCandidate, UnknownModel, choose
+from routing.exhausted import is_unknown
+from routing.idempotency import HEADER, Idempotency
 from routing.relay import Relay
 from routing.wire.request import BadRequest, InferenceRequest, Kind, read_request
 
@@ -65,6 +67,7 @@ class Door:
         """`snapshot` returns the catalogue that is served, or raises `following.NotReady`."""
         self.relay = relay
         self._switches = switches
+        self._idempotency = Idempotency(now=relay.parts.now)
         self._snapshot, self._choose = snapshot, choose
         dialects = relay.parts.dialects.values()
         self._subscriptions = frozenset(each.gateway for each in dialects if each.is_subscription)
@@ -144,6 +147,31 @@ class Door:
             return refusals.error(
                 503, "The catalogue is not loaded yet.", type=refusals.SERVER, code="not_ready", retry_after=1.0
             )
+        once = request.headers.get(HEADER)
+        if once is None:
+            return await self._relayed(request, key, asked, choice)
+        claiming = asyncio.ensure_future(
+            self._idempotency.claim(once, key_id=key.id, path=request.path, body=body, request_id=request.id)
+        )
+        try:
+            refused = await asyncio.shield(claiming)
+        except asyncio.CancelledError:  # nothing was sent, so the client may send it again
+            self.relay.background.do(self._unclaim(claiming, once, key_id=key.id, request_id=request.id))
+            raise
+        if refused is not None:
+            return refused
+        found = await self._relayed(request, key, asked, choice)
+        if isinstance(found, Reply) and found.status >= 400 and not is_unknown(found):
+            await self._idempotency.free(once, key_id=key.id, request_id=request.id)
+        return found
+
+    async def _unclaim(
+        self, claiming: asyncio.Future[Reply | None], once: str, *, key_id: int, request_id: str
+    ) -> None:
+        await claiming
+        await self._idempotency.free(once, key_id=key_id, request_id=request_id)
+
+    async def _relayed(self, request: Request, key: Key, asked: InferenceRequest, choice: Choice) -> Reply | Stream:
         return await self.relay.answer(asked, choice, request_id=request.id, key_id=key.id, sent=request.headers)
 
     def drain(self) -> None:

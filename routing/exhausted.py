@@ -57,6 +57,11 @@ def exhausted(
     )
 
 
+def is_unknown(reply: Reply) -> bool:
+    """Whether an error of `exhausted` leaves open what the gateway has done."""
+    return isinstance(reply.body, bytes) and b'"code":"ambiguous_failure"' in reply.body
+
+
 def _none_asked(waits: Sequence[float], *, is_full: bool) -> Reply:
     why = "have all the work that they may have at once" if is_full else "rest after failures, or because they asked to"
     return refusals.error(

@@ -157,3 +157,25 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"lease of {self.process} for key {self.key}"
+
+
+class IdempotencyKey(models.Model):
+    """A request that a client sent with an `Idempotency-Key`: no other one with that key is sent to a gateway.
+
+    The answer is not stored, so a repeated request is refused; it is not answered once more.
+    """
+
+    key = models.BigIntegerField()
+    """The id of the client's API key. No foreign key: the keys are in another database."""
+    digest = models.CharField(max_length=64)
+    """SHA-256 of the header's value."""
+    fingerprint = models.CharField(max_length=64)
+    """SHA-256 of the address and the body."""
+    request_id = models.CharField(max_length=64)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "digest"], name="routing_idempotency_once")]
+
+    def __str__(self) -> str:
+        return f"request {self.request_id}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from catalog.pricing import money
 from routing.wire.errors import failure_of_event
 from routing.wire.sse import Event
 from routing.wire.tokens import Tokens, read_tokens
@@ -111,7 +112,7 @@ def with_cost(event: Event, cost: Decimal) -> bytes:
     end = _end_of_usage(event.raw)
     if end is None:
         return event.raw
-    added = b'%b"cost":%b' % (b"," if usage else b"", format(cost, "f").encode())
+    added = b'%b"cost":%b' % (b"," if usage else b"", money.plain(cost).encode())
     return event.raw[:end] + added + event.raw[end:]
 
 

@@ -59,6 +59,7 @@ def _parts() -> Parts:
             processes=settings.SERVING_PROCESSES,
             most_seconds=settings.INFERENCE_TOTAL_SECONDS,
             redis_url=settings.REDIS_URL,
+            folder=settings.DATA_DIR / "slots",
         ),
         credentials=Credentials(settings.INFERENCE_KEYS, clock=time.monotonic),
         dialects=DIALECTS,

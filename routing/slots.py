@@ -1,7 +1,7 @@
 """How much work each key has at its gateway at once: a gateway with a limit refuses what is above it.
 
-With Redis all processes share the units of a key. Without it, or while it does not answer, each process has its part.
-A slot that nobody gave back, because its process was killed, ends by itself.
+With Redis all processes share the units of a key. Without it, those of one machine share them by files. If neither is
+usable, each process has its part. A slot that was not given back, because its process was killed, ends by itself.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import redis
 import redis.asyncio
 
+from routing.unit_files import MOST_UNITS, UnitFiles
 from routing.upstream.credentials import Credential
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,9 @@ class Slot:
     credential: Credential
     weight: int
     member: str = ""
-    """Its name in Redis; empty if only this process counts it."""
+    """Its name in Redis; empty if it is not there."""
+    units: list[int] = field(default_factory=list)
+    """The numbers of its units, if they are shared by files."""
 
     def release(self) -> None:
         """Give the units back. A second call does nothing."""
@@ -83,12 +87,19 @@ class Slots:
     """Used on one event loop."""
 
     def __init__(
-        self, limits: Mapping[str, int | None], *, processes: int, most_seconds: float, redis_url: str = ""
+        self,
+        limits: Mapping[str, int | None],
+        *,
+        processes: int,
+        most_seconds: float,
+        redis_url: str = "",
+        folder: Path | None = None,
     ) -> None:
-        """`limits`: the units of each key by gateway; None or 0: no limit. `processes`: how many serve without Redis.
+        """`limits`: the units of each key by gateway; None or 0: no limit. `processes`: how many serve here.
 
-        `most_seconds`: the longest time for which a slot is used.
+        `most_seconds`: the longest time for which a slot is used. `folder`: where processes without a Redis share.
         """
+        self._files = UnitFiles(folder) if folder is not None and not redis_url else None
         self._limits = limits
         self._processes = processes
         self._used: dict[Credential, int] = {}
@@ -121,6 +132,8 @@ class Slots:
         try:
             if self._redis is not None and time.monotonic() >= self._rests_until:
                 is_taken = await self._shared(slot, limit)
+            elif self._files is not None and limit <= MOST_UNITS:
+                is_taken = self._by_files(self._files, slot, limit)
             else:
                 is_taken = self._used[credential] <= self._share(limit)
         finally:
@@ -163,12 +176,14 @@ class Slots:
     async def close(self) -> None:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
+        if self._files is not None:
+            self._files.close()
         if self._redis is not None:
             await self._redis.aclose()
 
     # --- turns -------------------------------------------------------------------------------------------------------
     async def _woken(self, waiter: _Waiter) -> None:
-        if self._redis is None:
+        if self._redis is None and self._files is None:
             await waiter.event.wait()
             return
         try:
@@ -186,6 +201,8 @@ class Slots:
             self._first(gateway).event.set()
 
     def _released(self, slot: Slot) -> None:
+        if slot.units and self._files is not None:
+            self._files.release(_file_name(slot.credential), slot.units)
         self._uncount(slot)
         if not slot.member:
             self._wake(slot.credential.gateway)
@@ -204,6 +221,15 @@ class Slots:
     # --- the other processes -----------------------------------------------------------------------------------------
     def _share(self, limit: int) -> int:
         return limit // self._processes
+
+    def _by_files(self, files: UnitFiles, slot: Slot, limit: int) -> bool:
+        try:
+            units = files.take(_file_name(slot.credential), slot.weight, limit=limit)
+        except OSError as error:
+            self._failed(error)
+            return self._used[slot.credential] <= self._share(limit)
+        slot.units = units or []
+        return units is not None
 
     async def _shared(self, slot: Slot, limit: int) -> bool:
         token = f"{self._process}:{next(self._numbers)}"
@@ -234,8 +260,12 @@ class Slots:
     def _failed(self, error: Exception) -> None:
         self._rests_until = time.monotonic() + ALONE_SECONDS
         if not self._is_failing:
-            logger.warning("Each process has its part of the slots, as Redis does not answer: %r", error)
+            logger.warning("Each process has its part of the slots, because they cannot be shared: %r", error)
         self._is_failing = True
+
+
+def _file_name(credential: Credential) -> str:
+    return f"{credential.gateway}-{credential.number}"
 
 
 def _name(credential: Credential) -> str:

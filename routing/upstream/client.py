@@ -23,6 +23,15 @@ _LARGE_BYTES = 1_000_000
 """Larger bodies are sent in pieces, so that other requests get their turn."""
 
 
+_UNSENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+    aiohttp.ClientConnectionResetError,  # no gateway runs a request that it did not get whole
+)
+
+
 class Unsent(Exception):
     """The request did not reach the gateway, so nothing is billed."""
 
@@ -107,9 +116,7 @@ class Client:
                 allow_redirects=False,
                 proxy=_proxy_for(message.url),
             )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise Unsent(type(error).__name__) from None
-        except aiohttp.ClientConnectionResetError as error:  # no gateway runs a request that it did not get whole
+        except _UNSENT as error:
             raise Unsent(type(error).__name__) from None
         except aiohttp.ClientResponseError as error:
             raise Garbled(type(error).__name__) from None

@@ -135,14 +135,14 @@ class Routed:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.is_settled and time.monotonic() < deadline:
             self.connect().ask("/quick")  # gives the loop of the server its turns
-        assert self.is_settled, (self.books.reserved_now, self.relay.open, self.relay.draining)
+        assert self.is_settled, (self.books.reserved_now, self.relay.background.open, self.relay.background.draining)
 
     @property
     def is_settled(self) -> bool:
         books = self.books
         used = sum(self.relay.parts.slots.used(gateway) for gateway in DIALECTS)
         return len(books.begun) == len(books.ended) and not (
-            books.reserved_now or self.relay.open or self.relay.draining or used
+            books.reserved_now or self.relay.background.open or self.relay.background.draining or used
         )
 
 
@@ -160,13 +160,14 @@ def routed(
     keys: Mapping[str, tuple[str, ...]] = KEYS,
     slots: Mapping[str, int | None] | None = None,
     is_on: bool = True,
+    connect_seconds: float = 5.0,
     origins: tuple[str, ...] = (),
     bases: Mapping[str, str] | None = None,
 ) -> Iterator[Routed]:
     books = Books()
     with upstream_server() as upstream:
         parts = Parts(
-            client=Client(connect_seconds=1.0),
+            client=Client(connect_seconds=connect_seconds),
             ledger=books,
             budgets=books,  # type: ignore[arg-type]  # a double
             health=Observed(clock=time.monotonic),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from decimal import Decimal
 
 import orjson
 import pytest
 
-from routing import relay
+from routing import background
 from routing.parts import Deadlines
 from tests.front.servers import request_bytes
 from tests.routing.served import HEADERS, Routed, body_of, routed
@@ -77,8 +80,22 @@ def test_10_a_request_ends_with_all_its_attempts_at_the_total_deadline() -> None
         assert "c!J" not in running.upstream.models()
 
 
+def test_10_a_gateway_that_accepts_no_connection_was_sent_nothing() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as deaf, ExitStack() as waiting:
+        for _ in range(4):  # they fill the queue, so the kernel answers no further one
+            client = waiting.enter_context(closing(socket.socket()))
+            client.setblocking(False)
+            client.connect_ex(deaf.getsockname())
+        with routed(bases={"chutes": f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"}, connect_seconds=0.3) as running:
+            got = running.ask("chutes=a!J | openrouter=b!J")
+
+    assert dict(got.headers)["gatewayz-attempts"] == "2"
+    first = running.books.ended[0]
+    assert (first.outcome, first.cost) == ("unreachable", Decimal(0))
+
+
 def test_streams_end_with_an_error_before_the_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "ENDING_SECONDS", 0.1)
+    monkeypatch.setattr(background, "ENDING_SECONDS", 0.1)
     with routed() as running:
         client = running.connect()
         client.send(_request("chutes=a!H D1 stall"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -240,6 +241,22 @@ def test_nothing_is_sent_that_cannot_be_booked(running: Routed, monkeypatch: pyt
 
     assert (got.status, code(got)) == (503, "ledger_unavailable")
     assert (running.upstream.seen, running.is_settled) == ([], True)
+
+
+def test_28_nothing_of_a_request_or_of_our_keys_is_logged(
+    running: Routed, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    canary = [{"role": "user", "content": "CANARY"}]
+    with caplog.at_level(logging.DEBUG):
+        for scenario in (*SERVED_BY_ANOTHER, "cut", "S400", "H D2 cut", "H D2 E fin", "H R D2 F X"):
+            running.ask(f"chutes=a!{scenario}", messages=canary, stream=True, user="CANARY")
+    running.settle()
+
+    written = caplog.text + "".join(capfd.readouterr())
+    assert "chutes refuses key 1 of its setting (401)" in written
+    for secret in ("CANARY", "key-of-", "gwz_aaaa"):
+        assert secret not in written
+    assert "CANARY" not in repr((running.books.begun, running.books.ended))
 
 
 def test_28_gateways_get_listed_headers_alone(running: Routed) -> None:

@@ -56,7 +56,7 @@ def test_11_where_the_gateway_bills_on_the_rest_is_read_for_its_usage(running: R
     client.head()
     client.chunk()
     client.close()
-    running.served.ask_until(lambda: bool(running.relay.draining))
+    running.served.ask_until(lambda: bool(running.relay.background.draining))
     running.upstream.open_gate()
 
     running.settle()
@@ -74,7 +74,7 @@ def test_11_so_it_is_if_the_client_leaves_before_there_is_an_answer(
     client.send(request(f"featherless=a!{scenario}", stream=is_stream))
     running.upstream.wait_for(1)
     client.close()
-    running.served.ask_until(lambda: bool(running.relay.draining))
+    running.served.ask_until(lambda: bool(running.relay.background.draining))
     running.upstream.open_gate()
 
     running.settle()

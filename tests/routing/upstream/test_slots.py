@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,32 @@ def test_15_a_gateway_without_a_limit_takes_everything() -> None:
 def test_15_without_redis_each_process_takes_its_part() -> None:
     async def check() -> None:
         slots = made(processes=2)
+        await taken(slots, 2)
+        assert await slots.take(KEY, 1) is None
+
+    asyncio.run(check())
+
+
+def test_15_processes_of_one_machine_share_the_units_by_files(tmp_path: Path) -> None:
+    async def check() -> None:
+        one, two = (Slots({"featherless": LIMIT}, processes=2, most_seconds=60, folder=tmp_path) for _ in range(2))
+        heavy = await taken(one, 4)
+        assert await two.take(KEY, 1) is None
+        await taken(two, 4, OTHER)
+        heavy.release()
+        assert [slot is not None for slot in [await each.take(KEY, 2) for each in (one, two, one)]] == [1, 1, 0]
+        await one.close()  # as if it was killed
+        await taken(two, 2)
+        await two.close()
+
+    asyncio.run(check())
+
+
+def test_15_where_files_cannot_be_used_a_process_takes_its_part(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    async def check() -> None:
+        slots = Slots({"featherless": LIMIT}, processes=2, most_seconds=60, folder=tmp_path / "file")
         await taken(slots, 2)
         assert await slots.take(KEY, 1) is None
 
@@ -145,7 +172,8 @@ def test_15_while_redis_does_not_answer_a_process_takes_its_part(redis_url: str)
         (await taken(another, 1)).release()
         (await taken(slots, 1)).release()
         await another.close()
-        slots._redis = None
+        await slots.close()
+        slots._rests_until = float("inf")
         await taken(slots, 2)
         assert await slots.take(KEY, 1) is None  # two processes share four units
 
