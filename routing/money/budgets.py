@@ -37,8 +37,10 @@ logger = logging.getLogger(__name__)
 ROUND_SECONDS = 1.0
 LEASE_SECONDS = 120.0
 """How long leases serve on while the database does not answer."""
-WAIT_SECONDS = 2.0
-"""How long a request waits for a lease."""
+WAIT_SECONDS = 5.0
+"""How long a request waits for a lease: as long as SQLite lets one writer wait for another."""
+MOST_TRIES = 20
+"""How often the thread leases for one request: others on the event loop may reserve what it has just leased."""
 STOP_SECONDS = 5.0
 MOST_DAYS = 32
 """Leases older than any period are of no use."""
@@ -223,14 +225,15 @@ class Budgets:
 
     def lease_and_reserve(self, key_id: int, amount: Decimal | None) -> Reservation:
         """Lease what the request needs, and reserve it. For the thread. Raise as `reserve`, or DatabaseError."""
-        with suppress(NotLeased):
-            return self.reserve(key_id, amount)
-        if self._limits is None or self._monotonic() >= self._good_until:
-            self._round()
-        nano = None if amount is None else nano_of(amount)
-        for key, period, limit in _limits_of(self._limits or {}, key_id):
-            if need := _need(nano, limit):
-                self._lease(self._account(key, period), need, limit)
+        for _ in range(MOST_TRIES):
+            with suppress(NotLeased):
+                return self.reserve(key_id, amount)
+            if self._limits is None or self._monotonic() >= self._good_until:
+                self._round()
+            nano = None if amount is None else nano_of(amount)
+            for key, period, limit in _limits_of(self._limits or {}, key_id):
+                if need := _need(nano, limit):
+                    self._lease(self._account(key, period), need, limit)
         return self.reserve(key_id, amount)
 
     def _account(self, key: int, period: str) -> Account:

@@ -156,6 +156,24 @@ def test_24_what_an_answer_without_a_known_cost_reserved_counts_as_spent() -> No
     assert accepted(process, "0.005") == 1
 
 
+def test_24_a_request_whose_lease_another_one_takes_at_once_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_budget("1")
+    process = Process()
+    lease = process.budgets._lease
+    stolen: list[Reservation] = []
+
+    def lease_and_lose(account: Any, need: int, limit: Any) -> None:
+        lease(account, need, limit)
+        if len(stolen) < 3:
+            stolen.append(process.budgets.reserve(KEY, dollars_of(account.available)))
+
+    process.round()
+    monkeypatch.setattr(process.budgets, "_lease", lease_and_lose)
+
+    assert process.reserve("0.01").amount == Decimal("0.01")
+    assert len(stolen) == 3
+
+
 # --- 20: unknown prices ----------------------------------------------------------------------------------------------
 def test_20_a_hard_budget_refuses_what_may_cost_anything_and_others_do_not() -> None:
     process = Process()
