@@ -19,7 +19,8 @@ class PopularModelSerializer(Serializer[object]):
     canonical_model = fields.text("The slug of the model.")
     asks = fields.count("With `by=asks`: how often it was asked for in the window, rounded to two digits.", null=True)
     requests = fields.count(
-        "With `by=requests`: the requests that were sent to it, rounded likewise. With `by=gateway`: those that its gateway counts.",
+        "With `by=requests`: the requests that were sent to it, rounded likewise. With `by=gateway`: those that its "
+        "gateway counts.",
         null=True,
     )
     tokens = fields.count("With `by=tokens`: the tokens of these requests, rounded likewise.", null=True)
