@@ -86,7 +86,7 @@ def test_nothing_new_costs_one_query() -> None:
 def test_the_requests_of_clients_are_read_too() -> None:
     learn(IDS[0], Verdict.UP, at=NOW)
     offer = Offer.objects.get(model_id=IDS[0]).pk
-    traffic.add({(int(NOW.timestamp()) // 300, offer): Counts(ok=3)})
+    traffic.put(int(NOW.timestamp()) // 300, {offer: Counts(ok=3)})
 
     assert load().offers["chutes", IDS[0]].sums["5m"]["ok"] == 3
 
