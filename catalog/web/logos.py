@@ -19,7 +19,7 @@ from catalog.web import pages
 from catalog.web.assets import FOR_EVER, SVG_POLICY
 from front.answers import Answer
 
-A_DAY = "public, max-age=86400"
+A_DAY, A_MINUTE = "public, max-age=86400", "public, max-age=60"
 
 
 class LogoFilterSet(SelectionFilterSet):
@@ -50,7 +50,7 @@ def _policy(version: str | None, *, is_exact: bool) -> str:
     """Return how long browsers may keep a logo. One of another version than the address names is soon another one."""
     if is_exact:
         return FOR_EVER
-    return A_DAY if version is None else "no-cache"
+    return A_DAY if version is None else A_MINUTE
 
 
 class Logo(pages.CatalogPage):

@@ -165,11 +165,11 @@ def test_4_the_preview_shows_the_document_that_the_api_then_serves_byte_for_byte
 def test_one_form_is_one_revision_and_one_action_and_clearing_restores_the_gateway(anna: Client) -> None:
     before = served()[MODEL]
     entered = {**form(anna), "name": "Better", "is_featured": "1", "input_modalities": ["image", "text"]}
-    sent(anna, {**entered, "until": "2031-01-02T03:04", "reason": "seen"})
+    sent(anna, {**entered, "until": "2099-01-02T03:04", "reason": "seen"})
 
     assert served()[MODEL]["name"] == "Better"
     assert {each.expires_at.isoformat() for each in Override.objects.all() if each.expires_at} == {
-        "2031-01-02T03:04:00+00:00"
+        "2099-01-02T03:04:00+00:00"
     }
     action = CurationAction.objects.get()
     assert (action.count, action.actor, action.kind) == (3, "curator", "form")
@@ -186,7 +186,7 @@ def test_one_form_is_one_revision_and_one_action_and_clearing_restores_the_gatew
 
 
 def test_an_end_stays_until_it_is_taken_away_or_set_again(anna: Client) -> None:
-    sent(anna, {**form(anna), "name": "A", "until": "2031-01-02T03:04", "reason": "seen"})
+    sent(anna, {**form(anna), "name": "A", "until": "2099-01-02T03:04", "reason": "seen"})
     sent(anna, {**form(anna), "name": "B", "reason": "seen"})
     assert Override.objects.get().expires_at is not None
     sent(anna, {**form(anna), "do_name": "keep", "until": "2032-01-02T03:04", "reason": "longer"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -212,7 +212,7 @@ def test_23_a_commit_that_failed_or_whose_answer_was_lost_is_repeated_without_ef
 
 
 def test_processes_of_one_folder_take_turns(tmp_path: Path) -> None:
-    write_file(tmp_path, [open_entry()])
+    write_file(tmp_path, [open_entry(at=datetime.now(UTC))])
     with files.alone(tmp_path) as is_alone:
         assert is_alone
         assert Ingester(tmp_path).try_ingest()
