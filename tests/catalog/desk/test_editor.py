@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests.factories import offer_record, per_token, publish
 Json = Any
 
 pytestmark = pytest.mark.django_db
+END = f"{datetime.now(UTC).year + 2}-01-02T03:04"
 MODEL = "maker/model"
 PRICES = per_token(prompt="0.000001", completion="0.000002")
 
@@ -165,12 +166,10 @@ def test_4_the_preview_shows_the_document_that_the_api_then_serves_byte_for_byte
 def test_one_form_is_one_revision_and_one_action_and_clearing_restores_the_gateway(anna: Client) -> None:
     before = served()[MODEL]
     entered = {**form(anna), "name": "Better", "is_featured": "1", "input_modalities": ["image", "text"]}
-    sent(anna, {**entered, "until": "2099-01-02T03:04", "reason": "seen"})
+    sent(anna, {**entered, "until": END, "reason": "seen"})
 
     assert served()[MODEL]["name"] == "Better"
-    assert {each.expires_at.isoformat() for each in Override.objects.all() if each.expires_at} == {
-        "2099-01-02T03:04:00+00:00"
-    }
+    assert {each.expires_at.isoformat() for each in Override.objects.all() if each.expires_at} == {f"{END}:00+00:00"}
     action = CurationAction.objects.get()
     assert (action.count, action.actor, action.kind) == (3, "curator", "form")
 
@@ -186,7 +185,7 @@ def test_one_form_is_one_revision_and_one_action_and_clearing_restores_the_gatew
 
 
 def test_an_end_stays_until_it_is_taken_away_or_set_again(anna: Client) -> None:
-    sent(anna, {**form(anna), "name": "A", "until": "2099-01-02T03:04", "reason": "seen"})
+    sent(anna, {**form(anna), "name": "A", "until": END, "reason": "seen"})
     sent(anna, {**form(anna), "name": "B", "reason": "seen"})
     assert Override.objects.get().expires_at is not None
     sent(anna, {**form(anna), "do_name": "keep", "until": "2032-01-02T03:04", "reason": "longer"})
