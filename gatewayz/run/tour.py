@@ -141,7 +141,7 @@ class Tour:
 
 def _asking(**provider: Json) -> dict[str, Json]:
     messages = [{"role": "user", "content": QUESTION}]
-    return {"model": MODEL, "messages": messages, "provider": provider}
+    return {"model": MODEL, "max_tokens": 200, "messages": messages, "provider": provider}
 
 
 def _lines(answer: http.client.HTTPResponse) -> Iterator[str]:

@@ -289,6 +289,8 @@ class Budgets:
         """Give back what is idle, state what was spent above the lease, or lease ahead."""
         with self._lock:
             account.want(is_idle=is_idle)
+            if limit is not None:  # what is kept idle, no other process can use
+                account.wanted = min(account.wanted, limit.nano // leases.SMALL_PART)
             available, surplus = account.available, account.available - account.wanted
             if surplus > 0:
                 account.granted -= surplus  # before it is given back: nothing may be reserved from it any more
