@@ -28,7 +28,7 @@ Figures = dict[str, float]
 
 STEP = timedelta(minutes=5)
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
-"""When the day begins: later than anything that the database has, whatever the time zone."""
+"""When the day begins: later than all that the database has."""
 OF_ALL, OF_MONITORING, OF_STATES = "all tables", "what monitoring stores", "that without requests of clients"
 WANTED = {OF_MONITORING: "at most 25 MB", OF_STATES: "at most 3 MB"}
 PRUNED_DAYS, SHORT = 440, timedelta(minutes=20)
@@ -38,7 +38,7 @@ PRUNED_DAYS, SHORT = 440, timedelta(minutes=20)
 def main() -> None:
     options = _options()
     if options.monitoring:
-        _say(json.dumps(_day(options)))
+        sys.stdout.write(json.dumps(_day(options)))
         return
     before, after = _of_process(options, "off"), _of_process(options, "basic")
     vendor = "PostgreSQL" if "postgres" in options.database_url else "SQLite"
@@ -48,12 +48,13 @@ def main() -> None:
         command="make bench-availability",
         conditions={
             "offers": f"{options.offers:,}, {options.chutes:,} of them of Chutes; {options.routed} with requests",
-            "simulated": f"{options.hours} hours, in which {options.rate:g} % of Chutes' offers flip each hour",
+            "simulated": f"{options.hours} hours; {options.rate:g} % of Chutes' offers flip in each",
+            "syncs": f"each {options.sync_minutes} minutes",
             "intervals of the prune": f"{options.pruned_offers} offers, {PRUNED_DAYS} days, an outage each second day",
         },
         tables=[_compared(before, after), _of_prune(after)],
     )
-    _say(text)
+    sys.stdout.write(text)
 
 
 def _compared(before: Figures, after: Figures) -> measured.Table:
@@ -85,16 +86,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--chutes", type=int, default=500, help="how many of the offers are Chutes'")
     parser.add_argument("--routed", type=int, default=300, help="how many of Chutes' offers get requests")
     parser.add_argument("--hours", type=int, default=24)
+    parser.add_argument("--sync-minutes", type=int, default=60, help="the time from one sync to the next")
     parser.add_argument("--rate", type=float, default=5.0, help="the percentage of Chutes' offers that flip in an hour")
     parser.add_argument("--pruned-offers", type=int, default=100)
     parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL", ""))
-    parser.add_argument("--monitoring", choices=("off", "basic"), help=argparse.SUPPRESS)
+    parser.add_argument("--monitoring", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def _of_process(options: argparse.Namespace, monitoring: str) -> Figures:
-    given = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if name != "monitoring"]
-    command = [sys.executable, "-m", "benchmarks.availability", *given, f"--monitoring={monitoring}"]
+    chosen = vars(options) | {"monitoring": monitoring}
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in chosen.items()]
+    command = [sys.executable, "-m", "benchmarks.availability", *given]
     environment = os.environ | {"MONITORING": monitoring}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
@@ -117,9 +120,9 @@ def _day(options: argparse.Namespace) -> Figures:
     began = time.perf_counter()
     try:
         with time_machine.travel(MIDNIGHT - timedelta(hours=1), tick=False) as given:
-            _run(gateways, given, hours=1, routed=options.routed)  # fills the tables: only what follows is growth
+            _run(gateways, given, options, hours=1)  # fills the tables: only what follows is growth
             _compact()
-            figures = _measured(lambda: _run(gateways, given, hours=options.hours, routed=options.routed))
+            figures = _measured(lambda: _run(gateways, given, options, hours=options.hours))
         figures["seconds"] = time.perf_counter() - began
         if options.monitoring != "off":
             figures |= _prune(offers=options.pruned_offers, now=MIDNIGHT + timedelta(days=6))
@@ -145,18 +148,18 @@ def _measured(run: Callable[[], int]) -> Figures:
     }
 
 
-def _run(gateways: Gateways, given: Any, *, hours: int, routed: int) -> int:
+def _run(gateways: Gateways, given: Any, options: argparse.Namespace, *, hours: int) -> int:
     """Let these hours pass, and return their number of steps."""
     from django.conf import settings
 
     steps = hours * STEPS_AN_HOUR
     for step in range(steps):
         gateways.flip()
-        if step % STEPS_AN_HOUR == 0:
+        if step * STEP % timedelta(minutes=options.sync_minutes) == timedelta(0):
             _sync("chutes")
             _sync("featherless")
         if settings.MONITORING != "off":
-            _observe(gateways.loads, routed=routed, is_quarter=step % 3 == 0)
+            _observe(gateways.loads, routed=options.routed, is_quarter=step % 3 == 0)
         _vacuum()
         given.shift(STEP)
     return steps
@@ -236,11 +239,10 @@ def _vacuum() -> None:
     if sync.vendor() != "postgresql":
         return
     _asked("SELECT pg_stat_force_next_flush()")
-    due = _asked(
+    for (name,) in _asked(
         "SELECT s.relname FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
         "WHERE s.n_dead_tup > 50 + 0.2 * GREATEST(c.reltuples, 0)"
-    )
-    for (name,) in due:
+    ):
         _asked(f'VACUUM ANALYZE "{name}"')
 
 
@@ -290,10 +292,6 @@ def _timed(module: Any, name: str, seconds: list[tuple[float, float]]) -> None:
         return found
 
     setattr(module, name, call)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
 
 
 if __name__ == "__main__":
