@@ -21,16 +21,16 @@ from typing import Any
 
 import time_machine
 
-from benchmarks import measured, sync
+from benchmarks import measured, sync, tables
 from benchmarks.availability_gateways import STEPS_AN_HOUR, Gateways
 
-Figures = dict[str, float]
+Figures = dict[str, Any]
 
 STEP = timedelta(minutes=5)
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
 """When the day begins: later than all that the database has."""
-OF_ALL, OF_MONITORING, OF_STATES = "all tables", "what monitoring stores", "that without requests of clients"
-WANTED = {OF_MONITORING: "at most 25 MB", OF_STATES: "at most 3 MB"}
+LEAST_SHOWN = 0.05
+"""Tables that grew less, in MB, have no row."""
 PRUNED_DAYS, SHORT = 440, timedelta(minutes=20)
 """The age of the oldest interval of the prune, and how long its outages last."""
 
@@ -52,21 +52,38 @@ def main() -> None:
             "syncs": f"each {options.sync_minutes} minutes",
             "intervals of the prune": f"{options.pruned_offers} offers, {PRUNED_DAYS} days, an outage each second day",
         },
-        tables=[_compared(before, after), _of_prune(after)],
+        tables=[_compared(before, after), _grown(before, after), _of_prune(after)],
     )
     sys.stdout.write(text)
 
 
 def _compared(before: Figures, after: Figures) -> measured.Table:
     shown = [
-        ("revisions", "revisions", ".0f", ""),
-        ("changed documents", "documents", ",.0f", ""),
-        ("304s, per cent", "not modified", ".2f", ""),
-        *((f"growth of {of}, MB", of, ".1f", WANTED.get(of, "")) for of in (OF_ALL, OF_MONITORING, OF_STATES)),
-        ("seconds of the simulation", "seconds", ".0f", ""),
+        ("revisions", "revisions", ".0f"),
+        ("changed documents", "documents", ",.0f"),
+        ("304s, per cent", "not modified", ".2f"),
+        ("seconds of the simulation", "seconds", ".0f"),
     ]
-    rows = [(name, format(before[key], form), format(after[key], form), wanted) for name, key, form, wanted in shown]
-    return measured.Table(("figure", "without monitoring", "with monitoring", "wanted"), rows)
+    rows = [(name, format(before[key], form), format(after[key], form)) for name, key, form in shown]
+    return measured.Table(("figure", "without monitoring", "with monitoring"), rows)
+
+
+def _grown(before: Figures, after: Figures) -> measured.Table:
+    stored = [name for name in after["grown"] if name.startswith(("monitoring_", "catalog_observation"))]
+    states = [name for name in stored if not name.startswith("monitoring_traffic")]
+    sums = [
+        ("all tables", [tables.ALL], ""),
+        ("all tables, without monitoring", [tables.ALL], ""),
+        ("what monitoring stores", stored, "at most 25"),
+        ("that without requests of clients", states, "at most 3"),
+        *((name, [name], "") for name in stored if after["grown"][name] >= LEAST_SHOWN),
+    ]
+    rows = []
+    for words, names, wanted in sums:
+        of = before if words.endswith("without monitoring") else after
+        grown, compacted = (f"{sum(of[kind][name] for name in names):.1f}" for kind in ("grown", "compacted"))
+        rows.append((words, grown, compacted, wanted))
+    return measured.Table(("growth in MB", "at the end", "compacted", "wanted"), rows)
 
 
 def _of_prune(after: Figures) -> measured.Table:
@@ -121,7 +138,7 @@ def _day(options: argparse.Namespace) -> Figures:
     try:
         with time_machine.travel(MIDNIGHT - timedelta(hours=1), tick=False) as given:
             _run(gateways, given, options, hours=1)  # fills the tables: only what follows is growth
-            _compact()
+            tables.compact()
             figures = _measured(lambda: _run(gateways, given, options, hours=options.hours))
         figures["seconds"] = time.perf_counter() - began
         if options.monitoring != "off":
@@ -135,16 +152,19 @@ def _day(options: argparse.Namespace) -> Figures:
 def _measured(run: Callable[[], int]) -> Figures:
     from catalog.models import OfferVersion, Revision
 
-    before, newest = _megabytes(), Revision.objects.newest().number
+    before, newest = tables.megabytes(), Revision.objects.newest().number
     steps = run()
-    after, published = _megabytes(), Revision.objects.filter(number__gt=newest)
+    after, published = tables.megabytes(), Revision.objects.filter(number__gt=newest)
     # A client that asks each minute gets a new ETag in each minute that has a revision: every list names its revision.
     minutes = {int(at.timestamp()) // 60 for at in published.values_list("published_at", flat=True)}
+    tables.compact()
+    compacted = tables.megabytes()
     return {
         "revisions": published.count(),
         "documents": OfferVersion.objects.filter(from_revision__gt=newest).count(),
         "not modified": 100 * (1 - len(minutes) / (steps * STEP.total_seconds() / 60)),
-        **{of: after[of] - before[of] for of in before},
+        "grown": {name: after[name] - before[name] for name in before},
+        "compacted": {name: compacted[name] - before[name] for name in before},
     }
 
 
@@ -160,7 +180,7 @@ def _run(gateways: Gateways, given: Any, options: argparse.Namespace, *, hours: 
             _sync("featherless")
         if settings.MONITORING != "off":
             _observe(gateways.loads, routed=options.routed, is_quarter=step % 3 == 0)
-        _vacuum()
+        tables.vacuum()
         given.shift(STEP)
     return steps
 
@@ -203,47 +223,6 @@ def _counts(dice: random.Random) -> Any:
     return traffic.Counts(
         ok=sum(times), error=dice.randint(0, 2), stream_ms=dice.randint(1, 10**6), ttft=(*times,), **tokens
     )
-
-
-# --- the tables ------------------------------------------------------------------------------------------------------
-def _asked(statement: str) -> list[Any]:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchall() if cursor.description else []
-
-
-def _megabytes() -> Figures:
-    """Return the sizes of tables with their indexes; of all tables in SQLite, that of the file."""
-    if sync.vendor() == "postgresql":
-        sizes = dict(_asked("SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables"))
-        total = sum(sizes.values())
-    else:
-        _asked("PRAGMA wal_checkpoint(TRUNCATE)")
-        sizes = dict(_asked("SELECT tbl_name, SUM(pgsize) FROM dbstat JOIN sqlite_master USING (name) GROUP BY 1"))
-        [(total,)] = _asked("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
-    observed = {name: size for name, size in sizes.items() if name.startswith(("monitoring_", "catalog_observation"))}
-    states = [size for name, size in observed.items() if not name.startswith("monitoring_traffic")]
-    found = {OF_ALL: total, OF_MONITORING: sum(observed.values()), OF_STATES: sum(states)}
-    return {of: float(size) / 2**20 for of, size in found.items()}
-
-
-def _compact() -> None:
-    """Leave no free space in the tables: all that the day needs is growth."""
-    _asked("VACUUM FULL ANALYZE" if sync.vendor() == "postgresql" else "VACUUM")
-
-
-def _vacuum() -> None:
-    """Vacuum the tables that autovacuum would by its usual settings: a simulated day has too few of its minutes."""
-    if sync.vendor() != "postgresql":
-        return
-    _asked("SELECT pg_stat_force_next_flush()")
-    for (name,) in _asked(
-        "SELECT s.relname FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid "
-        "WHERE s.n_dead_tup > 50 + 0.2 * GREATEST(c.reltuples, 0)"
-    ):
-        _asked(f'VACUUM ANALYZE "{name}"')
 
 
 # --- the prune -------------------------------------------------------------------------------------------------------
