@@ -81,7 +81,7 @@ def _grown(before: Figures, after: Figures) -> measured.Table:
     rows = []
     for words, names, wanted in sums:
         of = before if words.endswith("without monitoring") else after
-        grown, compacted = (f"{sum(of[kind][name] for name in names):.1f}" for kind in ("grown", "compacted"))
+        grown, compacted = (f"{sum(of[kind][name] for name in names):z.1f}" for kind in ("grown", "compacted"))
         rows.append((words, grown, compacted, wanted))
     return measured.Table(("growth in MB", "at the end", "compacted", "wanted"), rows)
 
