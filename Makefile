@@ -21,7 +21,7 @@ PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_part
 CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in benchmarks/contenders/*/requirements.in))
 NODE_CLIENTS = $(patsubst %/package.json,%,$(wildcard tests/clients/*/package.json benchmarks/contenders/*/package.json))
 
-.PHONY: help run demo test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync bench-routing bench-routing-failures docs logos env lint format types architecture admin lock
+.PHONY: help run demo test test-code test-web chromium screenshots coverage prove ledger ledger-record ledger-requests bench bench-reads bench-sync bench-availability bench-routing bench-routing-failures docs logos env lint format types architecture admin lock
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -81,6 +81,9 @@ bench-reads: $(VENV)/dev.stamp $(VENV)/bench.stamp  ## how fast reads are, again
 
 bench-sync: $(VENV)/dev.stamp  ## how long a sync takes, as ratios within one run (DATABASE_URL= for PostgreSQL)
 	@$(BIN)/python -m benchmarks.sync $(BENCH_OPTIONS)
+
+bench-availability: $(VENV)/dev.stamp  ## what a day of observed availability stores and publishes (DATABASE_URL= for PostgreSQL)
+	@$(BIN)/python -m benchmarks.availability $(BENCH_OPTIONS)
 
 bench-routing: $(VENV)/dev.stamp  ## what the router costs, against LiteLLM, Portkey and nginx (needs wrk, nginx, node)
 	@$(BIN)/python -m benchmarks.routing $(BENCH_OPTIONS)

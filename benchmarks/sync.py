@@ -35,7 +35,7 @@ def main() -> None:
     if options.read_from is not None:
         _read_until_stopped(options.read_from)
         return
-    _set_up(options.database_url)
+    set_up(options.database_url)
     _say(_report(options))
 
 
@@ -48,8 +48,8 @@ def _report(options: argparse.Namespace) -> str:
     if options.per_row:
         ratios.append(("cost of a row at 100,000 against 10,000", f"{_cost_per_row():.2f}", "at most 1.3"))
     return measured.write(
-        f"sync-{_vendor()}",
-        title=f"Syncs on {_vendor()}, measured",
+        f"sync-{vendor()}",
+        title=f"Syncs on {vendor()}, measured",
         command="make bench-sync",
         conditions={"rows": f"{options.rows:,}", "repeats": f"{options.repeat}, medians"},
         tables=[
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _set_up(database_url: str) -> None:
+def set_up(database_url: str) -> None:
     os.environ["SECRET_KEY"] = "only-for-this-benchmark"  # noqa: S105  nothing is served
     os.environ["ENV_FILE"] = os.devnull
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="gatewayz-bench-")
@@ -267,7 +267,7 @@ _NAMES = {
 
 def _ratios(figures: dict[str, float]) -> list[tuple[str, float, str]]:
     seconds = {key: figures[name] for key, name in _NAMES.items()}
-    moved_wanted = "at least 10" if _vendor() == "sqlite" else "at least 40"
+    moved_wanted = "at least 10" if vendor() == "sqlite" else "at least 40"
     return [
         ("update_or_create / unchanged, equal bytes", seconds["naive"] / seconds["equal"], "at least 100"),
         ("update_or_create / unchanged, re-ordered", seconds["naive"] / seconds["moved"], moved_wanted),
@@ -342,7 +342,7 @@ def _memory(options: argparse.Namespace) -> float:
 
 
 def _peak_memory_of(count: int) -> float:
-    _set_up("")
+    set_up("")
     if count:
         # Another process makes the answer, so that this memory does not count.
         path = Path(os.environ["DATA_DIR"]) / "rows.json"
@@ -356,7 +356,7 @@ def _peak_memory_of(count: int) -> float:
 
 
 def write_rows(count: int, path: str) -> None:
-    _set_up("")
+    set_up("")
     rows = rows_like_the_real_ones(count)
     Path(path).write_text(json.dumps({"data": rows}))
     Path(path).with_name("reordered.json").write_text(json.dumps({"data": reordered(rows)}))
@@ -372,7 +372,7 @@ def _sync_file(path: Path) -> None:
     run.perform(Task(adapter=registry.GATEWAYS[GATEWAY], source=Source.API, trigger="command"))
 
 
-def _vendor() -> str:
+def vendor() -> str:
     from django.db import connection
 
     return connection.vendor
