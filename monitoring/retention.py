@@ -21,7 +21,7 @@ KEEP_TRAFFIC = (
 )
 MOST_DELETED = 2_000
 """The most rows of one transaction: none takes long."""
-MOST_JOINED = 500
+MOST_JOINED = 200
 
 
 def prune(*, now: datetime) -> None:

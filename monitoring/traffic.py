@@ -82,10 +82,15 @@ def put(slot: int, counts: Mapping[int, Counts]) -> None:
     with transaction.atomic():
         if slot < _through(STEPS[0]):
             return
-        TrafficFiveMinutes.objects.filter(slot=slot).delete()
+        of_slot = TrafficFiveMinutes.objects.filter(slot=slot)
+        stored = {offer: tuple(values) for offer, *values in of_slot.values_list("offer_id", *COUNTED)}
+        wanted = {offer: each.values() for offer, each in sorted(counts.items())}
+        # Only what differs is written: a row that is written again leaves a dead one behind.
+        of_slot.filter(offer__in=[offer for offer, values in stored.items() if wanted.get(offer) != values]).delete()
         rows = [
-            TrafficFiveMinutes(slot=slot, offer_id=offer, **dict(zip(COUNTED, each.values(), strict=True)))
-            for offer, each in sorted(counts.items())
+            TrafficFiveMinutes(slot=slot, offer_id=offer, **dict(zip(COUNTED, values, strict=True)))
+            for offer, values in wanted.items()
+            if stored.get(offer) != values
         ]
         TrafficFiveMinutes.objects.bulk_create(rows, batch_size=BATCH)
 

@@ -65,8 +65,14 @@ def test_13_a_killed_sum_is_made_again(offers: list[int], monkeypatch: pytest.Mo
 
 def test_a_slot_may_be_counted_again_until_it_is_added_up(offers: list[int]) -> None:
     fill(offers, hours=1)
+    before = TrafficFiveMinutes.objects.get(slot=SLOT - 5, offer=offers[1])
     for number in (3, 7):  # rows of the ledger came late
-        traffic.put(SLOT - 5, {offers[0]: Counts(ok=number, error=1)})
+        traffic.put(SLOT - 5, {offers[0]: Counts(ok=number, error=1), offers[1]: Counts(ok=2)})
+    after = TrafficFiveMinutes.objects.get(slot=SLOT - 5, offer=offers[1])
+    traffic.put(SLOT - 5, {offers[0]: Counts(ok=7, error=1), offers[1]: Counts(ok=2)})
+    assert after.pk != before.pk, "another number"
+    assert TrafficFiveMinutes.objects.get(slot=SLOT - 5, offer=offers[1]).pk == after.pk, "nothing is written again"
+    traffic.put(SLOT - 5, {offers[0]: Counts(ok=7, error=1)})
     traffic.roll(now=NOW + timedelta(hours=1))
     traffic.put(SLOT - 5, {offers[0]: Counts(ok=9)})
     traffic.roll(now=NOW + timedelta(hours=2))
