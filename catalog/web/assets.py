@@ -33,6 +33,7 @@ TYPES = {
 STYLES = {
     "list.css": ("tokens.css", "site.css", "list.css"),
     "page.css": ("tokens.css", "site.css", "more.css"),
+    "document.css": ("tokens.css", "site.css", "more.css", "documents.css"),
     "desk.css": (
         "tokens.css",
         "site.css",
@@ -44,7 +45,7 @@ STYLES = {
     ),
     "admin.css": ("tokens.css", "site.css", "admin.css"),
 }
-"""The style of pages with a list of models, of the desk, of Django's admin, and of all others: each is one file."""
+"""The style of lists of models, documents, the desk, Django's admin, and all other pages: each is one file."""
 SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """An SVG that is opened directly is a page; this one may not run or load anything."""
 
