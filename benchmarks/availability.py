@@ -133,7 +133,7 @@ def _day(options: argparse.Namespace) -> Figures:
     clock.database_time = timezone.now  # PostgreSQL's own clock is not the given one
     featherless = options.offers - options.chutes
     gateways = Gateways(chutes=options.chutes, featherless=featherless, rate=options.rate)
-    fetch.Fetcher = gateways.fetcher()  # type: ignore[misc]
+    fetch.Fetcher = gateways.fetcher()  # type: ignore[misc]  # this process has no other network
     began = time.perf_counter()
     try:
         with time_machine.travel(MIDNIGHT - timedelta(hours=1), tick=False) as given:

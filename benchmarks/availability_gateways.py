@@ -18,7 +18,7 @@ class Gateways:
 
     def __init__(self, *, chutes: int, featherless: int, rate: float) -> None:
         self.flips = random.Random(7)  # noqa: S311  the same flips in every run, with monitoring and without
-        self.loads = random.Random(8)  # noqa: S311
+        self.loads = random.Random(8)  # noqa: S311  likewise
         self.share = rate / 100 / STEPS_AN_HOUR
         self.hot = {f"maker-{number % 40}/deployed-{number}": number % 3 > 0 for number in range(chutes)}
         self.featherless = [_featherless_row(number) for number in range(featherless)]

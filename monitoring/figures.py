@@ -32,7 +32,7 @@ NOTHING: dict[str, Json] = {
     "requests": dict.fromkeys(uptime.WINDOWS, 0),
     "ttft_ms": {"p50": None, "p90": None, "answers": 0},
 }
-"""The figures of an offer of which nothing is observed."""
+"""The figures of an offer without an observation."""
 
 
 def row(document: Mapping[str, Json], watched: WatchedOffer | None) -> dict[str, Json]:

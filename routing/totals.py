@@ -9,20 +9,11 @@ from typing import Any
 
 from django.db.models import Sum
 
+from routing.ledger.records import TOKENS
 from routing.models import OK
 from routing.wire.errors import Failure
 from usage.models import InferenceDay, LatencyDay
 
-TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-    "image_output_tokens",
-)
 SUMMED = ("attempts", "requests", *TOKENS, "estimated", "cost_nano", "unpriced", "charged_nano")
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "day": ("day",),

@@ -20,4 +20,4 @@ class Watch:
 
 
 Watches = Mapping[tuple[str, str], Watch]
-"""By gateway and id. A missing offer is one of which nothing is observed."""
+"""By gateway and id. An offer that is missing has no observation."""

@@ -195,7 +195,7 @@ def _believed(given: Input, state: OfferState) -> OfferRecord | None:
 
 
 def _first_observed(given: Input, state: OfferState, offer_id: str) -> Overlaid | None:
-    """Return the availability with which an offer begins of which nothing was observed so far."""
+    """Return the first availability of an offer that has no observation yet."""
     if given.listing.availability is None:
         return None
     stated = given.listing.availability.get(offer_id)

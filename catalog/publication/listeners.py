@@ -1,4 +1,4 @@
-"""Who is told what listings state of the availability of offers.
+"""The listeners that are told what listings state about the availability of offers.
 
 An application above the catalogue that watches availability adds itself to `LISTENERS` in its `ready()`. If there is a
 listener, a listing's word is evidence for it, and documents have the observed availability (`observed.py`). Without
@@ -26,8 +26,8 @@ class Statement:
     at: datetime
     """When the listing was read."""
     states: Mapping[str, Availability]
-    """The stated availability by offer id. An offer of which the listing states nothing is not in it, so no value is
-    `unknown`. Ids of rows that became no offer may be in it."""
+    """The stated availability by offer id. Offers without a statement are left out, so no value is `unknown`. Ids of
+    rows that became no offer may be in it."""
 
 
 Listener = Callable[[Statement], None]

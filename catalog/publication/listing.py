@@ -35,8 +35,8 @@ class AcceptedListing:
     recorded_on: date | None
     providers: Sequence[ProviderRecord] = ()
     availability: Mapping[str, Availability] | None = None
-    """If availability is observed: what the listing states of it, by id, as far as that is evidence. An offer of which
-    nothing was observed so far begins with it. None: availability is a part of the records."""
+    """What the listing states of availability, by id, if that is observed. An offer that has no observation yet begins
+    with it. None: availability is a part of the records."""
 
     @property
     def is_evidence(self) -> bool:

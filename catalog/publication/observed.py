@@ -82,7 +82,7 @@ def _news(keys: Sequence[OfferKey], states: Mapping[OfferKey, ObservedState]) ->
 
 
 def _read_availability(keys: Sequence[int]) -> dict[int, str]:
-    """Return what documents have of which nothing was observed so far: what the adapter read."""
+    """Return the availability of offers without an observation: the one that the adapter read."""
     records = Offer.objects.filter(pk__in=keys).values_list("pk", "upstream")
     return {pk: orjson.loads(upstream)["availability"] for pk, upstream in records}
 

@@ -22,8 +22,9 @@ from front.answers import Answer
 from routing import totals
 from routing.api.parameters import InferenceUsageFilterSet
 from routing.api.shapes import InferenceUsageSerializer
+from routing.ledger.records import TOKENS
 from routing.nano import text_of
-from routing.totals import GROUPS, TOKENS, Group, Total
+from routing.totals import GROUPS, Group, Total
 from usage.days import today
 
 Json = Any

@@ -25,7 +25,7 @@ Entry = dict[str, Any]
 MOST_BYTES = 65_536
 """The longest payload. A longer one is a damaged length."""
 LONGEST_TEXT = 1_000
-TOKENS = (
+TOKENS = (  # columns of the attempts, and of their sums by day
     "input_tokens",
     "output_tokens",
     "cached_input_tokens",
