@@ -17,7 +17,8 @@ from front.counts import Cut, Unavailable
 from front.front import Front
 from front.minimum import WAIT_SECONDS
 from front.pool import Full, Overdue, Pool
-from front.replies import Awaited, Decision, Headers, Later, Reply, Stream, Wait
+from front.pulled import Pulled
+from front.replies import Awaited, Decision, Headers, Later, Push, Reply, Stream, Wait
 from front.requests import Malformed, Request, of_scope
 from front.revisions import ServedRevisions
 
@@ -97,9 +98,11 @@ class AsgiShell:
         request, decision = scope.get(DECIDED) or self._decide(scope)
         try:
             if isinstance(decision, Awaited):
-                found = await self._awaited(scope, request, decision, receive)
+                found: Reply | Stream | Push = await self._awaited(scope, request, decision, receive)
             else:
                 found = await self._done(request, decision, receive)
+            if isinstance(found, Push):
+                found = Stream(found.headers, Pulled(found.body), found.status, found.source)
             if isinstance(found, Stream):
                 scope[STREAMS] = True
                 if ENDED in scope:  # it would never be seen to leave
@@ -143,7 +146,7 @@ class AsgiShell:
             self.front.counts.add_unavailable(Unavailable.OVERDUE)
             return self.front.refuse(request, refusals.OVERDUE)
 
-    async def _awaited(self, scope: Any, request: Request, decision: Awaited, receive: Receive) -> Reply | Stream:
+    async def _awaited(self, scope: Any, request: Request, decision: Awaited, receive: Receive) -> Reply | Push:
         """Return an answer that other services make. Raise _Gone, and cancel the work, if the client leaves."""
         try:
             body = await _body_of(request, receive, most_bytes=decision.most_bytes, seconds=LARGE_BODY_SECONDS)

@@ -40,6 +40,7 @@ from front.replies import (
     Headers,
     Lane,
     Later,
+    Push,
     Reply,
     Stream,
     Wait,
@@ -126,11 +127,11 @@ class Front:
         """Return the answer to a request that a shell cannot answer otherwise."""
         return self._refuse(Exchange(request, Address(request.path)), refusal)
 
-    def sent(self, request: Request, reply: Reply | Stream, *, length: int) -> None:
+    def sent(self, request: Request, reply: Reply | Stream | Push, *, length: int) -> None:
         """Count and log an answer that was sent; `length` is the number of bytes of its body that were sent."""
         seconds = time.perf_counter() - request.began
         self.counts.add(reply.source, str(reply.status), seconds)
-        if isinstance(reply, Stream) or not reply.is_logged:
+        if not isinstance(reply, Reply) or not reply.is_logged:
             self._log.write(
                 method=request.method,
                 path=request.path,
@@ -175,7 +176,7 @@ class Front:
         if request.length is not None and request.length > inference.most_bytes:
             return self._refuse(exchange, refusals.too_large(inference.most_bytes))
 
-        async def answer(body: bytes) -> Reply | Stream:
+        async def answer(body: bytes) -> Reply | Push:
             try:
                 found = await inference.answer(request, key, body)
                 self._complete(exchange, found)
@@ -186,11 +187,11 @@ class Front:
 
         return Awaited(answer, most_bytes=inference.most_bytes)
 
-    def _complete(self, exchange: Exchange, found: Reply | Stream) -> None:
+    def _complete(self, exchange: Exchange, found: Reply | Push) -> None:
         """Add to an answer of the application what all answers have."""
         body = found.body if isinstance(found, Reply) and isinstance(found.body, bytes) else b""
         described = self._reply(
-            exchange, found.status, found.headers, body, source=found.source, is_stream=isinstance(found, Stream)
+            exchange, found.status, found.headers, body, source=found.source, is_stream=isinstance(found, Push)
         )
         found.headers = described.headers
 

@@ -20,10 +20,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from front import refusals
-from front.asgi import DECIDED, ENDED, STREAMS, AsgiShell
+from front.asgi import DECIDED, ENDED, LARGE_BODY_SECONDS, STREAMS, AsgiShell
+from front.awaited import Cycle
 from front.counts import Cut
 from front.refusals import Refusal
-from front.replies import Reply, head_of
+from front.replies import Awaited, Headers, Reply, head_of
 from front.requests import Malformed, Request, of_parts
 
 IDLE_SECONDS = 15.0
@@ -51,13 +52,14 @@ class FrontProtocol(HttpToolsProtocol):
         if not isinstance(shell, AsgiShell):
             raise TypeError(f"this protocol serves an AsgiShell only, not {shell!r}")
         self._shell = shell
+        self.front, self.counts = shell.front, shell.front.counts
         self._is_draining = False
         self._is_ended = False
         """Whether nothing more is read: the connection closes once the requests before are answered."""
         self._is_answered = False
         """Whether the request that is being read was answered already."""
-        self._running: RequestResponseCycle | None = None
-        """The newest request with a task; `cycle` may be a later one that waits in the pipeline."""
+        self._running: RequestResponseCycle | Cycle | None = None
+        """The newest request that is being answered; `cycle` may be a later one that waits in the pipeline."""
         self._is_reading_head = False
         self._is_reading_body = False
         self._since = self.loop.time()
@@ -76,6 +78,21 @@ class FrontProtocol(HttpToolsProtocol):
         _sweep_regularly(self.server_state, self.loop)
         if self._shell.revisions.is_draining:
             self.shutdown()  # it was accepted a moment before the process stopped accepting
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if isinstance(self._running, Cycle):
+            self._running.lost()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if isinstance(self._running, Cycle):
+            self._running.pause()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if isinstance(self._running, Cycle):
+            self._running.resume()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -118,7 +135,7 @@ class FrontProtocol(HttpToolsProtocol):
         running = self._running
         if running is None or running.response_complete or self.transport.is_closing():
             return False
-        last = self.cycle
+        last: RequestResponseCycle | Cycle = self.cycle
         if last.more_body and not last.response_started:
             if last is running:
                 last.disconnected = True
@@ -143,7 +160,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     @property
     def _is_busy(self) -> bool:
-        """Whether an ASGI task answers a request."""
+        """Whether a request is being answered."""
         return self._running is not None and not self._running.response_complete
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -207,13 +224,31 @@ class FrontProtocol(HttpToolsProtocol):
             peer=self.client[0] if self.client else "",
             http_version=self.parser.get_http_version(),
         )
-        decision = self._shell.front.decide(request)
+        decision = self.front.decide(request)
         if isinstance(decision, Reply) and isinstance(decision.body, bytes) and not request.has_body:
             self._is_answered = True
-            self._write(request, decision, decision.body)
+            is_closed = self._is_draining or request.http_version == "1.0" or not self.parser.should_keep_alive()
+            self._answer(request, decision, decision.body, is_closed=is_closed)
+            return
+        if isinstance(decision, Awaited):
+            self._await(request, decision)
             return
         self.scope[DECIDED] = request, decision  # type: ignore[literal-required]  # a key of our own
         self._pass_on()
+
+    def _await(self, request: Request, decision: Awaited) -> None:
+        """Let other services answer, once the body is here."""
+        keep_alive = not self._is_draining and request.http_version != "1.0" and self.parser.should_keep_alive()
+        self._running = Cycle(self, request, decision, keep_alive=keep_alive)
+        self.cycle = self._running  # type: ignore[assignment]  # it has all that uvicorn reads of one
+        if self.expect_100_continue:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    @property
+    def _awaited(self) -> Cycle | None:
+        """The request that is being read, if its answer is awaited."""
+        found: object = self.cycle
+        return found if isinstance(found, Cycle) else None
 
     def _pass_on(self) -> None:
         """Let an ASGI task answer, after those of the requests before."""
@@ -223,7 +258,11 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._parts += 1
-        if not self._is_answered and not self._is_ended:
+        if self._is_answered or self._is_ended:
+            return
+        if (awaited := self._awaited) is not None:
+            awaited.received(body)
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -231,7 +270,11 @@ class FrontProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
         if self._is_answered:
             self._is_answered = False
-        elif not self._is_ended:
+        elif self._is_ended:
+            return
+        elif (awaited := self._awaited) is not None:
+            awaited.received_whole()
+        else:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -241,26 +284,40 @@ class FrontProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     # --- answers -----------------------------------------------------------------------------------------------------
-    def _write(self, request: Request, reply: Reply, body: bytes, *, is_last: bool = False) -> None:
-        is_closed = is_last or self._is_draining or request.http_version == "1.0" or not self.parser.should_keep_alive()
-        sent = b"" if request.method == "HEAD" else body
-        head = (
-            reply.head or head_of(reply.status, reply.headers),
-            b"x-request-id: ",
-            request.id.encode(),
-            b"\r\n",
-            *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
-            b"connection: close\r\n\r\n" if is_closed and not is_last else b"\r\n",  # refusals have it already
-        )
-        if len(sent) < _LARGE_BYTES:
-            self.transport.write(b"".join((*head, sent)))
-        else:
-            self.transport.write(b"".join(head))
-            self.transport.write(sent)
+    def _answer(self, request: Request, reply: Reply, body: bytes, *, is_closed: bool) -> None:
+        """Send an answer for which there is no cycle."""
         self.server_state.total_requests += 1
+        self.front.sent(request, reply, length=self.write(request, reply, body, is_closed=is_closed))
+
+    def write(self, request: Request, reply: Reply, body: bytes, *, is_closed: bool) -> int:
+        """Send an answer, and return the number of bytes of its body that are sent."""
+        sent = b"" if request.method == "HEAD" else body
+        head = self._head(request, reply.status, reply.headers, reply.head, is_closed=is_closed)
+        if len(sent) < _LARGE_BYTES:
+            self.transport.write(head + sent)
+        else:
+            self.transport.write(head)
+            self.transport.write(sent)
         if is_closed:
             self.transport.close()
-        self._shell.front.sent(request, reply, length=len(sent))
+        return len(sent)
+
+    def write_head(self, request: Request, status: int, headers: Headers, *, is_closed: bool) -> None:
+        """Send the head of an answer whose body follows."""
+        self.transport.write(self._head(request, status, headers, None, is_closed=is_closed))
+
+    def _head(self, request: Request, status: int, headers: Headers, head: bytes | None, *, is_closed: bool) -> bytes:
+        is_stated = is_closed and any(name.lower() == "connection" for name, _ in headers)  # refusals state it
+        return b"".join(
+            (
+                head or head_of(status, headers),
+                b"x-request-id: ",
+                request.id.encode(),
+                b"\r\n",
+                *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
+                b"connection: close\r\n\r\n" if is_closed and not is_stated else b"\r\n",
+            )
+        )
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what cannot be read as a request, and close the connection: its next request could be anywhere."""
@@ -269,8 +326,8 @@ class FrontProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._end():
             return
         request = Request(method="GET", path="/", query="", headers={})
-        reply = self._shell.front.refuse(request, refusal)
-        self._write(request, reply, reply.body if isinstance(reply.body, bytes) else b"", is_last=True)
+        reply = self.front.refuse(request, refusal)
+        self._answer(request, reply, reply.body if isinstance(reply.body, bytes) else b"", is_closed=True)
 
     # --- slow clients ------------------------------------------------------------------------------------------------
     def check(self, now: float) -> None:
@@ -283,6 +340,8 @@ class FrontProtocol(HttpToolsProtocol):
                 self._cut(Cut.SLOW_HEAD)
                 self._refuse(refusals.SLOW_HEAD)
         elif self._is_reading_body:
+            if now - self._since > LARGE_BODY_SECONDS - SWEEP_SECONDS and (awaited := self._awaited) is not None:
+                awaited.give_up()
             if now - self._since > MESSAGE_SECONDS:
                 self._cut(Cut.SLOW_BODY)
                 self.transport.close()
@@ -309,7 +368,7 @@ class FrontProtocol(HttpToolsProtocol):
         return unread
 
     def _cut(self, reason: Cut) -> None:
-        self._shell.front.counts.add_cut_connection(reason)
+        self.counts.add_cut_connection(reason)
 
 
 _swept: weakref.WeakSet[ServerState] = weakref.WeakSet()

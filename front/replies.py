@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from typing import Protocol
 
 from front.counts import Source
 
@@ -69,7 +70,7 @@ class Later:
 class Awaited:
     """An answer that waits for other services: made on the event loop, and cancelled when the client leaves."""
 
-    answer: Callable[[bytes], Awaitable[Reply | Stream]]
+    answer: Callable[[bytes], Awaitable[Reply | Push]]
     """Gets the body of the request. Must not raise, except CancelledError."""
     most_bytes: int = 0
     """The largest body that is read, in bytes."""
@@ -95,6 +96,45 @@ class Stream:
     source: Source = Source.STREAM
 
 
+class Output(Protocol):
+    """The way of a body to its client."""
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece. Never waits: after much of it `Pushed.pause` is called. Pieces after the end are dropped."""
+
+    def end(self, piece: bytes = b"") -> None:
+        """Send the last piece: the body is whole."""
+
+    def break_off(self) -> None:
+        """Close the connection, so that no client takes what it has got for whole."""
+
+
+class Pushed(Protocol):
+    """A body that others make, in pieces that are sent as they arrive, without a task that asks for each."""
+
+    def begin(self, output: Output) -> None:
+        """Write to this output from now on, perhaps at once."""
+
+    def pause(self) -> None:
+        """Write no more than what is on its way, because the client reads slowly."""
+
+    def resume(self) -> None: ...
+
+    def leave(self) -> None:
+        """Learn that the client has left, perhaps before `begin`. Not called after the end; a second call does
+        nothing."""
+
+
+@dataclass(slots=True, eq=False)
+class Push:
+    """An answer whose body is pushed."""
+
+    headers: Headers
+    body: Pushed
+    status: int = 200
+    source: Source = Source.STREAM
+
+
 Decision = Reply | Later | Awaited | Wait | Stream
 
 
@@ -104,8 +144,12 @@ def head_of(status: int, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def lines_of(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return headers in their wire format."""
-    return "".join([f"{name.lower()}: {value}\r\n" for name, value in headers]).encode("latin-1")
+    """Return headers in their wire format. Raise ValueError for one that would be several."""
+    lines = [f"{name.lower()}: {value}\r\n" for name, value in headers]
+    found = "".join(lines).encode("latin-1")
+    if found.count(b"\n") != len(lines) or found.count(b"\r") != len(lines):
+        raise ValueError("a header has a line break")
+    return found
 
 
 def phrase(status: int) -> str:

@@ -11,7 +11,7 @@ from access.keys import Key
 from front.answers import Answer
 from front.asked import Asked
 from front.large_bodies import LargeBody
-from front.replies import Reply, Stream
+from front.replies import Push, Reply
 from front.requests import Request
 from front.streams import Revisions
 
@@ -75,7 +75,7 @@ class Inference(Protocol):
     def refuse(self, request: Request, key: Key | None) -> Reply | None:
         """Return the refusal of a request whose body has not been read; None if the body is needed. Never waits."""
 
-    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Stream:
+    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Push:
         """Return the answer. Cancelled when the client leaves."""
 
     def drain(self) -> None:

@@ -46,7 +46,8 @@ class Background:
             asyncio.get_running_loop().call_later(ENDING_SECONDS, self._interrupt)
 
     async def close(self) -> None:
-        """End what is left."""
+        """End what is left, and begin nothing more."""
+        self._is_ending = True
         self._interrupt()
         for task in self.draining:
             task.cancel()

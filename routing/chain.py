@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import orjson
 
 from front.counts import Source
-from front.replies import Headers, Reply, Stream
+from front.replies import Headers, Push, Reply
 from routing import refusals
 from routing.attempts import Attempt, Failed, Request
 from routing.background import Background
@@ -51,9 +51,9 @@ class Chain:
         self._full: list[Candidate] = []
         self._is_over = False
 
-    async def answer(self, candidates: tuple[Candidate, ...]) -> Reply | Stream:
+    async def answer(self, candidates: tuple[Candidate, ...]) -> Reply | Push:
         try:
-            found: Reply | Stream | None = None
+            found: Reply | Push | None = None
             waiting = deque(candidates)
             while waiting and found is None and not self._is_over:
                 candidate = waiting.popleft()
@@ -73,7 +73,7 @@ class Chain:
             raise
 
     # --- candidates --------------------------------------------------------------------------------------------------
-    async def _try(self, candidate: Candidate) -> Reply | Stream | None:
+    async def _try(self, candidate: Candidate) -> Reply | Push | None:
         """Return the answer of an offer; None if it has none, or may not be asked."""
         health = self._parts.health
         if not health.admit(candidate.gateway, candidate.offer_id):
@@ -98,7 +98,7 @@ class Chain:
             self._full.append(candidate)
         return None
 
-    async def _try_when_free(self, candidate: Candidate) -> Reply | Stream | None:
+    async def _try_when_free(self, candidate: Candidate) -> Reply | Push | None:
         """Wait for a slot: every other offer that could answer is full or rests too."""
         keys = self._parts.credentials.usable(candidate.gateway)
         slot = await self._parts.slots.wait(keys, self._weight(candidate), key_id=self._request.key_id)
@@ -115,7 +115,7 @@ class Chain:
     # --- attempts ----------------------------------------------------------------------------------------------------
     async def _send(
         self, candidate: Candidate, credential: Credential, slot: Slot, *, is_last_key: bool
-    ) -> Reply | Stream | None:
+    ) -> Reply | Push | None:
         if self._attempts:
             self._attempts[-1].book(is_final=False)
         attempt = Attempt(self._parts, self._request, candidate, credential, slot, len(self._attempts) + 1)
@@ -168,8 +168,8 @@ class Chain:
     async def _go_on(self, attempt: Attempt, task: asyncio.Task[_Result]) -> None:
         try:
             found = await task
-            if isinstance(found, Stream) and isinstance(found.events, Relayed):
-                await found.events.drained()
+            if isinstance(found, Push) and isinstance(found.body, Relayed):
+                await found.body.drained()
         except Failed as failed:
             attempt.fail(failed)
         finally:
@@ -177,7 +177,7 @@ class Chain:
             self._cancelled(attempt)
             self._settle()
 
-    async def _answered(self, attempt: Attempt) -> Reply | Stream:
+    async def _answered(self, attempt: Attempt) -> Reply | Push:
         """Return the answer of an attempt. Raise Failed."""
         asked, deadlines = self._request.asked, self._parts.deadlines
         loop = asyncio.get_running_loop()
@@ -197,7 +197,7 @@ class Chain:
         stream = Relayed(attempt, answer, tap, held, on_end=self._ended, drain=self._drain)
         self._background.open.add(stream)
         described = [*self._described(attempt), ("X-Accel-Buffering", "no")]
-        return Stream(described, stream, 200, Source.INFERENCE)
+        return Push(described, stream, 200, Source.INFERENCE)
 
     async def _unary(self, attempt: Attempt, body: bytes) -> Reply:
         answer = attempt.answer
@@ -267,8 +267,8 @@ def _forget(task: asyncio.Task[Any]) -> None:
     if task.cancelled() or task.exception() is not None:
         return
     found = task.result()
-    if isinstance(found, Stream) and isinstance(found.events, Relayed):
-        found.events.end(Failure.CANCELLED)
+    if isinstance(found, Push) and isinstance(found.body, Relayed):
+        found.body.end(Failure.CANCELLED)
 
 
 def _examined(attempt: Attempt, status: int, body: bytes) -> tuple[Failure | None, Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from access.models import INFER
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
 from front.counts import Source
-from front.replies import Reply, Stream
+from front.replies import Push, Reply
 from front.requests import Request
 from routing import refusals
 from routing.choose.candidates import Choice, NoCandidate, UnknownModel, choose
@@ -129,7 +129,7 @@ class Door:
         return refusals.error(415, "Content-Type must be application/json.", code="unsupported_media_type")
 
     # --- the answer --------------------------------------------------------------------------------------------------
-    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Stream:
+    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Push:
         """Return the answer of a model, or an error. Cancelled when the client leaves."""
         if key is None:
             raise RuntimeError("a request without a key has passed")
@@ -171,7 +171,7 @@ class Door:
         await claiming
         await self._idempotency.free(once, key_id=key_id, request_id=request_id)
 
-    async def _relayed(self, request: Request, key: Key, asked: InferenceRequest, choice: Choice) -> Reply | Stream:
+    async def _relayed(self, request: Request, key: Key, asked: InferenceRequest, choice: Choice) -> Reply | Push:
         return await self.relay.answer(asked, choice, request_id=request.id, key_id=key.id, sent=request.headers)
 
     def drain(self) -> None:

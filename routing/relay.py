@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from front.replies import Reply, Stream
+from front.replies import Push, Reply
 from routing.attempts import Request
 from routing.background import Background
 from routing.chain import Chain
@@ -33,7 +33,7 @@ class Relay:
 
     async def answer(
         self, asked: InferenceRequest, choice: Choice, *, request_id: str, key_id: int, sent: Mapping[str, str]
-    ) -> Reply | Stream:
+    ) -> Reply | Push:
         """Return the answer of the first candidate that has one, or an error. `sent`: the client's headers."""
         parts = self.parts
         try:

@@ -8,11 +8,11 @@ line, some clients take a comment with one for an event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 
 import orjson
 
+from front.replies import Output
 from routing.attempts import Attempt, Failed
 from routing.reading import (
     Seen,
@@ -70,7 +70,10 @@ async def until_content(attempt: Attempt, answer: Answer) -> tuple[Tap, list[Eve
 
 
 class Relayed:
-    """The events of an answer, as `front.replies.Stream` sends them. `aclose` ends the attempt in every case."""
+    """The rest of an answer: a `front.replies.Pushed` that hears the gateway as a `Receiver`.
+
+    Whatever the gateway sends at once, the client gets at once: whole events only. `end` is called in every case.
+    """
 
     def __init__(
         self,
@@ -90,30 +93,60 @@ class Relayed:
         self._on_end, self._drain = on_end, drain
         self._loop = asyncio.get_running_loop()
         self._idle = attempt.parts.deadlines.idle
-        self._reading_since: float | None = None
+        self._output: Output | None = None
+        self._over: asyncio.Future[None] | None = None
+        """Set once the rest has been read after the client has left."""
+        self._received_at: float | None = None
+        """When the last bytes came, or when they were waited for again; None while they are not waited for."""
         self._content_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Failure | None = None
         """Why we closed the connection to the gateway."""
-        self._is_ended = self._is_closed = False
+        self._is_begun = self._is_ended = self._is_left = False
         self._unsent = held
-        self._pieces = self._all()
 
-    def __aiter__(self) -> Relayed:
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._pieces)
-
-    async def aclose(self) -> None:
-        """End the stream, whether or not it has begun. If the gateway bills all of it anyway, the rest is read."""
-        if self._is_ended or self._is_closed:
+    # --- for the front -----------------------------------------------------------------------------------------------
+    def begin(self, output: Output) -> None:
+        self._output = output
+        if self._is_ended:  # the process ends
+            output.end(self._ending())
             return
-        self._is_closed = True
-        await self._pieces.aclose()
+        held, self._unsent = self._unsent, []
+        output.write(self._passed(held))
+        self._follow()
+
+    def pause(self) -> None:
+        if not self._is_ended:
+            self._received_at = None
+            self._answer.pause()
+
+    def resume(self) -> None:
+        if not self._is_ended:
+            self._received_at = self._content_at = self._loop.time()
+            self._answer.resume()
+
+    def leave(self) -> None:
+        """End the stream, whether or not it has begun. If the gateway bills all of it anyway, the rest is read."""
+        if self._is_ended or self._is_left:
+            return
+        self._is_left = True
+        self._output = None
         if self.seen.is_whole:  # the client did not wait for the end of the connection
             self.end(None)
         elif self.attempt.dialect.cancel_stops_billing or not self._drain(self):
+            self.end(Failure.CANCELLED)
+
+    async def drained(self) -> None:
+        """Read the rest of a stream whose client has left, for its usage."""
+        self._over = self._loop.create_future()
+        try:
+            if not self._is_begun:
+                self._passed(self._unsent)
+                self._follow()
+            self.resume()
+            if not self._is_ended:
+                await self._over
+        finally:
             self.end(Failure.CANCELLED)
 
     def interrupt(self, failure: Failure) -> None:
@@ -121,16 +154,7 @@ class Relayed:
         if self._failure is None:
             self._failure = failure
         self._answer.close()
-
-    async def drained(self) -> None:
-        """Read the rest of a stream whose client has left, for its usage."""
-        try:
-            self._note(self._unsent)
-            with suppress(Cut, ValueError):
-                while not self.seen.is_done and (data := await self._read()):
-                    self._note(self._tap.feed(data))
-        finally:
-            self.end(Failure.CANCELLED)
+        self.ended(is_cut=True)
 
     def end(self, failure: Failure | None) -> None:
         """Book the end, and give everything back. A second call does nothing."""
@@ -143,43 +167,55 @@ class Relayed:
         tokens = seen.tokens or attempt.estimated(characters=seen.characters)
         attempt.finish(tokens, finish_reason=seen.finish_reason, failure=failure)
         self._on_end(self)
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
 
-    # --- the stream --------------------------------------------------------------------------------------------------
-    async def _all(self) -> AsyncGenerator[bytes, None]:
-        """Yield what the client gets: whole events, as many at once as were read at once."""
-        self._watch()
-        held, self._unsent = self._unsent, []
-        if begun := self._passed(held):
-            yield begun
-        while not self.seen.is_done:
+    # --- for the gateway's answer ------------------------------------------------------------------------------------
+    def received(self, data: bytes) -> None:
+        """Pass on what has come."""
+        if self._is_ended or self.seen.is_done:
+            return
+        now = self._loop.time()
+        if self._received_at is not None:
+            self._received_at = now
+        if self._tap.is_whole(data) and not is_special(data):  # most pieces are: only content
+            self.seen.characters += characters_of(data)
+            piece = data
+        else:
             try:
-                data = await self._read()
                 piece = self._passed(self._tap.feed(data))
-            except Cut as cut:
-                data, piece = b"", self._last(cut.received)
             except ValueError:  # an event too long to be read
                 self.interrupt(Failure.CUT)
-                data, piece = b"", b""
-            if not data:
-                yield piece + self._ending()
-                break
-            if piece:
-                yield piece
-        await self._until_closed()
-        self.end(None if self.seen.is_whole else self._failure or Failure.CUT)
+                return
+        if not piece.startswith(b":"):
+            self._content_at = now
+        if self._output is not None and piece:
+            self._output.write(piece)
+        self._end_if_done()
 
-    async def _read(self) -> bytes:
-        self._reading_since = self._loop.time()
-        try:
-            return await self._answer.read()
-        finally:
-            self._reading_since = None
+    def ended(self, is_cut: bool) -> None:
+        """Send the last bytes: the connection has ended, or the answer in it."""
+        if self._is_ended:
+            return
+        last = b"" if self.seen.is_done else self._ending()
+        if self._is_left:
+            self.end(Failure.CANCELLED)
+            return
+        self.end(None if self.seen.is_whole else self._failure or Failure.CUT)
+        if self._output is not None:
+            self._output.end(last)
+
+    # --- the stream --------------------------------------------------------------------------------------------------
+    def _follow(self) -> None:
+        self._is_begun = True
+        self._received_at = self._loop.time()
+        self._watch()
+        self._end_if_done()
+        self._answer.follow(self)
 
     def _passed(self, events: Sequence[Event]) -> bytes:
         """Return the bytes of events as the client gets them."""
         raw = b"".join([event.raw for event in events])
-        if not raw.startswith(b":"):
-            self._content_at = self._loop.time()
         self.seen.characters += characters_of(raw)
         if not is_special(raw):
             return raw
@@ -197,13 +233,6 @@ class Relayed:
         cost = self.attempt.cost(self.seen.tokens)
         return event.raw if cost.amount is None else with_cost(event, cost.amount)
 
-    def _last(self, received: bytes) -> bytes:
-        """Return what came at once with the end of the connection."""
-        try:
-            return self._passed(self._tap.feed(received))
-        except ValueError:
-            return b""
-
     def _ending(self) -> bytes:
         """Return the last bytes of a stream whose connection has ended."""
         rest = b""
@@ -218,18 +247,6 @@ class Relayed:
         if self.seen.is_whole:
             return rest + self._cost_line()
         return rest + self._cost_line() + self._error_event()
-
-    def _note(self, events: Sequence[Event]) -> None:
-        for event in events:
-            note(event, self.seen)
-            self.seen.characters += characters_of(event.raw)
-
-    async def _until_closed(self) -> None:
-        """Wait a moment for the end of the connection."""
-        with suppress(TimeoutError, Cut):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                while await self._answer.read():
-                    pass
 
     def _cost_line(self) -> bytes:
         tokens = self.seen.tokens or self.attempt.estimated(characters=self.seen.characters)
@@ -254,13 +271,24 @@ class Relayed:
     def _watch(self) -> None:
         """Check the deadlines now, and again when the next one may have passed: a timer for each read costs more."""
         now = self._loop.time()
-        waits_since = now if self._reading_since is None else self._reading_since
+        at = self._received_at
         ends = (
-            waits_since + self._idle,
-            self._content_at + COMMENTS_ALONE * self._idle if self._reading_since is not None else now + self._idle,
+            (now if at is None else at) + self._idle,
+            self._content_at + COMMENTS_ALONE * self._idle if at is not None else now + self._idle,
             self.attempt.request.total_at,
         )
         if min(ends) <= now:
             self.interrupt(Failure.SILENT)
         else:
             self._timer = self._loop.call_at(min(ends), self._watch)
+
+    def _end_if_done(self) -> None:
+        """After the last event wait only a moment for the end of the connection; without a client do not."""
+        if not self.seen.is_done:
+            return
+        if self._over is not None:
+            self.end(Failure.CANCELLED)
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(CLOSE_SECONDS, self.ended, True)

@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import aiohttp
 from aiohttp.helpers import get_env_proxy_for_url
@@ -90,6 +91,22 @@ class Answer:
             if length > most_bytes:
                 raise ValueError(f"the answer has more than {most_bytes} bytes")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def follow(self, receiver: Any) -> None:
+        async def run() -> None:
+            try:
+                while data := await self.read():
+                    receiver.received(data)
+                receiver.ended(False)
+            except Cut as cut:
+                if cut.received:
+                    receiver.received(cut.received)
+                receiver.ended(True)
+
+        self._task = asyncio.get_running_loop().create_task(run())
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
 
     def close(self) -> None:
         """Close the connection, unless the answer was read to its end: then it is kept for the next request."""

@@ -59,6 +59,11 @@ class Tap:
             raise ValueError(_TOO_LONG)
         return events
 
+    def is_whole(self, data: bytes) -> bool:
+        """Whether the next bytes are whole events that may pass without `feed`: it would leave no rest. False is not
+        certain."""
+        return not self._rest and not self._is_at_start and data.endswith(b"\n\n")
+
     @property
     def rest(self) -> bytes:
         return self._rest

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import threading
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from access.keys import Key
 from front import asgi, front, pool, protocol
 from front.counts import Counts, Cut, Source, Unavailable
-from front.replies import Lane, Reply, Stream
+from front.replies import Lane, Output, Push, Reply
 from front.requests import Request
 from front.wsgi import WsgiShell
 from tests.front.servers import (
@@ -54,6 +54,29 @@ def ours(configured: None) -> Iterator[Served]:
 
 
 # --- answers of other services ---------------------------------------------------------------------------------------
+class Pieces:
+    """A pushed body: one piece at first; the test pushes the others from its own thread."""
+
+    def __init__(self) -> None:
+        self.left, self.paused, self.resumed = threading.Event(), threading.Event(), threading.Event()
+
+    def begin(self, output: Output) -> None:
+        self.output, self._loop = output, asyncio.get_running_loop()
+        output.write(b"piece")
+
+    def do(self, work: Callable[[Output], None]) -> None:
+        self._loop.call_soon_threadsafe(work, self.output)
+
+    def pause(self) -> None:
+        self.paused.set()
+
+    def resume(self) -> None:
+        self.resumed.set()
+
+    def leave(self) -> None:
+        self.left.set()
+
+
 class Running:
     """Implements `Inference`: answers when the test says so, or never."""
 
@@ -62,13 +85,14 @@ class Running:
 
     def __init__(self) -> None:
         self.began, self.left, self.closed = threading.Event(), threading.Event(), threading.Event()
+        self.pieces = Pieces()
 
     def refuse(self, request: Request, key: Key | None) -> Reply | None:
         return None if request.method == "POST" else Reply(405, [("Allow", "POST")], b"no", Source.INFERENCE)
 
-    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Stream:
+    async def answer(self, request: Request, key: Key | None, body: bytes) -> Reply | Push:
         if body == b"stream":
-            return Stream([("Content-Type", "text/plain")], self.pieces(), 200, Source.INFERENCE)
+            return Push([("Content-Type", "text/plain")], self.pieces, 200, Source.INFERENCE)
         if body != b"wait":
             return Reply(200, [("X-Cookie", request.headers.get("cookie", ""))], body, Source.INFERENCE)
         self.began.set()
@@ -77,13 +101,6 @@ class Running:
         finally:
             self.left.set()
         raise AssertionError
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        try:
-            yield b"piece"
-            await asyncio.Event().wait()
-        finally:
-            self.left.set()
 
     def drain(self) -> None:
         return None
@@ -119,7 +136,50 @@ def test_a_client_that_leaves_ends_what_an_application_does_for_it(shell: str, b
         else:
             assert running.began.wait(PATIENCE_SECONDS)
         client.close()
-        assert running.left.wait(PATIENCE_SECONDS)
+        assert (running.pieces.left if body == b"stream" else running.left).wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("shell", sorted(PROTOCOLS))
+def test_an_application_and_others_answer_one_pipeline_in_its_order(shell: str) -> None:
+    with serving(shell, inference=Running()) as served:
+        client = served.connect()
+        asked = [request_bytes("/run", method="POST", body=name) for name in (b"a", b"b", b"c")]
+        client.send(asked[0] + request_bytes("/quick") + asked[1] + asked[2] + request_bytes("/django"))
+        assert [client.answer().body for _ in range(4)][::2] == [b"a", b"b"]
+        assert client.answer().status == 200
+        client.send(request_bytes("/run", method="POST", expect="100-continue", content_length="3"))
+        assert client.head()[0] == 100
+        client.send(b"d!!")
+        assert client.answer().body == b"d!!"
+        client.send(request_bytes("/run", method="POST", body=b"last").replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert client.answer().body == b"last"
+        assert client.is_closed
+
+
+@pytest.mark.parametrize("shell", sorted(PROTOCOLS))
+def test_a_pushed_body_pauses_for_a_slow_client_and_ends_whole_or_not_at_all(shell: str) -> None:
+    running = Running()
+    with serving(shell, inference=running) as served:
+        client = served.connect()
+        client.send(request_bytes("/run", method="POST", body=b"stream"))
+        client.head()
+        assert client.chunk() == b"piece"
+        pieces, large = running.pieces, b"x" * 20_000_000
+        pieces.do(lambda output: output.write(large))
+        assert pieces.paused.wait(PATIENCE_SECONDS)
+        read = 0
+        while read < len(large):
+            read += len(client.chunk())
+        assert pieces.resumed.wait(PATIENCE_SECONDS)
+        pieces.do(lambda output: output.end(b"last"))
+        assert (client.chunk(), client.chunk()) == (b"last", b"")
+        pieces.do(lambda output: output.write(b"dropped"))
+        client.send(request_bytes("/run", method="POST", body=b"stream"))  # the connection is kept
+        assert client.head()[0] == 200
+        assert client.chunk() == b"piece"
+        pieces.do(lambda output: output.break_off())
+        assert client.rest() == b""
+        assert not pieces.left.is_set()
 
 
 # --- the same answers ------------------------------------------------------------------------------------------------
@@ -689,6 +749,18 @@ def test_a_body_that_nothing_waits_for_is_limited_too(hasty: Served, monkeypatch
     assert client.answer().status == 400
     assert client.is_closed
     assert hasty.counts.cut_connections[Cut.SLOW_BODY] == 1
+
+
+def test_a_slow_body_for_an_application_is_answered_with_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(protocol, "LARGE_BODY_SECONDS", 0.1)
+    with serving("protocol", inference=Running()) as served:
+        client = served.connect()
+        client.send(request_bytes("/run", method="POST", content_length="5") + b"hel")
+        got = client.answer()
+        assert (got.status, got["connection"]) == (408, "close")
+        assert client.is_closed
+        assert served.counts.cut_connections[Cut.SLOW_BODY] == 1
 
 
 def test_a_stalled_reader_is_cut(hasty: Served, monkeypatch: pytest.MonkeyPatch) -> None:
