@@ -126,9 +126,7 @@ class Cycle:
     def _push(self, push: Push) -> None:
         self.response_started = True
         self._is_chunked = self.request.http_version != "1.0"
-        if self._is_chunked:
-            push.headers.append(("Transfer-Encoding", "chunked"))
-        self._protocol.write_head(self.request, push.status, push.headers, is_closed=not self.keep_alive)
+        self._protocol.write_head(self.request, push, is_closed=not self.keep_alive, is_chunked=self._is_chunked)
         self._protocol.counts.stream_opened()
         self._pushed, self._described = push.body, push
         push.body.begin(self)

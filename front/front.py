@@ -44,6 +44,8 @@ from front.replies import (
     Reply,
     Stream,
     Wait,
+    head_of,
+    lines_of,
 )
 from front.requests import Request
 from front.response_cache import CachedAnswer, CacheKey, CommonHeaders, Found, Head, RequestKey, ResponseCache, Variant
@@ -103,6 +105,7 @@ class Front:
         self._security = Security()
         self._most_bytes = settings.ANSWERS_MAX_MEBIBYTES * 1024 * 1024
         self._headers_for_all = lru_cache(maxsize=256)(self._with_headers_for_all)
+        self._added = lru_cache(maxsize=64)(self._added_to)
         self._cache = self._new_cache(None)
         self.limiter = Limiter()
         self._per_address, self._per_key = settings.RATE_LIMIT_PER_MINUTE, settings.API_KEY_RATE_LIMIT_PER_MINUTE
@@ -188,12 +191,18 @@ class Front:
         return Awaited(answer, most_bytes=inference.most_bytes)
 
     def _complete(self, exchange: Exchange, found: Reply | Push) -> None:
-        """Add to an answer of the application what all answers have."""
-        body = found.body if isinstance(found, Reply) and isinstance(found.body, bytes) else b""
-        described = self._reply(
-            exchange, found.status, found.headers, body, source=found.source, is_stream=isinstance(found, Push)
-        )
-        found.headers = described.headers
+        """Add to an answer of the application what all answers have. It states by itself that nobody may store it."""
+        common = self._added(exchange.address.path, self._security.is_secure(exchange.request))
+        own = exchange.own_headers
+        if isinstance(found, Reply) and found.status not in _WITHOUT_BODY:
+            own = [*own, ("Content-Length", str(found.length))]
+        found.head = head_of(found.status, found.headers) + common.bytes + lines_of(own)
+        found.headers = [*found.headers, *common.headers, *own]
+
+    def _added_to(self, path: str, is_secure: bool) -> Head:
+        """Return what is added to answers of the application, apart from what depends on the client."""
+        headers = [*self._security.headers(is_secure=is_secure), *cors.answer_headers(path)]
+        return Head(headers, lines_of(headers))
 
     def _read_at_least(self, exchange: Exchange, wanted: int) -> Decision:
         """Answer from this revision or a newer one. Such an answer is for this client at this moment."""

@@ -24,7 +24,7 @@ from front.asgi import DECIDED, ENDED, LARGE_BODY_SECONDS, STREAMS, AsgiShell
 from front.awaited import Cycle
 from front.counts import Cut
 from front.refusals import Refusal
-from front.replies import Awaited, Headers, Reply, head_of
+from front.replies import Awaited, Push, Reply, head_of
 from front.requests import Malformed, Request, of_parts
 
 IDLE_SECONDS = 15.0
@@ -41,6 +41,7 @@ SWEEP_SECONDS = 1.0
 DRAIN_SECONDS = 1.0
 """How long idle connections are kept when the process ends: a request may be on its way."""
 MOST_HEAD_BYTES = 65_536
+_CHUNKED = b"transfer-encoding: chunked\r\n"
 _LARGE_BYTES = 65_536
 """Bodies from this size on are not copied."""
 
@@ -292,7 +293,7 @@ class FrontProtocol(HttpToolsProtocol):
     def write(self, request: Request, reply: Reply, body: bytes, *, is_closed: bool) -> int:
         """Send an answer, and return the number of bytes of its body that are sent."""
         sent = b"" if request.method == "HEAD" else body
-        head = self._head(request, reply.status, reply.headers, reply.head, is_closed=is_closed)
+        head = self._head(request, reply, is_closed=is_closed)
         if len(sent) < _LARGE_BYTES:
             self.transport.write(head + sent)
         else:
@@ -302,22 +303,17 @@ class FrontProtocol(HttpToolsProtocol):
             self.transport.close()
         return len(sent)
 
-    def write_head(self, request: Request, status: int, headers: Headers, *, is_closed: bool) -> None:
+    def write_head(self, request: Request, push: Push, *, is_closed: bool, is_chunked: bool) -> None:
         """Send the head of an answer whose body follows."""
-        self.transport.write(self._head(request, status, headers, None, is_closed=is_closed))
+        self.transport.write(self._head(request, push, is_closed=is_closed, more=_CHUNKED if is_chunked else b""))
 
-    def _head(self, request: Request, status: int, headers: Headers, head: bytes | None, *, is_closed: bool) -> bytes:
-        is_stated = is_closed and any(name.lower() == "connection" for name, _ in headers)  # refusals state it
-        return b"".join(
-            (
-                head or head_of(status, headers),
-                b"x-request-id: ",
-                request.id.encode(),
-                b"\r\n",
-                *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
-                b"connection: close\r\n\r\n" if is_closed and not is_stated else b"\r\n",
-            )
-        )
+    def _head(self, request: Request, answer: Reply | Push, *, is_closed: bool, more: bytes = b"") -> bytes:
+        if is_closed and not any(name.lower() == "connection" for name, _ in answer.headers):  # refusals state it
+            more += b"connection: close\r\n"
+        for header in self.server_state.default_headers:
+            more += b"%b: %b\r\n" % header
+        head = answer.head or head_of(answer.status, answer.headers)
+        return b"%bx-request-id: %b\r\n%b\r\n" % (head, request.id.encode(), more)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what cannot be read as a request, and close the connection: its next request could be anywhere."""

@@ -41,7 +41,7 @@ class Reply:
     """As the client gets it for a GET: a HEAD has the same headers."""
     source: Source
     head: bytes | None = None
-    """The status line and all headers as bytes, ready to be sent, if they are the same for every client."""
+    """The status line and all headers as bytes, if they are ready."""
     is_logged: bool = False
     """Whether Django has logged the request."""
 
@@ -133,6 +133,8 @@ class Push:
     body: Pushed
     status: int = 200
     source: Source = Source.STREAM
+    head: bytes | None = None
+    """The status line and all headers as bytes, if they are ready."""
 
 
 Decision = Reply | Later | Awaited | Wait | Stream

@@ -54,6 +54,8 @@ class Request:
 
     def with_length(self, length: int) -> None:
         """Announce the length of a body that was read whole: one in chunks has none."""
+        if "transfer-encoding" not in self.headers and self.length == length:
+            return
         others = {name: value for name, value in self.headers.items() if name != "transfer-encoding"}
         self.headers = {**others, "content-length": str(length)}
 

@@ -8,8 +8,6 @@ from collections.abc import Coroutine, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import orjson
-
 from front.counts import Source
 from front.replies import Headers, Push, Reply
 from routing import refusals
@@ -24,7 +22,7 @@ from routing.slots import Slot
 from routing.streams import Relayed, until_content
 from routing.upstream.credentials import Credential
 from routing.wire import headers
-from routing.wire.errors import Failure
+from routing.wire.errors import Failure, parsed_body
 from routing.wire.tokens import Tokens, read_tokens
 
 _Result = TypeVar("_Result")
@@ -273,8 +271,9 @@ def _forget(task: asyncio.Task[Any]) -> None:
 
 def _examined(attempt: Attempt, status: int, body: bytes) -> tuple[Failure | None, Mapping[str, Any]]:
     """Return the failure that an answer means, and the object that it has."""
-    failure = attempt.dialect.failure(status, body)
-    return (failure, {}) if failure is not None else (None, orjson.loads(body))
+    answer = parsed_body(body)
+    failure = attempt.dialect.failure(status, body, answer)
+    return (failure, {}) if failure is not None else (None, answer)
 
 
 def _tokens(parsed: Mapping[str, Any]) -> Tokens | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from routing.wire.errors import Failure, classify
 from routing.wire.request import Kind
@@ -34,6 +34,6 @@ class Dialect:
         """Return the units of `most_at_once` that a request to this offer takes."""
         return 1
 
-    def failure(self, status: int, body: bytes) -> Failure | None:
-        """Return the failure that an answer means; None for a good one."""
-        return classify(status, body)
+    def failure(self, status: int, body: bytes, answer: Any = None) -> Failure | None:
+        """Return the failure that an answer means; None for a good one. `answer`: what its body has, if parsed."""
+        return classify(status, body, answer)

@@ -8,6 +8,7 @@ A model that is cold answers 400; that is no mistake of the client.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from routing.upstream.contract import Dialect
 from routing.wire.errors import Failure
@@ -30,7 +31,7 @@ class Featherless(Dialect):
         size = max(sizes)
         return 1 if size <= _LIGHT_BILLIONS else 2 if size <= _MEDIUM_BILLIONS else _HEAVIEST
 
-    def failure(self, status: int, body: bytes) -> Failure | None:
+    def failure(self, status: int, body: bytes, answer: Any = None) -> Failure | None:
         if status == 400 and _COLD in body:
             return Failure.OVERLOADED
-        return super().failure(status, body)
+        return super().failure(status, body, answer)

@@ -8,6 +8,7 @@ used up) and 446 (a guardrail refused the request). 246 is an answer that a guar
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from routing.upstream.contract import Dialect
 from routing.wire.errors import Failure
@@ -22,5 +23,7 @@ class Portkey(Dialect):
     def headers(self, secret: str) -> Mapping[str, str]:
         return {"x-portkey-api-key": secret}
 
-    def failure(self, status: int, body: bytes) -> Failure | None:
-        return _OWN[status] if status in _OWN else super().failure(200 if status == _MARKED else status, body)
+    def failure(self, status: int, body: bytes, answer: Any = None) -> Failure | None:
+        if status in _OWN:
+            return _OWN[status]
+        return super().failure(200 if status == _MARKED else status, body, answer)

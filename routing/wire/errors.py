@@ -114,12 +114,14 @@ _ABOUT_SUPPORT = ("support", "requested parameters")
 """Words of a 404 that is about what the client asks of the model, not about the model itself."""
 
 
-def classify(status: int, body: bytes) -> Failure | None:
+def classify(status: int, body: bytes, answer: Json = None) -> Failure | None:
     """Return the failure that an answer before the first content means; None for a good one.
 
-    `body` is the whole body of a unary answer. Events of a stream are classified by `failure_of_event`.
+    `body` is the whole body of a unary answer, `answer` what it has, if that was parsed. Events of a stream are
+    classified by `failure_of_event`.
     """
-    answer = _parsed(body)
+    if answer is None:
+        answer = parsed_body(body)
     if 200 <= status < 300:
         return _of_success(answer)
     error = _error_of(answer)
@@ -135,7 +137,7 @@ def failure_of_event(data: bytes) -> Failure | None:
     """
     if data == b"[DONE]" or (b'"error"' not in data and b'"detail"' not in data):
         return None
-    answer = _parsed(data)
+    answer = parsed_body(data)
     error = _error_of(answer)
     if error is not None:
         return _of_error(None, error)
@@ -191,7 +193,7 @@ def _of_error(status: int | None, error: Mapping[str, Json]) -> Failure:
     return Failure.CLIENT if 400 <= status < 500 else Failure.BROKEN
 
 
-def _parsed(body: bytes) -> Json:
+def parsed_body(body: bytes) -> Json:
     """Return what the body has; None if it is no JSON."""
     try:
         return orjson.loads(body)
