@@ -103,15 +103,16 @@ AMOUNTS = st.sampled_from(["0", "0.0", "1E-6", "0.00000250", "3", "1E+2", "0.000
 CONDITIONS = st.sampled_from(
     [(), (), (), (), (("prompt_tokens", ">=", 40),), (("utc_window", "during", "00:30-16:30"),)]
 )
-COUNT = st.sampled_from([0, 0, 1, 7, 50, 10**9, 10**18])
+COUNT = st.sampled_from([0, 0, 1, 7, 50, 10**9, 10**17, 10**18])
 
 
 @st.composite
 def tariffs(draw: st.DrawFn) -> Tariff:
-    """Tariffs of all kinds, most of them plain."""
+    """Tariffs of all kinds, many of them plain."""
+    is_usual = draw(st.sampled_from([True, True, False]))
 
     def rarely(usual: Any, *others: Any) -> Any:
-        return draw(st.sampled_from([*[usual] * 12, *others]))
+        return usual if is_usual else draw(st.sampled_from([*[usual] * 3, *others]))
 
     more = [meters.REQUEST, meters.COMPUTE_HOUR, *list(PRICES)]
     listed = rarely([meters.INPUT_TEXT, meters.OUTPUT_TEXT], [meters.INPUT_TEXT], []) + draw(
@@ -135,7 +136,7 @@ def tariffs(draw: st.DrawFn) -> Tariff:
     )
 
 
-@given(tariffs(), st.lists(COUNT, min_size=8, max_size=8), st.booleans(), st.times())
+@given(tariffs(), st.lists(COUNT, min_size=8, max_size=8), st.sampled_from([True, True, True, False]), st.times())
 def test_18_the_costs_of_plain_tariffs_are_those_of_whole_bills_to_the_last_digit(
     tariff: Tariff, counts: list[int], is_consistent: bool, at: time
 ) -> None:
