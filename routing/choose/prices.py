@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from fractions import Fraction
-from weakref import WeakKeyDictionary
 
 from catalog.pricing import billing, meters
 from catalog.pricing.quantities import EXACT
 from catalog.pricing.tariffs import Tariff
 from catalog.pricing.workloads import Workload
 from catalog.records import PriceRecord, UnclearPrice
+from routing.choose.plain import plain_of
 
 UNKNOWN, BY_THE_HOUR, SUBSCRIPTION = "unknown price", "billed by the hour", "subscription"
 
@@ -26,11 +26,9 @@ class Expected:
 
 def expected_cost(tariff: Tariff, *, input_tokens: int, output_tokens: int, at: time) -> Expected:
     """Return the cost of one request, into which at least one token goes. `at` is the time of day in UTC."""
-    plain = _plain(tariff)
-    if plain is not None:
-        of_input = EXACT.multiply(plain[0], Decimal(input_tokens))
-        of_output = EXACT.multiply(plain[1], Decimal(output_tokens))
-        return Expected(EXACT.add(of_input, of_output))
+    plain = plain_of(tariff)
+    if plain is not None and (cost := plain.cost(input_tokens=input_tokens, output_tokens=output_tokens)) is not None:
+        return Expected(cost)
     workload = Workload(input_tokens=input_tokens, output_tokens=output_tokens, requests=1, at=at)
     total = tariff.bill(workload).total
     if total is not None:
@@ -69,32 +67,3 @@ def in_force(tariff: Tariff, *, input_tokens: int, at: time) -> InForce:
 
 def _per_million(per_token: Decimal | None) -> Decimal | None:
     return None if per_token is None else EXACT.multiply(per_token, Decimal(1_000_000))
-
-
-_PLAIN: WeakKeyDictionary[Tariff, tuple[Decimal, Decimal] | None] = WeakKeyDictionary()
-
-
-def _plain(tariff: Tariff) -> tuple[Decimal, Decimal] | None:
-    """Return the prices of one token in and out, if a request costs nothing but these under all circumstances.
-
-    Most tariffs are like that, and a whole bill takes fifty times as long.
-    """
-    if tariff not in _PLAIN:
-        _PLAIN[tariff] = _plain_of(tariff)
-    return _PLAIN[tariff]
-
-
-def _plain_of(tariff: Tariff) -> tuple[Decimal, Decimal] | None:
-    sides = {price.meter: price.amount for price in tariff.prices if not price.conditions}
-    is_plain = (
-        tariff.status in {"priced", "free"}
-        and tariff.basis == "token"
-        and tariff.execution_mode == billing.STANDARD
-        and tariff.puts_out_text
-        and not tariff.held
-        and not tariff.unclear
-        and not any(price.conditions for price in tariff.prices)
-        and meters.REQUEST not in sides
-        and sides.keys() >= {meters.INPUT_TEXT, meters.OUTPUT_TEXT}
-    )
-    return (sides[meters.INPUT_TEXT], sides[meters.OUTPUT_TEXT]) if is_plain else None

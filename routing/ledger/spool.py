@@ -1,9 +1,9 @@
 """Appends the rows of a serving process to its spool.
 
 A record is written to the page cache before `begin` or `end` return. That is one call of some microseconds, and it
-survives the end of the process, however that ends. A thread has the disk store it: at once when it is idle; what comes
-while it waits for the disk is stored by the next call. So a lost machine loses what one such call takes, and no timer
-makes a request wait.
+survives the end of the process, however that ends. A thread has the disk store it: at once when it was idle, else
+GATHER_SECONDS after the last time, with all that was written meanwhile. So a lost machine loses what came in that time,
+and in the time that the disk needs. Who waits for the disk (`durable`) never waits for that pause.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import compress
+from math import inf
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 ROTATE_BYTES = 8 * 1024 * 1024
 ROTATE_SECONDS = 60.0
+GATHER_SECONDS = 0.025
+"""The pause between two syncs that nobody waits for. Without it the thread wakes up for each record, and takes the
+interpreter from the event loop: that costs more than to write the record."""
 LOOK_SECONDS = 1.0
 """How often the thread looks whether the file is old, or whether a full disk has room again."""
 STOP_SECONDS = 5.0
@@ -60,7 +64,10 @@ class Spool:
         """How many of the appended records are on the disk."""
         self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._files = 0
-        self._wake = Event()
+        self._wake, self._hurry = Event(), Event()
+        """Set: there is something to do; it must be done at once."""
+        self._synced_at = -inf
+        """When the last sync ended, on the monotonic clock."""
         self._is_stopped = False
         self._thread: Thread | None = None
         self.failures = 0
@@ -93,7 +100,7 @@ class Spool:
                 return
             future = loop.create_future()
             self._waiting.append((wanted, loop, future))
-        self._wake.set()
+        self._wake_now()
         await future
 
     @property
@@ -110,8 +117,13 @@ class Spool:
                 self._failed(error)
                 return False
             self._appended += 1
-        self._wake.set()
+        if not self._wake.is_set():  # the thread clears it before it looks at what was appended
+            self._wake.set()
         return True
+
+    def _wake_now(self) -> None:
+        self._wake.set()
+        self._hurry.set()
 
     def _failed(self, error: OSError) -> None:
         self.failures += 1
@@ -132,7 +144,7 @@ class Spool:
     def stop(self) -> None:
         """Store everything, and close the file. Call it after the last answer; a second call does nothing."""
         self._is_stopped = True
-        self._wake.set()
+        self._wake_now()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
             self._thread = None
@@ -144,7 +156,9 @@ class Spool:
     def _run(self) -> None:
         while not self._is_stopped:
             self._wake.wait(LOOK_SECONDS)
+            self._hurry.wait(max(0.0, self._synced_at + GATHER_SECONDS - time.monotonic()))
             self._wake.clear()
+            self._hurry.clear()
             self._round()
         self._round()
         with self._lock:
@@ -175,6 +189,7 @@ class Spool:
             file, appended = self._file, self._appended
         if file is not None and appended > self._stored:
             os.fdatasync(file.descriptor)
+            self._synced_at = time.monotonic()
             with self._lock:
                 self._stored = appended
             self._release(None)

@@ -15,8 +15,8 @@ from django.db import connections, transaction
 from routing.ledger import records
 from routing.ledger.records import Entry
 from routing.ledger.sums import COUNTED, Charge, Sums
-from routing.models import ALL_KEYS, LOST, OPEN, Attempt, Lease, Period, Spending, SpoolFile
-from routing.periods import start_of
+from routing.models import ALL_KEYS, LOST, OPEN, Attempt, Lease, Spending, SpoolFile
+from routing.periods import PERIODS, start_of
 from usage.flushing import add
 from usage.models import InferenceDay, LatencyDay, names_of
 from usage.router import alias
@@ -169,7 +169,7 @@ def charge(cursor: Any, charges: Mapping[Charge, int]) -> None:
     spent: dict[tuple[int, str, int], dict[str, int]] = {}
     for each, nano in charges.items():
         for key in (each.key, ALL_KEYS):
-            for period in Period.values:
+            for period in PERIODS:
                 by_process = spent.setdefault((key, period, start_of(period, each.day)), {})
                 by_process[each.process] = by_process.get(each.process, 0) + nano
     rows = [(*about, sum(by_process.values()), 0) for about, by_process in sorted(spent.items())]

@@ -103,4 +103,6 @@ class Reservation:
     day: int = 0
     """The day of whose budgets it is, since 1970: for `Begun.day`."""
     held: dict[Account, int] = field(default_factory=dict)
+    nano: int = 0
+    """`amount` in nano-dollars; 0 if it is not known."""
     is_settled: bool = False

@@ -19,7 +19,7 @@ from catalog.models import Offer, OfferVersion, Price, Revision
 from catalog.pricing.tariffs import Tariff
 from catalog.records import PriceRecord
 from routing.models import OPEN, Attempt
-from routing.money.costs import SUBSCRIPTION, Cost, cost_of_counts
+from routing.money.costs import SUBSCRIPTION, billed_cost
 from routing.wire.tokens import Tokens
 from usage.models import InferenceDay
 
@@ -62,7 +62,7 @@ def _expected(row: Attempt, tariff: Tariff) -> str:
         return ""
     if row.input_tokens is None:
         return row.cost if row.cost and not Decimal(row.cost) else ""  # nothing was sent, or nobody knows what it cost
-    cost: Cost = cost_of_counts(tariff, _tokens(row), at=row.begun_at)
+    cost = billed_cost(tariff, _tokens(row), at=row.begun_at)  # never the shorter way by which it was computed
     return "" if cost.amount is None else f"{cost.amount:f}"
 
 

@@ -16,18 +16,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from routing.models import ALL_KEYS, Period
+from routing.models import ALL_KEYS
 from routing.money import leases
 from routing.money.accounts import Account, Exceeded, Limit, NotLeased, PriceUnknown, Reservation, Unavailable
 from routing.money.leases import Holder
 from routing.money.limits import Limits, read_limits
 from routing.nano import dollars_of, nano_of
-from routing.periods import day_of, start_of
+from routing.periods import PERIODS, day_of, start_of
 from usage.router import alias
 
 __all__ = ["Budgets", "Exceeded", "PriceUnknown", "Reservation", "Unavailable"]
@@ -83,15 +84,14 @@ class Budgets:
         """Reserve before anything is sent. Raise Exceeded, PriceUnknown or Unavailable (NotLeased: `reserved` may
         succeed)."""
         nano = None if amount is None else nano_of(amount)
+        day = day_of(self._now())
         with self._lock:
-            reservation = Reservation(key_id, amount, day_of(self._now()))
-            for account, limit in self._applying(reservation, nano):
-                reservation.held[account] = nano or 0 if limit.is_hard else 0
-            for account, held in reservation.held.items():
-                account.reserved += held
-                account.demand += held
+            held = self._applying(key_id, day, nano)
+            for account, part in held.items():
+                account.reserved += part
+                account.demand += part
             self._reserved += nano or 0
-        return reservation
+        return Reservation(key_id, amount, day, held, nano or 0)
 
     async def reserved(self, key_id: int, amount: Decimal | None) -> Reservation:
         """Reserve as `reserve` does, and wait up to WAIT_SECONDS for a lease if that is needed."""
@@ -116,19 +116,19 @@ class Budgets:
 
         A second call for a reservation does nothing.
         """
-        reserved = nano_of(reservation.amount) if reservation.amount is not None else 0
-        nano = reserved if spent is None else nano_of(spent)
+        nano = reservation.nano if spent is None else nano_of(spent)
         with self._lock:
             if reservation.is_settled:
                 return
             reservation.is_settled = True
-            self._reserved -= reserved
+            self._reserved -= reservation.nano
             for account, held in reservation.held.items():
                 account.reserved -= held
             # The ledger counts it against every lease of that day, also one that was opened after the reservation.
-            for account in self._accounts_of(reservation.key_id, reservation.day):
-                account.used += nano
-                account.demand += nano
+            for _, about in _accounts_of(reservation.key_id, reservation.day):
+                if (found := self._accounts.get(about)) is not None:
+                    found.used += nano
+                    found.demand += nano
 
     @property
     def reserved_dollars(self) -> Decimal:
@@ -144,28 +144,32 @@ class Budgets:
         if reserved.exception() is None:
             self.settle(reserved.result(), Decimal(0))
 
-    def _applying(self, reservation: Reservation, nano: int | None) -> Iterator[tuple[Account, Limit]]:
-        """Yield the accounts from which to reserve, all of which have enough. Raise as `reserve`."""
-        if self._limits is None:
+    def _applying(self, key_id: int, day: int, nano: int | None) -> dict[Account, int]:
+        """Return the accounts to reserve from, which all have enough, with the amount of each. Raise as `reserve`."""
+        limits = self._limits
+        if limits is None:
             raise NotLeased("The budgets are not read yet.")
-        for key, period, limit in _limits_of(self._limits, reservation.key_id):
+        held: dict[Account, int] = {}
+        if not limits:
+            return held
+        now = self._monotonic()
+        for of, about in _accounts_of(key_id, day):
+            limit = limits.get(of)
+            if limit is None:
+                continue
             need = _need(nano, limit)
             if not need and nano is not None:
                 continue  # it is free
-            account = self._accounts.get((key, period, start_of(period, reservation.day)))
+            account = self._accounts.get(about)
             if account is None:
                 raise NotLeased("Nothing is leased yet.")
-            if account.available < need and need >= account.refused and self._monotonic() < account.refused_until:
+            is_enough = account.available >= need
+            if not is_enough and need >= account.refused and now < account.refused_until:
                 raise account.exceeded(need, limit)
-            if account.available < need or self._monotonic() >= self._good_until:
+            if not is_enough or now >= self._good_until:
                 raise NotLeased("What is leased is not enough.")
-            yield account, limit
-
-    def _accounts_of(self, key_id: int, day: int) -> Iterator[Account]:
-        for key in (key_id, ALL_KEYS):
-            for period in Period.values:
-                if (account := self._accounts.get((key, period, start_of(period, day)))) is not None:
-                    yield account
+            held[account] = nano or 0 if limit.is_hard else 0
+        return held
 
     # --- the thread --------------------------------------------------------------------------------------------------
     def start(self, *, process: str, spool: str) -> None:
@@ -328,9 +332,17 @@ def _retrieved(waiting: asyncio.Future[Reservation]) -> None:
         waiting.exception()
 
 
+@lru_cache(maxsize=4_096)
+def _accounts_of(key_id: int, day: int) -> tuple[tuple[tuple[int, str], tuple[int, str, int]], ...]:
+    """Return the names of all budgets that can apply to a key on a day, each with that of its account."""
+    return tuple(
+        ((key, period), (key, period, start_of(period, day))) for key in (key_id, ALL_KEYS) for period in PERIODS
+    )
+
+
 def _limits_of(limits: Limits, key_id: int) -> Iterator[tuple[int, str, Limit]]:
     for key in (key_id, ALL_KEYS):
-        for period in Period.values:
+        for period in PERIODS:
             if (limit := limits.get((key, period))) is not None:
                 yield key, period, limit
 

@@ -14,6 +14,7 @@ from catalog.pricing import meters
 from catalog.pricing.tariffs import Tariff
 from catalog.pricing.workloads import Workload
 from routing.choose.candidates import Candidate
+from routing.choose.plain import plain_of
 from routing.wire.request import InferenceRequest, Kind
 from routing.wire.tokens import Tokens
 
@@ -59,6 +60,26 @@ def cost_of(row: Row, tokens: Tokens | None, *, at: datetime, is_subscription: b
 
 
 def cost_of_counts(tariff: Tariff, tokens: Counted, *, at: datetime) -> Cost:
+    plain = _plain_cost(tariff, tokens)
+    return billed_cost(tariff, tokens, at=at) if plain is None else Cost(plain, "")
+
+
+def _plain_cost(tariff: Tariff, tokens: Counted) -> Decimal | None:
+    """Return what a whole bill would have in total; None if only the bill can decide."""
+    plain = plain_of(tariff)
+    if plain is None or tokens.audio_input or tokens.audio_output or tokens.image_output:
+        return None
+    return plain.cost(
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached=tokens.cached_input,
+        written=tokens.cache_write,
+        reasoning=tokens.reasoning,
+    )
+
+
+def billed_cost(tariff: Tariff, tokens: Counted, *, at: datetime) -> Cost:
+    """Return what `cost_of_counts` does, by a whole bill."""
     if tariff.basis == _HOURLY_BASIS:
         return Cost(None, HOURLY)
     try:

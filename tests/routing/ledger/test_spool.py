@@ -60,6 +60,31 @@ def test_durable_waits_for_the_disk_and_one_sync_serves_all_that_wait(
     assert 1 <= len(syncs) <= 50
 
 
+def test_rows_under_load_are_synced_together_and_who_waits_for_the_disk_ends_the_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "GATHER_SECONDS", 3_600.0)
+    syncs: list[int] = []
+    sync = os.fdatasync
+
+    def counted(descriptor: int) -> None:
+        syncs.append(descriptor)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
+
+    async def thousand() -> None:
+        ledger.begin(begun("first"))
+        await ledger.durable()
+        for number in range(1_000):
+            ledger.begin(begun(f"r{number}"))
+        await ledger.durable()
+
+    with spooling(tmp_path) as ledger:
+        asyncio.run(thousand())
+        assert len(syncs) <= 3, "each wait for the disk, and what it met half done"
+
+
 def test_an_idle_spool_is_synced_at_once(tmp_path: Path) -> None:
     """A timer would make every request wait for it: research, part B of the door."""
 

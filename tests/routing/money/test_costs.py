@@ -13,9 +13,21 @@ from hypothesis import strategies as st
 
 from catalog.memory.rows import Row
 from catalog.pricing import costing, meters
+from catalog.pricing.tariffs import Tariff
 from catalog.pricing.workloads import Workload
 from catalog.records import PriceRecord, UnclearPrice
-from routing.money.costs import HOURLY, NO_USAGE, SUBSCRIPTION, UNKNOWN, Cost, cost_of, most_of
+from routing.choose.plain import plain_of
+from routing.money.costs import (
+    HOURLY,
+    NO_USAGE,
+    SUBSCRIPTION,
+    UNKNOWN,
+    Cost,
+    billed_cost,
+    cost_of,
+    cost_of_counts,
+    most_of,
+)
 from routing.nano import MOST, dollars_of, nano_of, text_of
 from routing.wire.request import Kind
 from routing.wire.tokens import Tokens
@@ -85,6 +97,67 @@ def test_18_the_cost_is_the_bill_of_the_tokens_at_the_time_of_the_start(counts: 
 
     expected = costing.bill(listed, used).total
     assert cost.amount == (expected if any(counts) else 0)
+
+
+AMOUNTS = st.sampled_from(["0", "0.0", "1E-6", "0.00000250", "3", "1E+2", "0.0000001234567890123456789"]).map(Decimal)
+CONDITIONS = st.sampled_from(
+    [(), (), (), (), (("prompt_tokens", ">=", 40),), (("utc_window", "during", "00:30-16:30"),)]
+)
+COUNT = st.sampled_from([0, 0, 1, 7, 50, 10**9, 10**17, 10**18])
+
+
+@st.composite
+def tariffs(draw: st.DrawFn) -> Tariff:
+    """Tariffs of all kinds, many of them plain."""
+    is_usual = draw(st.sampled_from([True, True, False]))
+
+    def rarely(usual: Any, *others: Any) -> Any:
+        return usual if is_usual else draw(st.sampled_from([*[usual] * 3, *others]))
+
+    more = [meters.REQUEST, meters.COMPUTE_HOUR, *list(PRICES)]
+    listed = rarely([meters.INPUT_TEXT, meters.OUTPUT_TEXT], [meters.INPUT_TEXT], []) + draw(
+        st.lists(st.sampled_from(more), max_size=5)
+    )
+    unclear = UnclearPrice(meter=draw(st.sampled_from(more)), conditions=(), reason="twice")
+    return Tariff(
+        prices=tuple(
+            PriceRecord(meter=meter, amount=draw(AMOUNTS), conditions=draw(CONDITIONS) if rarely(False, True) else ())
+            for meter in listed
+        ),
+        unclear=rarely((), (unclear,)),
+        status=rarely("priced", "free", "unknown", "dynamic"),
+        basis=rarely("token", "hourly", "unit", None),
+        execution_mode=rarely("standard", "batch", None),
+        per_million_input=None,
+        per_million_output=None,
+        hourly_rate=None,
+        puts_out_text=rarely(True, False),
+        held=rarely(frozenset(), frozenset({(meters.REQUEST, ())})),
+    )
+
+
+@given(tariffs(), st.lists(COUNT, min_size=8, max_size=8), st.sampled_from([True, True, True, False]), st.times())
+def test_18_the_costs_of_plain_tariffs_are_those_of_whole_bills_to_the_last_digit(
+    tariff: Tariff, counts: list[int], is_consistent: bool, at: time
+) -> None:
+    given_, cached, write, output, reasoning, *media = counts
+    if is_consistent:
+        given_, output, media = given_ + cached + write, output + reasoning, [0, 0, 0]
+    tokens = Tokens(
+        input=given_, cached_input=cached, cache_write=write, output=output, reasoning=reasoning,
+        audio_input=media[0], audio_output=media[1], image_output=media[2],
+    )  # fmt: skip
+    moment = datetime.combine(NOON, at, tzinfo=UTC)
+
+    found, billed = cost_of_counts(tariff, tokens, at=moment), billed_cost(tariff, tokens, at=moment)
+
+    assert (str(found.amount), found.reason) == (str(billed.amount), billed.reason)
+
+
+def test_most_tariffs_are_plain() -> None:
+    assert plain_of(row().tariff) is not None
+    assert plain_of(row(*prices(), PriceRecord(meter=meters.REQUEST, amount=Decimal("0.005"))).tariff) is not None
+    assert plain_of(row(hourly("2.5")).tariff) is None
 
 
 def test_19_more_cached_tokens_than_tokens_have_no_cost_and_a_reason() -> None:
