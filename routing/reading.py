@@ -18,7 +18,7 @@ from routing.wire.tokens import Tokens, read_tokens
 _CONTENT = ("content", "reasoning", "reasoning_content", "reasoning_details", "refusal", "tool_calls", "function_call")
 _MORE_CONTENT = ("audio", "images")
 # Quotes within texts are escaped in JSON, so none of these is found in what a model wrote.
-_SPECIAL = re.compile(rb'\[DONE\]|"usage"\s*:\s*\{|"error"\s*:\s*[{"]|"finish_reason"\s*:\s*"')
+_SPECIAL = [(name, name + b":null", name + b": null") for name in (b'"usage"', b'"error"', b'"finish_reason"')]
 _TEXT = re.compile(rb'"(?:content|reasoning|reasoning_content|arguments)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"([^"\\]{1,40})"')
 
@@ -43,7 +43,13 @@ class Seen:
 
 def is_special(data: bytes) -> bool:
     """Whether these events have more than content. False is certain."""
-    return _SPECIAL.search(data) is not None
+    if b"[DONE]" in data:
+        return True
+    # Many gateways name them in every event, as null.
+    return any(
+        (count := data.count(name)) and count != data.count(null) + data.count(spaced)
+        for name, null, spaced in _SPECIAL
+    )
 
 
 def characters_of(data: bytes) -> int:

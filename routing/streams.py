@@ -8,6 +8,7 @@ line, some clients take a comment with one for an event.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 import orjson
@@ -27,6 +28,8 @@ from routing.reading import (
 from routing.upstream.client import Answer, Cut
 from routing.wire.errors import Failure, failure_of_event
 from routing.wire.sse import Event, Tap
+
+logger = logging.getLogger(__name__)
 
 MOST_HELD_EVENTS, MOST_HELD_BYTES = 64, 262_144
 """What is held until the first content. With more, the stream begins without it."""
@@ -172,7 +175,14 @@ class Relayed:
 
     # --- for the gateway's answer ------------------------------------------------------------------------------------
     def received(self, data: bytes) -> None:
-        """Pass on what has come."""
+        """Pass on what has come. A defect ends the stream: the gateway's answer would not be followed any more."""
+        try:
+            self._received(data)
+        except Exception:
+            logger.exception("A stream of %s cannot be relayed", self.attempt.offer)
+            self.interrupt(Failure.CUT)
+
+    def _received(self, data: bytes) -> None:
         if self._is_ended or self.seen.is_done:
             return
         now = self._loop.time()

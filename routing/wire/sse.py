@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 MOST_EVENT_BYTES = 8 * 1_024 * 1_024
 """Some models send whole pictures in one event."""
@@ -15,16 +14,23 @@ _BLANK_LINE = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)")
 _LONGEST_END = 4
 
 
-@dataclass(frozen=True, slots=True)
 class Event:
-    raw: bytes
-    """Its bytes with the empty line at its end: the raws of all events are the stream."""
-    data: bytes | None
-    """The joined `data` lines; None for comments alone."""
+    """`raw`: its bytes with the empty line at its end. The raws of all events are the stream."""
+
+    __slots__ = ("_text", "raw")
+
+    def __init__(self, raw: bytes, text: bytes) -> None:
+        """`text`: the same without a byte order mark."""
+        self.raw, self._text = raw, text
+
+    @property
+    def data(self) -> bytes | None:
+        """The joined `data` lines; None for comments alone."""
+        return data_of(self._text)
 
     @property
     def is_done(self) -> bool:
-        return self.data == b"[DONE]"
+        return b"[DONE]" in self._text and self.data == b"[DONE]"
 
 
 class Tap:
@@ -46,8 +52,9 @@ class Tap:
         buffer = self._rest + data if self._rest else data
         events: list[Event] = []
         start, scanned = 0, self._scanned
+        end_of_event = _end_of_event if b"\r" in buffer else _end_of_plain_event
         while start < len(buffer):
-            end = _end_of_event(buffer, start, scanned)
+            end = end_of_event(buffer, start, scanned)
             if end is None:
                 break
             events.append(self._event(buffer[start:end]))
@@ -75,7 +82,7 @@ class Tap:
         if self._is_at_start:
             self._is_at_start = False
             text = raw.removeprefix(_BOM)
-        return Event(raw, data_of(text))
+        return Event(raw, text)
 
 
 def data_of(event: bytes) -> bytes | None:
@@ -101,4 +108,13 @@ def _end_of_event(buffer: bytes, start: int, scanned: int) -> int | None:
     return found.end() if found is not None else None
 
 
+def _end_of_plain_event(buffer: bytes, start: int, scanned: int) -> int | None:
+    """Do the same for bytes without a CR, which is what most gateways send."""
+    if buffer[start] == _LF:
+        return start + 1
+    found = buffer.find(b"\n\n", max(start, scanned))
+    return found + 2 if found >= 0 else None
+
+
+_LF = 0x0A
 _TOO_LONG = f"an event of the stream has more than {MOST_EVENT_BYTES} bytes"
