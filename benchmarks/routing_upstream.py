@@ -23,7 +23,7 @@ from typing import Any
 import uvloop
 
 EVENTS = 36
-"""The writes of a burst: a role, content, a finish reason and `[DONE]`; the usage is one more, if it was asked for."""
+"""The writes of a burst: a role, content, a finish reason and `[DONE]`, with the usage if it was asked for."""
 PROMPT_TOKENS, STREAM_TOKENS, UNARY_TOKENS = 40, EVENTS - 3, 180
 MOST_EVENTS = 9_999
 """A stream of so many events has no end: it goes on until the client leaves."""
@@ -87,9 +87,9 @@ _UNARY = _unary()
 
 @lru_cache(maxsize=64)
 def _events(number: int, asks_usage: bool) -> tuple[bytes, ...]:
-    """Return the events of a stream with this many writes, besides that of the usage."""
-    usage = [_event(choices=[], usage=_usage(number - 3))] if asks_usage else []
-    return (_delta(role="assistant", content=""), *[_WORD] * (number - 3), _delta("stop"), *usage, _DONE)
+    """Return the writes of a stream. The usage is one with the end: who takes it out sends nothing later for that."""
+    usage = _event(choices=[], usage=_usage(number - 3)) if asks_usage else b""
+    return (_delta(role="assistant", content=""), *[_WORD] * (number - 3), _delta("stop"), usage + _DONE)
 
 
 def unary_body(number: int) -> bytes:

@@ -21,6 +21,7 @@ from front.pulled import Pulled
 from front.replies import Awaited, Decision, Headers, Later, Push, Reply, Stream, Wait
 from front.requests import Malformed, Request, of_scope
 from front.revisions import ServedRevisions
+from front.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class AsgiShell:
         """`start` and `stop` are called in a thread, before the server accepts connections and after the last one."""
         self.front = front
         self.revisions = revisions
+        self.turns = Turns()
         self._pool = pool
         self._start, self._stop = start, stop
 

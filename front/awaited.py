@@ -66,6 +66,11 @@ class Cycle:
         if self.response_complete or self.disconnected:
             return
         self.more_body = False
+        self._protocol.turns.begin(self._protocol.loop, self._begin)
+
+    def _begin(self) -> None:
+        if self.response_complete or self.disconnected:
+            return
         body = b"".join(self._received)
         self._received.clear()
         if self.request.has_body:

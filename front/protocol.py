@@ -53,7 +53,7 @@ class FrontProtocol(HttpToolsProtocol):
         if not isinstance(shell, AsgiShell):
             raise TypeError(f"this protocol serves an AsgiShell only, not {shell!r}")
         self._shell = shell
-        self.front, self.counts = shell.front, shell.front.counts
+        self.front, self.counts, self.turns = shell.front, shell.front.counts, shell.turns
         self._is_draining = False
         self._is_ended = False
         """Whether nothing more is read: the connection closes once the requests before are answered."""
