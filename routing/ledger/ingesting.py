@@ -25,8 +25,8 @@ from usage.router import alias
 
 logger = logging.getLogger(__name__)
 
-PIECE_BYTES = 512 * 1024
-"""The most that one transaction stores: about a thousand rows."""
+PIECE_BYTES = 1024 * 1024
+"""The most that one transaction stores: about a thousand rows with their ends."""
 LOOK_SECONDS = 1.0
 LOST_AFTER_SECONDS = 60
 """An attempt without an end is lost this long after its longest possible duration."""

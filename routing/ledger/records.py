@@ -132,6 +132,8 @@ def charged(cost_nano: int | None, reserved_nano: int | None, *, is_final: bool)
 
 def completed(entry: Entry) -> Entry:
     """Return a row of another version of the program with all columns of this one, and no others."""
+    if entry.keys() == _DEFAULTS.keys():
+        return entry
     return {name: entry.get(name, default) for name, default in _DEFAULTS.items()}
 
 

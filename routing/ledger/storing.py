@@ -12,23 +12,19 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from routing.ledger import records
+from routing.ledger import records, tables
 from routing.ledger.records import Entry
 from routing.ledger.sums import COUNTED, Charge, Sums
+from routing.ledger.tables import COLUMNS, KEYS, TIMES, Id, id_of
 from routing.models import ALL_KEYS, LOST, OPEN, Attempt, Lease, Spending, SpoolFile
 from routing.periods import PERIODS, start_of
 from usage.flushing import add
-from usage.models import InferenceDay, LatencyDay, names_of
+from usage.models import InferenceDay, LatencyDay
 from usage.router import alias
 
-ROWS = 100
-"""How many rows one statement inserts: SQLite limits the values of a statement."""
+MOST_LOST = 500
+"""How many rows one transaction takes for lost."""
 STATEMENT_SECONDS = 10
-_TIMES = ("begun_at", "ended_at")
-_COLUMNS = tuple(names_of(Attempt))
-_KEYS = ("request_id", "attempt")
-_ENDED = tuple(name for name in _COLUMNS if name not in _KEYS)
-_Id = tuple[str, int]
 
 
 class Moved(Exception):
@@ -48,16 +44,16 @@ def store(entries: Iterable[Entry], *, file: str, begin: int, end: int) -> int:
 
 def write(cursor: Any, entries: Iterable[Entry]) -> int:
     """Store rows in the transaction of the caller, and return how many were new or ended."""
-    rows = {_id(entry): entry for entry in sorted(entries, key=_begun_first)}
-    inserted = _insert(cursor, [rows[name] for name in sorted(rows)])
-    old = _locked(sorted(rows.keys() - inserted))
+    rows = {id_of(entry): entry for entry in sorted(entries, key=_begun_first)}
+    inserted = tables.insert(cursor, [rows[name] for name in sorted(rows)])
+    old = _locked(rows.keys() - inserted)
     ending = [rows[name] for name in sorted(old) if rows[name]["outcome"] != OPEN]
-    _end(cursor, ending)
+    tables.end(cursor, ending)
     changes = Sums()
     for name in inserted:
         changes.add(rows[name])
     for entry in ending:
-        changes.add(old[_id(entry)], sign=-1)
+        changes.add(old[id_of(entry)], sign=-1)
         changes.add(entry)
     _write_sums(cursor, changes)
     return len(inserted) + len(ending)
@@ -68,9 +64,9 @@ def lose(*, before: datetime, now: datetime) -> int:
     with transaction.atomic(using=alias()), connections[alias()].cursor() as cursor:
         _limit(cursor)
         waiting = Attempt.objects.using(alias()).filter(outcome=OPEN, begun_at__lt=before)
-        old = _locked(sorted(waiting.order_by(*_KEYS).values_list(*_KEYS)[:ROWS]), outcomes=(OPEN,))
+        old = _locked(waiting.order_by(*KEYS).values_list(*KEYS)[:MOST_LOST], outcomes=(OPEN,))
         entries = [records.lost(old[name], at=now) for name in sorted(old)]
-        _end(cursor, entries)
+        tables.end(cursor, entries)
         changes = Sums()
         for entry in entries:
             changes.add(entry)
@@ -80,10 +76,6 @@ def lose(*, before: datetime, now: datetime) -> int:
 
 def _begun_first(entry: Entry) -> bool:
     return bool(entry["outcome"] != OPEN)
-
-
-def _id(entry: Entry) -> _Id:
-    return entry["request_id"], entry["attempt"]
 
 
 def _limit(cursor: Any) -> None:
@@ -101,51 +93,18 @@ def _advance(file: str, *, begin: int, end: int) -> None:
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
-def _insert(cursor: Any, entries: Sequence[Entry]) -> set[_Id]:
-    """Insert the rows that do not exist, and return their ids."""
-    columns = ", ".join(f'"{name}"' for name in _COLUMNS)
-    row = "(" + ", ".join(["%s"] * len(_COLUMNS)) + ")"
-    found: set[_Id] = set()
-    for start in range(0, len(entries), ROWS):
-        chunk = entries[start : start + ROWS]
-        cursor.execute(
-            f"INSERT INTO {Attempt._meta.db_table} ({columns}) VALUES {', '.join([row] * len(chunk))} "  # noqa: S608  only our own names
-            "ON CONFLICT (request_id, attempt) DO NOTHING RETURNING request_id, attempt",
-            [value for entry in chunk for value in _values(entry, _COLUMNS)],
-        )
-        found.update((request_id, attempt) for request_id, attempt in cursor.fetchall())
-    return found
-
-
-def _locked(names: Sequence[_Id], *, outcomes: Sequence[str] = (OPEN, LOST)) -> dict[_Id, Entry]:
+def _locked(ids: Iterable[Id], *, outcomes: Sequence[str] = (OPEN, LOST)) -> dict[Id, Entry]:
     """Return the stored rows of these ids that have no end yet, locked."""
-    found: dict[_Id, Entry] = {}
-    for start in range(0, len(names), ROWS):
-        chunk = set(names[start : start + ROWS])
+    wanted = set(ids)
+    found: dict[Id, Entry] = {}
+    for names in tables.requests_of(wanted):
         stored = Attempt.objects.using(alias()).select_for_update()
-        stored = stored.filter(request_id__in=sorted({name for name, _ in chunk}), outcome__in=outcomes)
-        for row in stored.order_by(*_KEYS).values(*_COLUMNS):
-            entry = {**row, **{name: _stored_time(row[name]) for name in _TIMES}}
-            if _id(entry) in chunk:
-                found[_id(entry)] = entry
+        stored = stored.filter(request_id__in=names, outcome__in=outcomes)
+        for row in stored.order_by(*KEYS).values(*COLUMNS):
+            entry = {**row, **{name: _stored_time(row[name]) for name in TIMES}}
+            if id_of(entry) in wanted:
+                found[id_of(entry)] = entry
     return found
-
-
-def _end(cursor: Any, entries: Sequence[Entry]) -> None:
-    if entries:
-        places = ", ".join(f'"{name}" = %s' for name in _ENDED)
-        cursor.executemany(
-            f"UPDATE {Attempt._meta.db_table} SET {places} WHERE request_id = %s AND attempt = %s",  # noqa: S608  only our own names
-            [[*_values(entry, _ENDED), *_id(entry)] for entry in entries],
-        )
-
-
-def _values(entry: Entry, columns: Sequence[str]) -> list[Any]:
-    adapt = connections[alias()].ops.adapt_datetimefield_value
-    return [
-        adapt(records.moment(entry[name])) if name in _TIMES and entry[name] is not None else entry[name]
-        for name in columns
-    ]
 
 
 def _stored_time(moment: datetime | None) -> int | None:
@@ -154,7 +113,7 @@ def _stored_time(moment: datetime | None) -> int | None:
 
 # --- sums ------------------------------------------------------------------------------------------------------------
 def _write_sums(cursor: Any, changes: Sums) -> None:
-    days = [(*about, *(numbers[name] for name in COUNTED)) for about, numbers in sorted(changes.days.items())]
+    days = [(*about, *numbers) for about, numbers in sorted(changes.days.items())]
     add(cursor, InferenceDay, days, counted=COUNTED)
     latencies = [(*about, number) for about, number in sorted(changes.latencies.items()) if number]
     add(cursor, LatencyDay, latencies, counted=("number",))

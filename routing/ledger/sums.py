@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from operator import itemgetter
 from typing import NamedTuple
 
 from routing.ledger.records import TOKENS, Entry
@@ -43,25 +44,27 @@ class Sums:
     """What several rows add, in the order in which it is written."""
 
     def __init__(self) -> None:
-        self.days: dict[tuple[int, int, str, str, str, str], Counter[str]] = {}
+        self.days: dict[tuple[int, int, str, str, str, str], list[int]] = {}
+        """The numbers of COUNTED of each group."""
         self.latencies: Counter[tuple[int, int, str, str, str, str, int]] = Counter()
         self.charges: Counter[Charge] = Counter()
 
     def add(self, entry: Entry, *, sign: int = 1) -> None:
         """Add a row, or with `sign=-1` take it out. A row that goes on adds nothing."""
-        if entry["outcome"] == OPEN:
+        outcome = entry["outcome"]
+        if outcome == OPEN:
             return
-        about = (entry["day"], entry["key"], entry["gateway"], entry["offer"], entry["model"])
-        sums = self.days.setdefault((*about, entry["outcome"]), Counter())
-        for name, number in _numbers(entry).items():
-            sums[name] += sign * number
-        if entry["outcome"] == OK:
-            for measure, column in (
-                (LatencyDay.Measure.FIRST_CONTENT, "first_content_ms"),
-                (LatencyDay.Measure.DURATION, "duration_ms"),
-            ):
-                if entry[column] is not None:
-                    self.latencies[*about, measure.value, bucket_of(entry[column])] += sign
+        about = _about(entry)
+        sums = self.days.get((*about, outcome))
+        if sums is None:
+            sums = self.days[*about, outcome] = [0] * len(COUNTED)
+        for place, number in enumerate(_numbers(entry)):
+            if number:
+                sums[place] += sign * number
+        if outcome == OK:
+            for measure, milliseconds in zip(_MEASURES, _milliseconds(entry), strict=True):
+                if milliseconds is not None:
+                    self.latencies[*about, measure, bucket_of(milliseconds)] += sign
         if entry["charged_nano"]:
             self.charges[Charge(entry["process"], entry["key"], entry["day"])] += sign * entry["charged_nano"]
 
@@ -70,13 +73,21 @@ def bucket_of(milliseconds: int) -> int:
     return BOUNDS_MS[min(bisect_left(BOUNDS_MS, milliseconds), len(BOUNDS_MS) - 1)]
 
 
-def _numbers(entry: Entry) -> dict[str, int]:
-    return {
-        "attempts": 1,
-        "requests": int(entry["is_final"]),
-        **{name: entry[name] or 0 for name in TOKENS},
-        "estimated": int(entry["is_estimate"]),
-        "cost_nano": entry["cost_nano"] or 0,
-        "unpriced": int(entry["cost_nano"] is None),
-        "charged_nano": entry["charged_nano"],
-    }
+_about = itemgetter("day", "key", "gateway", "offer", "model")
+_tokens = itemgetter(*TOKENS)
+_milliseconds = itemgetter("first_content_ms", "duration_ms")
+_MEASURES = (LatencyDay.Measure.FIRST_CONTENT.value, LatencyDay.Measure.DURATION.value)
+
+
+def _numbers(entry: Entry) -> tuple[int | None, ...]:
+    """Return what a row adds to each of COUNTED."""
+    cost_nano = entry["cost_nano"]
+    return (
+        1,
+        entry["is_final"],
+        *_tokens(entry),
+        entry["is_estimate"],
+        cost_nano,
+        cost_nano is None,
+        entry["charged_nano"],
+    )

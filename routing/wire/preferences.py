@@ -38,10 +38,14 @@ class Preferences:
     quantizations: tuple[str, ...] = ()
 
 
+NONE = Preferences()
+"""What holds for a request that states none."""
+
+
 def read_preferences(provider: Mapping[str, Any] | None) -> Preferences:
     """Raise ValueError, with a text that names the member, for one that is wrong or not supported."""
     if provider is None:
-        return Preferences()
+        return NONE
     if not isinstance(provider, dict):
         raise _wrong("", "must be an object")
     values: dict[str, Any] = {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -23,6 +25,10 @@ _MOST_TOKENS = 10**9
 _CHARACTERS_PER_TOKEN = 4
 OWN_MEMBERS = frozenset({"models", "provider"})
 """The members that only we read. OpenRouter would read them too, and choose once more."""
+_MODEL = b'"model"'
+_TEXT_AFTER_NAME = re.compile(rb'\s*:\s*("[^"\\]*")')
+_BLANKS = b" \t\r\n"
+_USAGE = b'{"include_usage":true}'
 
 
 class Kind(StrEnum):
@@ -39,7 +45,7 @@ class BadRequest(Exception):
         """The member of the body that is wrong, as `provider.sort`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: that takes three times as long for each request
 class InferenceRequest:
     kind: Kind
     body: bytes
@@ -55,19 +61,12 @@ class InferenceRequest:
     """The most tokens that may come out, as the client limits them, in all choices together."""
     most_input: int
     """No fewer tokens than go in: an upper estimate from the length of the body."""
+    expected_input: int
+    """The tokens that usually go in with a body of this length."""
     needs: frozenset[str]
     """What an offer must support: `tools`, `response_format`, `image` and so on, in the catalogue's words."""
-
-    @property
-    def choices(self) -> int:
-        """How many answers the client asks for at once (`n`)."""
-        n = self.parsed.get("n")
-        return n if isinstance(n, int) and n > 0 else 1
-
-    @property
-    def expected_input(self) -> int:
-        """The tokens that usually go in with a body of this length."""
-        return -(-self.most_input // _CHARACTERS_PER_TOKEN)
+    choices: int
+    """How many answers the client asks for at once (`n`)."""
 
 
 def read_request(body: bytes, kind: Kind, *, only: str | None = None, is_whole: bool = True) -> InferenceRequest:
@@ -80,6 +79,7 @@ def read_request(body: bytes, kind: Kind, *, only: str | None = None, is_whole: 
     if is_whole:
         _check_content(parsed, "messages" if is_chat else "input")
     is_stream = is_chat and _switch(parsed, "stream")
+    most_input = inputs.most_input(parsed, body)
     return InferenceRequest(
         kind=kind,
         body=body,
@@ -89,20 +89,54 @@ def read_request(body: bytes, kind: Kind, *, only: str | None = None, is_whole: 
         is_stream=is_stream,
         wants_usage=is_stream and _wants_usage(parsed),
         most_output=_most_output(parsed) if is_chat else 0,
-        most_input=inputs.most_input(parsed, body),
+        most_input=most_input,
+        expected_input=-(-most_input // _CHARACTERS_PER_TOKEN),
         needs=inputs.needs_of(parsed) if is_chat else frozenset(),
+        choices=_choices(parsed),
     )
 
 
 def body_for(request: InferenceRequest, model: str, *, asks_usage: bool) -> bytes:
     """Return the body for a gateway: the client's bytes but for `model`, the members that only we read, and, if
     `asks_usage`, the question for a stream's usage."""
+    simple = _simple_body(request, model, asks_usage=asks_usage)
+    return _spliced_body(request, model, asks_usage=asks_usage) if simple is None else simple
+
+
+def _simple_body(request: InferenceRequest, model: str, *, asks_usage: bool) -> bytes | None:
+    """Return the body if only the name of the model changes, and a member at the end; None for any other one.
+
+    Most bodies are like that. This takes a tenth of the time, because their other members need not be found.
+    """
+    body, parsed = request.body, request.parsed
+    if "model" not in parsed or "models" in parsed or "provider" in parsed:
+        return None
+    # If it is there once, and no letter of it is escaped anywhere, it is the name of the member of the body itself.
+    name = body.find(_MODEL)
+    is_once = name > 0 and body.find(_MODEL, name + 1) < 0
+    if not is_once or b"\\u006" in body or body[name - 1] == ord("\\"):
+        return None
+    value = _TEXT_AFTER_NAME.match(body, name + len(_MODEL))
+    if value is None:
+        return None
+    start, end = value.span(1)
+    changed = body[:start] + orjson.dumps(model) + body[end:]
+    if not asks_usage or not request.is_stream:
+        return changed
+    if "stream_options" in parsed:
+        options = parsed["stream_options"]
+        return changed if options is not None and options.get("include_usage") is True else None
+    members = changed.rstrip(_BLANKS)[:-1].rstrip(_BLANKS)
+    return b'%b,"stream_options":%b%b' % (members, _USAGE, changed[len(members) :])
+
+
+def _spliced_body(request: InferenceRequest, model: str, *, asks_usage: bool) -> bytes:
     members = members_of(request.body)
     values = {"model": orjson.dumps(model)}
     if asks_usage and request.is_stream:
         options = request.parsed.get("stream_options")
         if options is None:
-            values["stream_options"] = b'{"include_usage":true}'
+            values["stream_options"] = _USAGE
         elif options.get("include_usage") is not True:
             written = next(member for member in reversed(members) if member.name == "stream_options")
             stated = request.body[written.value_start : written.end]
@@ -166,7 +200,17 @@ def _preferences(parsed: Mapping[str, Json], only: str | None) -> Preferences:
         raise BadRequest(str(error), param=str(error).partition(" ")[0]) from None
     if only is None or found.only:
         return found
-    return replace(found, only=tuple(dict.fromkeys((*found.order, only))))
+    return _only(found, only)
+
+
+@lru_cache(maxsize=256)
+def _only(found: Preferences, gateway: str) -> Preferences:
+    return replace(found, only=tuple(dict.fromkeys((*found.order, gateway))))
+
+
+def _choices(parsed: Mapping[str, Json]) -> int:
+    n = parsed.get("n")
+    return n if isinstance(n, int) and n > 0 else 1
 
 
 def _switch(parsed: Mapping[str, Json], name: str) -> bool:

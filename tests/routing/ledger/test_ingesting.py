@@ -17,6 +17,7 @@ from routing.ledger import files, ingesting, records, storing
 from routing.ledger.ingesting import Ingester, ingest
 from routing.ledger.records import Entry
 from routing.models import Attempt, Lease, Period, Spending, SpoolFile
+from routing.wire.tokens import Tokens
 from tests.routing.ledger.rows import (
     NOON,
     PROCESS,
@@ -57,6 +58,30 @@ def test_a_request_with_a_fallback_has_a_row_per_attempt_and_counts_once(tmp_pat
     assert (row.cost_nano, row.charged_nano, row.unpriced, row.estimated) == (125_000, 125_000, 0, 0)
     latencies = LatencyDay.objects.order_by("measure").values_list("measure", "bucket_ms", "number")
     assert [*latencies] == [("duration", 2_000, 1), ("first_content", 300, 1)]
+
+
+@pytest.mark.parametrize("microseconds", [0, 1, 999_999, 123_450])
+def test_all_columns_are_stored_as_the_spool_has_them_whether_at_once_or_later(
+    tmp_path: Path, microseconds: int
+) -> None:
+    at = NOON + timedelta(microseconds=microseconds)
+    begins = [open_entry(name, at=at, asked_model="ü \"'\\ %s 漢", reserved=Decimal("0.000000001")) for name in "ab"]
+    tokens = Tokens(
+        input=1, output=2, cached_input=3, cache_write=4, reasoning=5, audio_input=6, audio_output=7, image_output=8
+    )
+    ends = [whole_entry(before, at=at + timedelta(seconds=1), tokens=tokens) for before in begins]
+    write_file(tmp_path, [*begins, ends[0]])
+    ingest(tmp_path, now=NOON)
+    open_row = Attempt.objects.get(request_id="b")
+    assert (open_row.begun_at, open_row.ended_at, open_row.outcome) == (at, None, "")
+    write_file(tmp_path, [ends[1]], name=f"{PROCESS}-2")
+    ingest(tmp_path, now=NOON)
+
+    for entry in ends:
+        row = Attempt.objects.filter(request_id=entry["request_id"]).values(*entry).get()
+        for column in ("begun_at", "ended_at"):
+            entry[column] = records.moment(entry[column])
+        assert row == entry
 
 
 def test_a_file_that_is_written_to_stays_and_is_continued(tmp_path: Path) -> None:

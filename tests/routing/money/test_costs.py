@@ -15,7 +15,7 @@ from catalog.memory.rows import Row
 from catalog.pricing import costing, meters
 from catalog.pricing.tariffs import Tariff
 from catalog.pricing.workloads import Workload
-from catalog.records import PriceRecord, UnclearPrice
+from catalog.records import Condition, PriceRecord, UnclearPrice
 from routing.choose.plain import plain_of
 from routing.money.costs import (
     HOURLY,
@@ -100,7 +100,7 @@ def test_18_the_cost_is_the_bill_of_the_tokens_at_the_time_of_the_start(counts: 
 
 
 AMOUNTS = st.sampled_from(["0", "0.0", "1E-6", "0.00000250", "3", "1E+2", "0.0000001234567890123456789"]).map(Decimal)
-CONDITIONS = st.sampled_from(
+CONDITIONS: st.SearchStrategy[tuple[Condition, ...]] = st.sampled_from(
     [(), (), (), (), (("prompt_tokens", ">=", 40),), (("utc_window", "during", "00:30-16:30"),)]
 )
 COUNT = st.sampled_from([0, 0, 1, 7, 50, 10**9, 10**17, 10**18])

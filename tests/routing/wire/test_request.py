@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.wire.json_members import members_of
-from routing.wire.request import OWN_MEMBERS, BadRequest, InferenceRequest, Kind, body_for, read_request
+from routing.wire.request import (
+    OWN_MEMBERS,
+    BadRequest,
+    InferenceRequest,
+    Kind,
+    _simple_body,
+    _spliced_body,
+    body_for,
+    read_request,
+)
 
 Json = Any
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -44,6 +53,9 @@ VALUES = st.sampled_from(
         "{}",
         '[1, {"model": "inner", "provider": {"x": [2,3]}}, "]}"]',
         '{"b": 1,"a" :{"models":[1]} , "a":2}',
+        '"model"',
+        '{"\\"model" : "\\"model\\":\\"x\\""}',
+        '{"mod\\u0065l":"other"}',
     ]
 )
 NAMES = st.sampled_from(["temperature", "top_p", "x", "x", "chat_template_kwargs", "ü", "a\\u0062", "metadata"])
@@ -80,6 +92,38 @@ def test_04_all_but_the_model_and_own_members_is_forwarded_byte_for_byte(
     assert {text.decode() for _, text in pairs(written)} == set(members)
     if not any(name in OWN_MEMBERS for name, _ in pairs(written)):
         assert sent == written.replace(b'"acme/big"', json.dumps(model, ensure_ascii=False).encode(), 1)
+
+
+STREAMED = st.sampled_from(
+    [
+        '"stream" : true',
+        '"stream":true, "stream_options": {"include_usage": true}',
+        '"stream":true,"stream_options":null',
+        '"stream":true,"stream_options":{"x":1}',
+        '"x":"\\u0061"',
+        '"mod\\u0065l":"acme/big"',
+        '"metadata": {"model" : "acme/big"}',
+    ]
+)
+
+
+@given(bodies(), st.lists(STREAMED, max_size=2), st.booleans())
+def test_04_the_short_way_forwards_the_same_bytes_as_the_long_one(
+    body: tuple[bytes, list[str]], more: list[str], is_escaped: bool
+) -> None:
+    written = body[0].rstrip()[:-1] + "".join(f",{member}" for member in more).encode() + b"\n}\r\n"
+    if is_escaped:  # then only a member within another one can be spelled like it
+        written = written.replace(b'"model"', b'"m\\u006Fdel"', 1)
+    asked = read_request(written, Kind.CHAT)
+
+    for asks_usage in (False, True):
+        sent = body_for(asked, "acme/small", asks_usage=asks_usage)
+        assert sent == _spliced_body(asked, "acme/small", asks_usage=asks_usage)
+
+
+def test_04_most_bodies_take_the_short_way() -> None:
+    assert _simple_body(request_of(max_tokens=5, stream=True), "a", asks_usage=True) is not None
+    assert _simple_body(request_of(provider={"sort": "price"}), "a", asks_usage=True) is None
 
 
 @pytest.mark.parametrize(
