@@ -7,19 +7,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from front import refusals
 from front.asgi import ENDED, STREAMS
-from front.counts import Cut
+from front.counts import Counts, Cut
+from front.front import Front
 from front.refusals import Refusal
 from front.replies import Awaited, Push, Pushed, Reply
 from front.requests import Request
-
-if TYPE_CHECKING:
-    from front.protocol import FrontProtocol
+from front.turns import Turns
 
 logger = logging.getLogger(__name__)
+
+
+class Connection(Protocol):
+    """What a cycle needs of the connection that it belongs to."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    tasks: set[asyncio.Task[None]]
+    """Those that the server waits for before it ends."""
+    front: Front
+    counts: Counts
+    turns: Turns
+
+    def write(self, request: Request, reply: Reply, body: bytes, *, is_closed: bool) -> int:
+        """Send an answer, and return the number of bytes of its body that are sent."""
+
+    def write_head(self, request: Request, push: Push, *, is_closed: bool, is_chunked: bool) -> None:
+        """Send the head of an answer whose body follows."""
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
 
 
 class _Unheard:
@@ -38,13 +58,13 @@ class Cycle:
     message_event = _UNHEARD
     """What uvicorn reads of a cycle, likewise the first attributes of `__init__`."""
 
-    def __init__(self, protocol: FrontProtocol, request: Request, decision: Awaited, *, keep_alive: bool) -> None:
+    def __init__(self, connection: Connection, request: Request, decision: Awaited, *, keep_alive: bool) -> None:
         self.scope: dict[str, Any] = {}
         self.more_body = True
         self.keep_alive = keep_alive
         self.disconnected = self.response_started = self.response_complete = False
         self.request = request
-        self._protocol, self._decision = protocol, decision
+        self._connection, self._decision = connection, decision
         self._received: list[bytes] = []
         self._size = 0
         self._task: asyncio.Task[None] | None = None
@@ -66,7 +86,7 @@ class Cycle:
         if self.response_complete or self.disconnected:
             return
         self.more_body = False
-        self._protocol.turns.begin(self._protocol.loop, self._begin)
+        self._connection.turns.begin(self._connection.loop, self._begin)
 
     def _begin(self) -> None:
         if self.response_complete or self.disconnected:
@@ -75,22 +95,22 @@ class Cycle:
         self._received.clear()
         if self.request.has_body:
             self.request.with_length(len(body))
-        self._task = self._protocol.loop.create_task(self._answer(body))
-        tasks = self._protocol.tasks  # uvicorn waits for these before it ends
+        self._task = self._connection.loop.create_task(self._answer(body))
+        tasks = self._connection.tasks
         tasks.add(self._task)
         self._task.add_done_callback(tasks.discard)
 
     def give_up(self) -> None:
         """Refuse a request whose body takes too long."""
         if self.more_body and not self.response_complete:
-            self._protocol.counts.add_cut_connection(Cut.SLOW_BODY)
+            self._connection.counts.add_cut_connection(Cut.SLOW_BODY)
             self.refuse(refusals.SLOW_BODY, is_last=True)
 
     def refuse(self, refusal: Refusal, *, is_last: bool = False) -> None:
         """Answer with an error. After the last one the connection closes."""
         self._received.clear()
         self.keep_alive = self.keep_alive and not is_last
-        self._reply(self._protocol.front.refuse(self.request, refusal))
+        self._reply(self._connection.front.refuse(self.request, refusal))
 
     def lost(self) -> None:
         """Stop everything: the connection is closed."""
@@ -117,22 +137,22 @@ class Cycle:
                 self._push(found)
         except Exception:
             logger.exception("The answer to request %s cannot be sent", self.request.id)
-            self._protocol.transport.abort()
+            self._connection.transport.abort()
 
     def _reply(self, reply: Reply) -> None:
         if self.disconnected or not isinstance(reply.body, bytes):
             return
         self.response_started = True
-        length = self._protocol.write(self.request, reply, reply.body, is_closed=not self.keep_alive)
+        length = self._connection.write(self.request, reply, reply.body, is_closed=not self.keep_alive)
         self.response_complete = True
-        self._protocol.on_response_complete()
-        self._protocol.front.sent(self.request, reply, length=length)
+        self._connection.on_response_complete()
+        self._connection.front.sent(self.request, reply, length=length)
 
     def _push(self, push: Push) -> None:
         self.response_started = True
         self._is_chunked = self.request.http_version != "1.0"
-        self._protocol.write_head(self.request, push, is_closed=not self.keep_alive, is_chunked=self._is_chunked)
-        self._protocol.counts.stream_opened()
+        self._connection.write_head(self.request, push, is_closed=not self.keep_alive, is_chunked=self._is_chunked)
+        self._connection.counts.stream_opened()
         self._pushed, self._described = push.body, push
         push.body.begin(self)
 
@@ -151,7 +171,7 @@ class Cycle:
     def write(self, piece: bytes) -> None:
         if piece and not self.response_complete:
             self._sent += len(piece)
-            self._protocol.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece)
+            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece)
 
     def end(self, piece: bytes = b"") -> None:
         if self.response_complete:
@@ -159,20 +179,20 @@ class Cycle:
         if self._is_chunked:
             self._sent += len(piece)
             last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(piece), piece) if piece else b"0\r\n\r\n"
-            self._protocol.transport.write(last)
+            self._connection.transport.write(last)
         else:
             self.write(piece)
         self._complete()
         if not self.keep_alive:
-            self._protocol.transport.close()
-        self._protocol.on_response_complete()
-        self._protocol.front.sent(self.request, self._described, length=self._sent)
+            self._connection.transport.close()
+        self._connection.on_response_complete()
+        self._connection.front.sent(self.request, self._described, length=self._sent)
 
     def break_off(self) -> None:
         if not self.response_complete:
             self._complete()
-            self._protocol.transport.close()
+            self._connection.transport.close()
 
     def _complete(self) -> None:
         self.response_complete = True
-        self._protocol.counts.stream_closed()
+        self._connection.counts.stream_closed()

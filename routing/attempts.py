@@ -6,7 +6,7 @@ import email.utils
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -218,7 +218,8 @@ class Attempt:
         """Write the row of an attempt that has ended. A second call does nothing."""
         if self.ended is not None and not self._is_booked:
             self._is_booked = True
-            self.parts.ledger.end(replace(self.ended, is_final=is_final))
+            self.ended.is_final = is_final
+            self.parts.ledger.end(self.ended)
 
     _is_booked: bool = field(default=False, init=False)
     _costed: tuple[Tokens | None, Cost] | None = field(default=None, init=False)

@@ -14,6 +14,7 @@ from routing import refusals
 from routing.attempts import Attempt, Failed, Request
 from routing.background import Background
 from routing.choose.candidates import Candidate
+from routing.deadline import Deadline
 from routing.exhausted import as_client_error, exhausted
 from routing.ledger.rows import CannotRecord
 from routing.money.budgets import Reservation
@@ -181,7 +182,7 @@ class Chain:
         loop = asyncio.get_running_loop()
         longest = deadlines.first_content if asked.is_stream else deadlines.unary
         try:
-            async with asyncio.timeout_at(min(loop.time() + longest, self._request.total_at)):
+            with Deadline(min(loop.time() + longest, self._request.total_at)):
                 answer = await attempt.head()
                 if asked.is_stream:
                     tap, held = await until_content(attempt, answer)
