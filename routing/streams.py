@@ -123,6 +123,11 @@ class Relayed:
             self._received_at = None
             self._answer.pause()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing more is read from the gateway."""
+        return self._is_begun and self._received_at is None
+
     def resume(self) -> None:
         if not self._is_ended:
             self._received_at = self._content_at = self._loop.time()

@@ -163,7 +163,9 @@ def routed(
     connect_seconds: float = 5.0,
     origins: tuple[str, ...] = (),
     bases: Mapping[str, str] | None = None,
+    shell: str = "protocol",
 ) -> Iterator[Routed]:
+    """`shell`: the server, one of `tests.front.servers.PROTOCOLS`."""
     books = Books()
     with upstream_server() as upstream:
         parts = Parts(
@@ -189,5 +191,5 @@ def routed(
             snapshot=lambda: None,  # type: ignore[arg-type,return-value]  # the choice is a double too
             choose=choose,
         )
-        with serving("protocol", inference=door, keys=SomeKeys()) as served:
+        with serving(shell, inference=door, keys=SomeKeys()) as served:
             yield Routed(upstream, served, relay, books)

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.front.servers import request_bytes
+from tests.front.servers import PROTOCOLS, request_bytes
 from tests.routing.served import HEADERS, Routed, body_of, routed
 from tests.routing.upstream_server import PATIENCE_SECONDS
 
@@ -18,9 +18,9 @@ ABORTS = 10_000 if os.environ.get("PROVE") else 200
 CHAT = "/v1/chat/completions"
 
 
-@pytest.fixture
-def running() -> Iterator[Routed]:
-    with routed(slots={"featherless": 100_000}) as found:
+@pytest.fixture(params=sorted(PROTOCOLS))
+def running(request: pytest.FixtureRequest) -> Iterator[Routed]:
+    with routed(slots={"featherless": 100_000}, shell=request.param) as found:
         yield found
 
 

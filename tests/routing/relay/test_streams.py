@@ -10,16 +10,16 @@ import orjson
 import pytest
 
 from catalog.pricing import money
-from tests.front.servers import Client, request_bytes
-from tests.routing.served import Routed, body_of, routed
+from tests.front.servers import PROTOCOLS, Client, request_bytes
+from tests.routing.served import HEADERS, Routed, body_of, routed
 from tests.routing.upstream_server import PROMPT_TOKENS
 
 COST = re.compile(rb": gatewayz-cost ([^\n]*)\n")
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Routed]:
-    with routed() as found:
+@pytest.fixture(scope="module", params=sorted(PROTOCOLS))
+def running(request: pytest.FixtureRequest) -> Iterator[Routed]:
+    with routed(shell=request.param) as found:
         yield found
 
 
@@ -173,3 +173,16 @@ def test_embeddings_pass_too(running: Routed) -> None:
     assert got.json["data"][0]["embedding"] == [0.25, -0.5]
     assert running.upstream.seen[-1].path == "/v1/embeddings"
     assert (running.books.ended[-1].outcome, running.books.begun[-1].endpoint) == ("ok", "embeddings")
+
+
+def test_a_client_that_reads_slowly_slows_its_gateway_and_gets_everything(running: Routed) -> None:
+    model = "chutes=a!H D60000 F U X"
+    client = running.served.connect(receive_buffer=4_096)
+    client.send(request_bytes("/v1/chat/completions", method="POST", body=body_of(model, stream=True), **HEADERS))
+
+    running.served.ask_until(lambda: any(stream.is_paused for stream in running.relay.background.open))
+
+    got = client.answer()
+    assert COST.sub(b"", got.body) == directly(running, model.removeprefix("chutes="))
+    running.settle()
+    assert running.books.ended[-1].outcome == "ok"
