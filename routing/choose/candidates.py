@@ -15,7 +15,7 @@ from catalog.pricing import billing
 from catalog.records import ModelType
 from routing.choose.eligible import Asked, why_not
 from routing.choose.health import Health
-from routing.choose.named import Named, UnknownModel, cheapest_of, named
+from routing.choose.named import LeftOut, Named, UnknownModel, cheapest_of, left_out, named
 from routing.choose.offers import Offer
 from routing.choose.ordering import Placed, Priced, ordered
 from routing.choose.prices import SUBSCRIPTION, Expected, expected_cost
@@ -40,15 +40,7 @@ class NoCandidate(Exception):
         monotonic clock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    gateway: str
-    offer_id: str
-    reason: str
-    """What rules it out, in one sentence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # not frozen: that takes three times as long for each request
 class Candidate:
     gateway: str
     offer_id: str
@@ -69,7 +61,7 @@ class Candidate:
     """The most tokens that can come out: the client's limit, else the offer's; None if neither is known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Choice:
     candidates: tuple[Candidate, ...]
     left_out: tuple[LeftOut, ...]
@@ -91,21 +83,21 @@ def choose(
     `gateways` are those with a key, `subscriptions` those whose requests a subscription pays. `chance` returns numbers
     in [0, 1). Raise UnknownModel or NoCandidate.
     """
-    at = now.astimezone(UTC).time()
+    at = (now if now.tzinfo is UTC else now.astimezone(UTC)).time()
     asked = Asked(request, gateways, snapshot.index.facets["supported_parameters"].keys(), at)
     found = _Found(health)
     groups: list[tuple[Named, list[Priced]]] = []
     for name in request.models:
         meant = named(snapshot, name)
-        found.refuse(meant)
+        found.left_out += meant.refused
         able = found.able(_considered(snapshot, meant, asked), asked)
         groups.append((meant, [_priced(each, meant, request, at, subscriptions) for each in able]))
     placed = list(_placed(groups, asked, health, chance))
-    left = list(dict.fromkeys([*found.left_out, *_no_fallbacks(groups, placed)]))
+    left = tuple(dict.fromkeys([*found.left_out, *_no_fallbacks(groups, placed)]))
     if not placed:
         raise _no_candidate(request, left, found.rests_until)
-    candidates = tuple(_candidate(each, request) for each in placed)
-    return Choice(candidates=candidates, left_out=tuple(left), revision=snapshot.revision)
+    candidates = tuple([_candidate(each, request) for each in placed])
+    return Choice(candidates=candidates, left_out=left, revision=snapshot.revision)
 
 
 @dataclass(slots=True)
@@ -117,10 +109,6 @@ class _Found:
     rests_until: float | None = None
     _able: set[tuple[str, str]] = field(default_factory=set)
 
-    def refuse(self, meant: Named) -> None:
-        """Leave out what cannot run any request by this name."""
-        self.left_out += [_left_out(offer, reason) for offer, reason in meant.refused]
-
     def able(self, offers: Iterable[Offer], asked: Asked) -> Iterator[Offer]:
         for offer in offers:
             key = offer.gateway, offer.id
@@ -128,7 +116,7 @@ class _Found:
                 continue
             reason = why_not(offer, asked) or self._rest(offer)
             if reason:
-                self.left_out.append(_left_out(offer, reason))
+                self.left_out.append(left_out(offer, reason))
             else:
                 self._able.add(key)
                 yield offer
@@ -139,15 +127,6 @@ class _Found:
             return ""
         self.rests_until = until if self.rests_until is None else min(self.rests_until, until)
         return "it rests, because it failed or its gateway asked to wait"
-
-
-def _left_out(offer: Offer, reason: str) -> LeftOut:
-    return LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=_sentence(reason))
-
-
-def _sentence(reason: str) -> str:
-    """Return the reason as a sentence. The members of a request are spelled as they are sent."""
-    return f"{reason if reason.startswith('provider.') else reason[:1].upper() + reason[1:]}."
 
 
 def _clause(sentence: str) -> str:
@@ -183,7 +162,8 @@ def _priced(offer: Offer, meant: Named, request: InferenceRequest, at: time, sub
         if offer.gateway in subscriptions
         else expected_cost(offer.row.tariff, input_tokens=request.expected_input, output_tokens=output, at=at)
     )
-    is_tight = offer.context_tokens is not None and 2 * request.expected_input > offer.context_tokens
+    context = offer.context_tokens
+    is_tight = context is not None and 2 * request.expected_input > context
     return Priced(offer=offer, asked=meant.asked, expected=expected, is_tight=is_tight)
 
 
@@ -211,6 +191,8 @@ def _placed(
 
 def _no_fallbacks(groups: Sequence[tuple[Named, list[Priced]]], placed: Sequence[Placed]) -> Iterator[LeftOut]:
     """Yield the offers that come after the first one, if the client wants no other."""
+    if len(placed) == sum(len(offers) for _, offers in groups):
+        return
     kept = {id(each.priced) for each in placed}
     for each in (each for _, offers in groups for each in offers if id(each) not in kept):
         reason = "provider.allow_fallbacks is false, and another offer comes first."

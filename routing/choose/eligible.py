@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from functools import cached_property
 
-from catalog.records import ModelType
 from routing.choose import prices
 from routing.choose.offers import Offer
 from routing.wire import inputs
-from routing.wire.preferences import UNKNOWN, Preferences
+from routing.wire.preferences import NONE, UNKNOWN, Preferences
 from routing.wire.request import InferenceRequest, Kind
 
-_EMBEDDING = "embedding"
-_NEVER_CHAT = frozenset({ModelType.EMBEDDINGS.value, ModelType.SPEECH_TO_TEXT.value})
-"""Models of these types have addresses of their own, even if text comes out."""
 _SAME = {
     "max_completion_tokens": ("max_tokens",),
     "max_tokens": ("max_completion_tokens",),
@@ -29,26 +24,23 @@ _SAME = {
 """Other names of a parameter: an offer that takes one of them takes it."""
 
 
-@dataclass(frozen=True)
 class Asked:
     """What a request asks of every offer."""
 
-    request: InferenceRequest
-    gateways: Collection[str]
-    """Those with a key."""
-    parameters: Collection[str]
-    """The parameters that any offer of the catalogue mentions. Others cannot be required."""
-    at: time
-
-    @cached_property
-    def output_words(self) -> frozenset[str]:
+    def __init__(
+        self, request: InferenceRequest, gateways: Collection[str], parameters: Collection[str], at: time
+    ) -> None:
+        """`gateways` are those with a key. `parameters` are those that any offer of the catalogue mentions: others
+        cannot be required. `at` is the time of day in UTC."""
+        self.request, self.gateways, self.parameters, self.at = request, gateways, parameters, at
+        preferences, needs = request.preferences, request.needs
+        self.is_chat = request.kind is not Kind.EMBEDDINGS
+        self.output_words = _output_words(needs) if needs else frozenset()
         """The kinds of output that the request asks for besides text."""
-        prefix = inputs.OUTPUT_PREFIX
-        return frozenset(need.removeprefix(prefix) for need in self.request.needs if need.startswith(prefix))
-
-    @cached_property
-    def has_price_limit(self) -> bool:
-        return any(limit is not None for limit in _limits(self.request.preferences))
+        self.output_tokens = (request.most_output or 0) // request.choices
+        """Of each answer."""
+        self.has_preferences = preferences is not NONE
+        self.has_price_limit = self.has_preferences and any(limit is not None for limit in _limits(preferences))
 
     @cached_property
     def required(self) -> Collection[str]:
@@ -67,29 +59,28 @@ def why_not(offer: Offer, asked: Asked) -> str:
     preferences = request.preferences
     return (
         _kind(offer, asked)
-        or _preferred(offer, preferences)
+        or (_preferred(offer, preferences) if asked.has_preferences else "")
         or ("" if offer.gateway in asked.gateways else f"there is no key for {offer.gateway}")
         or (_inputs(offer, request) if request.needs else "")
         or (_parameters(offer, asked) if request.needs or preferences.require_parameters else "")
         or (_quantization(offer, preferences) if preferences.quantizations else "")
-        or _size(offer, request)
+        or _size(offer, asked)
         or (_price(offer, asked) if asked.has_price_limit else "")
     )
 
 
 def _kind(offer: Offer, asked: Asked) -> str:
-    outputs, wanted = offer.outputs, asked.output_words
-    if asked.request.kind is Kind.EMBEDDINGS:
-        is_embedding = offer.model_type == ModelType.EMBEDDINGS.value or (outputs is not None and _EMBEDDING in outputs)
-        is_unclear = offer.model_type == ModelType.OTHER.value and outputs is None
-        return "" if is_embedding or is_unclear else "it makes no embeddings"
-    if offer.model_type in _NEVER_CHAT:
-        return f"its type is {offer.model_type}, which takes no chat"
-    if outputs is None:
-        return ""
-    if missing := sorted(wanted - outputs):
-        return f"it puts out no {missing[0]}"
-    return "" if wanted or "text" in outputs else "it puts out no text"
+    if not asked.is_chat:
+        return offer.why_no_embeddings
+    if not asked.output_words or offer.outputs is None:
+        return offer.why_no_chat or offer.why_no_text
+    missing = sorted(asked.output_words - offer.outputs)
+    return offer.why_no_chat or (f"it puts out no {missing[0]}" if missing else "")
+
+
+def _output_words(needs: Iterable[str]) -> frozenset[str]:
+    prefix = inputs.OUTPUT_PREFIX
+    return frozenset(need.removeprefix(prefix) for need in needs if need.startswith(prefix))
 
 
 def _preferred(offer: Offer, preferences: Preferences) -> str:
@@ -128,13 +119,12 @@ def _quantization(offer: Offer, preferences: Preferences) -> str:
     return "" if stated & set(wanted) else f"its quantization is {min(stated)}"
 
 
-def _size(offer: Offer, request: InferenceRequest) -> str:
-    limit, context = request.most_output or 0, offer.context_tokens
-    per_choice = limit // request.choices
-    if context is not None and request.expected_input + per_choice > context:
-        needed = f"about {request.expected_input} tokens of input and {per_choice} of output"
+def _size(offer: Offer, asked: Asked) -> str:
+    given, came, context = asked.request.expected_input, asked.output_tokens, offer.context_tokens
+    if context is not None and given + came > context:
+        needed = f"about {given} tokens of input and {came} of output"
         return f"its context of {context} tokens is too small for {needed}"
-    if offer.most_completion_tokens is not None and per_choice > offer.most_completion_tokens:
+    if offer.most_completion_tokens is not None and came > offer.most_completion_tokens:
         return f"it puts out at most {offer.most_completion_tokens} tokens"
     return ""
 
@@ -142,8 +132,7 @@ def _size(offer: Offer, request: InferenceRequest) -> str:
 def _price(offer: Offer, asked: Asked) -> str:
     """A limit requires a known price: unlike other facts, an unknown one rules the offer out."""
     stated = prices.in_force(offer.row.tariff, input_tokens=asked.request.expected_input, at=asked.at)
-    is_embedding = asked.request.kind is Kind.EMBEDDINGS
-    completion = Decimal(0) if is_embedding and stated.completion is None else stated.completion
+    completion = Decimal(0) if not asked.is_chat and stated.completion is None else stated.completion
     for part, price, limit in _compared(
         (stated.prompt, completion, stated.request), _limits(asked.request.preferences)
     ):

@@ -75,8 +75,9 @@ class Observed:
     def rests_until(self, gateway: str, offer_id: str) -> float | None:
         now = self._clock()
         offer, whole = self._offers.get((gateway, offer_id)), self._gateways.get(gateway)
-        ends = [offer.breaker.blocked_until(now) if offer else None, whole.blocked_until(now) if whole else None]
-        return max((end for end in ends if end is not None), default=None)
+        own = offer.breaker.blocked_until(now) if offer is not None else None
+        all_ = whole.blocked_until(now) if whole is not None else None
+        return max(own, all_) if own is not None and all_ is not None else (all_ if own is None else own)
 
     def failed_lately(self, gateway: str, offer_id: str) -> bool:
         offer = self._offers.get((gateway, offer_id))

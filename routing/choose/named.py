@@ -60,13 +60,27 @@ class Variants:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    gateway: str
+    offer_id: str
+    reason: str
+    """What rules it out, in one sentence."""
+
+
+def left_out(offer: Offer, reason: str) -> LeftOut:
+    """`reason` is the rest of a sentence about the offer. The members of a request are spelled as they are sent."""
+    sentence = reason if reason.startswith("provider.") else reason[:1].upper() + reason[1:]
+    return LeftOut(gateway=offer.gateway, offer_id=offer.id, reason=f"{sentence}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     asked: str
     """What resolved: the slug of a model, `gateway/id`, or `@name` of a saved filter."""
     offers: Sequence[Offer] = ()
     able: Sequence[Offer] = ()
     """The offers that can run requests, as long as this snapshot is served."""
-    refused: Sequence[tuple[Offer, str]] = ()
+    refused: Sequence[LeftOut] = ()
     """The others, with what rules them out for every request by this name."""
     members: BitMap | None = None
     """The positions of the offers of a saved filter; there are no `offers` then."""
@@ -109,7 +123,7 @@ def _sorted_out(found: Named) -> Named:
     return replace(
         found,
         able=[offer for offer, reason in reasons if not reason],
-        refused=[(offer, reason) for offer, reason in reasons if reason],
+        refused=[left_out(offer, reason) for offer, reason in reasons if reason],
     )
 
 

@@ -13,7 +13,7 @@ from routing.choose.prices import Expected
 from routing.wire.preferences import Preferences, Sort
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Priced:
     offer: Offer
     asked: str
@@ -29,7 +29,7 @@ class Priced:
         return amount is None, amount or Decimal(0), self.offer.gateway, self.offer.id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Placed:
     priced: Priced
     reason: str
@@ -45,8 +45,10 @@ def ordered(
     chance: Callable[[], float],
 ) -> list[Placed]:
     """Return all offers, the first to be tried first. `sort` is that of the model's name, else of the preferences."""
-    first = list(_in_turn(offers, preferences.order))
-    others = [each for each in offers if each.offer.gateway not in preferences.order]
+    first, others = [], offers
+    if preferences.order:
+        first = list(_in_turn(offers, preferences.order))
+        others = [each for each in offers if each.offer.gateway not in preferences.order]
     if sort == "price":
         return [*first, *_by_price(others)]
     if sort is not None:
@@ -98,16 +100,18 @@ def _by_speed(offers: Iterable[Priced], sort: Sort, health: Health) -> list[Plac
 
 def _by_chance(offers: Iterable[Priced], health: Health, chance: Callable[[], float]) -> list[Placed]:
     """Draw by the inverse square of the cost. What may fail comes after what has a cost, and after what has none."""
-    groups: dict[str, list[Priced]] = {"": [], _UNPRICED: [], _TIGHT: [], _OFFLINE: [], _FAILED: []}
+    groups: dict[str, list[Priced]] = {}
     for each in offers:
-        groups[_group(each, health)].append(each)
-    drawn = _drawn(groups.pop(""), chance)
+        groups.setdefault(_group(each, health), []).append(each)
+    drawn = _drawn(groups.pop("", []), chance)
+    if not groups:
+        return drawn
     return [
         *drawn,
         *(
             Placed(each, _without_cost(each) if reason is _UNPRICED else reason)
-            for reason, group in groups.items()
-            for each in sorted(group, key=lambda each: each.cost_key)
+            for reason in (_UNPRICED, _TIGHT, _OFFLINE, _FAILED)
+            for each in sorted(groups.get(reason, ()), key=lambda each: each.cost_key)
         ),
     ]
 
@@ -132,30 +136,34 @@ def _group(priced: Priced, health: Health) -> str:
 def _drawn(offers: Sequence[Priced], chance: Callable[[], float]) -> list[Placed]:
     """Draw without returning; the smallest chance draws the cheapest. Free offers come before all others, in any
     order."""
-    offers = sorted(offers, key=lambda each: each.cost_key)
+    if len(offers) > 1:
+        offers = sorted(offers, key=lambda each: each.cost_key)
     free = [each for each in offers if not each.expected.amount]
     paid = [each for each in offers if each.expected.amount]
-    cheapest = min((each.expected.amount for each in paid if each.expected.amount), default=Decimal(1))
+    found = [Placed(each, "It is free.") for each, _ in _draws(free, [1.0] * len(free), chance)]
+    if not paid:
+        return found
+    cheapest = paid[0].expected.amount or Decimal(1)
     weights = [float(cheapest / (each.expected.amount or cheapest)) ** 2 for each in paid]
-    return [
-        *(Placed(each, "It is free.") for each, _ in _draws(free, [1.0] * len(free), chance)),
-        *(
-            Placed(each, f"Drawn by price: it comes {'next' if free else 'first'} in {_percent(share)} of requests.")
-            for each, share in _draws(paid, weights, chance)
-        ),
-    ]
+    place = "next" if free else "first"
+    for each, share in _draws(paid, weights, chance):
+        found.append(Placed(each, f"Drawn by price: it comes {place} in {_percent(share)} of requests."))
+    return found
 
 
 def _draws(
     offers: Sequence[Priced], weights: Sequence[float], chance: Callable[[], float]
 ) -> Iterable[tuple[Priced, float]]:
-    """Yield each offer in the order of the draw, with its share of all weights."""
+    """Return each offer in the order of the draw, with its share of all weights."""
+    if len(offers) <= 1:
+        return [(each, 1.0) for each in offers]
     total = sum(weights)
-    left = list(zip(offers, weights, strict=True))
+    left, rest = list(offers), list(weights)
+    found = []
     while left:
-        place = _pick([weight for _, weight in left], chance()) if len(left) > 1 else 0
-        offer, weight = left.pop(place)
-        yield offer, weight / total
+        place = _pick(rest, chance()) if len(left) > 1 else 0
+        found.append((left.pop(place), rest.pop(place) / total))
+    return found
 
 
 def _pick(weights: Sequence[float], drawn: float) -> int:

@@ -17,7 +17,7 @@ from routing.choose.plain import plain_of
 UNKNOWN, BY_THE_HOUR, SUBSCRIPTION = "unknown price", "billed by the hour", "subscription"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Expected:
     amount: Decimal | None
     """US dollars; None with a reason."""

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from struct import Struct
 from typing import Any
 
@@ -39,6 +40,9 @@ _HEAD = Struct("<II")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = 86_400 * 10**6
+_counts = attrgetter("input", "output", "cached_input", "cache_write", "reasoning", "audio_input", "audio_output",
+                     "image_output")  # fmt: skip
+"""The counts of `Tokens`, in the order of TOKENS."""
 _WORD = re.compile(r"[a-z][a-z_]{0,31}")
 _MOST_TOKENS = 2**53
 
@@ -82,20 +86,12 @@ def begun(row: Begun, *, process: str) -> Entry:
 def ended(before: Entry, row: Ended) -> Entry:
     """Return the complete row of an attempt."""
     tokens = row.tokens
-    counts = () if tokens is None else (
-        tokens.input, tokens.output, tokens.cached_input, tokens.cache_write,
-        tokens.reasoning, tokens.audio_input, tokens.audio_output, tokens.image_output,
-    )  # fmt: skip
     cost_nano = None if row.cost is None else nano_of(row.cost)
-    return {
-        **before,
+    entry = before | {
         "ended_at": _microseconds(row.at),
         "outcome": row.outcome,
         "is_final": row.is_final,
         "status": row.status,
-        **{name: min(count, _MOST_TOKENS) for name, count in zip(TOKENS, counts, strict=False)},
-        "is_estimate": tokens is not None and tokens.is_estimate,
-        "upstream_cost": "" if tokens is None or tokens.upstream_cost is None else _plain(tokens.upstream_cost),
         "cost": "" if row.cost is None else _plain(row.cost),
         "cost_reason": row.cost_reason[:LONGEST_TEXT],
         "cost_nano": cost_nano,
@@ -105,6 +101,12 @@ def ended(before: Entry, row: Ended) -> Entry:
         # The word comes from the gateway. Free text could repeat a part of the answer.
         "finish_reason": row.finish_reason if _WORD.fullmatch(row.finish_reason or "x") else "other",
     }
+    if tokens is not None:
+        for name, count in zip(TOKENS, _counts(tokens), strict=True):
+            entry[name] = count if count < _MOST_TOKENS else _MOST_TOKENS
+        entry["is_estimate"] = tokens.is_estimate
+        entry["upstream_cost"] = "" if tokens.upstream_cost is None else _plain(tokens.upstream_cost)
+    return entry
 
 
 def lost(before: Entry, *, at: datetime) -> Entry:

@@ -23,7 +23,7 @@ NO_USAGE = "the gateway stated no usage"
 _HOURLY_BASIS = "hourly"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cost:
     amount: Decimal | None
     """US dollars; None with a reason. Never 0 because something is unknown."""
