@@ -238,20 +238,19 @@ def test_a_receiver_that_closes_or_fails_hears_nothing_more(does: str, caplog: p
             super().received(data)
             if does == "raise":
                 raise RuntimeError("a mistake")
-            answer.close()
+            answers[0].close()
 
     async def test(client: Client) -> None:
-        nonlocal answer
         async with gateway(answering(UNTIL_END + b"a")) as upstream:
-            answer = await client.send(message(upstream.url))
+            answers.append(await client.send(message(upstream.url)))
             recorder = Ending()
-            answer.follow(recorder)
+            answers[0].follow(recorder)
             await recorder.arrived.wait()
             await upstream.ended.get()
             assert (recorder.pieces, recorder.ends) == ([b"a"], [])
             assert client.busy_connections == 0
 
-    answer: Answer
+    answers: list[Answer] = []
     with caplog.at_level(logging.ERROR):
         run(test)
     assert ("a mistake" in caplog.text) == (does == "raise")

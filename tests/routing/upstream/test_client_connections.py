@@ -79,6 +79,8 @@ def test_idle_connections_are_closed_after_their_time(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("how", ["data", "end", "reset"])
 def test_an_idle_connection_on_which_anything_happens_is_not_used(how: str) -> None:
+    go_on = asyncio.Event()
+
     async def answer(peer: Peer, request: bytes) -> bool:
         await peer.send(OK)
         if peer.number == 1:
@@ -90,8 +92,6 @@ def test_an_idle_connection_on_which_anything_happens_is_not_used(how: str) -> N
         return how == "data" or peer.number > 1
 
     async def test(client: Client) -> None:
-        nonlocal go_on
-        go_on = asyncio.Event()
         async with gateway(answer) as upstream:
             await sent(client, upstream.url)
             go_on.set()
@@ -100,7 +100,6 @@ def test_an_idle_connection_on_which_anything_happens_is_not_used(how: str) -> N
             assert await sent(client, upstream.url) == b"ok"
             assert upstream.used == [1, 2]
 
-    go_on: asyncio.Event
     run(test)
 
 
@@ -185,6 +184,7 @@ def test_a_large_body_arrives_whole_while_others_get_their_turn() -> None:
 
 
 def test_an_answer_before_the_body_is_whole_is_read_and_the_connection_closed() -> None:
+    is_closed = asyncio.Event()
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,15 +195,12 @@ def test_an_answer_before_the_body_is_whole_is_read_and_the_connection_closed() 
         is_closed.set()
 
     async def test(client: Client) -> None:
-        nonlocal is_closed
-        is_closed = asyncio.Event()
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             answer = await client.send(message(f"http://127.0.0.1:{port}/", b"x" * 50_000_000))
             assert (answer.status, await answer.whole(most_bytes=2)) == (413, b"no")
             await is_closed.wait()
 
-    is_closed: asyncio.Event
     run(test)
 
 
@@ -226,7 +223,7 @@ def test_a_header_that_would_end_itself_is_not_sent(value: str) -> None:
     async def test(client: Client) -> None:
         async with gateway(answering(OK)) as upstream:
             with pytest.raises(Unsent):
-                await client.send(message(upstream.url, **{"X-Title": value}))
+                await client.send(message(upstream.url, title=value))
             assert upstream.connections == 0
 
     run(test)
@@ -312,13 +309,13 @@ def test_the_next_address_of_a_name_is_tried(first: str, monkeypatch: pytest.Mon
 
 # --- leaving ---------------------------------------------------------------------------------------------------------
 def test_a_cancelled_request_closes_its_connection() -> None:
+    has_begun = asyncio.Event()
+
     async def wait(peer: Peer, request: bytes) -> None:
         has_begun.set()
         await peer.reader.read()
 
     async def test(client: Client) -> None:
-        nonlocal has_begun
-        has_begun = asyncio.Event()
         async with gateway(wait) as upstream:
             task = asyncio.create_task(client.send(message(upstream.url)))
             await has_begun.wait()
@@ -336,7 +333,6 @@ def test_a_cancelled_request_closes_its_connection() -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
 
-    has_begun: asyncio.Event
     run(test)
 
 
@@ -366,6 +362,8 @@ def test_a_request_cancelled_when_its_answer_has_come_leaves_the_connection_to_t
 
 
 def test_closing_the_client_ends_what_is_under_way_and_it_can_be_used_again() -> None:
+    has_begun = asyncio.Event()
+
     async def answer(peer: Peer, request: bytes) -> None:
         if len(upstreams[0].requests) == 1:
             has_begun.set()
@@ -373,8 +371,6 @@ def test_closing_the_client_ends_what_is_under_way_and_it_can_be_used_again() ->
         await peer.send(OK)
 
     async def test(client: Client) -> None:
-        nonlocal has_begun
-        has_begun = asyncio.Event()
         async with gateway(answer) as upstream:
             upstreams.append(upstream)
             task = asyncio.create_task(client.send(message(upstream.url)))
@@ -385,5 +381,4 @@ def test_closing_the_client_ends_what_is_under_way_and_it_can_be_used_again() ->
             assert await sent(client, upstream.url) == b"ok"
 
     upstreams: list[Gateway] = []
-    has_begun: asyncio.Event
     run(test)
