@@ -126,6 +126,11 @@ def message(url: str, body: bytes = BODY, **headers: str) -> Message:
     return Message(url=url, headers={"Authorization": "Bearer secret"} | headers, body=body)
 
 
+async def sent(client: Client, url: str) -> bytes:
+    """Send a request, and return the body of its answer."""
+    return await (await client.send(message(url))).whole(most_bytes=100)
+
+
 def run(test: Callable[[Client], Coroutine[Any, Any, None]], *, connect_seconds: float = 5.0) -> None:
     """Run a test with a client on the event loop that the product uses. What is left open afterwards fails."""
 

@@ -30,6 +30,7 @@ WHOLE = {
     "1.0": (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", 200, b"ok", False),
     "close": (b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok", 200, b"ok", False),
     "too much": (OK + OK, 200, b"ok", False),
+    "too much, a part": (OK + b"HTTP/1", 200, b"ok", False),
     "too much, garbled": (OK + b"\0", 200, b"ok", False),
     "redirect": (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 2\r\n\r\nok", 302, b"ok", True),
     "packed": (
@@ -46,6 +47,8 @@ CUT = {
     "between chunks": (CHUNKED + b"3\r\nhel\r\n<close>", b"hel"),
     "trailers": (CHUNKED + b"3\r\nhel\r\n0\r\nX: y<close>", b"hel"),
     "no chunk": (CHUNKED + b"3\r\nhel\r\nxyz\r\n", b"hel"),
+    "length and close": (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhel<close>", b"hel"),
+    "chunk and close": (CHUNKED[:-2] + b"Connection: close\r\n\r\n5\r\nhel<close>", b"hel"),
     "head alone": (LONG + b"<close>", b""),
 }
 NOT_HTTP = {
@@ -124,10 +127,11 @@ def test_a_cut_answer_is_cut_with_what_had_arrived(name: str, size: int, mode: s
     run(test)
 
 
+@pytest.mark.parametrize("size", [0, 10_000])
 @pytest.mark.parametrize("data", NOT_HTTP.values(), ids=NOT_HTTP)
-def test_what_is_not_http_is_garbled(data: bytes) -> None:
+def test_what_is_not_http_is_garbled(data: bytes, size: int) -> None:
     async def test(client: Client) -> None:
-        async with gateway(answering(data)) as upstream:
+        async with gateway(answering(data, size=size)) as upstream:
             with pytest.raises(Garbled):
                 await client.send(message(upstream.url))
             await upstream.ended.get()
@@ -232,7 +236,17 @@ def test_a_receiver_gets_at_once_what_has_arrived_and_one_call_for_one_read() ->
 
 
 @pytest.mark.parametrize("does", ["close", "raise"])
-def test_a_receiver_that_closes_or_fails_hears_nothing_more(does: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("rest", [b"", b"0\r\n\r\n"], ids=["", "at its end"])
+def test_a_receiver_that_closes_or_fails_hears_nothing_more(
+    does: str, rest: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on = asyncio.Event()
+
+    async def answer(peer: Peer, request: bytes) -> None:
+        await peer.send(CHUNKED)
+        await go_on.wait()
+        await peer.send(b"1\r\na\r\n" + rest)
+
     class Ending(Recorder):
         def received(self, data: bytes) -> None:
             super().received(data)
@@ -241,19 +255,42 @@ def test_a_receiver_that_closes_or_fails_hears_nothing_more(does: str, caplog: p
             answers[0].close()
 
     async def test(client: Client) -> None:
-        async with gateway(answering(UNTIL_END + b"a")) as upstream:
+        async with gateway(answer) as upstream:
             answers.append(await client.send(message(upstream.url)))
             recorder = Ending()
             answers[0].follow(recorder)
+            go_on.set()
             await recorder.arrived.wait()
             await upstream.ended.get()
             assert (recorder.pieces, recorder.ends) == ([b"a"], [])
+            with pytest.raises(Cut):
+                await answers[0].read()
             assert client.busy_connections == 0
 
     answers: list[Answer] = []
     with caplog.at_level(logging.ERROR):
         run(test)
     assert ("a mistake" in caplog.text) == (does == "raise")
+
+
+def test_a_receiver_that_pauses_at_the_end_does_not_pause_the_next_answer() -> None:
+    class Pausing(Recorder):
+        def received(self, data: bytes) -> None:
+            super().received(data)
+            answers[-1].pause()
+
+    async def test(client: Client) -> None:
+        async with gateway(answering(LONG + b"hello", size=len(LONG))) as upstream:
+            for number in range(2):
+                answers.append(await client.send(message(upstream.url)))
+                recorder = Pausing()
+                answers[number].follow(recorder)
+                await recorder.end.wait()
+                assert recorder.body == b"hello"
+            assert upstream.used == [1, 1]
+
+    answers: list[Answer] = []
+    run(test)
 
 
 # --- backpressure ----------------------------------------------------------------------------------------------------

@@ -6,20 +6,15 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 
 import pytest
 
 from routing.upstream import client as client_module
 from routing.upstream import connection as connection_module
-from routing.upstream.addresses import Address, Addresses
-from routing.upstream.client import Answer, Client, Message, NoAnswer, Unsent
-from routing.upstream.connection import Connection
-from tests.routing.upstream.gateway import OK, Gateway, Peer, answering, gateway, message, run
-
-
-async def sent(client: Client, url: str) -> bytes:
-    return await (await client.send(message(url))).whole(most_bytes=100)
+from routing.upstream.client import Client, Message, NoAnswer, Unsent
+from routing.upstream.connection import PIECE_BYTES
+from tests.routing.upstream.gateway import OK, Peer, answering, gateway, message, run, sent
 
 
 def hinted(timeout: int) -> bytes:
@@ -204,16 +199,47 @@ def test_an_answer_before_the_body_is_whole_is_read_and_the_connection_closed() 
     run(test)
 
 
-def test_a_body_that_did_not_leave_whole_is_unsent() -> None:
+@pytest.mark.parametrize("does", ["reset", "end"])
+@pytest.mark.parametrize(("data", "error"), [(b"", Unsent), (b"HTTP/1.1 2", NoAnswer)])
+def test_a_body_that_did_not_leave_whole_is_unsent_unless_an_answer_began(
+    data: bytes, error: type[Exception], does: str
+) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        writer.write(data)
+        if does == "end":
+            writer.write_eof()
+            while await reader.read(1 << 20):  # it reads on, and is left by the client all the same
+                await asyncio.sleep(0)
+        else:
+            for _ in range(10):  # turns in which the client reads
+                await asyncio.sleep(0)
         writer.transport.abort()
 
     async def test(client: Client) -> None:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            with pytest.raises(Unsent):
+            with pytest.raises(error):
                 await client.send(message(f"http://127.0.0.1:{port}/", b"x" * 50_000_000))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert client._open == set()
+
+
+def test_a_large_body_waits_for_a_gateway_that_does_not_read() -> None:
+    async def test(client: Client) -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as listening:  # the kernel accepts for it
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+            task = asyncio.create_task(client.send(message(url, b"x" * 50_000_000)))
+            while not any(connection._is_writing_paused for connection in client._open):
+                await asyncio.sleep(0)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            (connection,) = client._open
+            assert 0 < connection._transport.get_write_buffer_size() <= PIECE_BYTES
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
     run(test)
 
@@ -234,151 +260,7 @@ def test_a_header_that_would_end_itself_is_not_sent(value: str) -> None:
 )
 def test_an_address_that_is_none_is_unsent(url: str) -> None:
     async def test(client: Client) -> None:
-        with pytest.raises(Unsent):
+        with pytest.raises(Unsent, match="cannot be sent"):
             await client.send(Message(url=url, headers={}, body=b""))
 
-    run(test)
-
-
-# --- connecting ------------------------------------------------------------------------------------------------------
-def deaf(waiting: ExitStack) -> tuple[str, int]:
-    """Return an address whose queue is full, so the kernel answers nothing."""
-    listening = waiting.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
-    for _ in range(4):
-        client = waiting.enter_context(closing(socket.socket()))
-        client.setblocking(False)
-        client.connect_ex(listening.getsockname())
-    address: tuple[str, int] = listening.getsockname()
-    return address
-
-
-def test_connecting_has_a_deadline_and_can_be_refused() -> None:
-    async def test(client: Client) -> None:
-        with ExitStack() as waiting, pytest.raises(Unsent, match="TimeoutError"):
-            await sent(client, f"http://127.0.0.1:{deaf(waiting)[1]}/")
-        with closing(socket.create_server(("127.0.0.1", 0))) as unused:
-            port = unused.getsockname()[1]
-        with pytest.raises(Unsent, match="ConnectionRefusedError"):
-            await sent(client, f"http://127.0.0.1:{port}/")
-
-    run(test, connect_seconds=0.1)
-
-
-def test_a_name_is_asked_for_once_by_requests_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = 0
-
-    async def ask(addresses: Addresses, host: str, port: int) -> list[Address]:
-        nonlocal asked
-        asked += 1
-        await asyncio.sleep(0)
-        if asked == 1:
-            raise socket.gaierror("not now")
-        return [(socket.AF_INET, ("127.0.0.1", port))]
-
-    monkeypatch.setattr(Addresses, "_ask", ask)
-
-    async def test(client: Client) -> None:
-        async with gateway(answering(OK)) as upstream:
-            url = f"http://gateway.example:{upstream.port}/"
-            with pytest.raises(Unsent, match="gaierror"):
-                await sent(client, url)
-            await asyncio.gather(*[sent(client, url) for _ in range(20)])
-            assert (asked, upstream.connections) == (2, 20)
-            assert b"\r\nHost: gateway.example:%d\r\n" % upstream.port in upstream.requests[0][1]
-
-    run(test)
-
-
-@pytest.mark.parametrize("first", ["deaf", "refusing"])
-def test_the_next_address_of_a_name_is_tried(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(client: Client) -> None:
-        with ExitStack() as waiting, closing(socket.create_server(("127.0.0.1", 0))) as unused:
-            bad = deaf(waiting) if first == "deaf" else unused.getsockname()
-            unused.close()
-            async with gateway(answering(OK)) as upstream:
-
-                async def ask(addresses: Addresses, host: str, port: int) -> list[Address]:
-                    return [(socket.AF_INET, each) for each in (bad, ("127.0.0.1", port), bad)]
-
-                monkeypatch.setattr(Addresses, "_ask", ask)
-                assert await sent(client, f"http://gateway.example:{upstream.port}/") == b"ok"
-                assert upstream.connections == 1
-
-    run(test)
-
-
-# --- leaving ---------------------------------------------------------------------------------------------------------
-def test_a_cancelled_request_closes_its_connection() -> None:
-    has_begun = asyncio.Event()
-
-    async def wait(peer: Peer, request: bytes) -> None:
-        has_begun.set()
-        await peer.reader.read()
-
-    async def test(client: Client) -> None:
-        async with gateway(wait) as upstream:
-            task = asyncio.create_task(client.send(message(upstream.url)))
-            await has_begun.wait()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            assert await upstream.ended.get() == 1
-            assert client.busy_connections == 0
-
-        with ExitStack() as waiting:
-            task = asyncio.create_task(client.send(message(f"http://127.0.0.1:{deaf(waiting)[1]}/")))
-            for _ in range(5):
-                await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    run(test)
-
-
-def test_a_request_cancelled_when_its_answer_has_come_leaves_the_connection_to_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def test(client: Client) -> None:
-        keep = client.kept
-
-        def kept(connection: Connection) -> None:
-            """In the turn in which the answer comes: its task has not seen it yet."""
-            keep(connection)
-            monkeypatch.undo()
-            first.cancel()
-            others.append(asyncio.create_task(client.send(message(upstream.url))))
-
-        async with gateway(answering(OK)) as upstream:
-            others: list[asyncio.Task[Answer]] = []
-            monkeypatch.setattr(client, "kept", kept)
-            first = asyncio.create_task(client.send(message(upstream.url)))
-            with pytest.raises(asyncio.CancelledError):
-                await first
-            assert await (await others[0]).whole(most_bytes=2) == b"ok"
-            assert upstream.used == [1, 1]
-
-    run(test)
-
-
-def test_closing_the_client_ends_what_is_under_way_and_it_can_be_used_again() -> None:
-    has_begun = asyncio.Event()
-
-    async def answer(peer: Peer, request: bytes) -> None:
-        if len(upstreams[0].requests) == 1:
-            has_begun.set()
-            await peer.reader.read()
-        await peer.send(OK)
-
-    async def test(client: Client) -> None:
-        async with gateway(answer) as upstream:
-            upstreams.append(upstream)
-            task = asyncio.create_task(client.send(message(upstream.url)))
-            await has_begun.wait()
-            await client.close()
-            with pytest.raises(NoAnswer):
-                await task
-            assert await sent(client, upstream.url) == b"ok"
-
-    upstreams: list[Gateway] = []
     run(test)

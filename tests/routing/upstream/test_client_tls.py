@@ -271,7 +271,7 @@ def test_a_proxy_that_is_not_supported_is_unsent_and_not_left_out(
 
     async def test(client: Client) -> None:
         async with gateway(answering(OK)) as upstream:
-            with pytest.raises(Unsent):
+            with pytest.raises(Unsent, match="cannot be sent"):
                 await client.send(message(upstream.url))
             assert upstream.connections == 0
 
