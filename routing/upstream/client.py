@@ -66,10 +66,10 @@ class Client:
         if connection.is_open:
             # Added here and not by the connection: uvloop does not report the end of one whose making was cancelled.
             self._open.add(connection)
-        waiter = connection.begin(data, is_whole=not is_large)
-        if connection.is_closing:
-            raise Unsent("the connection ended before the request was sent")
-        return await connection.answer(waiter, rest)
+            waiter = connection.begin(data, is_whole=not is_large)
+            if not connection.is_closing:
+                return await connection.answer(waiter, rest)
+        raise Unsent("the connection ended before the request was sent")
 
     async def close(self) -> None:
         """Close all connections. Requests under way end with an error."""

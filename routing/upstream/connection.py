@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
                 await self._drained
             else:
                 await asyncio.sleep(0)
-            if waiter.done():  # the answer does not wait for the rest of the body
+            if waiter.done() or self.is_closing:  # the answer does not wait for the rest of the body
                 return
             self._transport.write(body[start : start + PIECE_BYTES])
         self._is_sent = not self.is_closing
@@ -223,9 +223,9 @@ class Connection(asyncio.Protocol):
             raise _Unwanted
         status = parser.get_status_code()
         headers, self._headers = self._headers, []
-        if 100 <= status < 200 and status != 101:
-            return  # the answer follows
-        if waiter is None or waiter.done() or status == 101:
+        if 100 <= status < 200:
+            return  # the answer follows; after 101 the parser itself gives up
+        if waiter is None or waiter.done():
             raise _Unwanted
         answer = self._answer = Answer(status, headers, self)
         self._is_keepable = (
