@@ -24,7 +24,7 @@ from front.asgi import DECIDED, ENDED, LARGE_BODY_SECONDS, STREAMS, AsgiShell
 from front.awaited import Cycle
 from front.counts import Cut
 from front.refusals import Refusal
-from front.replies import Awaited, Push, Reply, head_of
+from front.replies import Awaited, Decision, Push, Reply, head_of
 from front.requests import Malformed, Request, of_parts
 
 IDLE_SECONDS = 15.0
@@ -96,7 +96,6 @@ class FrontProtocol(HttpToolsProtocol):
             self._running.resume()
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         parts = self._parts
         self._parse(data)
         if self._parts != parts or not (self._is_reading_head or self._is_reading_body):
@@ -170,7 +169,9 @@ class FrontProtocol(HttpToolsProtocol):
 
     # --- requests ----------------------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._is_reading_head = True
         self._since = self.loop.time()
         self._parts += 1
@@ -234,8 +235,7 @@ class FrontProtocol(HttpToolsProtocol):
         if isinstance(decision, Awaited):
             self._await(request, decision)
             return
-        self.scope[DECIDED] = request, decision  # type: ignore[literal-required]  # a key of our own
-        self._pass_on()
+        self._pass_on((request, decision))
 
     def _await(self, request: Request, decision: Awaited) -> None:
         """Let other services answer, once the body is here."""
@@ -251,8 +251,14 @@ class FrontProtocol(HttpToolsProtocol):
         found: object = self.cycle
         return found if isinstance(found, Cycle) else None
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, decided: tuple[Request, Decision] | None = None) -> None:
         """Let an ASGI task answer, after those of the requests before."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()  # only now: it makes the scope, which most requests do not need
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
+        if decided is not None:
+            self.scope[DECIDED] = decided  # type: ignore[literal-required]  # a key of our own
         super().on_headers_complete()
         if self._is_draining:
             self.cycle.keep_alive = False
@@ -279,10 +285,16 @@ class FrontProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        """Go on with the next request. uvicorn would also set a timer, for what `check` does for all connections."""
         self._since = self.loop.time()
-        super().on_response_complete()
-        if self.pipeline:  # else each answer would admit a whole packet of further requests
-            self.flow.pause_reading()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            if self.pipeline:  # else each answer would admit a whole packet of further requests
+                self.flow.pause_reading()
 
     # --- answers -----------------------------------------------------------------------------------------------------
     def _answer(self, request: Request, reply: Reply, body: bytes, *, is_closed: bool) -> None:
