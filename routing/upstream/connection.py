@@ -23,7 +23,7 @@ KEEP_ALIVE_SECONDS = 15.0
 gateway is closing at this moment has an unknown outcome."""
 _MARGIN_SECONDS = 1
 _TIMEOUT = re.compile(r"\btimeout\s*=\s*(\d{1,6})\b", re.IGNORECASE)
-_MOST_NAMES = 1_024
+_MOST_NAMES, _MOST_NAME_BYTES = 1_024, 64
 _NAMES: dict[bytes, str] = {}
 """Names of headers in lower case. They are few, and reading each of them costs as much as the rest of a header."""
 
@@ -214,8 +214,8 @@ class Connection(asyncio.Protocol):
             raise _Unwanted
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Trailers go to the list as well, which is the answer's no longer.
-        self._headers.append((_NAMES.get(name) or _in_lower_case(name), value.decode("latin-1").strip()))
+        if self._answer is None:  # after the head there are only trailers, which are not read
+            self._headers.append((_NAMES.get(name) or _in_lower_case(name), value.decode("latin-1").strip()))
 
     def on_headers_complete(self) -> None:
         parser, waiter = self._parser, self._waiter
@@ -302,7 +302,7 @@ class Connection(asyncio.Protocol):
 
 
 def _in_lower_case(name: bytes) -> str:
-    if len(_NAMES) >= _MOST_NAMES:
-        _NAMES.clear()
-    found = _NAMES[name] = name.lower().decode("latin-1")
+    found = name.lower().decode("latin-1")
+    if len(_NAMES) < _MOST_NAMES and len(name) <= _MOST_NAME_BYTES:
+        _NAMES[name] = found
     return found

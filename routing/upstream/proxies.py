@@ -1,8 +1,9 @@
-"""The proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name."""
+"""The proxies that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. Requests to this machine never use one."""
 
 from __future__ import annotations
 
 import base64
+import ipaddress
 import logging
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -24,7 +25,7 @@ class Proxy(NamedTuple):
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
     """Return the proxy of an address; None if it has none. Raise ValueError for one that is not supported."""
     address = getproxies().get(scheme)
-    if not address or proxy_bypass(host if ":" in host else f"{host}:{port}"):
+    if not address or _is_this_machine(host) or proxy_bypass(host if ":" in host else f"{host}:{port}"):
         return None
     found = urlsplit(address if "://" in address else f"http://{address}")
     if found.scheme == "https":
@@ -37,3 +38,10 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
         named = f"{unquote(found.username)}:{unquote(found.password or '')}"
         login = "Basic " + base64.b64encode(named.encode()).decode()
     return Proxy(found.hostname, found.port or 80, login)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,4 +1,4 @@
-"""The client with TLS and with proxies, over real sockets. The certificate is one of the tests, for `localhost`."""
+"""The client with TLS and with proxies, over real sockets. The certificate of the tests is for `gateway.example`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from routing.upstream.addresses import Address, Addresses
 from routing.upstream.client import Client, Cut, NoAnswer, Unsent
 from tests.routing.upstream.gateway import OK, Peer, Recorder, answering, gateway, message, run
 
-CERTIFICATE = Path(__file__).parent / "localhost.pem"
+CERTIFICATE = Path(__file__).parent / "gateway.pem"
 LARGE = b"x" * 3_000_000
 
 
@@ -55,11 +55,11 @@ def test_a_gateway_with_tls_is_asked_for_http_1_by_its_name_and_its_connection_k
         tls.sni_callback = lambda _, name, __: names.append(name)
         async with gateway(answer, tls=tls) as upstream:
             for body in (b"{}", LARGE, b"{}"):
-                got = await client.send(message(f"https://localhost:{upstream.port}/v1", body))
+                got = await client.send(message(f"https://gateway.example:{upstream.port}/v1", body))
                 assert await got.whole(most_bytes=2) == b"ok"
                 assert upstream.requests[-1][1].endswith(b"\r\n\r\n" + body)
             assert upstream.used == [1, 1, 1]
-            assert (names, set(protocols)) == (["localhost"], {"http/1.1"})
+            assert (names, set(protocols)) == (["gateway.example"], {"http/1.1"})
 
     run(test)
 
@@ -75,7 +75,7 @@ def test_bodies_over_tls_wait_end_and_are_cut_as_others(mode: str) -> None:
 
     async def test(client: Client) -> None:
         async with gateway(answer, tls=server_tls()) as upstream:
-            got = await client.send(message(f"https://localhost:{upstream.port}/v1"))
+            got = await client.send(message(f"https://gateway.example:{upstream.port}/v1"))
             recorder = Recorder()
             if mode == "follow":
                 got.follow(recorder)
@@ -112,7 +112,7 @@ def test_a_certificate_of_no_authority_is_unsent(monkeypatch: pytest.MonkeyPatch
     async def test(client: Client) -> None:
         async with gateway(answering(OK), tls=server_tls()) as upstream:
             with pytest.raises(Unsent, match="SSLCertVerificationError"):
-                await client.send(message(f"https://localhost:{upstream.port}/"))
+                await client.send(message(f"https://gateway.example:{upstream.port}/"))
 
     run(test)
 
@@ -131,7 +131,7 @@ def test_a_server_without_tls_is_unsent() -> None:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             with pytest.raises(Unsent, match="SSLError"):
-                await client.send(message(f"https://localhost:{port}/"))
+                await client.send(message(f"https://gateway.example:{port}/"))
             await is_left.wait()
 
     run(test)
@@ -142,11 +142,11 @@ def test_tls_that_takes_too_long_is_unsent(is_proxied: bool, monkeypatch: pytest
     async def test(client: Client) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as silent:
             port = silent.getsockname()[1]
-            async with proxy(f"localhost:{port}") as proxied:
+            async with proxy(f"gateway.example:{port}") as proxied:
                 if is_proxied:
                     monkeypatch.setenv("HTTPS_PROXY", proxied.url)
                 with pytest.raises(Unsent, match="TimeoutError"):
-                    await client.send(message(f"https://localhost:{port}/"))
+                    await client.send(message(f"https://gateway.example:{port}/"))
 
     run(test, connect_seconds=0.3)
 
@@ -205,12 +205,15 @@ async def proxy(allowed: str, *, refusal: bytes = b"") -> AsyncGenerator[Proxied
 
 def test_https_goes_through_a_tunnel_of_the_proxy_and_its_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(client: Client) -> None:
-        async with gateway(answering(OK), tls=server_tls()) as upstream, proxy(f"localhost:{upstream.port}") as proxied:
+        async with (
+            gateway(answering(OK), tls=server_tls()) as upstream,
+            proxy(f"gateway.example:{upstream.port}") as proxied,
+        ):
             monkeypatch.setenv("HTTPS_PROXY", proxied.url)
             for body in (b"{}", LARGE):
-                got = await client.send(message(f"https://localhost:{upstream.port}/v1", body))
+                got = await client.send(message(f"https://gateway.example:{upstream.port}/v1", body))
                 assert await got.whole(most_bytes=2) == b"ok"
-            place = b"localhost:%d" % upstream.port
+            place = b"gateway.example:%d" % upstream.port
             assert proxied.heads == [b"CONNECT %b HTTP/1.1\r\nHost: %b%b\r\n" % (place, place, LOGIN)]
             assert upstream.used == [1, 1]
             assert b"Proxy" not in upstream.requests[0][1]
@@ -237,7 +240,7 @@ def test_a_proxy_that_refuses_is_unsent(refusal: bytes, monkeypatch: pytest.Monk
         async with proxy("", refusal=refusal) as proxied:
             monkeypatch.setenv("HTTPS_PROXY", proxied.url)
             with pytest.raises(Unsent) as unsent:
-                await client.send(message("https://localhost:9/v1"))
+                await client.send(message("https://gateway.example:9/v1"))
             assert "pa:ss" not in repr(unsent.value)
 
     run(test)
@@ -247,7 +250,7 @@ def test_http_is_sent_to_the_proxy_itself(monkeypatch: pytest.MonkeyPatch) -> No
     async def test(client: Client) -> None:
         async with gateway(answering(OK)) as proxied, gateway(answering(OK)) as direct:
             monkeypatch.setenv("http_proxy", f"us%40er:pa%3Ass@127.0.0.1:{proxied.port}")
-            monkeypatch.setenv("NO_PROXY", "127.0.0.1,near.example,one.example:80")
+            monkeypatch.setenv("NO_PROXY", f"near.example,one.example:{direct.port}")
             for _ in range(2):
                 await (await client.send(message("http://gateway.example/v1?a=b"))).whole(most_bytes=2)
             head = proxied.requests[0][1]
@@ -255,9 +258,9 @@ def test_http_is_sent_to_the_proxy_itself(monkeypatch: pytest.MonkeyPatch) -> No
                 b"POST http://gateway.example/v1?a=b HTTP/1.1\r\nHost: gateway.example" + LOGIN + b"Authorization: "
             )
             assert proxied.used == [1, 1]
-            await (await client.send(message(direct.url))).whole(most_bytes=2)
-            await (await client.send(message(f"http://near.example:{direct.port}/"))).whole(most_bytes=2)
-            assert direct.connections == 2
+            for host in ("127.0.0.1", "localhost", "near.example", "one.example"):
+                await (await client.send(message(f"http://{host}:{direct.port}/"))).whole(most_bytes=2)
+            assert direct.connections == 4
             assert proxied.connections == 1
 
     run(test)
@@ -272,7 +275,7 @@ def test_a_proxy_that_is_not_supported_is_unsent_and_not_left_out(
     async def test(client: Client) -> None:
         async with gateway(answering(OK)) as upstream:
             with pytest.raises(Unsent, match="cannot be sent"):
-                await client.send(message(upstream.url))
+                await client.send(message(f"http://gateway.example:{upstream.port}/"))
             assert upstream.connections == 0
 
     run(test)
@@ -285,6 +288,6 @@ def test_a_gateway_with_tls_that_ends_without_an_answer_is_no_answer() -> None:
     async def test(client: Client) -> None:
         async with gateway(answer, tls=server_tls()) as upstream:
             with pytest.raises(NoAnswer):
-                await client.send(message(f"https://localhost:{upstream.port}/v1"))
+                await client.send(message(f"https://gateway.example:{upstream.port}/v1"))
 
     run(test)
