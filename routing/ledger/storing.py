@@ -18,7 +18,6 @@ from routing.ledger.sums import COUNTED, Charge, Sums
 from routing.ledger.tables import COLUMNS, KEYS, TIMES, Id, id_of
 from routing.models import ALL_KEYS, LOST, OPEN, Attempt, Lease, Spending, SpoolFile
 from routing.periods import PERIODS, start_of
-from usage.flushing import add
 from usage.models import InferenceDay, LatencyDay
 from usage.router import alias
 
@@ -113,11 +112,9 @@ def _stored_time(moment: datetime | None) -> int | None:
 
 # --- sums ------------------------------------------------------------------------------------------------------------
 def _write_sums(cursor: Any, changes: Sums) -> None:
-    days = [(*about, *numbers) for about, numbers in sorted(changes.days.items())]
-    add(cursor, InferenceDay, days, counted=COUNTED)
-    latencies = [(*about, number) for about, number in sorted(changes.latencies.items()) if number]
-    add(cursor, LatencyDay, latencies, counted=("number",))
-    charge(cursor, changes.charges)
+    tables.add(cursor, InferenceDay, changes.days(), counted=COUNTED)
+    tables.add(cursor, LatencyDay, changes.latencies(), counted=("number",))
+    charge(cursor, changes.charges())
 
 
 def charge(cursor: Any, charges: Mapping[Charge, int]) -> None:
@@ -132,7 +129,7 @@ def charge(cursor: Any, charges: Mapping[Charge, int]) -> None:
                 by_process = spent.setdefault((key, period, start_of(period, each.day)), {})
                 by_process[each.process] = by_process.get(each.process, 0) + nano
     rows = [(*about, sum(by_process.values()), 0) for about, by_process in sorted(spent.items())]
-    add(cursor, Spending, rows, counted=("spent_nano", "leased_nano"))
+    tables.add(cursor, Spending, rows, counted=("spent_nano", "leased_nano"))
     where = 'WHERE "key" = %s AND period = %s AND start = %s'
     for about, by_process in sorted(spent.items()):
         for process, nano in sorted(by_process.items()):

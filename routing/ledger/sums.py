@@ -7,9 +7,9 @@ difference.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from routing.ledger.records import TOKENS, Entry
 from routing.models import OK, OPEN
@@ -40,43 +40,77 @@ class Charge(NamedTuple):
     day: int
 
 
+@dataclass(slots=True, eq=False)
+class _Group:
+    """What the rows of one group add."""
+
+    numbers: list[int] = field(default_factory=lambda: [0] * len(COUNTED))
+    """In the order of COUNTED."""
+    first_content: dict[int, int] = field(default_factory=dict)
+    """The number of answers in each bucket of a histogram."""
+    duration: dict[int, int] = field(default_factory=dict)
+
+
 class Sums:
-    """What several rows add, in the order in which it is written."""
+    """What several rows add."""
 
     def __init__(self) -> None:
-        self.days: dict[tuple[int, int, str, str, str, str], list[int]] = {}
-        """The numbers of COUNTED of each group."""
-        self.latencies: Counter[tuple[int, int, str, str, str, str, int]] = Counter()
-        self.charges: Counter[Charge] = Counter()
+        self._groups: dict[_Key, _Group] = {}
+        self._charges: dict[tuple[str, int, int], int] = {}
 
     def add(self, entry: Entry, *, sign: int = 1) -> None:
         """Add a row, or with `sign=-1` take it out. A row that goes on adds nothing."""
-        outcome = entry["outcome"]
-        if outcome == OPEN:
+        if entry["outcome"] == OPEN:
             return
-        about = _about(entry)
-        sums = self.days.get((*about, outcome))
-        if sums is None:
-            sums = self.days[*about, outcome] = [0] * len(COUNTED)
+        key = _key(entry)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group()
+        numbers = group.numbers
         for place, number in enumerate(_numbers(entry)):
             if number:
-                sums[place] += sign * number
-        if outcome == OK:
-            for measure, milliseconds in zip(_MEASURES, _milliseconds(entry), strict=True):
-                if milliseconds is not None:
-                    self.latencies[*about, measure, bucket_of(milliseconds)] += sign
-        if entry["charged_nano"]:
-            self.charges[Charge(entry["process"], entry["key"], entry["day"])] += sign * entry["charged_nano"]
+                numbers[place] += sign * number
+        if entry["outcome"] == OK:
+            _count(group.first_content, entry["first_content_ms"], sign)
+            _count(group.duration, entry["duration_ms"], sign)
+        if nano := entry["charged_nano"]:
+            about = _charge(entry)
+            self._charges[about] = self._charges.get(about, 0) + sign * nano
+
+    def days(self) -> list[tuple[Any, ...]]:
+        """Return the rows of `InferenceDay`, in their order."""
+        return [(*key, *group.numbers) for key, group in sorted(self._groups.items(), key=_first)]
+
+    def latencies(self) -> list[tuple[Any, ...]]:
+        """Return the rows of `LatencyDay`, in their order."""
+        found: dict[tuple[Any, ...], int] = {}
+        for (*about, _), group in self._groups.items():
+            for measure, buckets in ((_FIRST_CONTENT, group.first_content), (_DURATION, group.duration)):
+                for bucket, number in buckets.items():
+                    name = (*about, measure, bucket)
+                    found[name] = found.get(name, 0) + number
+        return [(*name, number) for name, number in sorted(found.items()) if number]
+
+    def charges(self) -> dict[Charge, int]:
+        return {Charge(*about): nano for about, nano in self._charges.items()}
 
 
 def bucket_of(milliseconds: int) -> int:
     return BOUNDS_MS[min(bisect_left(BOUNDS_MS, milliseconds), len(BOUNDS_MS) - 1)]
 
 
-_about = itemgetter("day", "key", "gateway", "offer", "model")
+def _count(buckets: dict[int, int], milliseconds: int | None, sign: int) -> None:
+    if milliseconds is not None:
+        bucket = bucket_of(milliseconds)
+        buckets[bucket] = buckets.get(bucket, 0) + sign
+
+
+_Key = tuple[int, int, str, str, str, str]
+_FIRST_CONTENT, _DURATION = LatencyDay.Measure.FIRST_CONTENT.value, LatencyDay.Measure.DURATION.value
+_first = itemgetter(0)
+_key = itemgetter("day", "key", "gateway", "offer", "model", "outcome")
+_charge = itemgetter(*Charge._fields)
 _tokens = itemgetter(*TOKENS)
-_milliseconds = itemgetter("first_content_ms", "duration_ms")
-_MEASURES = (LatencyDay.Measure.FIRST_CONTENT.value, LatencyDay.Measure.DURATION.value)
 
 
 def _numbers(entry: Entry) -> tuple[int | None, ...]:

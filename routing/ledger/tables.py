@@ -14,9 +14,11 @@ from typing import Any
 
 import orjson
 from django.db import connections
+from django.db.models import Model
 
 from routing.ledger.records import Entry
 from routing.models import Attempt
+from usage import flushing
 from usage.models import names_of
 from usage.router import alias
 
@@ -58,6 +60,15 @@ def end(cursor: Any, entries: Sequence[Entry]) -> None:
     )
 
 
+def add(cursor: Any, table: type[Model], rows: Sequence[Sequence[Any]], *, counted: Sequence[str]) -> None:
+    """Insert rows with all columns of a table of sums; where a row exists, add the numbers."""
+    if not _is_postgresql():
+        flushing.add(cursor, table, rows, counted=counted)
+    elif rows:
+        columns = names_of(table)
+        cursor.execute(_add_sql(table, tuple(counted)), [_json([dict(zip(columns, row, strict=True)) for row in rows])])
+
+
 def requests_of(ids: Iterable[Id]) -> Iterator[list[str]]:
     """Yield the requests of these ids, in lists that one statement can name."""
     names = sorted({name for name, _ in ids})
@@ -81,25 +92,40 @@ def _json(entries: Sequence[Entry]) -> str:
 
 @lru_cache(maxsize=1)
 def _insert_sql() -> str:
-    columns = ", ".join(f'"{name}"' for name in COLUMNS)
     values = ", ".join(map(_read, COLUMNS))
     return (
-        f"INSERT INTO {_TABLE} ({columns}) SELECT {values} FROM {_given()} "  # noqa: S608  only our own names
+        f"INSERT INTO {_TABLE} ({_quoted(COLUMNS)}) SELECT {values} FROM {_given(Attempt)} "  # noqa: S608  only our own names
         "ON CONFLICT (request_id, attempt) DO NOTHING RETURNING request_id, attempt"
     )
+
+
+@lru_cache(maxsize=8)
+def _add_sql(table: type[Model], counted: tuple[str, ...]) -> str:
+    name, columns = table._meta.db_table, names_of(table)
+    keys = [column for column in columns if column not in counted]
+    updates = ", ".join(f"{column} = {name}.{column} + excluded.{column}" for column in counted)
+    return (
+        f"INSERT INTO {name} ({_quoted(columns)}) SELECT {_quoted(columns)} FROM {_given(table)} "  # noqa: S608  likewise
+        f"ON CONFLICT ({_quoted(keys)}) DO UPDATE SET {updates}"
+    )
+
+
+def _quoted(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 @lru_cache(maxsize=1)
 def _end_sql() -> str:
     places = ", ".join(f'"{name}" = {_read(name)}' for name in _ENDED)
     where = " AND ".join(f"{_TABLE}.{name} = given.{name}" for name in KEYS)
-    return f"UPDATE {_TABLE} SET {places} FROM {_given()} WHERE {where}"  # noqa: S608  only our own names
+    return f"UPDATE {_TABLE} SET {places} FROM {_given(Attempt)} WHERE {where}"  # noqa: S608  only our own names
 
 
-def _given() -> str:
+def _given(table: type[Model]) -> str:
     """Return the rows of the JSON text as a table. Times are microseconds there."""
-    types = {field.column: field.db_type(connections[alias()]) for field in Attempt._meta.concrete_fields}
-    stated = ", ".join(f'"{name}" {"bigint" if name in TIMES else types[name]}' for name in COLUMNS)
+    fields: Any = table._meta.concrete_fields
+    types = {field.column: field.db_type(connections[alias()]) for field in fields if field.column != "id"}
+    stated = ", ".join(f'"{name}" {"bigint" if name in TIMES else kind}' for name, kind in types.items())
     return f"json_to_recordset(%s::json) AS given({stated})"
 
 
@@ -109,17 +135,16 @@ def _read(name: str) -> str:
 
 # --- SQLite ----------------------------------------------------------------------------------------------------------
 def _insert_each(cursor: Any, entries: Sequence[Entry]) -> set[Id]:
-    """Nothing else can write from the first statement on, so the rows that exist are known before."""
+    """What exists is known before: SQLite has one writer, and refuses one that has read what another one changed."""
     known: set[Id] = set()
     for names in requests_of(map(id_of, entries)):
         places = ", ".join(["%s"] * len(names))
         cursor.execute(f"SELECT request_id, attempt FROM {_TABLE} WHERE request_id IN ({places})", names)  # noqa: S608  only our own names
         known.update(cursor.fetchall())
     new = [entry for entry in entries if id_of(entry) not in known]
-    columns = ", ".join(f'"{name}"' for name in COLUMNS)
     places = ", ".join(["%s"] * len(COLUMNS))
     cursor.executemany(
-        f"INSERT INTO {_TABLE} ({columns}) VALUES ({places})",  # noqa: S608  only our own names
+        f"INSERT INTO {_TABLE} ({_quoted(COLUMNS)}) VALUES ({places})",  # noqa: S608  only our own names
         _values(new, COLUMNS),
     )
     return set(map(id_of, new))
