@@ -14,7 +14,7 @@ from front.asgi import ENDED, STREAMS
 from front.counts import Counts, Cut
 from front.front import Front
 from front.refusals import Refusal
-from front.replies import Awaited, Push, Pushed, Reply
+from front.replies import Awaited, Push, Reply
 from front.requests import Request
 from front.turns import Turns
 
@@ -68,7 +68,8 @@ class Cycle:
         self._received: list[bytes] = []
         self._size = 0
         self._task: asyncio.Task[None] | None = None
-        self._pushed: Pushed | None = None
+        self._pushing: Push | None = None
+        self._is_chunked = request.http_version != "1.0"
         self._sent = 0
 
     # --- the request -------------------------------------------------------------------------------------------------
@@ -117,9 +118,9 @@ class Cycle:
         self.disconnected = True
         if self._task is not None:
             self._task.cancel()
-        if self._pushed is not None and not self.response_complete:
+        if (push := self._pushing) is not None:
             self._complete()
-            self._pushed.leave()
+            push.body.leave()
 
     # --- the answer --------------------------------------------------------------------------------------------------
     async def _answer(self, body: bytes) -> None:
@@ -140,8 +141,10 @@ class Cycle:
             self._connection.transport.abort()
 
     def _reply(self, reply: Reply) -> None:
-        if self.disconnected or not isinstance(reply.body, bytes):
+        if self.disconnected:
             return
+        if not isinstance(reply.body, bytes):
+            raise TypeError("the body of an awaited answer must be bytes")
         self.response_started = True
         length = self._connection.write(self.request, reply, reply.body, is_closed=not self.keep_alive)
         self.response_complete = True
@@ -150,22 +153,18 @@ class Cycle:
 
     def _push(self, push: Push) -> None:
         self.response_started = True
-        self._is_chunked = self.request.http_version != "1.0"
         self._connection.write_head(self.request, push, is_closed=not self.keep_alive, is_chunked=self._is_chunked)
         self._connection.counts.stream_opened()
-        self._pushed, self._described = push.body, push
+        self._pushing = push
         push.body.begin(self)
 
-    _is_chunked = True
-    _described: Push
-
     def pause(self) -> None:
-        if self._pushed is not None and not self.response_complete:
-            self._pushed.pause()
+        if self._pushing is not None:
+            self._pushing.body.pause()
 
     def resume(self) -> None:
-        if self._pushed is not None and not self.response_complete:
-            self._pushed.resume()
+        if self._pushing is not None:
+            self._pushing.body.resume()
 
     # --- the output of a pushed body ---------------------------------------------------------------------------------
     def write(self, piece: bytes) -> None:
@@ -174,7 +173,7 @@ class Cycle:
             self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece)
 
     def end(self, piece: bytes = b"") -> None:
-        if self.response_complete:
+        if (push := self._pushing) is None:
             return
         if self._is_chunked:
             self._sent += len(piece)
@@ -186,7 +185,7 @@ class Cycle:
         if not self.keep_alive:
             self._connection.transport.close()
         self._connection.on_response_complete()
-        self._connection.front.sent(self.request, self._described, length=self._sent)
+        self._connection.front.sent(self.request, push, length=self._sent)
 
     def break_off(self) -> None:
         if not self.response_complete:
@@ -195,4 +194,5 @@ class Cycle:
 
     def _complete(self) -> None:
         self.response_complete = True
+        self._pushing = None  # the connection may be kept for long, and the body of its request is large
         self._connection.counts.stream_closed()
