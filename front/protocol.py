@@ -63,6 +63,8 @@ class FrontProtocol(HttpToolsProtocol):
         """The newest request that is being answered; `cycle` may be a later one that waits in the pipeline."""
         self._is_reading_head = False
         self._is_reading_body = False
+        self._head_bytes = 0
+        """Of the names and values of headers."""
         self._since = self.loop.time()
         """When the present state began: idle, reading a head, or reading a body."""
         self._parts = 0
@@ -172,13 +174,19 @@ class FrontProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._head_bytes = 0
         self._is_reading_head = True
         self._since = self.loop.time()
         self._parts += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_reading_head:  # trailers are no headers: a proxy may have checked only those
-            super().on_header(name, value)
+        if not self._is_reading_head:  # trailers are no headers: a proxy may have checked only those
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self._head_bytes += len(name) + len(value)
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._is_reading_head = False
@@ -186,7 +194,7 @@ class FrontProtocol(HttpToolsProtocol):
         if self._is_ended or self.transport.is_closing():
             self._is_answered = True
             return
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
+        if len(self.url) + self._head_bytes > MOST_HEAD_BYTES:
             self._refuse(refusals.LARGE_HEAD)
             return
         try:
