@@ -68,6 +68,7 @@ ALIKE = (
     "tests/catalog/api/test_openapi.py::test_what_a_documented_parameter_allows",
     "tests/catalog/api/test_openapi.py::test_what_parameters_make_of_a_list",
     "tests/catalog/api/test_quickness.py",
+    "tests/catalog/desk/test_bulk.py::test_5000_offers_are_one_action",
     "tests/catalog/desk/test_roles.py::test_18_no_page_shows_a_button_or_a_link_that_answers_403",
     "tests/catalog/desk/test_roles.py::test_strangers_are_sent_to_the_login_and_back",
     "tests/catalog/formats/",
@@ -202,6 +203,14 @@ def static_files_are_found_once() -> None:
         middleware.files.update(found)
 
     WhiteNoiseMiddleware.add_files_from_finders = find_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_pauses() -> None:
+    """Let background work run without its pauses for requests: with three test processes each lasts milliseconds."""
+    from catalog.memory import unhurried  # the apps must be loaded first
+
+    unhurried.STEP_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
