@@ -20,7 +20,6 @@ from django.db.models.signals import post_migrate
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
-from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from tests import clock, prepared
@@ -141,14 +140,15 @@ def _touches_a_database(item: pytest.Item) -> bool:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    return _Scheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = _scope
+    return scheduling
 
 
-class _Scheduling(LoadFileScheduling):
-    def _split_scope(self, nodeid: str) -> str:
-        """Return what one test process runs: a file, or a folder of TOGETHER."""
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+def _scope(nodeid: str) -> str:
+    """Return what one test process runs as a whole: the test's file, or its folder if that is one of TOGETHER."""
+    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
 def pytest_collection_finish() -> None:

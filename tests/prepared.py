@@ -59,6 +59,6 @@ def _prepare(folder: Path) -> None:
         "LOG_LEVEL": "warning",
         **clock.environment(),
     }
-    command = [sys.executable, "-c", PREPARE, folder / TABLES]
+    command = [sys.executable, "-c", PREPARE, str(folder / TABLES)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
