@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -37,6 +38,24 @@ def publish_all() -> None:
     for slug in registry.GATEWAYS:
         if slug not in RECORDED:
             sync(slug, source="bundled")
+
+
+def serve_chutes() -> Snapshot:
+    """Publish the bundled catalogue of Chutes and serve it, in a process that serves nothing yet.
+
+    Its snapshot is loaded once, and each call gets a copy of which nothing is derived yet.
+    """
+    publish_chutes()
+    loaded = _load_chutes_once()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "load", lambda: replace(loaded, identity=object()))
+        following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
+
+
+@cache
+def _load_chutes_once() -> Snapshot:
+    return loading.load()
 
 
 @cache

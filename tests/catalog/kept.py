@@ -39,15 +39,19 @@ def _rows(table: str) -> Any:
 
 
 def _put_back(kept: dict[str, Any]) -> None:
+    deletions = [f"DELETE FROM {table}" for table in kept]  # noqa: S608  our table names
     with transaction.atomic(), connection.cursor() as cursor:
-        for table, rows in kept.items():
+        if connection.vendor == "postgresql":
             # Revision 0 always exists, so the tables are never empty.
-            cursor.execute(f"DELETE FROM {table}")  # noqa: S608  one of our table names
-            if connection.vendor == "postgresql":
-                with cursor.copy(f"COPY {table} FROM STDIN") as copy:
-                    copy.write(rows)
-            elif rows:
+            cursor.execute("; ".join(deletions))
+            for table, rows in kept.items():
+                if rows:
+                    with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                        copy.write(rows)
+            cursor.execute("; ".join(connection.ops.sequence_reset_sql(no_style(), _MODELS)))
+            return
+        for deletion, (table, rows) in zip(deletions, kept.items(), strict=True):
+            cursor.execute(deletion)
+            if rows:
                 marks = ", ".join(["%s"] * len(rows[0]))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  one of our table names
-        for statement in connection.ops.sequence_reset_sql(no_style(), _MODELS):
-            cursor.execute(statement)
+                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  our table names

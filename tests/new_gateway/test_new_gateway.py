@@ -115,9 +115,9 @@ class Copy:
         return (self.folder / name).read_text(encoding="utf-8")
 
     def serve(self) -> Site:
-        """Start the web server of `make run`, and return its site when it is ready."""
+        """Start the web server of `make run` with one process, and return its site when it is ready."""
         port = find_free_port()
-        self.start("-m", "gatewayz.run.web", "--port", str(port))
+        self.start("-m", "gatewayz.run.web", "--port", str(port), "--workers", "1")
         site = Site(port)
         site.wait_until_ready()
         return site
