@@ -68,6 +68,7 @@ def _load_once() -> Snapshot:
 def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Snapshot]:
     with django_db_blocker.unblock(), transaction.atomic():
         publish_recorded()
+        kept.count_rows()
         yield _load_once()
         transaction.set_rollback(True)
 
