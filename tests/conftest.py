@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,8 +20,9 @@ from django.db.models.signals import post_migrate
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
+from xdist.scheduler import LoadFileScheduling
 
-from tests import clock
+from tests import clock, prepared
 from tests.settings import _scratch as SCRATCH
 
 clock.shift()
@@ -40,7 +42,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("explore", deadline=None, derandomize=False, max_examples=40)
 hypothesis.settings.register_profile("prove", deadline=None, derandomize=False, max_examples=2_000)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "sample")
+hypothesis.settings.load_profile(PROFILE)
 
 
 def pytest_configure() -> None:
@@ -52,18 +55,43 @@ def pytest_configure() -> None:
 
 
 ALIKE = (
+    "tests/catalog/api/test_addresses.py",
+    "tests/catalog/api/test_canonical.py",
+    "tests/catalog/api/test_changes.py::test_what_cannot_be_meant_is_refused_by_name",
+    "tests/catalog/api/test_errors.py",
+    "tests/catalog/api/test_estimate.py",
+    "tests/catalog/api/test_hints.py",
+    "tests/catalog/api/test_openapi.py::test_a_documented_default_changes_nothing",
+    "tests/catalog/api/test_openapi.py::test_every_parameter_has_an_example",
+    "tests/catalog/api/test_openapi.py::test_the_schema_of_the_body_allows",
+    "tests/catalog/api/test_openapi.py::test_what_a_documented_parameter_allows",
+    "tests/catalog/api/test_openapi.py::test_what_parameters_make_of_a_list",
     "tests/catalog/api/test_quickness.py",
+    "tests/catalog/desk/test_bulk.py::test_5000_offers_are_one_action",
+    "tests/catalog/desk/test_roles.py::test_18_no_page_shows_a_button_or_a_link_that_answers_403",
+    "tests/catalog/desk/test_roles.py::test_strangers_are_sent_to_the_login_and_back",
     "tests/catalog/formats/",
+    "tests/catalog/management/test_sync.py::test_the_shell_sees_failure_in_the_exit_status",
     "tests/catalog/reports/",
+    "tests/catalog/test_tasks.py::test_a_run_that_hangs_is_ended_by_its_time_limit_and_reports_it",
     "tests/catalog/web/test_assets.py",
     "tests/catalog/web/test_documents.py",
     "tests/catalog/web/test_errors.py",
     "tests/catalog/web/test_lists.py",
     "tests/catalog/web/test_words.py",
+    "tests/faults/test_attacks.py::test_reads_continue_next_to_a_frozen_redis",
+    "tests/faults/test_attacks.py::test_reads_continue_next_to_slow_and_hostile_clients",
+    "tests/faults/test_faults.py::test_a_gateway_syncs_while_the_other_one_is_silent",
+    "tests/faults/test_faults.py::test_an_answer_that_is_none_fails_the_run_and_changes_nothing",
     "tests/faults/test_restart.py",
     "tests/front/",
+    "tests/usage/test_desk.py::test_the_service_runs_without_this_app",
+    "tests/usage/test_flushing.py::test_21_a_killed_process_loses_only_what_it_had_not_flushed",
 )
-"""Tests that use a database, but would find the same on any: `make test` runs them on the first one only."""
+"""Tests that use a database, but would find the same on any: `make test` runs them on the first one only.
+
+They read what is in memory, meet faults of the network, or have an SQLite of their own. `make prove` runs them on both.
+"""
 
 
 FIRST = (
@@ -86,6 +114,10 @@ FIRST = (
 """Files that run first, because a test of them takes or waits for seconds: at the end no process is left alone."""
 
 
+TOGETHER = ("tests/clients/",)
+"""Folders whose tests share a service, so one test process runs all of them."""
+
+
 def _place(item: pytest.Item) -> int:
     return next((place for place, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST))
 
@@ -101,10 +133,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _touches_a_database(item: pytest.Item) -> bool:
-    if item.nodeid.startswith(ALIKE) and not os.environ.get("PROVE"):
+    if item.nodeid.startswith(ALIKE) and PROFILE == "sample":
         return False
     wanted = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or not wanted.isdisjoint({"db", "transactional_db"})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = _scope
+    return scheduling
+
+
+def _scope(nodeid: str) -> str:
+    """Return what one test process runs as a whole: the test's file, or its folder if that is one of TOGETHER."""
+    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
 def pytest_collection_finish() -> None:
@@ -161,6 +205,14 @@ def static_files_are_found_once() -> None:
     WhiteNoiseMiddleware.add_files_from_finders = find_once
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_pauses() -> None:
+    """Let background work run without its pauses for requests: with three test processes each lasts milliseconds."""
+    from catalog.memory import unhurried  # the apps must be loaded first
+
+    unhurried.STEP_SECONDS = 60.0
+
+
 @pytest.fixture(autouse=True)
 def travelling_database_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the database the same clock as a test that travels in time."""
@@ -172,6 +224,24 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """Set up the test database, with the clock of the tests."""
     with django_db_blocker.unblock():
         clock.shift_database(connection)
+
+
+@pytest.fixture(scope="session")
+def prepared_folders(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    own = tmp_path_factory.getbasetemp()
+    return prepared.data_folders(own if worker_id == "master" else own.parent)
+
+
+@pytest.fixture(scope="session")
+def prepared_tables(prepared_folders: Path) -> Path:
+    """A data folder with all tables in SQLite, for tests that start processes. Copy it."""
+    return prepared_folders / prepared.TABLES
+
+
+@pytest.fixture(scope="session")
+def prepared_data(prepared_folders: Path) -> Path:
+    """A data folder with all tables and the bundled catalogues in SQLite, for tests that start processes. Copy it."""
+    return prepared_folders / prepared.PUBLISHED
 
 
 @pytest.fixture

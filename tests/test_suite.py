@@ -13,6 +13,7 @@ import redis
 from django.conf import settings
 
 from tests import services, suite
+from tests.conftest import ALIKE, FIRST, TOGETHER
 
 
 class Halves:
@@ -188,3 +189,11 @@ def test_this_run_is_on_the_database_that_was_asked_for() -> None:
     asked = os.environ.get("TEST_DATABASE", "sqlite3")
 
     assert settings.DATABASES["default"]["ENGINE"] == f"django.db.backends.{asked}"
+
+
+@pytest.mark.parametrize("place", [*ALIKE, *FIRST, *TOGETHER])
+def test_what_is_chosen_by_its_place_is_there(place: str) -> None:
+    file, _, test = place.partition("::")
+    path = settings.BASE_DIR / file
+
+    assert path.is_dir() if file.endswith("/") else f"def {test}" in path.read_text()

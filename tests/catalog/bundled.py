@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -39,6 +40,24 @@ def publish_all() -> None:
             sync(slug, source="bundled")
 
 
+def serve_chutes() -> Snapshot:
+    """Publish the bundled catalogue of Chutes and serve it, in a process that serves nothing yet.
+
+    Its snapshot is loaded once, and each call gets a copy of which nothing is derived yet.
+    """
+    publish_chutes()
+    loaded = _load_chutes_once()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "load", lambda: replace(loaded, identity=object()))
+        following.FOLLOWER.refresh()
+    return following.FOLLOWER.current()
+
+
+@cache
+def _load_chutes_once() -> Snapshot:
+    return loading.load()
+
+
 @cache
 def _load_once() -> Snapshot:
     """Load the recorded catalogues, which are the same in all modules of a process: a snapshot never changes."""
@@ -49,6 +68,7 @@ def _load_once() -> Snapshot:
 def _bundled_once(django_db_setup: None, django_db_blocker: Any) -> Iterator[Snapshot]:
     with django_db_blocker.unblock(), transaction.atomic():
         publish_recorded()
+        kept.count_rows()
         yield _load_once()
         transaction.set_rollback(True)
 

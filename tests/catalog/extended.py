@@ -1,7 +1,7 @@
 """A copy of the product that a test extends, and that then answers requests over HTTP from a process of its own.
 
-The second part of this file runs in that process: `python extended.py TARGET…` fills an empty database with the bundled
-catalogue of Chutes, serves it, and prints an answer for each target.
+The second part of this file runs in that process: `python extended.py TARGET…` publishes the bundled catalogue of
+Chutes, serves it, and prints an answer for each target.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ class Answered:
         return json.loads(self.body)
 
 
-def copy_of_the_product(folder: Path) -> Path:
+def copy_of_the_product(folder: Path, *, data: Path) -> Path:
+    """Copy the product, and a data folder whose database has all tables."""
     for name in PACKAGES:
         shutil.copytree(ROOT / name, folder / name)  # with its bytecode, which takes seconds to make again
     shutil.copytree(ROOT / "fixtures", folder / "fixtures", ignore=shutil.ignore_patterns("payloads", "expected"))
+    shutil.copytree(data, folder / "var")
     return folder
 
 
@@ -88,7 +90,6 @@ def main(targets: list[str]) -> None:
     from django.core.signals import request_started
 
     django.setup()
-    call_command("migrate", verbosity=0)
     call_command("sync", "chutes", source="bundled", stdout=StringIO())
     asked_django: list[object] = []
     count = asked_django.append

@@ -1,13 +1,14 @@
-"""How many files a new endpoint and a new filter are: the tests add them to a copy of the product, and ask it."""
+"""How many files a new endpoint, page and filter are: all are added to a copy of the product, which is then asked."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
-from tests.catalog.extended import ask, copy_of_the_product, insert
+from tests.catalog.extended import Answered, ask, copy_of_the_product, insert
 
 ENDPOINT = '''"""How many offers each gateway has."""
 
@@ -49,20 +50,49 @@ class Sizes(CatalogViewSet):
 '''
 
 
-def test_a_new_endpoint_is_one_file(tmp_path: Path) -> None:
-    copy = copy_of_the_product(tmp_path)
+TARGETS = (
+    "/catalog/models/sizes?model_type=LLM&gateway=all",
+    "/catalog/models/sizes?gateway=all&model_type=llm",
+    "/catalog/models/sizes/",
+    "/catalog/models/sizes/chutes",
+    "/catalog/models/sizes/acme",
+    "/catalog/models/sizes?modle_type=LLM",
+    "/tags",
+    "/tags?utm_source=x",
+    "/tags?x=1",
+    "/admin/acme/3/",
+    "/catalog/models?limit=1000",
+    "/catalog/models?full_name=DeepSeek-R1",
+    "/catalog/models?full_name=deepseek-r1&limit=250",
+    "/catalog/stats?full_name=deepseek-r1",
+    "/catalog/export.csv?full_name=deepseek-r1",
+    "/catalog/models?fullname=x",
+    "/catalog/schema",
+)
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory, prepared_tables: Path) -> dict[str, Answered]:
+    """What a copy of the product with all extensions answers, by target."""
+    copy = copy_of_the_product(tmp_path_factory.mktemp("extended"), data=prepared_tables)
+    add_endpoint(copy)
+    add_page(copy)
+    add_page_of_the_desk(copy)
+    add_filter(copy)
+    return dict(zip(TARGETS, ask(copy, *TARGETS), strict=True))
+
+
+# --- an endpoint -----------------------------------------------------------------------------------------------------
+def add_endpoint(copy: Path) -> None:
     (copy / "catalog/api/sizes.py").write_text(ENDPOINT)
 
-    first, again, slash, one, missing, wrong, schema = ask(
-        copy,
-        "/catalog/models/sizes?model_type=LLM&gateway=all",
-        "/catalog/models/sizes?gateway=all&model_type=llm",
-        "/catalog/models/sizes/",
-        "/catalog/models/sizes/chutes",
-        "/catalog/models/sizes/acme",
-        "/catalog/models/sizes?modle_type=LLM",
-        "/catalog/schema",
-    )
+
+def test_a_new_endpoint_is_one_file(answers: dict[str, Answered]) -> None:
+    first = answers["/catalog/models/sizes?model_type=LLM&gateway=all"]
+    again = answers["/catalog/models/sizes?gateway=all&model_type=llm"]
+    slash, one = answers["/catalog/models/sizes/"], answers["/catalog/models/sizes/chutes"]
+    missing, wrong = answers["/catalog/models/sizes/acme"], answers["/catalog/models/sizes?modle_type=LLM"]
+    schema = answers["/catalog/schema"]
 
     assert (first.status, first.is_from_django) == (200, False)
     assert 0 < first.json["sizes"]["chutes"] < slash.json["sizes"]["chutes"]
@@ -79,8 +109,8 @@ def test_a_new_endpoint_is_one_file(tmp_path: Path) -> None:
     assert "Sizes" in schema.json["components"]["schemas"]
 
 
-def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
-    copy = copy_of_the_product(tmp_path)
+# --- a page ----------------------------------------------------------------------------------------------------------
+def add_page(copy: Path) -> None:
     [page] = re.findall(
         r"## A page\n.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text("utf-8"), re.DOTALL
     )
@@ -99,7 +129,9 @@ def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
         )
     )
 
-    page_of_tags, superfluous, wrong = ask(copy, "/tags", "/tags?utm_source=x", "/tags?x=1")
+
+def test_a_new_page_is_two_files_and_an_address(answers: dict[str, Answered]) -> None:
+    page_of_tags, superfluous, wrong = answers["/tags"], answers["/tags?utm_source=x"], answers["/tags?x=1"]
 
     assert (page_of_tags.status, page_of_tags.is_from_django) == (200, False)
     assert "<p>hot " in page_of_tags.body
@@ -107,37 +139,35 @@ def test_a_new_page_is_two_files_and_an_address(tmp_path: Path) -> None:
     assert (wrong.status, "unknown parameter" in wrong.body) == (400, True)
 
 
-def test_a_new_page_of_the_desk_is_two_files(tmp_path: Path) -> None:
-    copy = copy_of_the_product(tmp_path)
+# --- a page of the desk ----------------------------------------------------------------------------------------------
+def add_page_of_the_desk(copy: Path) -> None:
     [page] = re.findall(
         r"## A page of the desk\n.*?```python\n(.*?)```", (settings.DOCS_DIR / "extending.md").read_text(), re.DOTALL
     )
     (copy / "catalog/desk/acme.py").write_text(page)
     (copy / "catalog/desk/html/acme.html").write_text('{% extends "desk/base.html" %}{% block main %}{% endblock %}')
 
-    [found] = ask(copy, "/admin/acme/3/")
+
+def test_a_new_page_of_the_desk_is_two_files(answers: dict[str, Answered]) -> None:
+    found = answers["/admin/acme/3/"]
 
     assert (found.status, found.is_from_django) == (302, True), "the login, as for every page of the desk"
 
 
-def test_a_new_filter_is_two_files(tmp_path: Path) -> None:
-    copy = copy_of_the_product(tmp_path)
+# --- a filter --------------------------------------------------------------------------------------------------------
+def add_filter(copy: Path) -> None:
     fact = '    "full_name": lambda shown: _folded(shown["name"]),'
     label = '"Only offers with any of these full names."'
     parameter = f'    full_name = Names({label}, narrow="having_any", of="full_name", example="DeepSeek-R1")'
     insert(copy / "catalog/memory/rows.py", line=fact, below="FACETS: ")
     insert(copy / "catalog/parameters/offer_filters.py", line=parameter, below="    gateway = gateway_parameter()")
 
-    everything, one, again, stats, table, wrong, schema = ask(
-        copy,
-        "/catalog/models?limit=1000",
-        "/catalog/models?full_name=DeepSeek-R1",
-        "/catalog/models?full_name=deepseek-r1&limit=250",
-        "/catalog/stats?full_name=deepseek-r1",
-        "/catalog/export.csv?full_name=deepseek-r1",
-        "/catalog/models?fullname=x",
-        "/catalog/schema",
-    )
+
+def test_a_new_filter_is_two_files(answers: dict[str, Answered]) -> None:
+    everything, one = answers["/catalog/models?limit=1000"], answers["/catalog/models?full_name=DeepSeek-R1"]
+    again = answers["/catalog/models?full_name=deepseek-r1&limit=250"]
+    stats, table = answers["/catalog/stats?full_name=deepseek-r1"], answers["/catalog/export.csv?full_name=deepseek-r1"]
+    wrong, schema = answers["/catalog/models?fullname=x"], answers["/catalog/schema"]
 
     expected = [row["id"] for row in everything.json["data"] if row["name"].casefold() == "deepseek-r1"]
     assert [row["id"] for row in one.json["data"]] == expected

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +10,9 @@ from tests.clients.service import Service, serving
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, prepared_data: Path) -> Iterator[Service]:
     """A running service with the bundled catalogues, which sends requests to gateways of the demo."""
-    with serving(tmp_path_factory.mktemp("service")) as service:
+    with serving(shutil.copytree(prepared_data, tmp_path_factory.mktemp("service") / "data")) as service:
         yield service
 
 

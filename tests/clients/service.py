@@ -50,7 +50,7 @@ def folder_on_disk() -> Iterator[Path]:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Service]:
-    """Publish the bundled catalogues into a database in this empty folder, and yield a server of it.
+    """Yield a server of the bundled catalogues that are published in this folder.
 
     It sends requests to gateways of the demo: that of Chutes is down, the other two answer.
     """
@@ -61,8 +61,6 @@ def serving(folder: Path) -> Iterator[Service]:
             inference[f"{slug.upper()}_INFERENCE_BASE"] = demo.base(slug)
             inference[f"{slug.upper()}_INFERENCE_KEYS"] = "of-the-demo"
         environment = environment_of(folder, address, INFERENCE="on", INFERENCE_SPOOL=str(spool), **inference)
-        manage(environment, "migrate", "--verbosity", "0")
-        manage(environment, "sync", "--source", "bundled")
         key = manage(environment, "api_key", "create", "--scope", "read", "--scope", "infer", "clients")
         with running(environment, address) as url:
             yield Service(url, key.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,8 @@ assert not [name for name in sys.modules if name.startswith("monitoring")]
 """
 
 
-def test_the_service_runs_without_this_app(tmp_path: Path) -> None:
+def test_the_service_runs_without_this_app(tmp_path: Path, prepared_tables: Path) -> None:
+    shutil.copytree(prepared_tables, tmp_path, dirs_exist_ok=True)  # so that `migrate` has little to do
     (tmp_path / "without_monitoring.py").write_text(WITHOUT)
     program = f"import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'without_monitoring'; django.setup(){TRY}"
     environment = {

@@ -10,7 +10,7 @@ from django.test import Client
 
 from catalog.memory import following
 from catalog.memory.snapshot import Snapshot
-from tests.catalog.bundled import _bundled_once, bundled, publish_all, publish_chutes
+from tests.catalog.bundled import _bundled_once, bundled, publish_all, serve_chutes
 from tests.catalog.memory.fresh import nothing_served_yet
 from tests.front.client import FrontClient
 from tests.front.web import one_connection
@@ -27,9 +27,7 @@ def client() -> Client:
 @pytest.fixture
 def catalogue(db: None) -> Snapshot:
     """The bundled catalogue of Chutes, synced, published and served."""
-    publish_chutes()
-    following.FOLLOWER.refresh()
-    return following.FOLLOWER.current()
+    return serve_chutes()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ MIGRATE = """
 import django
 from django.core.management import call_command
 django.setup()
-for target in (["auth"], [], ["catalog", "zero"], []):
+for target in (["auth"], ["catalog"], ["catalog", "zero"], []):
     call_command("migrate", *target, verbosity=0)
 """
 

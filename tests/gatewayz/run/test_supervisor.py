@@ -312,10 +312,11 @@ def test_a_busy_port_is_refused(tmp_path: Path) -> None:
     assert lines == [f"gatewayz: port {port} on 127.0.0.1 cannot be used: Address already in use; set PORT (or BIND)"]
 
 
-def test_a_name_to_bind_to_is_refused(tmp_path: Path) -> None:
-    (line,) = refused(environment_of(tmp_path, BIND="localhost"))
+def test_a_name_to_bind_to_and_a_missing_secret_key_are_refused_at_once(tmp_path: Path) -> None:
+    name, key = refused(environment_of(tmp_path, BIND="localhost", SECRET_KEY=""))
 
-    assert line == "gatewayz: BIND='localhost': must be an IP address such as 127.0.0.1"
+    assert name == "gatewayz: BIND='localhost': must be an IP address such as 127.0.0.1"
+    assert key.startswith("gatewayz: SECRET_KEY is not set")
 
 
 @pytest.mark.parametrize(("inside", "reason"), [("", "File exists"), ("data", "Not a directory")])
@@ -334,12 +335,6 @@ def test_an_unreachable_database_is_refused_without_telling_its_password(tmp_pat
     assert line.startswith("gatewayz: the database cannot be used: ")
     assert "port 1 failed: Connection refused" in line
     assert "hunter2" not in line
-
-
-def test_a_missing_secret_key_is_refused(tmp_path: Path) -> None:
-    (line,) = refused(environment_of(tmp_path, SECRET_KEY=""))
-
-    assert line.startswith("gatewayz: SECRET_KEY is not set")
 
 
 def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -30,7 +31,6 @@ from tests.clients.service import (
     ask,
     environment_of,
     free_address,
-    manage,
 )
 from tests.routing.upstream_server import UpstreamServer, upstream_server
 
@@ -72,7 +72,7 @@ class Service:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, prepared_data: Path) -> Iterator[Service]:
     address = free_address()
     with upstream_server() as upstream, (tmp_path / "log").open("wb") as log:
         environment = environment_of(
@@ -84,8 +84,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             INFERENCE_BUDGET_USD_PER_DAY=BUDGET,
             LOG_LEVEL="debug",
         )
-        manage(environment, "migrate", "--verbosity", "0")
-        manage(environment, "sync", "openrouter", "--source", "bundled")
+        shutil.copytree(prepared_data, tmp_path, dirs_exist_ok=True)
         made = subprocess.run(
             [sys.executable, "manage.py", "api_key", "create", "client", "--scope", "infer"],
             cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
