@@ -61,8 +61,9 @@ async def until_content(attempt: Attempt, answer: Answer) -> tuple[Tap, list[Eve
         size += len(data)
         held += events
         for event in events:
-            if event.data is not None and (failure := failure_of_event(event.data)) is not None:
-                raise Failed(failure, status=answer.status, body=event.data)
+            content = event.data
+            if content is not None and (failure := failure_of_event(content)) is not None:
+                raise Failed(failure, status=answer.status, body=content)
             chunk = parsed(event)
             if chunk is not None and has_content(chunk):
                 return tap, held
@@ -99,9 +100,10 @@ class Relayed:
         self._output: Output | None = None
         self._over: asyncio.Future[None] | None = None
         """Set once the rest has been read after the client has left."""
-        self._received_at: float | None = None
-        """When the last bytes came, or when they were waited for again; None while they are not waited for."""
-        self._content_at = self._loop.time()
+        self.is_paused = False
+        """Whether nothing is read from the gateway, because the client reads slowly."""
+        self._received_at = self._content_at = self._loop.time()
+        """When the last bytes came, and the last that were no comment; or when they were waited for again."""
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Failure | None = None
         """Why we closed the connection to the gateway."""
@@ -120,16 +122,12 @@ class Relayed:
 
     def pause(self) -> None:
         if not self._is_ended:
-            self._received_at = None
+            self.is_paused = True
             self._answer.pause()
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether nothing more is read from the gateway."""
-        return self._is_begun and self._received_at is None
 
     def resume(self) -> None:
         if not self._is_ended:
+            self.is_paused = False
             self._received_at = self._content_at = self._loop.time()
             self._answer.resume()
 
@@ -190,9 +188,7 @@ class Relayed:
     def _received(self, data: bytes) -> None:
         if self._is_ended or self.seen.is_done:
             return
-        now = self._loop.time()
-        if self._received_at is not None:
-            self._received_at = now
+        self._received_at = now = self._loop.time()
         if self._tap.is_whole(data) and not is_special(data):  # most pieces are: only content
             self.seen.characters += characters_of(data)
             piece = data
@@ -286,10 +282,11 @@ class Relayed:
     def _watch(self) -> None:
         """Check the deadlines now, and again when the next one may have passed: a timer for each read costs more."""
         now = self._loop.time()
-        at = self._received_at
+        if self.is_paused:
+            self._received_at = self._content_at = now
         ends = (
-            (now if at is None else at) + self._idle,
-            self._content_at + COMMENTS_ALONE * self._idle if at is not None else now + self._idle,
+            self._received_at + self._idle,
+            self._content_at + COMMENTS_ALONE * self._idle,
             self.attempt.request.total_at,
         )
         if min(ends) <= now:

@@ -17,16 +17,20 @@ _LONGEST_END = 4
 class Event:
     """`raw`: its bytes with the empty line at its end. The raws of all events are the stream."""
 
-    __slots__ = ("_text", "raw")
+    __slots__ = ("_data", "_is_read", "_text", "raw")
 
     def __init__(self, raw: bytes, text: bytes) -> None:
         """`text`: the same without a byte order mark."""
         self.raw, self._text = raw, text
+        self._data: bytes | None = None
+        self._is_read = False
 
     @property
     def data(self) -> bytes | None:
         """The joined `data` lines; None for comments alone."""
-        return data_of(self._text)
+        if not self._is_read:
+            self._data, self._is_read = data_of(self._text), True
+        return self._data
 
     @property
     def is_done(self) -> bool:

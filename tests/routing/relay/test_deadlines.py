@@ -114,3 +114,16 @@ def test_streams_end_with_an_error_before_the_process_does(monkeypatch: pytest.M
 
 def _request(model: str) -> bytes:
     return request_bytes("/v1/chat/completions", method="POST", body=body_of(model, stream=True), **HEADERS)
+
+
+def test_10_a_client_that_reads_slowly_does_not_make_its_gateway_silent(running: Routed) -> None:
+    client = running.served.connect(receive_buffer=4_096)
+    body = body_of("chutes=a!H D60000 F U X", stream=True)
+    client.send(request_bytes("/v1/chat/completions", method="POST", body=body, **HEADERS))
+    running.served.ask_until(lambda: any(stream.is_paused for stream in running.relay.background.open))
+    until = time.monotonic() + 4 * SHORT.idle  # also longer than comments alone may take
+    running.served.ask_until(lambda: time.monotonic() > until)
+
+    assert b"data: [DONE]" in client.answer().body[-100:]
+    running.settle()
+    assert running.books.ended[-1].outcome == "ok"
