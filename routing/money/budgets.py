@@ -254,7 +254,7 @@ class Budgets:
         missing = need - account.available
         if missing <= 0:
             return
-        more = max(need, account.wanted)
+        more = max(need, account.wanted, account.demand)  # so a burst takes few leases, each twice the one before
         taken = leases.take(self._holder, account, need=missing, more=more, limit=limit.nano, expires_at=self._expiry())
         with self._lock:
             account.granted += taken.granted

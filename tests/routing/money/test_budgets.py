@@ -94,6 +94,24 @@ def test_24_a_budget_for_three_of_twenty_requests_accepts_three() -> None:
     assert accepted(Process(), "0.01", most=20) == 3
 
 
+def test_a_burst_of_requests_takes_few_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_budget("1000")
+    taken: list[int] = []
+
+    def take(*arguments: Any, **named: Any) -> leases.Taken:
+        found = leases_take(*arguments, **named)
+        taken.append(found.granted)
+        return found
+
+    leases_take = leases.take
+    monkeypatch.setattr(leases, "take", take)
+
+    assert accepted(Process(), "0.01", most=500) == 500
+
+    assert len(taken) <= 12
+    assert sum(taken) <= 1_000 * CENT, "no more than twice what is needed"
+
+
 def test_24_the_last_cents_that_another_process_holds_idle_come_back() -> None:
     set_budget("1")
     idle, busy = Process(), Process()
