@@ -16,6 +16,7 @@ import orjson
 from front.replies import Output
 from routing.attempts import Attempt, Failed
 from routing.reading import (
+    Alike,
     Seen,
     characters_of,
     has_content,
@@ -93,7 +94,7 @@ class Relayed:
         it cannot be."""
         self.attempt = attempt
         self.seen = Seen()
-        self._answer, self._tap = answer, tap
+        self._answer, self._tap, self._alike = answer, tap, Alike()
         self._on_end, self._drain = on_end, drain
         self._loop = asyncio.get_running_loop()
         self._idle = attempt.parts.deadlines.idle
@@ -107,7 +108,7 @@ class Relayed:
         self._timer: asyncio.TimerHandle | None = None
         self._failure: Failure | None = None
         """Why we closed the connection to the gateway."""
-        self._is_begun = self._is_ended = self._is_left = False
+        self._is_begun = self._is_ending = self._is_ended = self._is_left = False
         self._unsent = held
 
     # --- for the front -----------------------------------------------------------------------------------------------
@@ -179,30 +180,26 @@ class Relayed:
     # --- for the gateway's answer ------------------------------------------------------------------------------------
     def received(self, data: bytes) -> None:
         """Pass on what has come. A defect ends the stream: the gateway's answer would not be followed any more."""
+        if self._is_ended or self._is_ending:
+            return
+        self._received_at = now = self._loop.time()
         try:
-            self._received(data)
+            if self._tap.is_at_event and (characters := self._alike.characters(data)) is not None:
+                self.seen.characters += characters
+                piece = data
+            else:
+                piece = self._read(data)
+            if not piece.startswith(b":"):
+                self._content_at = now
+            if self._output is not None and piece:
+                self._output.write(piece)
+            if self.seen.is_done:
+                self._end_soon()
+        except ValueError:  # an event too long to be read
+            self.interrupt(Failure.CUT)
         except Exception:
             logger.exception("A stream of %s cannot be relayed", self.attempt.offer)
             self.interrupt(Failure.CUT)
-
-    def _received(self, data: bytes) -> None:
-        if self._is_ended or self.seen.is_done:
-            return
-        self._received_at = now = self._loop.time()
-        if self._tap.is_whole(data) and not is_special(data):  # most pieces are: only content
-            self.seen.characters += characters_of(data)
-            piece = data
-        else:
-            try:
-                piece = self._passed(self._tap.feed(data))
-            except ValueError:  # an event too long to be read
-                self.interrupt(Failure.CUT)
-                return
-        if not piece.startswith(b":"):
-            self._content_at = now
-        if self._output is not None and piece:
-            self._output.write(piece)
-        self._end_if_done()
 
     def ended(self, is_cut: bool) -> None:
         """Send the last bytes: the connection has ended, or the answer in it."""
@@ -221,8 +218,17 @@ class Relayed:
         self._is_begun = True
         self._received_at = self._loop.time()
         self._watch()
-        self._end_if_done()
+        if self.seen.is_done:
+            self._end_soon()
         self._answer.follow(self)
+
+    def _read(self, data: bytes) -> bytes:
+        """Return what the client gets of these bytes. Raise ValueError for an event that is too long."""
+        if self._tap.is_at_event and data.endswith(b"\n\n") and not is_special(data):
+            self.seen.characters += characters_of(data)
+            self._alike.learn(data)
+            return data
+        return self._passed(self._tap.feed(data))
 
     def _passed(self, events: Sequence[Event]) -> bytes:
         """Return the bytes of events as the client gets them."""
@@ -294,10 +300,9 @@ class Relayed:
         else:
             self._timer = self._loop.call_at(min(ends), self._watch)
 
-    def _end_if_done(self) -> None:
+    def _end_soon(self) -> None:
         """After the last event wait only a moment for the end of the connection; without a client do not."""
-        if not self.seen.is_done:
-            return
+        self._is_ending = True
         if self._over is not None:
             self.end(Failure.CANCELLED)
             return

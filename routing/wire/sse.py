@@ -70,10 +70,10 @@ class Tap:
             raise ValueError(_TOO_LONG)
         return events
 
-    def is_whole(self, data: bytes) -> bool:
-        """Whether the next bytes are whole events that may pass without `feed`: it would leave no rest. False is not
-        certain."""
-        return not self._rest and not self._is_at_start and data.endswith(b"\n\n")
+    @property
+    def is_at_event(self) -> bool:
+        """Whether the next bytes begin an event. If whole events end with `\\n\\n`, they may pass without `feed`."""
+        return not self._rest and not self._is_at_start
 
     @property
     def rest(self) -> bytes:
