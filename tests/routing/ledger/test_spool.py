@@ -35,18 +35,21 @@ def test_a_row_is_readable_by_others_before_begin_returns(tmp_path: Path) -> Non
     assert files.is_written(path)
 
 
-def test_durable_waits_for_the_disk_and_one_sync_serves_all_that_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    syncs: list[int] = []
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The descriptors that the disk was asked to store, in their order."""
+    found: list[int] = []
     sync = os.fdatasync
 
     def counted(descriptor: int) -> None:
-        syncs.append(descriptor)
+        found.append(descriptor)
         sync(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", counted)
+    return found
 
+
+def test_durable_waits_for_the_disk_and_one_sync_serves_all_that_wait(tmp_path: Path, syncs: list[int]) -> None:
     async def hundred() -> None:
         for number in range(100):
             ledger.begin(begun(f"r{number}"))
@@ -61,17 +64,9 @@ def test_durable_waits_for_the_disk_and_one_sync_serves_all_that_wait(
 
 
 def test_rows_under_load_are_synced_together_and_who_waits_for_the_disk_ends_the_pause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syncs: list[int]
 ) -> None:
     monkeypatch.setattr(spool, "GATHER_SECONDS", 3_600.0)
-    syncs: list[int] = []
-    sync = os.fdatasync
-
-    def counted(descriptor: int) -> None:
-        syncs.append(descriptor)
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fdatasync", counted)
 
     async def thousand() -> None:
         ledger.begin(begun("first"))
