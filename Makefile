@@ -15,7 +15,7 @@ ICONS_FILE = lobehub-icons-static-svg-1.95.1.tgz
 PROVEN = tests/faults tests/catalog/identity tests/catalog/publication/test_parts.py \
          tests/catalog/memory/test_index.py tests/catalog/parameters/test_filters.py tests/catalog/memory/test_search.py \
          tests/catalog/api/test_changes.py tests/catalog/api/test_history.py tests/catalog/api/test_hostile_input.py \
-         tests/catalog/api/test_made_up_requests.py tests/clients
+         tests/catalog/api/test_made_up_requests.py tests/clients tests/routing
 
 # Other people's programs, each with pins of its own: those that pip installs, and those that npm installs.
 CLIENTS      = $(patsubst %/requirements.in,%,$(wildcard tests/clients/*/requirements.in benchmarks/contenders/*/requirements.in))
